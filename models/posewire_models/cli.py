@@ -1,0 +1,77 @@
+"""What both command line tools share: one-line errors, and outputs that are whole or absent.
+
+In: a main function and its argument parser. Out: exit code 0, or one line `NAME: error: ...` on
+stderr with exit code 1 (2 for wrong arguments, 130 for Ctrl-C).
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+
+class UserError(Exception):
+    """Something the user can put right; the text names what, where and what to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, without the usage before them."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {one_line(message)}; see {self.prog} --help\n")
+
+
+def seed(text):
+    """An argument type: a whole number from 0 to 2^32 - 1."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise ValueError
+    return value
+
+
+def one_line(text):
+    """The first non-empty line of a message, so that a library's long text stays one line."""
+    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
+    return lines[0] if lines else "no message"
+
+
+@contextlib.contextmanager
+def whole_or_absent(path):
+    """Yields a path in a private folder beside `path`; moves it into place only on success.
+
+    The folder is there for a library's side files too, and goes in every case.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; --out names a file")
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
+
+
+def note(name, text):
+    print(f"{name}: note: {text}", file=sys.stderr)
+
+
+def run(name, main):
+    """Runs `main()`; every failure ends as one line on stderr and a non-zero exit code."""
+    # Turned into an exception, so that the temporary folder goes on a plain `kill` as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{name}: error: {one_line(error)}")
+    except KeyboardInterrupt:
+        print(f"{name}: error: interrupted, nothing written", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"{name}: error: {error.filename or 'file system'}: {error.strerror or one_line(error)}")
+    except Exception as error:
+        # The libraries below raise many kinds; a user gets their first line, not a traceback.
+        sys.exit(f"{name}: error: {type(error).__name__}: {one_line(error)}")
