@@ -1,0 +1,165 @@
+//! `posewire bench`: the time of each stage, on a picture of its own.
+
+use super::args::{Args, Item, required};
+use super::say;
+use crate::clock;
+use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
+use crate::crop::BBox;
+use crate::engine::{self, EngineChoice};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::model::ModelFile;
+use crate::pipeline::{Pipeline, Stream, StreamOptions};
+use crate::sink::{Delivery, Sink};
+use crate::source::{FrameSource, Next};
+use crate::stats::{Stage, StageTimes};
+use crate::wire::Packet;
+use serde_json::json;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+const HELP: &str = "\
+Measure the time of each stage: a 640 x 480 YUYV frame in, an encoded packet out.
+
+Usage: posewire bench --model FILE [OPTIONS]
+
+  --model FILE    an ONNX file with a model card, builtin:hand or builtin:body
+  --frames N      frames to measure, after two that are not [100]
+  --threads N     threads of the network [1]
+  --engine NAME   auto or tract [auto]
+  --json          print JSON
+
+Example: posewire bench --model builtin:hand --frames 200 --json
+";
+
+const WARM_UP_FRAMES: u64 = 2;
+const MAX_FRAMES: u64 = 1_000_000;
+const WIDTH_PX: u32 = 640;
+const HEIGHT_PX: u32 = 480;
+
+pub fn main(mut args: Args) -> Result<()> {
+    let mut model = None;
+    let (mut frames, mut threads, mut choice) = (100, 1, EngineChoice::Auto);
+    let mut as_json = false;
+    while let Some(item) = args.next()? {
+        let Item::Option(name) = &item else {
+            return Err(Args::unknown(item));
+        };
+        match name.as_str() {
+            "model" => model = Some(args.path()?),
+            "frames" => frames = args.value::<u64>()?,
+            "threads" => threads = checked_threads(args.value()?)?,
+            "engine" => choice = args.value()?,
+            "json" => as_json = true,
+            "help" => {
+                say!("{HELP}");
+                return Ok(());
+            }
+            _ => return Err(Args::unknown(item)),
+        }
+    }
+    if !(1..=MAX_FRAMES).contains(&frames) {
+        return Err(Error::usage(format!(
+            "--frames is {frames}, must be in 1..{MAX_FRAMES}"
+        )));
+    }
+    let path = required(model, "model")?;
+    let model = ModelFile::open(&path)?;
+    let network = engine::load(&model, choice, threads)?;
+    // A fixed box: every frame then does the same work.
+    let bbox = BBox {
+        x_px: 200.0,
+        y_px: 120.0,
+        width_px: 240.0,
+        height_px: 240.0,
+    };
+    let pipeline = Pipeline::new(&model, network, Some(bbox), DEFAULT_MIN_SCORE)?;
+    let engine_name = pipeline.engine_name().to_string();
+    let options = StreamOptions {
+        frames: Some(frames),
+        heartbeat: Duration::from_millis(100),
+        stale_after: Duration::from_secs(60),
+        mirrored: false,
+        instance: 0,
+    };
+    let mut times = StageTimes::new(frames as usize);
+    let mut source = TestPicture::new();
+    let stop = AtomicBool::new(false);
+    let mut stream = Stream::new(pipeline, vec![Box::new(EncodeOnly)], options, 0);
+    stream.warm_up(&mut source, WARM_UP_FRAMES)?;
+    stream.run(&mut source, &stop, &mut times)?;
+    if as_json {
+        say!("{}", report(&path.display().to_string(), &engine_name, threads, &times));
+    } else {
+        say!("{}: {frames} frames on {engine_name}, {threads} thread(s)", path.display());
+        say!("{times}");
+    }
+    Ok(())
+}
+
+fn report(model: &str, engine: &str, threads: usize, times: &StageTimes) -> serde_json::Value {
+    let stages: serde_json::Map<_, _> = Stage::ALL
+        .iter()
+        .filter_map(|&stage| {
+            let s = times.summary(stage)?;
+            let row = json!({
+                "count": s.count,
+                "min_ms": s.min_ms,
+                "median_ms": s.median_ms,
+                "p95_ms": s.p95_ms,
+                "p99_ms": s.p99_ms,
+                "max_ms": s.max_ms,
+            });
+            Some((stage.name().to_string(), row))
+        })
+        .collect();
+    json!({ "model": model, "engine": engine, "threads": threads, "stages": stages })
+}
+
+/// A YUYV picture of noise, always the same one.
+struct TestPicture {
+    bytes: Vec<u8>,
+    index: u64,
+}
+
+impl TestPicture {
+    fn new() -> Self {
+        let mut state = 1_u32;
+        let bytes = (0..PixelFormat::Yuyv.row_bytes(WIDTH_PX) * HEIGHT_PX as usize)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect();
+        TestPicture { bytes, index: 0 }
+    }
+}
+
+impl FrameSource for TestPicture {
+    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
+        let stride = PixelFormat::Yuyv.row_bytes(WIDTH_PX);
+        let pixels = Pixels::new(PixelFormat::Yuyv, WIDTH_PX, HEIGHT_PX, stride, &self.bytes)
+            .ok_or_else(|| Error::source("bench", "the test picture has no valid size"))?;
+        let index = self.index;
+        self.index += 1;
+        Ok(Next::Frame(Frame {
+            pixels,
+            captured: clock::Instant::now(),
+            index,
+        }))
+    }
+}
+
+/// Does a sender's work, but for the system call.
+struct EncodeOnly;
+
+impl Sink for EncodeOnly {
+    fn name(&self) -> &str {
+        "encode"
+    }
+
+    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        std::hint::black_box(packet.encode());
+        Ok(())
+    }
+}

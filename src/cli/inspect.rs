@@ -1,0 +1,80 @@
+//! `posewire inspect`: what is in a model file.
+
+use super::args::{Args, Item};
+use super::say;
+use crate::engine::{self, EngineChoice};
+use crate::error::{Error, Result};
+use crate::model::{ModelCard, ModelFile};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const HELP: &str = "\
+Say what is in a model file: its card, its operators, its shapes, and what would run it.
+
+Usage: posewire inspect FILE
+
+Example: posewire inspect hand.int8.onnx
+";
+
+pub fn main(mut args: Args) -> Result<()> {
+    let mut path: Option<PathBuf> = None;
+    while let Some(item) = args.next()? {
+        match item {
+            Item::Positional(value) if path.is_none() => path = Some(value.into()),
+            Item::Option(name) if name == "help" => {
+                say!("{HELP}");
+                return Ok(());
+            }
+            other => return Err(Args::unknown(other)),
+        }
+    }
+    let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
+    let model = ModelFile::open(&path)?;
+    say!("file       {} ({:.1} MB)", path.display(), model.bytes() as f64 / 1e6);
+    match model.card() {
+        Some(card) => print_card(card),
+        None => say!("card       none: `run` and `bench` need one, `infer` does not"),
+    }
+    print_graph(&model);
+    let network = engine::load(&model, EngineChoice::Auto, 1)?;
+    if let Some(card) = model.card() {
+        engine::check_shapes(&model, card, network.as_ref())?;
+    }
+    say!("input      {:?} float32", network.input_shape());
+    say!("output     {:?} float32", network.output_shape());
+    say!("engine     {}", network.name());
+    Ok(())
+}
+
+fn print_card(card: &ModelCard) {
+    say!("task       {}, {} joints ({})", card.task.name(), card.joints.len(), card.joint_table);
+    say!("joints     {}", card.joints.join(" "));
+    say!("crop       padding {}, mean {:?}, std {:?}", card.crop_padding, card.mean, card.std);
+    say!("decode     {:?}", card.decode);
+    let hash = match card.source_sha256.as_str() {
+        "" => "no checkpoint",
+        hash => hash,
+    };
+    say!("source     {} ({hash})", card.source);
+}
+
+fn print_graph(model: &ModelFile) {
+    let Some(graph) = &model.proto().graph else {
+        return;
+    };
+    let mut operators = BTreeMap::<&str, usize>::new();
+    for node in &graph.node {
+        *operators.entry(&node.op_type).or_default() += 1;
+    }
+    let operators: Vec<String> = operators
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    say!("operators  {}", operators.join(", "));
+    let weights: i64 = graph
+        .initializer
+        .iter()
+        .map(|tensor| tensor.dims.iter().fold(1_i64, |product, &dim| product.saturating_mul(dim)))
+        .fold(0, i64::saturating_add);
+    say!("weights    {:.2} M numbers", weights as f64 / 1e6);
+}

@@ -1,0 +1,140 @@
+//! `posewire run`: frames in, keypoints out.
+
+use super::args::{Args, Item};
+use super::{say, stop_on_signals};
+use crate::clock;
+use crate::config::{RunConfig, Settings, parse_bbox};
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::model::{ModelCard, ModelFile};
+use crate::pipeline::{Pipeline, Stream};
+use crate::sink::{JsonSink, OverlaySink, Sink, UdpSink};
+use crate::source;
+use crate::stats::StageTimes;
+
+/// Stage times are those of this many last frames.
+const TIMED_FRAMES: usize = 4096;
+
+const HELP: &str = "\
+Read frames, find keypoints, send them.
+
+Usage: posewire run --source SOURCE [OPTIONS]
+
+  --source SOURCE     image:FILE, dir:FOLDER, mjpeg:FILE, v4l2:DEVICE, or demo (the built-in clip)
+  --model FILE        an ONNX file with a model card [builtin:hand]; builtin:body is the other one
+  --bbox X,Y,W,H      where the hand or person is, in pixels; without it the whole frame is searched
+                      and then the last frame's keypoints are followed
+  --udp HOST:PORT     send a packet for each frame (docs/wire.md)
+  --json FILE         write a JSON line for each frame; - is standard output
+  --overlay DIR       write a PNG for each frame with the skeleton drawn on it
+  --frames N          stop after N frames
+  --threads N         threads of the network [1]
+  --engine NAME       auto or tract [auto]
+  --min-score S       the heatmap maximum from which a joint counts [0.3]
+  --heartbeat-ms N    the longest silence while there are no frames [100]
+  --stale-ms N        frames older than this are marked stale [500]
+  --mirrored          declare on the wire that the pictures are mirrored
+  --instance N        a number on the wire that tells several streams apart [0]
+  --config FILE       the same settings as TOML; the command line wins
+
+Example: posewire run --source v4l2:/dev/video0 --model hand.int8.onnx --udp 192.168.1.20:9000
+";
+
+pub fn main(mut args: Args) -> Result<()> {
+    let mut line = RunConfig::default();
+    let mut file = RunConfig::default();
+    while let Some(item) = args.next()? {
+        let Item::Option(name) = &item else {
+            return Err(Args::unknown(item));
+        };
+        match name.as_str() {
+            "source" => line.source = Some(args.value()?),
+            "model" => line.model = Some(args.path()?),
+            "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
+            "udp" => line.udp = Some(args.value()?),
+            "json" => line.json = Some(args.value()?),
+            "overlay" => line.overlay = Some(args.path()?),
+            "frames" => line.frames = Some(args.value()?),
+            "threads" => line.threads = Some(args.value()?),
+            "engine" => line.engine = Some(args.value()?),
+            "min-score" => line.min_score = Some(args.value()?),
+            "heartbeat-ms" => line.heartbeat_ms = Some(args.value()?),
+            "stale-ms" => line.stale_ms = Some(args.value()?),
+            "mirrored" => line.mirrored = Some(true),
+            "instance" => line.instance = Some(args.value()?),
+            "config" => file = RunConfig::read(&args.path()?)?,
+            "help" => {
+                say!("{HELP}");
+                return Ok(());
+            }
+            _ => return Err(Args::unknown(item)),
+        }
+    }
+    stream(line.or(file).resolve()?)
+}
+
+fn stream(settings: Settings) -> Result<()> {
+    let stop = stop_on_signals()?;
+    let model = ModelFile::open(&settings.model)?;
+    let card = model.require_card()?.clone();
+    // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
+    let mut source = source::open(&settings.source, card.task)?;
+    let sinks = open_sinks(&settings, &card)?;
+    let network = engine::load(&model, settings.engine, settings.threads)?;
+    let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
+    // The graph's file is not needed any more.
+    drop(model);
+    log::info!(
+        "{} at {} x {} from {} on {}, {} thread(s)",
+        card.task.name(),
+        card.input_size[0],
+        card.input_size[1],
+        settings.source,
+        pipeline.engine_name(),
+        settings.threads
+    );
+    let mut times = StageTimes::new(TIMED_FRAMES);
+    let totals =
+        Stream::new(pipeline, sinks, settings.stream, new_session()).run(source.as_mut(), &stop, &mut times)?;
+    log::info!(
+        "{} frames, {} found, {} failed, {} pictures skipped, {} heartbeats, {} packets dropped",
+        totals.frames,
+        totals.found,
+        totals.failed,
+        totals.skipped,
+        totals.heartbeats,
+        totals.dropped
+    );
+    for row in times.to_string().lines() {
+        log::info!("{row}");
+    }
+    Ok(())
+}
+
+fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>>> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(to) = &settings.udp {
+        sinks.push(Box::new(UdpSink::open(to)?));
+    }
+    if let Some(to) = &settings.json {
+        sinks.push(Box::new(JsonSink::open(to)?));
+    }
+    if let Some(folder) = &settings.overlay {
+        sinks.push(Box::new(OverlaySink::open(folder, card.task.name(), card)?));
+    }
+    if sinks.is_empty() {
+        return Err(Error::usage(
+            "nowhere to send keypoints to: give --udp, --json or --overlay",
+        ));
+    }
+    Ok(sinks)
+}
+
+/// A number that differs from one start to the next, also on boards without a set clock: the time
+/// since boot and the wall clock, mixed.
+pub(super) fn new_session() -> u32 {
+    let now = clock::Instant::now();
+    let mixed = now.mono_us.rotate_left(32) ^ now.wall_us ^ u64::from(std::process::id());
+    // The high half of a multiplicative hash depends on all bits.
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+}

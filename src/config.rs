@@ -1,0 +1,252 @@
+//! The settings of `posewire run`, in one place.
+//!
+//! The command line and the configuration file have the same names for the same things. What the
+//! command line says wins; what neither says has the default given here.
+
+use crate::crop::BBox;
+use crate::engine::EngineChoice;
+use crate::error::{Error, Result};
+use crate::pipeline::StreamOptions;
+use crate::source::SourceSpec;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The largest configuration file that is read.
+const MAX_CONFIG_BYTES: u64 = 64 << 10;
+
+pub const DEFAULT_MODEL: &str = "builtin:hand";
+pub const DEFAULT_MIN_SCORE: f32 = 0.3;
+const DEFAULT_HEARTBEAT_MS: u64 = 100;
+const DEFAULT_STALE_MS: u64 = 500;
+pub const MAX_THREADS: usize = 64;
+
+/// What was asked for, each setting perhaps not at all. The fields are the TOML keys.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RunConfig {
+    /// `image:FILE`, `dir:FOLDER`, `mjpeg:FILE`, `v4l2:DEVICE` or `demo`.
+    pub source: Option<String>,
+    pub model: Option<PathBuf>,
+    /// x, y, width, height in source-frame pixels.
+    pub bbox: Option<[f32; 4]>,
+    /// HOST:PORT.
+    pub udp: Option<String>,
+    /// A file, or `-` for standard output.
+    pub json: Option<String>,
+    /// A folder for PNGs with the skeleton drawn on them.
+    pub overlay: Option<PathBuf>,
+    pub frames: Option<u64>,
+    pub threads: Option<usize>,
+    /// `auto` or `tract`.
+    pub engine: Option<String>,
+    /// The heatmap maximum from which a joint counts as found.
+    pub min_score: Option<f32>,
+    pub heartbeat_ms: Option<u64>,
+    pub stale_ms: Option<u64>,
+    pub mirrored: Option<bool>,
+    pub instance: Option<u8>,
+}
+
+/// Every setting, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub source: SourceSpec,
+    pub model: PathBuf,
+    pub bbox: Option<BBox>,
+    pub udp: Option<String>,
+    pub json: Option<String>,
+    pub overlay: Option<PathBuf>,
+    pub threads: usize,
+    pub engine: EngineChoice,
+    pub min_score: f32,
+    pub stream: StreamOptions,
+}
+
+impl RunConfig {
+    /// # Errors
+    /// [`Error::Config`] if the file cannot be read, or has an unknown key or a value of the wrong
+    /// type.
+    pub fn read(path: &Path) -> Result<Self> {
+        let fail = |what: String| Error::config(path, what);
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| fail(format!("cannot be opened: {error}")))?;
+        if !metadata.is_file() || metadata.len() > MAX_CONFIG_BYTES {
+            return Err(fail(format!(
+                "is not a file of at most {} KiB",
+                MAX_CONFIG_BYTES >> 10
+            )));
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| fail(format!("cannot be read: {error}")))?;
+        toml::from_str(&text).map_err(|error| fail(error.to_string()))
+    }
+
+    /// These settings, and `other`'s where there are none.
+    pub fn or(self, other: RunConfig) -> RunConfig {
+        RunConfig {
+            source: self.source.or(other.source),
+            model: self.model.or(other.model),
+            bbox: self.bbox.or(other.bbox),
+            udp: self.udp.or(other.udp),
+            json: self.json.or(other.json),
+            overlay: self.overlay.or(other.overlay),
+            frames: self.frames.or(other.frames),
+            threads: self.threads.or(other.threads),
+            engine: self.engine.or(other.engine),
+            min_score: self.min_score.or(other.min_score),
+            heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
+            stale_ms: self.stale_ms.or(other.stale_ms),
+            mirrored: self.mirrored.or(other.mirrored),
+            instance: self.instance.or(other.instance),
+        }
+    }
+
+    /// Fills in the defaults and checks every value.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the setting.
+    pub fn resolve(self) -> Result<Settings> {
+        let source = self.source.ok_or_else(|| {
+            Error::usage("no source: give --source, for example --source v4l2:/dev/video0 or --source demo")
+        })?;
+        let min_score = self.min_score.unwrap_or(DEFAULT_MIN_SCORE);
+        if !(0.0..=1.0).contains(&min_score) {
+            return Err(Error::usage(format!(
+                "min-score is {min_score}, must be in 0..1"
+            )));
+        }
+        let milliseconds = |name: &str, value: u64| match value {
+            1..=60_000 => Ok(Duration::from_millis(value)),
+            _ => Err(Error::usage(format!(
+                "{name} is {value}, must be in 1..60000"
+            ))),
+        };
+        Ok(Settings {
+            source: source.parse()?,
+            model: self.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
+            bbox: self.bbox.map(checked_bbox).transpose()?,
+            udp: self.udp,
+            json: self.json,
+            overlay: self.overlay,
+            threads: checked_threads(self.threads.unwrap_or(1))?,
+            engine: self.engine.as_deref().map_or(Ok(EngineChoice::Auto), str::parse)?,
+            min_score,
+            stream: StreamOptions {
+                frames: self.frames,
+                heartbeat: milliseconds(
+                    "heartbeat-ms",
+                    self.heartbeat_ms.unwrap_or(DEFAULT_HEARTBEAT_MS),
+                )?,
+                stale_after: milliseconds("stale-ms", self.stale_ms.unwrap_or(DEFAULT_STALE_MS))?,
+                mirrored: self.mirrored.unwrap_or(false),
+                instance: self.instance.unwrap_or(0),
+            },
+        })
+    }
+}
+
+/// # Errors
+/// [`Error::Usage`] if there are none or too many.
+pub fn checked_threads(threads: usize) -> Result<usize> {
+    if (1..=MAX_THREADS).contains(&threads) {
+        Ok(threads)
+    } else {
+        Err(Error::usage(format!(
+            "threads is {threads}, must be in 1..{MAX_THREADS}"
+        )))
+    }
+}
+
+/// Four numbers with commas between them, as `--bbox` takes them.
+///
+/// # Errors
+/// [`Error::Usage`] if they are not that.
+pub fn parse_bbox(text: &str) -> Result<[f32; 4]> {
+    let numbers: Vec<f32> = text
+        .split(',')
+        .map_while(|number| f32::from_str(number.trim()).ok())
+        .collect();
+    <[f32; 4]>::try_from(numbers)
+        .ok()
+        .filter(|_| text.split(',').count() == 4)
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "bbox is {text:?}, expected are x,y,width,height in pixels"
+            ))
+        })
+}
+
+fn checked_bbox([x_px, y_px, width_px, height_px]: [f32; 4]) -> Result<BBox> {
+    let far = 1e6;
+    let sound = [x_px, y_px, width_px, height_px]
+        .iter()
+        .all(|value| value.abs() < far);
+    if sound && width_px >= 1.0 && height_px >= 1.0 {
+        Ok(BBox {
+            x_px,
+            y_px,
+            width_px,
+            height_px,
+        })
+    } else {
+        Err(Error::usage(format!(
+            "bbox {x_px},{y_px},{width_px},{height_px}: width and height must be at least 1 px"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> RunConfig {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_beats_the_file_and_the_file_beats_the_default() {
+        let file = config("source = 'demo'\nthreads = 2\nudp = '10.0.0.1:9000'\n");
+        let line = RunConfig {
+            threads: Some(3),
+            ..RunConfig::default()
+        };
+        let settings = line.or(file).resolve().unwrap();
+        assert_eq!(settings.threads, 3);
+        assert_eq!(settings.udp.as_deref(), Some("10.0.0.1:9000"));
+        assert_eq!(settings.min_score, DEFAULT_MIN_SCORE);
+        assert_eq!(settings.model, Path::new(DEFAULT_MODEL));
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        let error = toml::from_str::<RunConfig>("thread = 2").unwrap_err();
+        assert!(error.to_string().contains("thread"));
+    }
+
+    #[test]
+    fn bad_values_name_their_setting() {
+        for (text, name) in [
+            ("", "source"),
+            ("source = 'nowhere'", "source"),
+            ("source = 'demo'\nthreads = 0", "threads"),
+            ("source = 'demo'\nmin-score = 2.0", "min-score"),
+            ("source = 'demo'\nheartbeat-ms = 0", "heartbeat-ms"),
+            ("source = 'demo'\nbbox = [0.0, 0.0, 0.0, 5.0]", "bbox"),
+            ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
+            ("source = 'demo'\nengine = 'magic'", "engine"),
+        ] {
+            let error = config(text).resolve().unwrap_err().to_string();
+            assert!(error.contains(name), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn boxes_are_four_numbers() {
+        assert_eq!(parse_bbox("1, 2,3.5,4").unwrap(), [1.0, 2.0, 3.5, 4.0]);
+        for text in ["", "1,2,3", "1,2,3,4,5", "1,2,x,4", "1,2,3,4,x"] {
+            assert!(parse_bbox(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Boxes in source-frame pixels, and how they grow into the crop a network expects.
+
+/// An axis-aligned box: top-left corner and size, in source-frame pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BBox {
+    pub x_px: f32,
+    pub y_px: f32,
+    pub width_px: f32,
+    pub height_px: f32,
+}
+
+impl BBox {
+    /// The box that spans a whole frame.
+    pub fn whole(width_px: u32, height_px: u32) -> Self {
+        BBox {
+            x_px: 0.0,
+            y_px: 0.0,
+            width_px: width_px as f32,
+            height_px: height_px as f32,
+        }
+    }
+
+    /// The tightest box around `points` (x, y); `None` if there are none.
+    pub fn around(points: impl IntoIterator<Item = (f32, f32)>) -> Option<Self> {
+        let mut points = points.into_iter();
+        let first = points.next()?;
+        let (low, high) = points.fold((first, first), |(low, high), (x, y)| {
+            (
+                (f32::min(low.0, x), f32::min(low.1, y)),
+                (f32::max(high.0, x), f32::max(high.1, y)),
+            )
+        });
+        Some(BBox {
+            x_px: low.0,
+            y_px: low.1,
+            width_px: high.0 - low.0,
+            height_px: high.1 - low.1,
+        })
+    }
+
+    pub fn center_px(&self) -> (f32, f32) {
+        (
+            self.x_px + 0.5 * self.width_px,
+            self.y_px + 0.5 * self.height_px,
+        )
+    }
+}
+
+/// The part of a frame a network sees. It may reach beyond the frame; what is outside is black.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CropBox {
+    pub center_x_px: f64,
+    pub center_y_px: f64,
+    pub width_px: f64,
+    pub height_px: f64,
+}
+
+impl CropBox {
+    /// `bbox` grown by `padding`, then to the aspect ratio of `input_size` (width, height), about
+    /// its centre: MMPose's `bbox_xyxy2cs` and `_fix_aspect_ratio`.
+    pub fn new(bbox: BBox, padding: f32, input_size: [u32; 2]) -> Self {
+        let aspect = f64::from(input_size[0]) / f64::from(input_size[1]);
+        let width = f64::from(bbox.width_px) * f64::from(padding);
+        let height = f64::from(bbox.height_px) * f64::from(padding);
+        let (width, height) = if width > height * aspect {
+            (width, width / aspect)
+        } else {
+            (height * aspect, height)
+        };
+        CropBox {
+            center_x_px: f64::from(bbox.x_px) + 0.5 * f64::from(bbox.width_px),
+            center_y_px: f64::from(bbox.y_px) + 0.5 * f64::from(bbox.height_px),
+            width_px: width.max(1.0),
+            height_px: height.max(1.0),
+        }
+    }
+
+    /// From network-input pixels to source-frame pixels: MMPose's
+    /// `x / input_w * box_w + center_x - box_w / 2`.
+    pub fn to_source(&self, x_px: f32, y_px: f32, input_size: [u32; 2]) -> (f32, f32) {
+        let axis = |value: f32, side: u32, length: f64, center: f64| {
+            (f64::from(value) / f64::from(side) * length + center - 0.5 * length) as f32
+        };
+        (
+            axis(x_px, input_size[0], self.width_px, self.center_x_px),
+            axis(y_px, input_size[1], self.height_px, self.center_y_px),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOX: BBox = BBox {
+        x_px: 100.0,
+        y_px: 80.0,
+        width_px: 200.0,
+        height_px: 250.0,
+    };
+
+    #[test]
+    fn a_box_grows_by_its_padding_and_to_the_aspect_ratio() {
+        let square = CropBox::new(BOX, 1.25, [256, 256]);
+        assert_eq!((square.center_x_px, square.center_y_px), (200.0, 205.0));
+        assert_eq!((square.width_px, square.height_px), (312.5, 312.5));
+        let wide = CropBox::new(BOX, 1.0, [512, 256]);
+        assert_eq!((wide.width_px, wide.height_px), (500.0, 250.0));
+    }
+
+    #[test]
+    fn the_middle_of_the_input_is_the_middle_of_the_crop() {
+        let crop = CropBox::new(BOX, 1.25, [256, 256]);
+        assert_eq!(crop.to_source(128.0, 128.0, [256, 256]), (200.0, 205.0));
+        assert_eq!(crop.to_source(0.0, 0.0, [256, 256]), (43.75, 48.75));
+    }
+
+    #[test]
+    fn the_box_around_points() {
+        let around = BBox::around([(3.0, 9.0), (1.0, 10.0), (2.0, 4.0)]).unwrap();
+        assert_eq!((around.x_px, around.y_px), (1.0, 4.0));
+        assert_eq!((around.width_px, around.height_px), (2.0, 6.0));
+        assert_eq!(around.center_px(), (2.0, 7.0));
+        assert_eq!(BBox::around([]), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! Running the network: the seam between the frame path and whatever executes a graph.
+//!
+//! In: 1 x 3 x H x W f32, normalised RGB. Out: 1 x joints x H/4 x W/4 f32 raw heatmaps, in a buffer
+//! the caller owns. An engine is built once from a [`ModelFile`] and then only runs.
+
+mod fake;
+mod guard;
+mod tract;
+
+pub use fake::FakeEngine;
+pub use tract::TractEngine;
+
+use crate::error::{Error, Result};
+use crate::model::{ModelCard, ModelFile};
+use std::str::FromStr;
+
+/// One loaded network with a fixed input and output shape.
+pub trait Engine: Send {
+    /// What runs it, for reports.
+    fn name(&self) -> &str;
+
+    /// N, C, H, W of the input.
+    fn input_shape(&self) -> [usize; 4];
+
+    /// N, joints, H, W of the heatmaps.
+    fn output_shape(&self) -> [usize; 4];
+
+    /// Runs the network on one input. Both slices have the shapes' lengths.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] if the network fails; `heatmaps` then holds nothing useful.
+    fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()>;
+}
+
+/// Which engine the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// The best one that can run the graph.
+    #[default]
+    Auto,
+    /// tract's own executor.
+    Tract,
+}
+
+impl FromStr for EngineChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(EngineChoice::Auto),
+            "tract" => Ok(EngineChoice::Tract),
+            _ => Err(Error::usage(format!(
+                "unknown engine {text:?}: auto or tract"
+            ))),
+        }
+    }
+}
+
+/// Builds an engine for a model; `threads` is at least 1.
+///
+/// # Errors
+/// [`Error::Model`], naming the node at fault where it is known.
+pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
+    match choice {
+        EngineChoice::Auto | EngineChoice::Tract => {
+            Ok(Box::new(TractEngine::load(model, threads)?))
+        }
+    }
+}
+
+/// That the graph is the one its card describes.
+///
+/// # Errors
+/// [`Error::Model`] with both shapes.
+pub fn check_shapes(model: &ModelFile, card: &ModelCard, engine: &dyn Engine) -> Result<()> {
+    for (what, found, expected) in [
+        ("input", engine.input_shape(), card.input_shape()),
+        ("heatmaps", engine.output_shape(), card.heatmap_shape()),
+    ] {
+        if found != expected {
+            return Err(Error::model(
+                model.path(),
+                format!("its {what} are {found:?}, but its card says {expected:?}: export it again"),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! tract's own executor: every graph that tract can read, at tract's speed.
+//!
+//! It allocates each node's output on every run.
+
+use super::{Engine, guard::catch_panic};
+use crate::error::{Error, Result};
+use crate::model::ModelFile;
+use tract_core::prelude::{
+    Datum, Framework, IntoTValue, RunOptions, Tensor, TypedModel, TypedSimplePlan,
+    TypedSimpleState, TractError, tvec,
+};
+use tract_linalg::multithread::Executor;
+use tract_onnx::pb::{
+    GraphProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension,
+    type_proto::Value,
+};
+use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
+
+/// The largest side or channel count a graph may declare, before tract is given the graph.
+const MAX_DIM: i64 = 4096;
+
+/// A network in tract's executor.
+pub struct TractEngine {
+    state: TypedSimpleState,
+    input_shape: [usize; 4],
+    output_shape: [usize; 4],
+}
+
+impl TractEngine {
+    /// Checks, optimises and prepares the graph; a batch dimension left open becomes 1.
+    ///
+    /// # Errors
+    /// [`Error::Model`], naming the node at fault where it is known.
+    pub fn load(model: &ModelFile, threads: usize) -> Result<Self> {
+        let graph = model
+            .proto()
+            .graph
+            .as_ref()
+            .ok_or_else(|| Error::model(model.path(), "has no graph"))?;
+        let onnx = tract_onnx::onnx();
+        if let Some(node) = graph
+            .node
+            .iter()
+            .find(|node| !onnx.op_register.0.contains_key(&node.op_type))
+        {
+            return Err(Error::model_node(
+                model.path(),
+                format!("node {}", node.name),
+                format!(
+                    "tract has no operator {}: quantise the model with --form qdq",
+                    node.op_type
+                ),
+            ));
+        }
+        let input_shape = declared_input(model, graph)?;
+        let built = catch_panic(|| -> tract_core::prelude::TractResult<TypedModel> {
+            onnx.model_for_proto_model(model.proto())?
+                .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?
+                .into_optimized()
+        })
+        .map_err(|panic| Error::model(model.path(), format!("tract gave up on it: {panic}")))?;
+        let typed = built.map_err(|error| Error::model(model.path(), format!("{error:#}")))?;
+        let output_shape = output_shape(model, &typed)?;
+        let options = RunOptions {
+            executor: (threads > 1).then(|| Executor::multithread(threads)),
+            ..RunOptions::default()
+        };
+        let state = TypedSimplePlan::new_with_options(typed, &options)
+            .and_then(|plan| plan.spawn())
+            .map_err(|error| Error::model(model.path(), format!("{error:#}")))?;
+        Ok(TractEngine {
+            state,
+            input_shape,
+            output_shape,
+        })
+    }
+}
+
+impl Engine for TractEngine {
+    fn name(&self) -> &str {
+        "tract"
+    }
+
+    fn input_shape(&self) -> [usize; 4] {
+        self.input_shape
+    }
+
+    fn output_shape(&self) -> [usize; 4] {
+        self.output_shape
+    }
+
+    fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()> {
+        let failed = |error: TractError| Error::engine(format!("{error:#}"));
+        let input = Tensor::from_shape(&self.input_shape, input).map_err(failed)?;
+        let state = &mut self.state;
+        let outputs = catch_panic(|| state.run(tvec!(input.into_tvalue())))
+            .map_err(Error::engine)?
+            .map_err(failed)?;
+        let plain = outputs[0].try_as_plain_ram().map_err(failed)?;
+        heatmaps.copy_from_slice(plain.as_slice::<f32>().map_err(failed)?);
+        Ok(())
+    }
+}
+
+/// The shape of the graph's only input, which must be a float picture.
+fn declared_input(model: &ModelFile, graph: &GraphProto) -> Result<[usize; 4]> {
+    let fail = |node: &str, what: String| Error::model_node(model.path(), node, what);
+    let is_weight = |input: &&ValueInfoProto| {
+        graph.initializer.iter().any(|tensor| tensor.name == input.name)
+    };
+    let inputs: Vec<_> = graph.input.iter().filter(|input| !is_weight(input)).collect();
+    let [input] = inputs[..] else {
+        return Err(Error::model(
+            model.path(),
+            format!("has {} inputs, a pose network has one", inputs.len()),
+        ));
+    };
+    let node = format!("input {}", input.name);
+    let Some(Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref())
+    else {
+        return Err(fail(&node, "is not a tensor".into()));
+    };
+    if tensor.elem_type != DataType::Float as i32 {
+        return Err(fail(&node, "is not a float32 tensor".into()));
+    }
+    let dims: Vec<i64> = tensor
+        .shape
+        .iter()
+        .flat_map(|shape| &shape.dim)
+        .map(|dim| match dim.value {
+            Some(dimension::Value::DimValue(value)) => value,
+            _ => -1,
+        })
+        .collect();
+    match dims[..] {
+        [batch @ (1 | 0 | -1), 3, height @ 1..=MAX_DIM, width @ 1..=MAX_DIM] => {
+            if batch != 1 {
+                log::info!("{}: batch dimension set to 1", model.path().display());
+            }
+            Ok([1, 3, height as usize, width as usize])
+        }
+        _ => Err(fail(
+            &node,
+            format!("has the shape {dims:?}, expected is [1, 3, height, width]"),
+        )),
+    }
+}
+
+/// The shape of the graph's only output, which must be a stack of float heatmaps.
+fn output_shape(model: &ModelFile, typed: &TypedModel) -> Result<[usize; 4]> {
+    if typed.outputs.len() != 1 {
+        return Err(Error::model(
+            model.path(),
+            format!(
+                "has {} outputs, a pose network has one: its heatmaps",
+                typed.outputs.len()
+            ),
+        ));
+    }
+    let fact = typed
+        .output_fact(0)
+        .map_err(|error| Error::model(model.path(), format!("{error:#}")))?;
+    let dims = fact.shape.as_concrete().unwrap_or(&[]);
+    match *dims {
+        [1, joints, height, width] if fact.datum_type == f32::datum_type() => {
+            Ok([1, joints, height, width])
+        }
+        _ => Err(Error::model(
+            model.path(),
+            format!("its output is {fact:?}, expected is float32 [1, joints, height, width]"),
+        )),
+    }
+}

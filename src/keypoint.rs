@@ -1,0 +1,25 @@
+//! Keypoints in three coordinate systems: heatmap pixels, network-input pixels, source-frame pixels.
+//!
+//! In all of them x points right, y points down, and the centre of the top-left pixel is (0, 0).
+
+/// The most joints a model may have; buffers on the frame path have this capacity.
+pub const MAX_KEYPOINTS: usize = 64;
+
+/// One joint. Which coordinate system it is in, the holder of the value says.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Keypoint {
+    pub x_px: f32,
+    pub y_px: f32,
+    /// The heatmap's maximum: about 1 on a sure joint. 0 or less: the joint was not found, and the
+    /// coordinates mean nothing.
+    pub score: f32,
+}
+
+impl Keypoint {
+    pub fn is_found(&self) -> bool {
+        self.score > 0.0
+    }
+}
+
+/// The joints of one instance, in the order of the model's joint table.
+pub type Keypoints = heapless::Vec<Keypoint, MAX_KEYPOINTS>;

@@ -1,0 +1,36 @@
+//! posewire: hand and body keypoints from a camera to a robot.
+//!
+//! Data flows one way, one module a stage:
+//!
+//! | stage | in | out |
+//! |---|---|---|
+//! | [`source`] | a file, a camera, a clip | [`frame::Frame`]: borrowed pixels and their capture time |
+//! | [`crop`] | a frame and a box | 1 x 3 x H x W f32, normalised RGB |
+//! | [`engine`] | that tensor | 1 x joints x H/4 x W/4 f32 heatmaps |
+//! | [`decode`] | heatmaps | [`keypoint::Keypoint`]s |
+//! | [`track`] | a frame's keypoints | where to look in the next frame |
+//! | [`wire`] | keypoints | bytes for a robot |
+//! | [`sink`] | packets | UDP, JSON lines, pictures |
+//!
+//! [`pipeline`] connects them; [`cli`] is the program around it.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod crop;
+pub mod decode;
+pub mod engine;
+pub mod error;
+pub mod frame;
+pub mod keypoint;
+pub mod metrics;
+pub mod model;
+pub mod npy;
+pub mod pipeline;
+pub mod sink;
+pub mod source;
+pub mod stats;
+pub mod track;
+pub mod wire;
+
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    posewire::cli::main(std::env::args_os().skip(1))
+}

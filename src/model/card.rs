@@ -1,0 +1,273 @@
+//! The model card: everything the runtime must know about a network that its graph does not say.
+//!
+//! It travels as JSON in the ONNX metadata key `posewire.card`, or as TOML with the same fields
+//! beside a foreign export. Unknown fields are errors: a field that is silently ignored is a crop
+//! that is silently wrong. docs/model-card.md lists the fields.
+
+use crate::keypoint::MAX_KEYPOINTS;
+use serde::{Deserialize, Serialize};
+
+/// The newest card format this build reads.
+pub const CARD_FORMAT: u32 = 1;
+
+/// What the network looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    Hand,
+    Body,
+}
+
+impl Task {
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Hand => "hand",
+            Task::Body => "body",
+        }
+    }
+}
+
+/// The joint order, as a number that fits in a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JointTable {
+    /// 21 joints of one hand, InterHand2.6M in MMPose's order: finger tips first, wrist last.
+    Interhand21,
+    /// 16 joints of a body, MPII.
+    Mpii16,
+    /// Any other order: the receiver has to know the model.
+    Custom,
+}
+
+impl JointTable {
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "interhand2d-21" => JointTable::Interhand21,
+            "mpii-16" => JointTable::Mpii16,
+            _ => JointTable::Custom,
+        }
+    }
+
+    /// How many joints the table has; `None` for a custom one.
+    pub fn joint_count(self) -> Option<usize> {
+        match self {
+            JointTable::Interhand21 => Some(21),
+            JointTable::Mpii16 => Some(16),
+            JointTable::Custom => None,
+        }
+    }
+}
+
+/// How a heatmap's peak becomes a coordinate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecodeMode {
+    /// Arg-max, then a quarter pixel toward the larger neighbour.
+    Default,
+    /// DARK (Zhang et al., CVPR 2020): one Newton step on the logarithm of the blurred heatmap.
+    Dark,
+}
+
+/// See the module's comment. Sizes are (width, height) in pixels; mean and std are RGB in 0..255.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    pub format: u32,
+    pub task: Task,
+    pub joint_table: String,
+    pub joints: Vec<String>,
+    /// Pairs of joint indexes, for drawing.
+    pub bones: Vec<[usize; 2]>,
+    /// Joints that change places when the picture is mirrored.
+    pub flip_pairs: Vec<[usize; 2]>,
+    /// The side of the crop over the side of the box around the joints.
+    pub crop_padding: f32,
+    pub input_size: [u32; 2],
+    pub heatmap_size: [u32; 2],
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    pub decode: DecodeMode,
+    /// The checkpoint the weights came from, and its SHA-256 ("" where there was none).
+    pub source: String,
+    pub source_sha256: String,
+}
+
+/// The field at fault and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardError {
+    pub field: &'static str,
+    pub what: String,
+}
+
+impl ModelCard {
+    pub fn from_json(text: &str) -> Result<Self, CardError> {
+        let card: ModelCard = serde_json::from_str(text).map_err(|error| CardError {
+            field: "posewire.card",
+            what: error.to_string(),
+        })?;
+        card.checked()
+    }
+
+    pub fn from_toml(text: &str) -> Result<Self, CardError> {
+        let card: ModelCard = toml::from_str(text).map_err(|error| CardError {
+            field: "card",
+            what: error.to_string(),
+        })?;
+        card.checked()
+    }
+
+    pub fn joint_table_id(&self) -> JointTable {
+        JointTable::from_name(&self.joint_table)
+    }
+
+    /// The network's input shape, N x C x H x W.
+    pub fn input_shape(&self) -> [usize; 4] {
+        let [width, height] = self.input_size.map(|side| side as usize);
+        [1, 3, height, width]
+    }
+
+    /// The network's output shape, N x joints x H x W.
+    pub fn heatmap_shape(&self) -> [usize; 4] {
+        let [width, height] = self.heatmap_size.map(|side| side as usize);
+        [1, self.joints.len(), height, width]
+    }
+
+    fn checked(self) -> Result<Self, CardError> {
+        let fail = |field, what: String| Err(CardError { field, what });
+        if self.format != CARD_FORMAT {
+            return fail(
+                "format",
+                format!(
+                    "is {}, this build reads {CARD_FORMAT}: export the model again, or update posewire",
+                    self.format
+                ),
+            );
+        }
+        let joints = self.joints.len();
+        if !(1..=MAX_KEYPOINTS).contains(&joints) {
+            return fail(
+                "joints",
+                format!("has {joints} names, allowed are 1 to {MAX_KEYPOINTS}"),
+            );
+        }
+        if let Some(expected) = self.joint_table_id().joint_count()
+            && expected != joints
+        {
+            return fail(
+                "joints",
+                format!(
+                    "has {joints} names, joint table {} has {expected}",
+                    self.joint_table
+                ),
+            );
+        }
+        for (field, pairs) in [("bones", &self.bones), ("flip_pairs", &self.flip_pairs)] {
+            if pairs.len() > 4 * MAX_KEYPOINTS {
+                return fail(field, format!("has {} pairs, too many", pairs.len()));
+            }
+            if let Some(pair) = pairs.iter().find(|pair| pair.iter().any(|&j| j >= joints)) {
+                return fail(
+                    field,
+                    format!("names joints {pair:?}, there are only {joints}"),
+                );
+            }
+        }
+        for (field, size, range) in [
+            ("input_size", self.input_size, 32..=1024),
+            ("heatmap_size", self.heatmap_size, 8..=1024),
+        ] {
+            if !size.iter().all(|side| range.contains(side)) {
+                return fail(field, format!("is {size:?}, each must be in {range:?}"));
+            }
+        }
+        if !(0.5..=4.0).contains(&self.crop_padding) {
+            return fail(
+                "crop_padding",
+                format!("is {}, must be in 0.5..4", self.crop_padding),
+            );
+        }
+        if !self.mean.iter().all(|mean| mean.is_finite()) {
+            return fail(
+                "mean",
+                format!("is {:?}, must be finite numbers", self.mean),
+            );
+        }
+        if !self.std.iter().all(|&std| std.is_finite() && std > 1e-3) {
+            return fail("std", format!("is {:?}, must be above 0.001", self.std));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn hand_card() -> ModelCard {
+        ModelCard {
+            format: CARD_FORMAT,
+            task: Task::Hand,
+            joint_table: "interhand2d-21".into(),
+            joints: (0..21).map(|joint| format!("joint{joint}")).collect(),
+            bones: vec![[20, 3]],
+            flip_pairs: vec![],
+            crop_padding: 1.5,
+            input_size: [256, 256],
+            heatmap_size: [64, 64],
+            mean: [123.675, 116.28, 103.53],
+            std: [58.395, 57.12, 57.375],
+            decode: DecodeMode::Default,
+            source: String::new(),
+            source_sha256: String::new(),
+        }
+    }
+
+    fn error_field(card: ModelCard) -> &'static str {
+        ModelCard::from_json(&serde_json::to_string(&card).unwrap())
+            .unwrap_err()
+            .field
+    }
+
+    #[test]
+    fn json_and_toml_say_the_same() {
+        let card = hand_card();
+        let json = serde_json::to_string(&card).unwrap();
+        assert_eq!(ModelCard::from_json(&json).unwrap(), card);
+        let value: toml::Value = serde_json::from_str(&json).unwrap();
+        let text = value
+            .as_table()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect::<String>();
+        assert_eq!(ModelCard::from_toml(&text).unwrap(), card);
+    }
+
+    #[test]
+    fn each_bad_field_is_named() {
+        let good = hand_card();
+        assert_eq!(error_field(ModelCard { format: 2, ..good.clone() }), "format");
+        assert_eq!(error_field(ModelCard { joints: vec![], ..good.clone() }), "joints");
+        assert_eq!(error_field(ModelCard { bones: vec![[0, 21]], ..good.clone() }), "bones");
+        assert_eq!(error_field(ModelCard { flip_pairs: vec![[99, 0]], ..good.clone() }), "flip_pairs");
+        assert_eq!(error_field(ModelCard { crop_padding: 0.0, ..good.clone() }), "crop_padding");
+        assert_eq!(error_field(ModelCard { input_size: [0, 256], ..good.clone() }), "input_size");
+        assert_eq!(error_field(ModelCard { heatmap_size: [64, 1 << 30], ..good.clone() }), "heatmap_size");
+        assert_eq!(error_field(ModelCard { std: [0.0, 1.0, 1.0], ..good }), "std");
+    }
+
+    #[test]
+    fn a_known_joint_table_fixes_the_joint_count() {
+        let mut card = hand_card();
+        card.joints.pop();
+        card.bones.clear();
+        assert_eq!(error_field(card), "joints");
+    }
+
+    #[test]
+    fn unknown_fields_are_errors() {
+        let mut json = serde_json::to_value(hand_card()).unwrap();
+        json["colour"] = "bgr".into();
+        let error = ModelCard::from_json(&json.to_string()).unwrap_err();
+        assert!(error.what.contains("colour"), "{}", error.what);
+    }
+}

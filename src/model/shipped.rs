@@ -1,0 +1,20 @@
+//! The two demo models inside the binary. models/demo/ is how they were made.
+
+use super::card::Task;
+use crate::error::{Error, Result};
+use std::path::Path;
+
+static HAND: &[u8] = include_bytes!("../../models/hand-demo.int8.onnx");
+static BODY: &[u8] = include_bytes!("../../models/body-demo.int8.onnx");
+
+/// The shipped model that `path` names; `None` if it is the path of a file.
+pub(super) fn find(path: &Path) -> Result<Option<&'static [u8]>> {
+    let Some(name) = path.to_str().and_then(|path| path.strip_prefix("builtin:")) else {
+        return Ok(None);
+    };
+    [(Task::Hand, HAND), (Task::Body, BODY)]
+        .into_iter()
+        .find(|(task, _)| task.name() == name)
+        .map(|(_, model)| Some(model))
+        .ok_or_else(|| Error::model(path, "there is no such shipped model: hand or body"))
+}

@@ -1,0 +1,385 @@
+//! The loop: frames in, packets out, and a heartbeat whenever there is nothing to say.
+
+use super::frame::{Observation, Pipeline};
+use crate::clock;
+use crate::error::Result;
+use crate::frame::Frame;
+use crate::sink::{NotSent, Sink};
+use crate::source::{FrameSource, Next};
+use crate::stats::{Stage, StageTimes};
+use crate::track::RegionKind;
+use crate::wire::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How the loop behaves, apart from what it is connected to.
+#[derive(Debug, Clone)]
+pub struct StreamOptions {
+    /// Stop after this many frames.
+    pub frames: Option<u64>,
+    /// The longest silence on the wire while there are no frames.
+    pub heartbeat: Duration,
+    /// A frame older than this when it is sent is marked stale.
+    pub stale_after: Duration,
+    /// The source shows a mirror image.
+    pub mirrored: bool,
+    /// Names this stream among several to one receiver.
+    pub instance: u8,
+}
+
+/// What happened, for the last line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    pub frames: u64,
+    pub found: u64,
+    pub heartbeats: u64,
+    /// Pictures that could not be read.
+    pub skipped: u64,
+    /// Frames on which the network failed.
+    pub failed: u64,
+    /// Packets that a sink could not deliver.
+    pub dropped: u64,
+}
+
+/// One source, one pipeline, any number of sinks.
+pub struct Stream<'a> {
+    pipeline: Pipeline,
+    sinks: Vec<Box<dyn Sink + 'a>>,
+    options: StreamOptions,
+    /// Fields that stay, and the last frame's until there is another one.
+    packet: Packet,
+    totals: Totals,
+    closed: bool,
+}
+
+impl<'a> Stream<'a> {
+    /// `session` tells this run from the sender's earlier ones.
+    pub fn new(
+        pipeline: Pipeline,
+        sinks: Vec<Box<dyn Sink + 'a>>,
+        options: StreamOptions,
+        session: u32,
+    ) -> Self {
+        let card = pipeline.card();
+        let mut flags = Flags::default();
+        flags.set(Flags::MIRRORED, options.mirrored);
+        let packet = Packet {
+            kind: Kind::Heartbeat,
+            flags,
+            session,
+            sequence: 0,
+            captured: clock::Instant::default(),
+            age_us: u32::MAX,
+            frame_index: 0,
+            frame_width_px: 0,
+            frame_height_px: 0,
+            task: Packet::task_code(card.task),
+            joint_table: Packet::joint_table_code(card.joint_table_id()),
+            unit: FixedPoint::for_frame(0, 0),
+            instance: options.instance,
+            score: 0,
+            keypoints: heapless::Vec::new(),
+        };
+        Stream {
+            pipeline,
+            sinks,
+            options,
+            packet,
+            totals: Totals::default(),
+            closed: false,
+        }
+    }
+
+    /// Runs until the source ends, the frames asked for were sent, `stop` is set, or the reader of
+    /// the output is gone. The last packet is a heartbeat that says so.
+    ///
+    /// # Errors
+    /// [`Error::Source`](crate::Error::Source) if the source breaks for good; the last packet is
+    /// sent all the same.
+    pub fn run(
+        &mut self,
+        source: &mut dyn FrameSource,
+        stop: &AtomicBool,
+        times: &mut StageTimes,
+    ) -> Result<Totals> {
+        let outcome = self.feed(source, stop, times);
+        self.totals.skipped = source.skipped();
+        self.send_heartbeat(outcome.is_ok(), true);
+        outcome.map(|()| self.totals)
+    }
+
+    /// Processes frames without reporting or counting them, so that caches and buffers are filled.
+    ///
+    /// # Errors
+    /// That of the source or of the network.
+    pub fn warm_up(&mut self, source: &mut dyn FrameSource, frames: u64) -> Result<()> {
+        let mut times = StageTimes::new(1);
+        for _ in 0..frames {
+            if let Next::Frame(frame) = source.next_frame(self.options.heartbeat)? {
+                self.pipeline.process(&frame, &mut times)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn feed(
+        &mut self,
+        source: &mut dyn FrameSource,
+        stop: &AtomicBool,
+        times: &mut StageTimes,
+    ) -> Result<()> {
+        let wanted = self.options.frames.unwrap_or(u64::MAX);
+        let mut asked = Instant::now();
+        while self.totals.frames + self.totals.failed < wanted
+            && !self.closed
+            && !stop.load(Ordering::Relaxed)
+        {
+            match source.next_frame(self.options.heartbeat)? {
+                Next::End => break,
+                Next::Quiet { camera } => {
+                    // What was followed has moved on by the time there is a picture again.
+                    self.pipeline.reset();
+                    self.send_heartbeat(camera, false);
+                }
+                Next::Frame(frame) => {
+                    times.record(Stage::Source, asked.elapsed());
+                    self.handle(&frame, times);
+                    asked = Instant::now();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, frame: &Frame<'_>, times: &mut StageTimes) {
+        match self.pipeline.process(frame, times) {
+            Ok(seen) => {
+                self.totals.frames += 1;
+                self.totals.found += u64::from(seen.sighting.found);
+                let start = Instant::now();
+                self.fill(frame, &seen);
+                self.send(Some(frame));
+                times.record(Stage::Send, start.elapsed());
+            }
+            Err(error) => {
+                log::error!("frame {}: {error}", frame.index);
+                self.totals.failed += 1;
+                self.send_heartbeat(true, false);
+            }
+        }
+    }
+
+    fn fill(&mut self, frame: &Frame<'_>, seen: &Observation) {
+        let (width_px, height_px) = (frame.pixels.width_px(), frame.pixels.height_px());
+        let packet = &mut self.packet;
+        packet.kind = Kind::Keypoints;
+        packet.flags.set(Flags::LOST, !seen.sighting.found);
+        packet.flags.set(Flags::TRACKING, seen.region == RegionKind::Followed);
+        packet.flags.set(Flags::NO_CAMERA, false);
+        packet.captured = frame.captured;
+        // The wire's counter wraps.
+        packet.frame_index = frame.index as u32;
+        // A frame's side is at most 16,384 pixels.
+        packet.frame_width_px = width_px as u16;
+        packet.frame_height_px = height_px as u16;
+        packet.unit = FixedPoint::for_frame(width_px, height_px);
+        packet.set_score(seen.sighting.score);
+        packet.keypoints = seen
+            .keypoints
+            .iter()
+            .map(|keypoint| WireKeypoint::new(keypoint, packet.unit))
+            .collect();
+    }
+
+    /// `camera` is false if the device is not there.
+    fn send_heartbeat(&mut self, camera: bool, last: bool) {
+        self.packet.kind = Kind::Heartbeat;
+        self.packet.flags.set(Flags::LOST, true);
+        self.packet.flags.set(Flags::TRACKING, false);
+        self.packet.flags.set(Flags::NO_CAMERA, !camera);
+        self.packet.flags.set(Flags::LAST, last);
+        self.packet.score = 0;
+        self.packet.keypoints.clear();
+        self.totals.heartbeats += 1;
+        self.send(None);
+    }
+
+    fn send(&mut self, frame: Option<&Frame<'_>>) {
+        let limit_us = u64::try_from(self.options.stale_after.as_micros()).unwrap_or(u64::MAX);
+        self.packet.stamp(clock::Instant::now(), limit_us);
+        for sink in &mut self.sinks {
+            match sink.send(&self.packet, frame) {
+                Ok(()) => {}
+                Err(NotSent::Closed) => self.closed = true,
+                Err(NotSent::Dropped(why)) => {
+                    // Said once at each power of two, so that a receiver that is away for a year
+                    // does not fill the log.
+                    self.totals.dropped += 1;
+                    if self.totals.dropped.is_power_of_two() {
+                        log::warn!(
+                            "{}: packet {} dropped: {why} ({} so far)",
+                            sink.name(),
+                            self.packet.sequence,
+                            self.totals.dropped
+                        );
+                    }
+                }
+            }
+        }
+        self.packet.sequence = self.packet.sequence.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FakeEngine;
+    use crate::error::Error;
+    use crate::sink::RecordingSink;
+    use crate::source::{Fault, Faulty};
+
+    fn pipeline(engine: FakeEngine) -> Pipeline {
+        Pipeline::with_card(crate::model::test_card(), Box::new(engine), None, 0.3)
+    }
+
+    fn hand() -> FakeEngine {
+        let peaks = (0..21).map(|joint| (20.0 + joint as f32, 30.0, 0.9)).collect();
+        FakeEngine::new(256, peaks)
+    }
+
+    fn options() -> StreamOptions {
+        StreamOptions {
+            frames: None,
+            heartbeat: Duration::from_millis(1),
+            stale_after: Duration::from_millis(500),
+            mirrored: false,
+            instance: 3,
+        }
+    }
+
+    fn run(engine: FakeEngine, script: &[Fault]) -> (Result<Totals>, Vec<Packet>) {
+        let sink = RecordingSink::new();
+        let mut stream =
+            Stream::new(pipeline(engine), vec![Box::new(sink.clone())], options(), 77);
+        let mut source = Faulty::script(script.iter().copied());
+        let totals = stream.run(
+            &mut source,
+            &AtomicBool::new(false),
+            &mut StageTimes::new(16),
+        );
+        (totals, sink.packets())
+    }
+
+    #[test]
+    fn every_frame_is_a_packet_and_the_sequence_has_no_gaps() {
+        let (totals, packets) = run(hand(), &[Fault::Frame; 5]);
+        assert_eq!(totals.unwrap().frames, 5);
+        let sequence: Vec<u32> = packets.iter().map(|packet| packet.sequence).collect();
+        assert_eq!(sequence, [0, 1, 2, 3, 4, 5]);
+        assert!(packets[..5].iter().all(|p| p.kind == Kind::Keypoints && p.keypoints.len() == 21));
+        assert!(packets.iter().all(|packet| packet.session == 77 && packet.instance == 3));
+        assert!(packets[5].flags.contains(Flags::LAST));
+    }
+
+    #[test]
+    fn the_second_frame_is_tracked() {
+        let (_, packets) = run(hand(), &[Fault::Frame; 2]);
+        assert!(!packets[0].flags.contains(Flags::TRACKING));
+        assert!(packets[1].flags.contains(Flags::TRACKING));
+        assert!(!packets[1].flags.contains(Flags::LOST));
+    }
+
+    #[test]
+    fn an_empty_frame_is_reported_as_lost() {
+        let nothing = FakeEngine::new(256, vec![(20.0, 30.0, 0.05); 21]);
+        let (totals, packets) = run(nothing, &[Fault::Frame; 2]);
+        assert_eq!(totals.unwrap().found, 0);
+        assert_eq!(packets[1].kind, Kind::Keypoints);
+        assert!(packets[1].flags.contains(Flags::LOST));
+        assert!(!packets[1].flags.contains(Flags::TRACKING));
+    }
+
+    #[test]
+    fn silence_and_an_unplugged_camera_are_told_apart() {
+        let (_, packets) = run(hand(), &[Fault::Frame, Fault::Stall, Fault::Unplugged, Fault::Frame]);
+        assert_eq!(packets[1].kind, Kind::Heartbeat);
+        assert!(!packets[1].flags.contains(Flags::NO_CAMERA));
+        assert!(packets[2].flags.contains(Flags::NO_CAMERA));
+        assert!(packets[2].keypoints.is_empty());
+        assert_eq!(packets[3].kind, Kind::Keypoints);
+        assert!(!packets[3].flags.contains(Flags::NO_CAMERA));
+        // What was followed before the silence is searched for anew.
+        assert!(!packets[3].flags.contains(Flags::TRACKING));
+    }
+
+    #[test]
+    fn an_old_frame_is_never_fresh() {
+        let (_, packets) = run(hand(), &[Fault::Late { age_us: 700_000 }, Fault::Frame]);
+        assert!(packets[0].flags.contains(Flags::STALE));
+        assert!(packets[0].age_us >= 700_000);
+        assert!(!packets[1].flags.contains(Flags::STALE));
+    }
+
+    #[test]
+    fn before_the_first_frame_a_heartbeat_is_stale() {
+        let (_, packets) = run(hand(), &[Fault::Stall]);
+        assert!(packets[0].flags.contains(Flags::STALE));
+        assert_eq!(packets[0].age_us, u32::MAX);
+    }
+
+    #[test]
+    fn unreadable_pictures_are_counted() {
+        let (totals, packets) = run(hand(), &[Fault::Frame, Fault::Unreadable, Fault::Frame]);
+        assert_eq!(totals.unwrap().skipped, 1);
+        assert_eq!(packets[1].frame_index, 2);
+    }
+
+    #[test]
+    fn a_broken_source_ends_with_an_error_and_a_last_packet() {
+        let (totals, packets) = run(hand(), &[Fault::Frame, Fault::Broken, Fault::Frame]);
+        assert!(matches!(totals, Err(Error::Source { .. })));
+        let last = packets.last().unwrap();
+        assert!(last.flags.contains(Flags::LAST) && last.flags.contains(Flags::NO_CAMERA));
+    }
+
+    #[test]
+    fn a_failed_inference_costs_one_frame() {
+        let (totals, packets) = run(hand().failing_on(1), &[Fault::Frame; 3]);
+        let totals = totals.unwrap();
+        assert_eq!((totals.frames, totals.failed), (2, 1));
+        assert_eq!(packets[1].kind, Kind::Heartbeat);
+    }
+
+    #[test]
+    fn frames_are_limited_and_stopping_is_prompt() {
+        let mut limited = options();
+        limited.frames = Some(2);
+        let sink = RecordingSink::new();
+        let mut stream = Stream::new(pipeline(hand()), vec![Box::new(sink.clone())], limited, 0);
+        let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
+        let stop = AtomicBool::new(false);
+        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        assert_eq!((totals.frames, sink.packets().len()), (2, 3));
+
+        stop.store(true, Ordering::Relaxed);
+        let mut stream = Stream::new(pipeline(hand()), vec![], options(), 0);
+        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        assert_eq!(totals.frames, 0);
+    }
+
+    #[test]
+    fn refused_packets_are_counted_and_a_closed_reader_ends_the_run() {
+        let refusing = RecordingSink::refusing(NotSent::Dropped("jammed".into()));
+        let mut stream = Stream::new(pipeline(hand()), vec![Box::new(refusing)], options(), 0);
+        let mut source = Faulty::script([Fault::Frame; 3].into_iter());
+        let stop = AtomicBool::new(false);
+        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        assert_eq!((totals.frames, totals.dropped), (3, 4));
+
+        let closed = RecordingSink::refusing(NotSent::Closed);
+        let mut stream = Stream::new(pipeline(hand()), vec![Box::new(closed)], options(), 0);
+        let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
+        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        assert_eq!(totals.frames, 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! A PNG a frame with the skeleton drawn on it: for people, not for robots.
+
+use super::draw::{Canvas, draw_skeleton};
+use super::{Delivery, NotSent, Sink};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::keypoint::Keypoint;
+use crate::model::ModelCard;
+use crate::wire::Packet;
+use std::path::{Path, PathBuf};
+
+/// Writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
+pub struct OverlaySink {
+    name: String,
+    folder: PathBuf,
+    prefix: String,
+    card: ModelCard,
+}
+
+impl OverlaySink {
+    /// Makes `folder` if need be.
+    ///
+    /// # Errors
+    /// [`Error::Sink`] if it cannot be made.
+    pub fn open(folder: &Path, prefix: &str, card: &ModelCard) -> Result<Self> {
+        let name = format!("overlay:{}", folder.display());
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::sink(&name, format!("cannot be made: {error}")))?;
+        Ok(OverlaySink {
+            name,
+            folder: folder.into(),
+            prefix: prefix.into(),
+            card: card.clone(),
+        })
+    }
+}
+
+impl Sink for OverlaySink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&mut self, packet: &Packet, frame: Option<&Frame<'_>>) -> Delivery {
+        let Some(frame) = frame else {
+            return Ok(());
+        };
+        let keypoints: Vec<Keypoint> = packet
+            .keypoints
+            .iter()
+            .map(|keypoint| {
+                let (x_px, y_px) = keypoint.position_px(packet.unit).unwrap_or_default();
+                Keypoint {
+                    x_px,
+                    y_px,
+                    score: keypoint.score(),
+                }
+            })
+            .collect();
+        let mut canvas = Canvas::new(&frame.pixels);
+        draw_skeleton(&mut canvas, &self.card, &keypoints);
+        let path = self
+            .folder
+            .join(format!("{}-{:06}.png", self.prefix, frame.index));
+        image::save_buffer(
+            path,
+            canvas.rgb(),
+            canvas.width_px(),
+            canvas.height_px(),
+            image::ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| NotSent::Dropped(error.to_string()))
+    }
+}

@@ -1,0 +1,60 @@
+//! One datagram a packet, to one receiver. The socket only sends.
+
+use super::{Delivery, NotSent, Sink};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::wire::Packet;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+
+#[derive(Debug)]
+pub struct UdpSink {
+    name: String,
+    socket: UdpSocket,
+    to: SocketAddr,
+}
+
+impl UdpSink {
+    /// `to` is HOST:PORT; the name is resolved once.
+    ///
+    /// # Errors
+    /// [`Error::Sink`] if the name does not resolve or no socket can be had.
+    pub fn open(to: &str) -> Result<Self> {
+        let name = format!("udp:{to}");
+        let fail = |what: String| Error::sink(&name, what);
+        let address = to
+            .to_socket_addrs()
+            .map_err(|error| fail(format!("is not HOST:PORT of a known host: {error}")))?
+            .next()
+            .ok_or_else(|| fail("the host has no address".into()))?;
+        let any: SocketAddr = if address.is_ipv4() {
+            ([0, 0, 0, 0], 0).into()
+        } else {
+            ([0_u16; 8], 0).into()
+        };
+        let socket =
+            UdpSocket::bind(any).map_err(|error| fail(format!("no socket: {error}")))?;
+        // A full send buffer drops a packet instead of stopping the camera.
+        socket
+            .set_nonblocking(true)
+            .map_err(|error| fail(format!("no socket: {error}")))?;
+        Ok(UdpSink {
+            name,
+            socket,
+            to: address,
+        })
+    }
+}
+
+impl Sink for UdpSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
+        self.socket
+            .send_to(&packet.encode(), self.to)
+            .map(|_| ())
+            .map_err(|error| NotSent::Dropped(error.to_string()))
+    }
+}

@@ -1,0 +1,153 @@
+//! Where a JPEG ends, and its decoding with bounds.
+//!
+//! Follows ITU-T T.81 annex B: marker segments carry their length, and inside the entropy-coded data
+//! 0xFF is followed by 0x00 or by a restart marker. So a thumbnail inside a segment is passed over,
+//! and a picture that was cut off is told from a whole one.
+
+use crate::frame::MAX_SIDE_PX;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+/// The most pixels of a picture that is decoded: a bound on memory, not on any camera.
+pub const MAX_PICTURE_PIXELS: usize = 32 << 20;
+
+const START: u8 = 0xD8;
+const END: u8 = 0xD9;
+const SCAN: u8 = 0xDA;
+
+/// Where the JPEG at the start of some bytes ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameLength {
+    /// After this many bytes, the end marker included.
+    Complete(usize),
+    /// Not within these bytes.
+    Incomplete,
+    /// These bytes are not a JPEG, or stop being one at this offset.
+    Broken(usize),
+}
+
+/// Finds the end of the JPEG that starts at `bytes[0]`. Never panics, reads each byte once.
+pub fn frame_length(bytes: &[u8]) -> FrameLength {
+    match bytes {
+        [] | [0xFF] => return FrameLength::Incomplete,
+        [0xFF, START, ..] => {}
+        _ => return FrameLength::Broken(0),
+    }
+    let mut at = 2;
+    loop {
+        // Any number of 0xFF may precede a marker.
+        let Some(&first) = bytes.get(at) else {
+            return FrameLength::Incomplete;
+        };
+        if first != 0xFF {
+            return FrameLength::Broken(at);
+        }
+        let Some(&marker) = bytes.get(at + 1) else {
+            return FrameLength::Incomplete;
+        };
+        match marker {
+            0xFF => at += 1,
+            END => return FrameLength::Complete(at + 2),
+            // A second start: the first picture was cut off.
+            0x00 | START => return FrameLength::Broken(at),
+            0x01 | 0xD0..=0xD7 => at += 2,
+            _ => {
+                let Some(&[high, low]) = bytes.get(at + 2..at + 4).and_then(|b| b.first_chunk())
+                else {
+                    return FrameLength::Incomplete;
+                };
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                if length < 2 {
+                    return FrameLength::Broken(at);
+                }
+                at += 2 + length;
+                if marker == SCAN {
+                    match entropy_end(bytes, at) {
+                        Some(end) => at = end,
+                        None => return FrameLength::Incomplete,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first marker at or after `at` that ends entropy-coded data.
+fn entropy_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let data = bytes.get(at..)?;
+    data.windows(2)
+        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xFF | 0xD0..=0xD7))
+        .map(|offset| at + offset)
+}
+
+/// Decodes a whole JPEG to packed RGB in `rgb`, which only grows when a larger picture comes.
+/// Gives the width and height in pixels.
+pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), String> {
+    if !matches!(frame_length(bytes), FrameLength::Complete(_)) {
+        return Err("the JPEG is cut off or damaged".into());
+    }
+    let options = DecoderOptions::default()
+        .set_max_width(MAX_SIDE_PX as usize)
+        .set_max_height(MAX_SIDE_PX as usize)
+        .set_strict_mode(true)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let damaged = |error| format!("the JPEG is damaged: {error:?}");
+    decoder.decode_headers().map_err(damaged)?;
+    let (width, height) = decoder.dimensions().ok_or("the JPEG has no size")?;
+    if width * height > MAX_PICTURE_PIXELS {
+        return Err(format!("the JPEG is too large: {width} x {height}"));
+    }
+    rgb.resize(3 * width * height, 0);
+    decoder.decode_into(rgb).map_err(damaged)?;
+    Ok((width as u32, height as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Start, one segment that contains a whole false picture, a scan with a stuffed byte, end.
+    const JPEG: [u8; 26] = [
+        0xFF, 0xD8, 0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9, 0xFF, 0xFF, 0xDA, 0x00, 0x03,
+        0x01, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD3, 0x56, 0x78, 0xFF, 0xD9,
+    ];
+
+    #[test]
+    fn a_thumbnail_does_not_end_the_picture() {
+        assert_eq!(frame_length(&JPEG), FrameLength::Complete(JPEG.len()));
+        let mut followed = JPEG.to_vec();
+        followed.extend([0xFF, 0xD8]);
+        assert_eq!(frame_length(&followed), FrameLength::Complete(JPEG.len()));
+    }
+
+    #[test]
+    fn every_cut_is_incomplete() {
+        for length in 0..JPEG.len() {
+            assert_eq!(frame_length(&JPEG[..length]), FrameLength::Incomplete, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_new_start_breaks_a_cut_picture() {
+        let mut cut = JPEG[..20].to_vec();
+        cut.extend(JPEG);
+        assert_eq!(frame_length(&cut), FrameLength::Broken(20));
+        assert_eq!(frame_length(b"GIF89a"), FrameLength::Broken(0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            frame_length(&bytes);
+            bytes.splice(0..0, JPEG[..10].iter().copied());
+            if let FrameLength::Complete(length) = frame_length(&bytes) {
+                prop_assert!(length <= bytes.len());
+            }
+            let _ = decode(&bytes, &mut Vec::new());
+        }
+    }
+}

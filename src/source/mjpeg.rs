@@ -1,0 +1,243 @@
+//! Motion JPEG: whole JPEGs one after the other, from a file or from memory.
+
+use super::jpeg::{self, FrameLength, frame_length};
+use super::{FrameSource, Next};
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, PixelFormat, Pixels};
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// The largest single JPEG in a stream.
+const MAX_FRAME_BYTES: usize = 16 << 20;
+const READ_BYTES: usize = 64 << 10;
+
+/// Splits a byte stream into JPEGs and decodes them. Bytes between pictures and pictures that cannot
+/// be decoded are passed over and counted.
+pub struct MjpegSource {
+    name: String,
+    reader: Box<dyn Read>,
+    /// For a clip that starts again at its end.
+    looped: Option<&'static [u8]>,
+    buffer: Vec<u8>,
+    at_end: bool,
+    index: u64,
+    skipped: u64,
+    frames: u64,
+    rgb: Vec<u8>,
+}
+
+/// What the buffer holds next.
+enum Piece {
+    /// A JPEG of this many bytes at the buffer's start.
+    Picture(usize),
+    /// This many bytes of no use; true if they were the start of a picture.
+    Rubbish(usize, bool),
+    Nothing,
+}
+
+impl MjpegSource {
+    /// # Errors
+    /// [`Error::Source`] if the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = format!("mjpeg:{}", path.display());
+        let file = std::fs::File::open(path)
+            .map_err(|error| Error::source(&name, format!("cannot be opened: {error}")))?;
+        Ok(Self::new(name, Box::new(file), None))
+    }
+
+    /// A clip in memory, played once.
+    pub fn once(name: String, clip: Cow<'static, [u8]>) -> Self {
+        Self::new(name, Box::new(std::io::Cursor::new(clip)), None)
+    }
+
+    /// A clip in memory, played again and again.
+    pub fn looping(name: String, clip: &'static [u8]) -> Self {
+        Self::new(name, Box::new(clip), Some(clip))
+    }
+
+    fn new(name: String, reader: Box<dyn Read>, looped: Option<&'static [u8]>) -> Self {
+        MjpegSource {
+            name,
+            reader,
+            looped,
+            buffer: Vec::new(),
+            at_end: false,
+            index: 0,
+            skipped: 0,
+            frames: 0,
+            rgb: Vec::new(),
+        }
+    }
+
+    fn skip(&mut self, why: &str) {
+        log::warn!("{}: picture {}: {why}; passed over", self.name, self.index);
+        self.skipped += 1;
+        self.index += 1;
+    }
+
+    /// Reads until the buffer starts with a whole JPEG or is known not to.
+    fn piece(&mut self) -> Result<Piece> {
+        loop {
+            if !self.buffer.is_empty() {
+                match frame_length(&self.buffer) {
+                    FrameLength::Complete(length) => return Ok(Piece::Picture(length)),
+                    FrameLength::Broken(at) => {
+                        // The next start marker at or after the fault, or everything up to a byte
+                        // that may be half of one.
+                        let from = at.max(1);
+                        let rest = &self.buffer[from.min(self.buffer.len())..];
+                        let start = rest.windows(2).position(|pair| pair == [0xFF, 0xD8]);
+                        let keep = usize::from(rest.last() == Some(&0xFF));
+                        let skip = start.map_or(self.buffer.len() - keep, |start| from + start);
+                        return Ok(Piece::Rubbish(skip.max(1), at > 0));
+                    }
+                    FrameLength::Incomplete if self.at_end => {
+                        return Ok(Piece::Rubbish(self.buffer.len(), true));
+                    }
+                    FrameLength::Incomplete if self.buffer.len() >= MAX_FRAME_BYTES => {
+                        return Ok(Piece::Rubbish(2, true));
+                    }
+                    FrameLength::Incomplete => {}
+                }
+            } else if self.at_end {
+                return Ok(Piece::Nothing);
+            }
+            self.read_more()?;
+        }
+    }
+
+    fn read_more(&mut self) -> Result<()> {
+        let before = self.buffer.len();
+        // Reading in proportion to what is there keeps the scans above linear in total.
+        let want = READ_BYTES.max(before);
+        let read = self
+            .reader
+            .by_ref()
+            .take(want as u64)
+            .read_to_end(&mut self.buffer)
+            .map_err(|error| Error::source(&self.name, format!("cannot be read: {error}")))?;
+        self.at_end = read == 0;
+        Ok(())
+    }
+
+    /// Decodes the next good picture into `rgb`; `None` at the end.
+    fn advance(&mut self) -> Result<Option<(u32, u32)>> {
+        loop {
+            match self.piece()? {
+                Piece::Picture(length) => {
+                    let size = jpeg::decode(&self.buffer[..length], &mut self.rgb);
+                    self.buffer.drain(..length);
+                    match size {
+                        Ok(size) => return Ok(Some(size)),
+                        Err(why) => self.skip(&why),
+                    }
+                }
+                Piece::Rubbish(length, was_picture) => {
+                    self.buffer.drain(..length);
+                    if was_picture {
+                        self.skip("the JPEG is cut off or damaged");
+                    }
+                }
+                Piece::Nothing => match self.looped {
+                    Some(clip) if self.frames > 0 => {
+                        self.reader = Box::new(clip);
+                        self.at_end = false;
+                    }
+                    _ => return Ok(None),
+                },
+            }
+        }
+    }
+}
+
+impl FrameSource for MjpegSource {
+    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
+        let Some((width, height)) = self.advance()? else {
+            if self.frames == 0 {
+                return Err(Error::source(&self.name, "has no readable JPEG"));
+            }
+            return Ok(Next::End);
+        };
+        let index = self.index;
+        self.index += 1;
+        self.frames += 1;
+        let stride = 3 * width as usize;
+        let pixels = Pixels::new(PixelFormat::Rgb24, width, height, stride, &self.rgb)
+            .ok_or_else(|| Error::source(&self.name, "the picture is too large"))?;
+        Ok(Next::Frame(Frame {
+            pixels,
+            captured: Instant::now(),
+            index,
+        }))
+    }
+
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tiny valid baseline JPEG: 8 x 8, grey.
+    pub(crate) fn tiny_jpeg() -> Vec<u8> {
+        let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00];
+        jpeg.extend([1; 64]);
+        jpeg.extend([0xFF, 0xC0, 0x00, 0x0B, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
+        // One code of one bit in each Huffman table: DC difference 0, end of block.
+        for class in [0x00, 0x10] {
+            jpeg.extend([0xFF, 0xC4, 0x00, 0x14, class, 1]);
+            jpeg.extend([0; 15]);
+            jpeg.push(0);
+        }
+        jpeg.extend([0xFF, 0xDA, 0x00, 0x08, 1, 1, 0x00, 0, 63, 0, 0x3F, 0xFF, 0xD9]);
+        jpeg
+    }
+
+    fn count(bytes: Vec<u8>) -> Result<(u64, u64)> {
+        let mut source = MjpegSource::once("test".into(), bytes.into());
+        let mut frames = 0;
+        while let Next::Frame(frame) = source.next_frame(Duration::ZERO)? {
+            assert_eq!((frame.pixels.width_px(), frame.pixels.height_px()), (8, 8));
+            frames += 1;
+        }
+        Ok((frames, source.skipped()))
+    }
+
+    #[test]
+    fn every_picture_comes_once() {
+        assert_eq!(count(tiny_jpeg().repeat(5)).unwrap(), (5, 0));
+    }
+
+    #[test]
+    fn a_bad_picture_in_the_middle_is_counted_and_skipped() {
+        let good = tiny_jpeg();
+        let cut = &good[..good.len() - 20];
+        assert_eq!(count([&good[..], cut, &good, &good].concat()).unwrap(), (3, 1));
+        assert_eq!(count([&good[..], b"rubbish", &good].concat()).unwrap(), (2, 0));
+        assert_eq!(count([&good[..], cut].concat()).unwrap(), (1, 1));
+    }
+
+    #[test]
+    fn a_stream_without_pictures_is_an_error() {
+        assert!(count(vec![]).is_err());
+        assert!(count(b"no pictures here".to_vec()).is_err());
+        assert!(count(vec![0xFF; 100_000]).is_err());
+    }
+
+    #[test]
+    fn a_looping_clip_does_not_end() {
+        let clip: &'static [u8] = tiny_jpeg().leak();
+        let mut source = MjpegSource::looping("loop".into(), clip);
+        for expected in 0..7 {
+            match source.next_frame(Duration::ZERO).unwrap() {
+                Next::Frame(frame) => assert_eq!(frame.index, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Where frames come from.
+//!
+//! Out: [`Frame`]s whose pixels the source owns until it is asked for the next one, with the time
+//! they were taken. A source skips and counts what it cannot read; it fails only when it cannot go
+//! on at all.
+
+#[cfg(feature = "demo")]
+mod clip;
+mod fault;
+mod jpeg;
+mod mjpeg;
+mod paced;
+mod picture;
+mod stills;
+mod v4l2;
+
+#[cfg(feature = "demo")]
+pub use clip::{Clip, ClipFrame};
+pub use fault::{Fault, Faulty};
+pub use jpeg::{FrameLength, frame_length};
+pub use mjpeg::MjpegSource;
+pub use paced::Paced;
+pub use stills::StillsSource;
+pub use v4l2::V4l2Source;
+
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::model::Task;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What a source has to offer right now.
+#[derive(Debug)]
+pub enum Next<'a> {
+    Frame(Frame<'a>),
+    /// Nothing came within the time-out; `camera` is false if the device is not there.
+    Quiet { camera: bool },
+    /// There will be no more frames.
+    End,
+}
+
+/// A supply of frames.
+pub trait FrameSource {
+    /// The next frame, waiting for it at most about `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if no frame can ever come again.
+    fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>>;
+
+    /// How many pictures could not be read so far and were passed over.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}
+
+/// A source as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// One picture.
+    Image(PathBuf),
+    /// The pictures of a folder, by name.
+    Dir(PathBuf),
+    /// JPEGs one after the other in a file.
+    Mjpeg(PathBuf),
+    /// A camera.
+    V4l2(String),
+    /// The clip inside the binary; `None` takes the model's task.
+    Demo(Option<Task>),
+}
+
+impl FromStr for SourceSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        match (kind, rest) {
+            ("demo", "") => Ok(SourceSpec::Demo(None)),
+            ("demo", "hand") => Ok(SourceSpec::Demo(Some(Task::Hand))),
+            ("demo", "body") => Ok(SourceSpec::Demo(Some(Task::Body))),
+            ("image", path) if !path.is_empty() => Ok(SourceSpec::Image(path.into())),
+            ("dir", path) if !path.is_empty() => Ok(SourceSpec::Dir(path.into())),
+            ("mjpeg", path) if !path.is_empty() => Ok(SourceSpec::Mjpeg(path.into())),
+            ("v4l2", device) if !device.is_empty() => Ok(SourceSpec::V4l2(device.into())),
+            _ => Err(Error::usage(format!(
+                "unknown source {text:?}: give image:FILE, dir:FOLDER, mjpeg:FILE, v4l2:DEVICE or demo"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceSpec::Image(path) => write!(f, "image:{}", path.display()),
+            SourceSpec::Dir(path) => write!(f, "dir:{}", path.display()),
+            SourceSpec::Mjpeg(path) => write!(f, "mjpeg:{}", path.display()),
+            SourceSpec::V4l2(device) => write!(f, "v4l2:{device}"),
+            SourceSpec::Demo(None) => f.write_str("demo"),
+            SourceSpec::Demo(Some(task)) => write!(f, "demo:{}", task.name()),
+        }
+    }
+}
+
+/// Opens a source; `task` is the model's, for the demo clip.
+///
+/// # Errors
+/// [`Error::Source`] if the file or device cannot be used.
+pub fn open(spec: &SourceSpec, task: Task) -> Result<Box<dyn FrameSource>> {
+    Ok(match spec {
+        SourceSpec::Image(path) => Box::new(StillsSource::image(path)?),
+        SourceSpec::Dir(path) => Box::new(StillsSource::folder(path)?),
+        SourceSpec::Mjpeg(path) => Box::new(MjpegSource::open(path)?),
+        SourceSpec::V4l2(device) => Box::new(V4l2Source::open(device)?),
+        SourceSpec::Demo(chosen) => open_demo(chosen.unwrap_or(task))?,
+    })
+}
+
+#[cfg(feature = "demo")]
+fn open_demo(task: Task) -> Result<Box<dyn FrameSource>> {
+    let clip = Clip::shipped(task)?;
+    let period = Duration::from_secs(1) / clip.frames_per_second;
+    Ok(Box::new(Paced::new(
+        MjpegSource::looping(format!("demo:{}", task.name()), clip.mjpeg),
+        period,
+    )))
+}
+
+#[cfg(not(feature = "demo"))]
+fn open_demo(task: Task) -> Result<Box<dyn FrameSource>> {
+    Err(Error::source(
+        SourceSpec::Demo(Some(task)),
+        "this build has no demo clips: build with --features demo",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_read_as_they_are_written() {
+        for text in [
+            "demo",
+            "demo:body",
+            "image:a b.png",
+            "dir:pictures",
+            "mjpeg:C:/x.mjpeg",
+            "v4l2:/dev/video0",
+        ] {
+            assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
+        }
+        for text in ["", "image", "image:", "demo:foot", "http://x", "v4l2:"] {
+            assert!(text.parse::<SourceSpec>().is_err(), "{text}");
+        }
+    }
+}

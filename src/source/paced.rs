@@ -1,0 +1,61 @@
+//! A source slowed to a camera's rate.
+
+use super::{FrameSource, Next};
+use crate::error::Result;
+use std::time::{Duration, Instant};
+
+/// Hands out the inner source's frames no faster than one a `period`.
+#[derive(Debug)]
+pub struct Paced<S> {
+    inner: S,
+    period: Duration,
+    due: Option<Instant>,
+}
+
+impl<S: FrameSource> Paced<S> {
+    pub fn new(inner: S, period: Duration) -> Self {
+        Paced {
+            inner,
+            period,
+            due: None,
+        }
+    }
+}
+
+impl<S: FrameSource> FrameSource for Paced<S> {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>> {
+        let now = Instant::now();
+        let due = self.due.unwrap_or(now);
+        let wait = due.saturating_duration_since(now);
+        if wait > timeout {
+            std::thread::sleep(timeout);
+            return Ok(Next::Quiet { camera: true });
+        }
+        std::thread::sleep(wait);
+        // A late consumer does not get a burst to catch up with.
+        self.due = Some(due.max(now) + self.period);
+        self.inner.next_frame(timeout)
+    }
+
+    fn skipped(&self) -> u64 {
+        self.inner.skipped()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Fault, Faulty};
+
+    #[test]
+    fn frames_keep_their_distance_and_the_timeout_is_kept() {
+        let faults = [Fault::Frame, Fault::Frame].into_iter();
+        let mut source = Paced::new(Faulty::script(faults), Duration::from_millis(60));
+        assert!(matches!(source.next_frame(Duration::ZERO), Ok(Next::Frame(_))));
+        let start = Instant::now();
+        let early = source.next_frame(Duration::from_millis(10));
+        assert!(matches!(early, Ok(Next::Quiet { camera: true })));
+        assert!(matches!(source.next_frame(Duration::from_secs(5)), Ok(Next::Frame(_))));
+        assert!(start.elapsed() >= Duration::from_millis(55));
+    }
+}

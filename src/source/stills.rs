@@ -1,0 +1,128 @@
+//! Pictures in files: one, or a folder of them in the order of their names.
+
+use super::picture::{self, MAX_PICTURE_BYTES};
+use super::{FrameSource, Next};
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, PixelFormat, Pixels};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Reads each picture when it is asked for; an unreadable one is counted and passed over.
+#[derive(Debug)]
+pub struct StillsSource {
+    paths: Vec<PathBuf>,
+    next: usize,
+    skipped: u64,
+    bytes: Vec<u8>,
+    rgb: Vec<u8>,
+    size_px: (u32, u32),
+    /// A single picture that cannot be read is an error: nothing else would come.
+    only_one: bool,
+}
+
+impl StillsSource {
+    /// One picture.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if there is no such file.
+    pub fn image(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Err(Error::source(
+                format!("image:{}", path.display()),
+                "there is no such file",
+            ));
+        }
+        Ok(Self::new(vec![path.into()], true))
+    }
+
+    /// All pictures of a folder, by name.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if the folder cannot be read or has no pictures.
+    pub fn folder(path: &Path) -> Result<Self> {
+        let fail = |what: String| Error::source(format!("dir:{}", path.display()), what);
+        let entries =
+            fs::read_dir(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(|error| fail(format!("cannot be read: {error}")))?
+                .path();
+            if path.is_file() && picture::is_picture_name(&path) {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            return Err(fail("has no pictures: JPEG, PNG, BMP and PNM are read".into()));
+        }
+        paths.sort();
+        Ok(Self::new(paths, false))
+    }
+
+    fn new(paths: Vec<PathBuf>, only_one: bool) -> Self {
+        StillsSource {
+            paths,
+            next: 0,
+            skipped: 0,
+            bytes: Vec::new(),
+            rgb: Vec::new(),
+            size_px: (0, 0),
+            only_one,
+        }
+    }
+
+    fn load(&mut self, index: usize) -> std::result::Result<(), String> {
+        self.bytes.clear();
+        let file = fs::File::open(&self.paths[index]).map_err(|error| error.to_string())?;
+        file.take(MAX_PICTURE_BYTES + 1)
+            .read_to_end(&mut self.bytes)
+            .map_err(|error| error.to_string())?;
+        if self.bytes.len() as u64 > MAX_PICTURE_BYTES {
+            return Err(format!("is larger than {} MiB", MAX_PICTURE_BYTES >> 20));
+        }
+        self.size_px = picture::decode(&self.bytes, &mut self.rgb)?;
+        Ok(())
+    }
+}
+
+impl FrameSource for StillsSource {
+    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
+        while self.next < self.paths.len() {
+            let index = self.next;
+            self.next += 1;
+            if let Err(what) = self.load(index) {
+                let path = &self.paths[index];
+                if self.only_one {
+                    return Err(Error::source(format!("image:{}", path.display()), what));
+                }
+                log::warn!("{}: {what}; passed over", path.display());
+                self.skipped += 1;
+                continue;
+            }
+            let (width, height) = self.size_px;
+            let pixels = Pixels::new(
+                PixelFormat::Rgb24,
+                width,
+                height,
+                3 * width as usize,
+                &self.rgb,
+            )
+            .ok_or_else(|| {
+                Error::source(self.paths[index].display(), "the picture is too large")
+            })?;
+            return Ok(Next::Frame(Frame {
+                pixels,
+                captured: Instant::now(),
+                index: index as u64,
+            }));
+        }
+        Ok(Next::End)
+    }
+
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}

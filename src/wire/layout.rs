@@ -1,0 +1,53 @@
+//! Where each field lies. All integers are little-endian; the offsets are those of docs/wire.md.
+
+use crate::keypoint::MAX_KEYPOINTS;
+use std::ops::Range;
+
+/// The format's version. A receiver must not read a packet of another one.
+pub const VERSION: u8 = 1;
+
+pub(super) const MAGIC: [u8; 4] = *b"PWIR";
+
+pub(super) const MAGIC_AT: Range<usize> = 0..4;
+pub(super) const VERSION_AT: usize = 4;
+pub(super) const KIND_AT: usize = 5;
+pub(super) const FLAGS_AT: usize = 6;
+pub(super) const SESSION_AT: usize = 8;
+pub(super) const SEQUENCE_AT: usize = 12;
+pub(super) const CAPTURED_MONO_AT: usize = 16;
+pub(super) const CAPTURED_WALL_AT: usize = 24;
+pub(super) const AGE_AT: usize = 32;
+pub(super) const FRAME_INDEX_AT: usize = 36;
+pub(super) const FRAME_WIDTH_AT: usize = 40;
+pub(super) const FRAME_HEIGHT_AT: usize = 42;
+pub(super) const TASK_AT: usize = 44;
+pub(super) const JOINT_TABLE_AT: usize = 45;
+pub(super) const COORDINATES_AT: usize = 46;
+pub(super) const FRACTION_BITS_AT: usize = 47;
+pub(super) const INSTANCE_AT: usize = 48;
+pub(super) const COUNT_AT: usize = 49;
+pub(super) const SCORE_AT: usize = 50;
+
+pub(super) const HEADER_BYTES: usize = 52;
+/// x, y and score, 16 bits each.
+pub(super) const KEYPOINT_BYTES: usize = 6;
+pub(super) const CRC_BYTES: usize = 4;
+
+/// Coordinates are pixels of the source frame, the centre of its top-left pixel being (0, 0), x to
+/// the right and y down. The only system of version 1.
+pub(super) const SOURCE_FRAME_PIXELS: u8 = 1;
+
+/// The longest packet; well below the 1,200 bytes that cross any network in one piece.
+pub const MAX_PACKET_BYTES: usize = packet_bytes(MAX_KEYPOINTS);
+
+pub(super) const fn packet_bytes(keypoints: usize) -> usize {
+    HEADER_BYTES + KEYPOINT_BYTES * keypoints + CRC_BYTES
+}
+
+const _: () = assert!(MAX_PACKET_BYTES <= 1200);
+
+// The least significant bit of a score is 1/32768: 1.0 is 0x8000, and 2.0 the first value too large.
+pub(super) const SCORE_ONE: f32 = 32_768.0;
+
+/// x and y of a joint that was not found.
+pub(super) const NOT_FOUND: i16 = i16::MIN;

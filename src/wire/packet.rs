@@ -1,0 +1,318 @@
+//! A packet as the sender holds it, and its encoding.
+
+use super::layout::*;
+use crate::clock::Instant;
+use crate::keypoint::{Keypoint, MAX_KEYPOINTS};
+use crate::model::{JointTable, Task};
+
+/// An encoded packet, in place.
+pub type Encoded = heapless::Vec<u8, MAX_PACKET_BYTES>;
+
+/// What a packet reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The result for one frame, found or not.
+    Keypoints,
+    /// No frame came: the sender is alive, and the flags say why it has nothing to report.
+    Heartbeat,
+}
+
+impl Kind {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Kind::Keypoints => 1,
+            Kind::Heartbeat => 2,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Kind::Keypoints),
+            2 => Some(Kind::Heartbeat),
+            _ => None,
+        }
+    }
+}
+
+/// The state of the sender, one bit each. Receivers ignore bits they do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u16);
+
+impl Flags {
+    /// The region came from the previous frame's keypoints.
+    pub const TRACKING: Flags = Flags(1 << 0);
+    /// No instance was found in the frame.
+    pub const LOST: Flags = Flags(1 << 1);
+    /// The frame is older than the sender's limit: do not act on it.
+    pub const STALE: Flags = Flags(1 << 2);
+    /// The source shows a mirror image.
+    pub const MIRRORED: Flags = Flags(1 << 3);
+    /// The source is not there, or gives no frames.
+    pub const NO_CAMERA: Flags = Flags(1 << 4);
+    /// The sender stops after this packet.
+    pub const LAST: Flags = Flags(1 << 5);
+
+    const NAMES: [(Flags, &'static str); 6] = [
+        (Flags::TRACKING, "tracking"),
+        (Flags::LOST, "lost"),
+        (Flags::STALE, "stale"),
+        (Flags::MIRRORED, "mirrored"),
+        (Flags::NO_CAMERA, "no_camera"),
+        (Flags::LAST, "last"),
+    ];
+
+    pub fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn set(&mut self, other: Flags, on: bool) {
+        if on {
+            self.0 |= other.0;
+        } else {
+            self.0 &= !other.0;
+        }
+    }
+
+    /// The names of the bits that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .into_iter()
+            .filter(move |(flag, _)| self.contains(*flag))
+            .map(|(_, name)| name)
+    }
+}
+
+/// How many of a coordinate's 16 bits are fraction: as many as the frame's size leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedPoint {
+    fraction_bits: u8,
+}
+
+impl FixedPoint {
+    /// 1/16 px for frames up to 1,024 px a side, so that points well outside the frame still fit;
+    /// one bit less for each doubling.
+    pub fn for_frame(width_px: u32, height_px: u32) -> Self {
+        let side = width_px.max(height_px).max(1);
+        let doublings = side.div_ceil(1024).next_power_of_two().trailing_zeros();
+        FixedPoint {
+            fraction_bits: 4_u32.saturating_sub(doublings) as u8,
+        }
+    }
+
+    pub(super) fn from_bits(fraction_bits: u8) -> Option<Self> {
+        (fraction_bits <= 15).then_some(FixedPoint { fraction_bits })
+    }
+
+    pub fn fraction_bits(self) -> u8 {
+        self.fraction_bits
+    }
+
+    fn one(self) -> f32 {
+        f32::from(1_u16 << self.fraction_bits)
+    }
+
+    /// Rounds to the nearest step; values out of range stop at the range's end, which is never the
+    /// value that means 'not found'.
+    fn encode(self, value_px: f32) -> i16 {
+        let limit = f32::from(i16::MAX);
+        (value_px * self.one()).round().clamp(-limit, limit) as i16
+    }
+
+    fn decode(self, raw: i16) -> f32 {
+        f32::from(raw) / self.one()
+    }
+}
+
+/// A joint in wire units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireKeypoint {
+    pub x: i16,
+    pub y: i16,
+    pub score: u16,
+}
+
+impl WireKeypoint {
+    pub fn new(keypoint: &Keypoint, unit: FixedPoint) -> Self {
+        if !keypoint.is_found() || !keypoint.x_px.is_finite() || !keypoint.y_px.is_finite() {
+            return WireKeypoint {
+                x: NOT_FOUND,
+                y: NOT_FOUND,
+                score: 0,
+            };
+        }
+        WireKeypoint {
+            x: unit.encode(keypoint.x_px),
+            y: unit.encode(keypoint.y_px),
+            score: encode_score(keypoint.score),
+        }
+    }
+
+    /// In source-frame pixels; `None` if the joint was not found.
+    pub fn position_px(&self, unit: FixedPoint) -> Option<(f32, f32)> {
+        (self.x != NOT_FOUND).then(|| (unit.decode(self.x), unit.decode(self.y)))
+    }
+
+    pub fn score(&self) -> f32 {
+        decode_score(self.score)
+    }
+}
+
+fn encode_score(score: f32) -> u16 {
+    // `as` saturates, and takes NaN to 0.
+    (score * SCORE_ONE).round() as u16
+}
+
+pub(super) fn decode_score(raw: u16) -> f32 {
+    f32::from(raw) / SCORE_ONE
+}
+
+/// One message to a robot. Coordinates are already in wire units, so that every sink reports the
+/// same numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packet {
+    pub kind: Kind,
+    pub flags: Flags,
+    /// Chosen at random when the sender starts: another value means that it was restarted.
+    pub session: u32,
+    /// Counts this session's packets from 0 and wraps.
+    pub sequence: u32,
+    /// When the frame was taken; in a heartbeat, when the last one was (0 if there was none).
+    pub captured: Instant,
+    /// From capture to sending; `u32::MAX` if it is longer, or if there was no frame.
+    pub age_us: u32,
+    /// The source's frame counter, skipped frames included, modulo 2^32.
+    pub frame_index: u32,
+    pub frame_width_px: u16,
+    pub frame_height_px: u16,
+    /// 1 hand, 2 body.
+    pub task: u8,
+    /// 1 InterHand2.6M's 21, 2 MPII's 16, 255 another one.
+    pub joint_table: u8,
+    pub unit: FixedPoint,
+    pub instance: u8,
+    /// Mean of the joints' scores.
+    pub score: u16,
+    pub keypoints: heapless::Vec<WireKeypoint, MAX_KEYPOINTS>,
+}
+
+impl Packet {
+    pub fn task_code(task: Task) -> u8 {
+        match task {
+            Task::Hand => 1,
+            Task::Body => 2,
+        }
+    }
+
+    pub fn joint_table_code(table: JointTable) -> u8 {
+        match table {
+            JointTable::Interhand21 => 1,
+            JointTable::Mpii16 => 2,
+            JointTable::Custom => 255,
+        }
+    }
+
+    pub fn set_score(&mut self, score: f32) {
+        self.score = encode_score(score);
+    }
+
+    pub fn score(&self) -> f32 {
+        decode_score(self.score)
+    }
+
+    /// Writes the age at `now`, and from it the flag that the frame is older than `limit_us`.
+    pub fn stamp(&mut self, now: Instant, limit_us: u64) {
+        let age_us = if self.captured == Instant::default() {
+            u64::MAX
+        } else {
+            self.captured.age_us(now)
+        };
+        self.age_us = u32::try_from(age_us).unwrap_or(u32::MAX);
+        self.flags.set(Flags::STALE, age_us > limit_us);
+    }
+
+    /// The bytes to send.
+    pub fn encode(&self) -> Encoded {
+        let mut bytes = [0; MAX_PACKET_BYTES];
+        bytes[MAGIC_AT].copy_from_slice(&MAGIC);
+        bytes[VERSION_AT] = VERSION;
+        bytes[KIND_AT] = self.kind.code();
+        put(&mut bytes, FLAGS_AT, self.flags.0.to_le_bytes());
+        put(&mut bytes, SESSION_AT, self.session.to_le_bytes());
+        put(&mut bytes, SEQUENCE_AT, self.sequence.to_le_bytes());
+        put(&mut bytes, CAPTURED_MONO_AT, self.captured.mono_us.to_le_bytes());
+        put(&mut bytes, CAPTURED_WALL_AT, self.captured.wall_us.to_le_bytes());
+        put(&mut bytes, AGE_AT, self.age_us.to_le_bytes());
+        put(&mut bytes, FRAME_INDEX_AT, self.frame_index.to_le_bytes());
+        put(&mut bytes, FRAME_WIDTH_AT, self.frame_width_px.to_le_bytes());
+        put(&mut bytes, FRAME_HEIGHT_AT, self.frame_height_px.to_le_bytes());
+        bytes[TASK_AT] = self.task;
+        bytes[JOINT_TABLE_AT] = self.joint_table;
+        bytes[COORDINATES_AT] = SOURCE_FRAME_PIXELS;
+        bytes[FRACTION_BITS_AT] = self.unit.fraction_bits();
+        bytes[INSTANCE_AT] = self.instance;
+        // At most MAX_KEYPOINTS, which is below 256.
+        bytes[COUNT_AT] = self.keypoints.len() as u8;
+        put(&mut bytes, SCORE_AT, self.score.to_le_bytes());
+        let mut end = HEADER_BYTES;
+        for keypoint in &self.keypoints {
+            put(&mut bytes, end, keypoint.x.to_le_bytes());
+            put(&mut bytes, end + 2, keypoint.y.to_le_bytes());
+            put(&mut bytes, end + 4, keypoint.score.to_le_bytes());
+            end += KEYPOINT_BYTES;
+        }
+        let crc = crc32fast::hash(&bytes[..end]);
+        put(&mut bytes, end, crc.to_le_bytes());
+        // The buffer's capacity is the longest packet.
+        Encoded::from_slice(&bytes[..end + CRC_BYTES]).unwrap_or_default()
+    }
+}
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fraction_leaves_room_for_the_frame() {
+        for (side, bits) in [(1, 4), (640, 4), (1024, 4), (1025, 3), (1920, 3), (4096, 2), (16384, 0)] {
+            assert_eq!(FixedPoint::for_frame(side, 1).fraction_bits(), bits, "{side}");
+        }
+    }
+
+    #[test]
+    fn a_joint_survives_to_the_step() {
+        let unit = FixedPoint::for_frame(640, 480);
+        let keypoint = Keypoint {
+            x_px: 123.456,
+            y_px: -7.03,
+            score: 0.875,
+        };
+        let wire = WireKeypoint::new(&keypoint, unit);
+        let (x, y) = wire.position_px(unit).unwrap();
+        assert!((x - keypoint.x_px).abs() <= 1.0 / 32.0 && (y - keypoint.y_px).abs() <= 1.0 / 32.0);
+        assert_eq!(wire.score(), 0.875);
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_not_found_or_stops_at_the_range() {
+        let unit = FixedPoint::for_frame(640, 480);
+        let point = |x_px, score| WireKeypoint::new(&Keypoint { x_px, y_px: 0.0, score }, unit);
+        assert_eq!(point(f32::NAN, 0.5).position_px(unit), None);
+        assert_eq!(point(1.0, 0.0).position_px(unit), None);
+        assert_eq!(point(1.0, f32::NAN).position_px(unit), None);
+        assert_eq!(point(-1e9, 0.5).position_px(unit).unwrap().0, -2047.9375);
+        assert_eq!(point(1.0, 1e9).score, u16::MAX);
+    }
+
+    #[test]
+    fn flags_have_names() {
+        let mut flags = Flags::default();
+        flags.set(Flags::LOST, true);
+        flags.set(Flags::NO_CAMERA, true);
+        flags.set(Flags::LOST, false);
+        assert_eq!(flags.names().collect::<Vec<_>>(), ["no_camera"]);
+    }
+}

@@ -1,0 +1,233 @@
+//! Bytes from a network, checked once and read in place.
+
+use super::layout::*;
+use super::packet::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use crate::clock::Instant;
+use crate::keypoint::MAX_KEYPOINTS;
+use std::fmt;
+
+/// Why bytes are not a packet this build can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireError {
+    /// Shorter than any packet, or not as long as its keypoint count says.
+    Length { bytes: usize },
+    /// The first four bytes are not `PWIR`.
+    Magic,
+    Version { version: u8 },
+    /// The checksum does not match: the packet was damaged.
+    Crc,
+    Kind { code: u8 },
+    /// A coordinate system other than source-frame pixels.
+    Coordinates { code: u8 },
+    FractionBits { bits: u8 },
+    /// More keypoints than a packet may have.
+    Count { count: u8 },
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WireError::Length { bytes } => write!(f, "a packet cannot be {bytes} bytes long"),
+            WireError::Magic => f.write_str("the bytes do not start with PWIR"),
+            WireError::Version { version } => {
+                write!(f, "wire format {version}, this build reads {VERSION}")
+            }
+            WireError::Crc => f.write_str("the checksum does not match"),
+            WireError::Kind { code } => write!(f, "unknown packet kind {code}"),
+            WireError::Coordinates { code } => write!(f, "unknown coordinate system {code}"),
+            WireError::FractionBits { bits } => write!(f, "{bits} fraction bits do not fit in 16"),
+            WireError::Count { count } => {
+                write!(f, "{count} keypoints, at most {MAX_KEYPOINTS} are allowed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// A valid packet inside somebody else's buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct PacketView<'a> {
+    bytes: &'a [u8],
+    kind: Kind,
+    unit: FixedPoint,
+}
+
+impl<'a> PacketView<'a> {
+    /// Checks length, magic, version, checksum and every coded field. Reads nothing past `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let length = WireError::Length { bytes: bytes.len() };
+        if bytes.len() < packet_bytes(0) {
+            return Err(length);
+        }
+        if bytes[MAGIC_AT] != MAGIC {
+            return Err(WireError::Magic);
+        }
+        if bytes[VERSION_AT] != VERSION {
+            return Err(WireError::Version {
+                version: bytes[VERSION_AT],
+            });
+        }
+        let count = bytes[COUNT_AT];
+        if usize::from(count) > MAX_KEYPOINTS {
+            return Err(WireError::Count { count });
+        }
+        if bytes.len() != packet_bytes(usize::from(count)) {
+            return Err(length);
+        }
+        let (body, crc) = bytes.split_at(bytes.len() - CRC_BYTES);
+        if crc32fast::hash(body).to_le_bytes() != crc {
+            return Err(WireError::Crc);
+        }
+        let kind = Kind::from_code(bytes[KIND_AT]).ok_or(WireError::Kind {
+            code: bytes[KIND_AT],
+        })?;
+        if bytes[COORDINATES_AT] != SOURCE_FRAME_PIXELS {
+            return Err(WireError::Coordinates {
+                code: bytes[COORDINATES_AT],
+            });
+        }
+        let unit = FixedPoint::from_bits(bytes[FRACTION_BITS_AT]).ok_or(WireError::FractionBits {
+            bits: bytes[FRACTION_BITS_AT],
+        })?;
+        Ok(PacketView { bytes, kind, unit })
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn flags(&self) -> Flags {
+        Flags(u16::from_le_bytes(self.array(FLAGS_AT)))
+    }
+
+    pub fn session(&self) -> u32 {
+        u32::from_le_bytes(self.array(SESSION_AT))
+    }
+
+    pub fn sequence(&self) -> u32 {
+        u32::from_le_bytes(self.array(SEQUENCE_AT))
+    }
+
+    pub fn unit(&self) -> FixedPoint {
+        self.unit
+    }
+
+    /// The joints, in the order of the joint table.
+    pub fn keypoints(&self) -> impl ExactSizeIterator<Item = WireKeypoint> + 'a {
+        let bytes = &self.bytes[HEADER_BYTES..self.bytes.len() - CRC_BYTES];
+        bytes.chunks_exact(KEYPOINT_BYTES).map(|raw| WireKeypoint {
+            x: i16::from_le_bytes([raw[0], raw[1]]),
+            y: i16::from_le_bytes([raw[2], raw[3]]),
+            score: u16::from_le_bytes([raw[4], raw[5]]),
+        })
+    }
+
+    /// A copy of every field.
+    pub fn to_packet(&self) -> Packet {
+        Packet {
+            kind: self.kind,
+            flags: self.flags(),
+            session: self.session(),
+            sequence: self.sequence(),
+            captured: Instant {
+                mono_us: u64::from_le_bytes(self.array(CAPTURED_MONO_AT)),
+                wall_us: u64::from_le_bytes(self.array(CAPTURED_WALL_AT)),
+            },
+            age_us: u32::from_le_bytes(self.array(AGE_AT)),
+            frame_index: u32::from_le_bytes(self.array(FRAME_INDEX_AT)),
+            frame_width_px: u16::from_le_bytes(self.array(FRAME_WIDTH_AT)),
+            frame_height_px: u16::from_le_bytes(self.array(FRAME_HEIGHT_AT)),
+            task: self.bytes[TASK_AT],
+            joint_table: self.bytes[JOINT_TABLE_AT],
+            unit: self.unit,
+            instance: self.bytes[INSTANCE_AT],
+            score: u16::from_le_bytes(self.array(SCORE_AT)),
+            keypoints: self.keypoints().collect(),
+        }
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        std::array::from_fn(|index| self.bytes[at + index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn any_packet()(
+            heartbeat: bool,
+            flags: u16,
+            ids: [u32; 4],
+            captured: [u64; 2],
+            sizes: [u16; 2],
+            codes: [u8; 3],
+            fraction_bits in 0_u8..16,
+            score: u16,
+            keypoints in proptest::collection::vec(any::<(i16, i16, u16)>(), 0..=MAX_KEYPOINTS),
+        ) -> Packet {
+            Packet {
+                kind: if heartbeat { Kind::Heartbeat } else { Kind::Keypoints },
+                flags: Flags(flags),
+                session: ids[0],
+                sequence: ids[1],
+                captured: Instant { mono_us: captured[0], wall_us: captured[1] },
+                age_us: ids[2],
+                frame_index: ids[3],
+                frame_width_px: sizes[0],
+                frame_height_px: sizes[1],
+                task: codes[0],
+                joint_table: codes[1],
+                unit: FixedPoint::from_bits(fraction_bits).unwrap(),
+                instance: codes[2],
+                score,
+                keypoints: keypoints.into_iter().map(|(x, y, score)| WireKeypoint { x, y, score }).collect(),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(packet in any_packet()) {
+            let bytes = packet.encode();
+            prop_assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1300)) {
+            let _ = PacketView::new(&bytes).map(|view| view.to_packet());
+        }
+
+        #[test]
+        fn one_flipped_bit_is_noticed(packet in any_packet(), bit: usize) {
+            let mut bytes = packet.encode();
+            let bit = bit % (8 * bytes.len());
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(PacketView::new(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_cut_packet_is_noticed(packet in any_packet(), keep: usize) {
+            let bytes = packet.encode();
+            let keep = keep % bytes.len();
+            prop_assert!(PacketView::new(&bytes[..keep]).is_err());
+        }
+
+        // A damaged packet never gets past the checksum, so here the checksum is made right again:
+        // what is behind it must not panic either.
+        #[test]
+        fn coded_fields_are_checked_behind_a_right_checksum(packet in any_packet(), at: usize, value: u8) {
+            let mut bytes = packet.encode();
+            let body = bytes.len() - CRC_BYTES;
+            bytes[at % body] = value;
+            let crc = crc32fast::hash(&bytes[..body]).to_le_bytes();
+            bytes[body..].copy_from_slice(&crc);
+            if let Ok(view) = PacketView::new(&bytes) {
+                prop_assert_eq!(view.to_packet().encode(), bytes);
+            }
+        }
+    }
+}
