@@ -70,8 +70,8 @@ impl RunConfig {
     /// type.
     pub fn read(path: &Path) -> Result<Self> {
         let fail = |what: String| Error::config(path, what);
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| fail(format!("cannot be opened: {error}")))?;
+        let metadata =
+            std::fs::metadata(path).map_err(|error| fail(format!("cannot be opened: {error}")))?;
         if !metadata.is_file() || metadata.len() > MAX_CONFIG_BYTES {
             return Err(fail(format!(
                 "is not a file of at most {} KiB",
@@ -109,7 +109,9 @@ impl RunConfig {
     /// [`Error::Usage`] naming the setting.
     pub fn resolve(self) -> Result<Settings> {
         let source = self.source.ok_or_else(|| {
-            Error::usage("no source: give --source, for example --source v4l2:/dev/video0 or --source demo")
+            Error::usage(
+                "no source: give --source, for example --source v4l2:/dev/video0 or --source demo",
+            )
         })?;
         let min_score = self.min_score.unwrap_or(DEFAULT_MIN_SCORE);
         if !(0.0..=1.0).contains(&min_score) {
@@ -131,7 +133,10 @@ impl RunConfig {
             json: self.json,
             overlay: self.overlay,
             threads: checked_threads(self.threads.unwrap_or(1))?,
-            engine: self.engine.as_deref().map_or(Ok(EngineChoice::Auto), str::parse)?,
+            engine: self
+                .engine
+                .as_deref()
+                .map_or(Ok(EngineChoice::Auto), str::parse)?,
             min_score,
             stream: StreamOptions {
                 frames: self.frames,

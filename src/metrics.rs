@@ -74,7 +74,9 @@ pub fn auc(samples: &[Sample], norm_px: f64) -> f64 {
     let sum: f64 = (0..steps)
         .map(|step| {
             let threshold = f64::from(step) / f64::from(steps);
-            mean_over_joints(&passing(samples, |distance, _| distance / norm_px < threshold))
+            mean_over_joints(&passing(samples, |distance, _| {
+                distance / norm_px < threshold
+            }))
         })
         .sum();
     sum / f64::from(steps)
@@ -108,6 +110,9 @@ mod tests {
 
     #[test]
     fn no_samples_give_zero_not_nan() {
-        assert_eq!((pck(&[], 0.2), auc(&[], 30.0), epe_px(&[]), pckh(&[], 0.5)), (0.0, 0.0, 0.0, 0.0));
+        assert_eq!(
+            (pck(&[], 0.2), auc(&[], 30.0), epe_px(&[]), pckh(&[], 0.5)),
+            (0.0, 0.0, 0.0, 0.0)
+        );
     }
 }

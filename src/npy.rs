@@ -43,7 +43,11 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
             reader.read_exact(&mut high).map_err(cut)?;
             u32::from_le_bytes([start[8], start[9], high[0], high[1]]) as usize
         }
-        version => return Err(format!("has the .npy format version {version}, 1 to 3 are read")),
+        version => {
+            return Err(format!(
+                "has the .npy format version {version}, 1 to 3 are read"
+            ));
+        }
     };
     if header_bytes > MAX_HEADER_BYTES {
         return Err(format!("has a header of {header_bytes} bytes, too large"));
@@ -53,7 +57,9 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
     let header = std::str::from_utf8(&header).map_err(|_| "has a header that is not text")?;
     let kind = field(header, "descr").ok_or("has no element type")?;
     if kind.trim_matches(['\'', '"']) != "<f4" {
-        return Err(format!("holds {kind}, expected is float32: save it with .astype('float32')"));
+        return Err(format!(
+            "holds {kind}, expected is float32: save it with .astype('float32')"
+        ));
     }
     if field(header, "fortran_order") != Some("False") {
         return Err("is in Fortran order: save it with numpy.ascontiguousarray".into());
@@ -64,7 +70,10 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
         .split(',')
         .map(str::trim)
         .filter(|side| !side.is_empty())
-        .map(|side| side.parse::<usize>().map_err(|_| format!("has the side {side}")))
+        .map(|side| {
+            side.parse::<usize>()
+                .map_err(|_| format!("has the side {side}"))
+        })
         .collect::<std::result::Result<Vec<_>, _>>()?;
     let elements = shape
         .iter()
@@ -108,8 +117,7 @@ fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 pub fn write(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     let fail = |error: std::io::Error| Error::data(path, format!("cannot be written: {error}"));
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let mut header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
     // The data starts at a multiple of 64 bytes; the header ends with a newline.
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));

@@ -115,7 +115,11 @@ impl Summary {
 
 impl fmt::Display for StageTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}  ms", "stage", "min", "median", "p95", "p99", "max")?;
+        write!(
+            f,
+            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
+            "stage", "min", "median", "p95", "p99", "max"
+        )?;
         for stage in Stage::ALL {
             if let Some(s) = self.summary(stage) {
                 write!(
@@ -146,7 +150,10 @@ mod tests {
         }
         let summary = times.summary(Stage::Infer).unwrap();
         assert_eq!((summary.min_ms, summary.median_ms), (1.0, 50.0));
-        assert_eq!((summary.p95_ms, summary.p99_ms, summary.max_ms), (95.0, 99.0, 100.0));
+        assert_eq!(
+            (summary.p95_ms, summary.p99_ms, summary.max_ms),
+            (95.0, 99.0, 100.0)
+        );
         assert_eq!(times.summary(Stage::Send), None);
     }
 
@@ -157,6 +164,9 @@ mod tests {
             times.record(Stage::Crop, Duration::from_millis(ms));
         }
         let summary = times.summary(Stage::Crop).unwrap();
-        assert_eq!((summary.count, summary.min_ms, summary.max_ms), (4, 3.0, 6.0));
+        assert_eq!(
+            (summary.count, summary.min_ms, summary.max_ms),
+            (4, 3.0, 6.0)
+        );
     }
 }

@@ -118,7 +118,10 @@ mod tests {
         assert!(tracker.update(&hand, 640, 480).found);
         let (crop, kind) = tracker.region(640, 480);
         assert_eq!(kind, RegionKind::Followed);
-        assert_eq!((crop.center_x_px, crop.center_y_px, crop.width_px), (150.0, 125.0, 150.0));
+        assert_eq!(
+            (crop.center_x_px, crop.center_y_px, crop.width_px),
+            (150.0, 125.0, 150.0)
+        );
 
         let nothing = [keypoint(100.0, 100.0, 0.1), keypoint(200.0, 150.0, -0.2)];
         let sighting = tracker.update(&nothing, 640, 480);
@@ -138,7 +141,10 @@ mod tests {
         let mut tracker = tracker(Some(bbox));
         tracker.update(&[keypoint(500.0, 400.0, 1.0)], 640, 480);
         let (crop, kind) = tracker.region(640, 480);
-        assert_eq!((crop.center_x_px, crop.width_px, kind), (60.0, 150.0, RegionKind::Fixed));
+        assert_eq!(
+            (crop.center_x_px, crop.width_px, kind),
+            (60.0, 150.0, RegionKind::Fixed)
+        );
     }
 
     #[test]
@@ -158,14 +164,22 @@ mod tests {
         let mut tracker = tracker(None);
         tracker.update(&[keypoint(100.0, 100.0, 0.9); 2], 640, 480);
         assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
-        tracker.update(&[keypoint(-300.0, 0.0, 0.9), keypoint(-200.0, 90.0, 0.9)], 640, 480);
+        tracker.update(
+            &[keypoint(-300.0, 0.0, 0.9), keypoint(-200.0, 90.0, 0.9)],
+            640,
+            480,
+        );
         assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
     }
 
     #[test]
     fn reset_searches_again() {
         let mut tracker = tracker(None);
-        tracker.update(&[keypoint(0.0, 0.0, 0.9), keypoint(90.0, 90.0, 0.9)], 640, 480);
+        tracker.update(
+            &[keypoint(0.0, 0.0, 0.9), keypoint(90.0, 90.0, 0.9)],
+            640,
+            480,
+        );
         assert_eq!(tracker.region(640, 480).1, RegionKind::Followed);
         tracker.reset();
         assert_eq!(tracker.region(640, 480).1, RegionKind::Search);

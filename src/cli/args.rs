@@ -74,7 +74,10 @@ impl Args {
         Error::usage(match item {
             Item::Option(name) => format!("unknown option --{name}: try --help"),
             Item::Positional(value) => {
-                format!("unexpected argument {:?}: try --help", value.to_string_lossy())
+                format!(
+                    "unexpected argument {:?}: try --help",
+                    value.to_string_lossy()
+                )
             }
         })
     }

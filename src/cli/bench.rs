@@ -89,9 +89,15 @@ pub fn main(mut args: Args) -> Result<()> {
     stream.warm_up(&mut source, WARM_UP_FRAMES)?;
     stream.run(&mut source, &stop, &mut times)?;
     if as_json {
-        say!("{}", report(&path.display().to_string(), &engine_name, threads, &times));
+        say!(
+            "{}",
+            report(&path.display().to_string(), &engine_name, threads, &times)
+        );
     } else {
-        say!("{}: {frames} frames on {engine_name}, {threads} thread(s)", path.display());
+        say!(
+            "{}: {frames} frames on {engine_name}, {threads} thread(s)",
+            path.display()
+        );
         say!("{times}");
     }
     Ok(())

@@ -52,7 +52,11 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     let sheet = out.join("demo.png");
     write_sheet(&out, &sheet)?;
-    say!("pictures: {}, the best first: {}", out.display(), sheet.display());
+    say!(
+        "pictures: {}, the best first: {}",
+        out.display(),
+        sheet.display()
+    );
     Ok(())
 }
 
@@ -123,7 +127,9 @@ impl Sink for Report<'_> {
             return Ok(());
         }
         let Some(truth) = frame.and_then(|frame| self.truth.get(frame.index as usize)) else {
-            return Err(NotSent::Dropped("the clip has no truth for this frame".into()));
+            return Err(NotSent::Dropped(
+                "the clip has no truth for this frame".into(),
+            ));
         };
         let mut found = 0;
         let predicted = packet
@@ -137,14 +143,21 @@ impl Sink for Report<'_> {
             .collect();
         let sample = Sample {
             predicted,
-            truth: truth.keypoints.iter().map(|&[x, y]| (x.into(), y.into())).collect(),
+            truth: truth
+                .keypoints
+                .iter()
+                .map(|&[x, y]| (x.into(), y.into()))
+                .collect(),
             valid: vec![true; truth.keypoints.len()],
             scale_px: truth.bbox_xywh[2].max(truth.bbox_xywh[3]).into(),
         };
         let error_px = metrics::epe_px(std::slice::from_ref(&sample));
         if packet.frame_index == 0 {
             let bytes = packet.encode();
-            let hex: String = bytes[..32].iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: String = bytes[..32]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             say!("  the packet of frame 0 is {} bytes: {hex}...", bytes.len());
         }
         say!(
@@ -153,7 +166,11 @@ impl Sink for Report<'_> {
             packet.keypoints.len(),
             packet.score(),
             self.first_joints(packet),
-            if packet.flags.contains(Flags::LOST) { ", lost" } else { "" },
+            if packet.flags.contains(Flags::LOST) {
+                ", lost"
+            } else {
+                ""
+            },
         );
         self.samples.borrow_mut().push(sample);
         Ok(())

@@ -62,7 +62,10 @@ pub fn main(mut args: Args) -> Result<()> {
     if tensor.shape != expected {
         return Err(Error::data(
             &input,
-            format!("has the shape {:?}, the network takes {expected:?}", tensor.shape),
+            format!(
+                "has the shape {:?}, the network takes {expected:?}",
+                tensor.shape
+            ),
         ));
     }
     let shape = network.output_shape();

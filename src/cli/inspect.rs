@@ -30,7 +30,11 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
     let model = ModelFile::open(&path)?;
-    say!("file       {} ({:.1} MB)", path.display(), model.bytes() as f64 / 1e6);
+    say!(
+        "file       {} ({:.1} MB)",
+        path.display(),
+        model.bytes() as f64 / 1e6
+    );
     match model.card() {
         Some(card) => print_card(card),
         None => say!("card       none: `run` and `bench` need one, `infer` does not"),
@@ -47,9 +51,19 @@ pub fn main(mut args: Args) -> Result<()> {
 }
 
 fn print_card(card: &ModelCard) {
-    say!("task       {}, {} joints ({})", card.task.name(), card.joints.len(), card.joint_table);
+    say!(
+        "task       {}, {} joints ({})",
+        card.task.name(),
+        card.joints.len(),
+        card.joint_table
+    );
     say!("joints     {}", card.joints.join(" "));
-    say!("crop       padding {}, mean {:?}, std {:?}", card.crop_padding, card.mean, card.std);
+    say!(
+        "crop       padding {}, mean {:?}, std {:?}",
+        card.crop_padding,
+        card.mean,
+        card.std
+    );
     say!("decode     {:?}", card.decode);
     let hash = match card.source_sha256.as_str() {
         "" => "no checkpoint",
@@ -74,7 +88,12 @@ fn print_graph(model: &ModelFile) {
     let weights: i64 = graph
         .initializer
         .iter()
-        .map(|tensor| tensor.dims.iter().fold(1_i64, |product, &dim| product.saturating_mul(dim)))
+        .map(|tensor| {
+            tensor
+                .dims
+                .iter()
+                .fold(1_i64, |product, &dim| product.saturating_mul(dim))
+        })
         .fold(0, i64::saturating_add);
     say!("weights    {:.2} M numbers", weights as f64 / 1e6);
 }

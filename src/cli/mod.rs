@@ -46,9 +46,11 @@ Exit codes: 0 done, 2 command line, 3 configuration, 4 model, 5 inference, 6 sou
 
 /// Runs the command that `args` (without the program's name) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("posewire=info,warn"))
-        .format_timestamp_millis()
-        .init();
+    env_logger::Builder::from_env(
+        env_logger::Env::default().default_filter_or("posewire=info,warn"),
+    )
+    .format_timestamp_millis()
+    .init();
     match dispatch(Args::new(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

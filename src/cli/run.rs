@@ -94,8 +94,11 @@ fn stream(settings: Settings) -> Result<()> {
         settings.threads
     );
     let mut times = StageTimes::new(TIMED_FRAMES);
-    let totals =
-        Stream::new(pipeline, sinks, settings.stream, new_session()).run(source.as_mut(), &stop, &mut times)?;
+    let totals = Stream::new(pipeline, sinks, settings.stream, new_session()).run(
+        source.as_mut(),
+        &stop,
+        &mut times,
+    )?;
     log::info!(
         "{} frames, {} found, {} failed, {} pictures skipped, {} heartbeats, {} packets dropped",
         totals.frames,

@@ -71,19 +71,18 @@ impl Cropper {
         });
     }
 
-    fn each_pixel(
-        &mut self,
-        pixels: &Pixels<'_>,
-        crop: &CropBox,
-        put: impl FnMut(usize, [u8; 3]),
-    ) {
+    fn each_pixel(&mut self, pixels: &Pixels<'_>, crop: &CropBox, put: impl FnMut(usize, [u8; 3])) {
         let [width, height] = self.input_size;
         fill_positions(&mut self.columns, width, crop.center_x_px, crop.width_px);
         fill_positions(&mut self.rows, height, crop.center_y_px, crop.height_px);
         // One loop per format: the format is a constant inside each.
         match pixels.format() {
-            PixelFormat::Rgb24 => self.warp(pixels, |row, x| PixelFormat::Rgb24.rgb_at(row, x), put),
-            PixelFormat::Bgr24 => self.warp(pixels, |row, x| PixelFormat::Bgr24.rgb_at(row, x), put),
+            PixelFormat::Rgb24 => {
+                self.warp(pixels, |row, x| PixelFormat::Rgb24.rgb_at(row, x), put)
+            }
+            PixelFormat::Bgr24 => {
+                self.warp(pixels, |row, x| PixelFormat::Bgr24.rgb_at(row, x), put)
+            }
             PixelFormat::Grey => self.warp(pixels, |row, x| PixelFormat::Grey.rgb_at(row, x), put),
             PixelFormat::Yuyv => self.warp(pixels, |row, x| PixelFormat::Yuyv.rgb_at(row, x), put),
         }
@@ -154,7 +153,8 @@ fn fill_positions(positions: &mut [Position], side_px: u32, center_px: f64, leng
         let along = (scale * index as f64 * one).round_ties_even() as i64;
         let fixed = origin.saturating_add(along) >> to_fraction;
         // Positions far outside any frame stay outside when they are clamped to 31 bits.
-        let before = (fixed >> FRACTION_BITS).clamp(i64::from(i32::MIN) + 1, i64::from(i32::MAX) - 1);
+        let before =
+            (fixed >> FRACTION_BITS).clamp(i64::from(i32::MIN) + 1, i64::from(i32::MAX) - 1);
         *position = Position {
             before_px: before as i32,
             weight: (fixed & i64::from(FRACTION_ONE - 1)) as i32,

@@ -33,7 +33,13 @@ impl Dark {
 
     /// The refined peak, in heatmap pixels; the arg-max itself near the borders, where there is no
     /// room for second differences.
-    pub(super) fn refine(&mut self, heatmap: &[f32], x: usize, y: usize, maximum: f32) -> (f32, f32) {
+    pub(super) fn refine(
+        &mut self,
+        heatmap: &[f32],
+        x: usize,
+        y: usize,
+        maximum: f32,
+    ) -> (f32, f32) {
         let peak = (x as f32, y as f32);
         let has_room = |position: usize, side: usize| position > 1 && position + 2 < side;
         if !has_room(x, self.width) || !has_room(y, self.height) {
@@ -47,7 +53,9 @@ impl Dark {
         let log_at = |dx: isize, dy: isize| {
             let row = y.wrapping_add_signed(dy);
             let column = x.wrapping_add_signed(dx);
-            (self.blurred[row * self.width + column] * gain).max(1e-10).ln()
+            (self.blurred[row * self.width + column] * gain)
+                .max(1e-10)
+                .ln()
         };
         let center = log_at(0, 0);
         let slope_x = 0.5 * (log_at(1, 0) - log_at(-1, 0));

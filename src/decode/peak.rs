@@ -13,7 +13,13 @@ pub fn argmax(heatmap: &[f32], width: usize) -> Option<(usize, usize, f32)> {
 
 /// The peak moved by 0.25 px toward the larger neighbour, on each axis where MMPose moves it: x if
 /// 1 < x < W-1 and 0 < y < H, y if 1 < y < H-1 and 0 < x < W. Sides are at least 1.
-pub fn quarter_shift(heatmap: &[f32], width: usize, height: usize, x: usize, y: usize) -> (f32, f32) {
+pub fn quarter_shift(
+    heatmap: &[f32],
+    width: usize,
+    height: usize,
+    x: usize,
+    y: usize,
+) -> (f32, f32) {
     let at = |x: usize, y: usize| heatmap[y * width + x];
     let mut peak = (x as f32, y as f32);
     if (2..width - 1).contains(&x) && (1..height).contains(&y) {

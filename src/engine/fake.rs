@@ -41,7 +41,12 @@ impl Engine for FakeEngine {
     }
 
     fn output_shape(&self) -> [usize; 4] {
-        [1, self.peaks.len(), self.input_side / 4, self.input_side / 4]
+        [
+            1,
+            self.peaks.len(),
+            self.input_side / 4,
+            self.input_side / 4,
+        ]
     }
 
     fn infer(&mut self, _input: &[f32], heatmaps: &mut [f32]) -> Result<()> {

@@ -19,10 +19,7 @@ pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         panic::set_hook(Box::new(move |info| {
             let guarded = CAUGHT.with_borrow_mut(|caught| {
                 caught.as_mut().map(|message| {
-                    *message = info
-                        .payload_as_str()
-                        .unwrap_or("unknown cause")
-                        .to_string();
+                    *message = info.payload_as_str().unwrap_or("unknown cause").to_string();
                 })
             });
             if guarded.is_none() {

@@ -80,7 +80,9 @@ pub fn check_shapes(model: &ModelFile, card: &ModelCard, engine: &dyn Engine) ->
         if found != expected {
             return Err(Error::model(
                 model.path(),
-                format!("its {what} are {found:?}, but its card says {expected:?}: export it again"),
+                format!(
+                    "its {what} are {found:?}, but its card says {expected:?}: export it again"
+                ),
             ));
         }
     }

@@ -6,8 +6,8 @@ use super::{Engine, guard::catch_panic};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use tract_core::prelude::{
-    Datum, Framework, IntoTValue, RunOptions, Tensor, TypedModel, TypedSimplePlan,
-    TypedSimpleState, TractError, tvec,
+    Datum, Framework, IntoTValue, RunOptions, Tensor, TractError, TypedModel, TypedSimplePlan,
+    TypedSimpleState, tvec,
 };
 use tract_linalg::multithread::Executor;
 use tract_onnx::pb::{
@@ -106,9 +106,16 @@ impl Engine for TractEngine {
 fn declared_input(model: &ModelFile, graph: &GraphProto) -> Result<[usize; 4]> {
     let fail = |node: &str, what: String| Error::model_node(model.path(), node, what);
     let is_weight = |input: &&ValueInfoProto| {
-        graph.initializer.iter().any(|tensor| tensor.name == input.name)
+        graph
+            .initializer
+            .iter()
+            .any(|tensor| tensor.name == input.name)
     };
-    let inputs: Vec<_> = graph.input.iter().filter(|input| !is_weight(input)).collect();
+    let inputs: Vec<_> = graph
+        .input
+        .iter()
+        .filter(|input| !is_weight(input))
+        .collect();
     let [input] = inputs[..] else {
         return Err(Error::model(
             model.path(),
@@ -133,7 +140,12 @@ fn declared_input(model: &ModelFile, graph: &GraphProto) -> Result<[usize; 4]> {
         })
         .collect();
     match dims[..] {
-        [batch @ (1 | 0 | -1), 3, height @ 1..=MAX_DIM, width @ 1..=MAX_DIM] => {
+        [
+            batch @ (1 | 0 | -1),
+            3,
+            height @ 1..=MAX_DIM,
+            width @ 1..=MAX_DIM,
+        ] => {
             if batch != 1 {
                 log::info!("{}: batch dimension set to 1", model.path().display());
             }

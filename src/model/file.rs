@@ -123,10 +123,16 @@ fn card_path(model: &Path) -> PathBuf {
 }
 
 fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
-    if let Some(entry) = proto.metadata_props.iter().find(|entry| entry.key == CARD_KEY) {
+    if let Some(entry) = proto
+        .metadata_props
+        .iter()
+        .find(|entry| entry.key == CARD_KEY)
+    {
         return ModelCard::from_json(&entry.value)
             .map(Some)
-            .map_err(|error| Error::model_node(path, format!("card field {}", error.field), error.what));
+            .map_err(|error| {
+                Error::model_node(path, format!("card field {}", error.field), error.what)
+            });
     }
     let beside = card_path(path);
     match std::fs::read_to_string(&beside) {

@@ -99,9 +99,8 @@ impl Pipeline {
 
         let start = Instant::now();
         let mut keypoints = self.decoder.decode(&self.heatmaps);
-        let scale = [0, 1].map(|axis| {
-            self.card.input_size[axis] as f32 / self.card.heatmap_size[axis] as f32
-        });
+        let scale = [0, 1]
+            .map(|axis| self.card.input_size[axis] as f32 / self.card.heatmap_size[axis] as f32);
         for keypoint in &mut keypoints {
             (keypoint.x_px, keypoint.y_px) = crop.to_source(
                 keypoint.x_px * scale[0],

@@ -174,7 +174,9 @@ impl<'a> Stream<'a> {
         let packet = &mut self.packet;
         packet.kind = Kind::Keypoints;
         packet.flags.set(Flags::LOST, !seen.sighting.found);
-        packet.flags.set(Flags::TRACKING, seen.region == RegionKind::Followed);
+        packet
+            .flags
+            .set(Flags::TRACKING, seen.region == RegionKind::Followed);
         packet.flags.set(Flags::NO_CAMERA, false);
         packet.captured = frame.captured;
         // The wire's counter wraps.
@@ -243,7 +245,9 @@ mod tests {
     }
 
     fn hand() -> FakeEngine {
-        let peaks = (0..21).map(|joint| (20.0 + joint as f32, 30.0, 0.9)).collect();
+        let peaks = (0..21)
+            .map(|joint| (20.0 + joint as f32, 30.0, 0.9))
+            .collect();
         FakeEngine::new(256, peaks)
     }
 
@@ -259,8 +263,12 @@ mod tests {
 
     fn run(engine: FakeEngine, script: &[Fault]) -> (Result<Totals>, Vec<Packet>) {
         let sink = RecordingSink::new();
-        let mut stream =
-            Stream::new(pipeline(engine), vec![Box::new(sink.clone())], options(), 77);
+        let mut stream = Stream::new(
+            pipeline(engine),
+            vec![Box::new(sink.clone())],
+            options(),
+            77,
+        );
         let mut source = Faulty::script(script.iter().copied());
         let totals = stream.run(
             &mut source,
@@ -276,8 +284,16 @@ mod tests {
         assert_eq!(totals.unwrap().frames, 5);
         let sequence: Vec<u32> = packets.iter().map(|packet| packet.sequence).collect();
         assert_eq!(sequence, [0, 1, 2, 3, 4, 5]);
-        assert!(packets[..5].iter().all(|p| p.kind == Kind::Keypoints && p.keypoints.len() == 21));
-        assert!(packets.iter().all(|packet| packet.session == 77 && packet.instance == 3));
+        assert!(
+            packets[..5]
+                .iter()
+                .all(|p| p.kind == Kind::Keypoints && p.keypoints.len() == 21)
+        );
+        assert!(
+            packets
+                .iter()
+                .all(|packet| packet.session == 77 && packet.instance == 3)
+        );
         assert!(packets[5].flags.contains(Flags::LAST));
     }
 
@@ -301,7 +317,10 @@ mod tests {
 
     #[test]
     fn silence_and_an_unplugged_camera_are_told_apart() {
-        let (_, packets) = run(hand(), &[Fault::Frame, Fault::Stall, Fault::Unplugged, Fault::Frame]);
+        let (_, packets) = run(
+            hand(),
+            &[Fault::Frame, Fault::Stall, Fault::Unplugged, Fault::Frame],
+        );
         assert_eq!(packets[1].kind, Kind::Heartbeat);
         assert!(!packets[1].flags.contains(Flags::NO_CAMERA));
         assert!(packets[2].flags.contains(Flags::NO_CAMERA));
@@ -358,12 +377,16 @@ mod tests {
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(sink.clone())], limited, 0);
         let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
         let stop = AtomicBool::new(false);
-        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .unwrap();
         assert_eq!((totals.frames, sink.packets().len()), (2, 3));
 
         stop.store(true, Ordering::Relaxed);
         let mut stream = Stream::new(pipeline(hand()), vec![], options(), 0);
-        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .unwrap();
         assert_eq!(totals.frames, 0);
     }
 
@@ -373,13 +396,17 @@ mod tests {
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(refusing)], options(), 0);
         let mut source = Faulty::script([Fault::Frame; 3].into_iter());
         let stop = AtomicBool::new(false);
-        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .unwrap();
         assert_eq!((totals.frames, totals.dropped), (3, 4));
 
         let closed = RecordingSink::refusing(NotSent::Closed);
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(closed)], options(), 0);
         let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
-        let totals = stream.run(&mut source, &stop, &mut StageTimes::new(4)).unwrap();
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .unwrap();
         assert_eq!(totals.frames, 1);
     }
 }

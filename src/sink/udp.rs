@@ -31,8 +31,7 @@ impl UdpSink {
         } else {
             ([0_u16; 8], 0).into()
         };
-        let socket =
-            UdpSocket::bind(any).map_err(|error| fail(format!("no socket: {error}")))?;
+        let socket = UdpSocket::bind(any).map_err(|error| fail(format!("no socket: {error}")))?;
         // A full send buffer drops a packet instead of stopping the camera.
         socket
             .set_nonblocking(true)

@@ -48,8 +48,14 @@ impl<I: Iterator<Item = Fault>> Faulty<I> {
         let index = self.index;
         self.index += 1;
         let now = Instant::now();
-        let pixels = Pixels::new(PixelFormat::Grey, SIDE_PX, SIDE_PX, SIDE_PX as usize, &self.bytes)
-            .ok_or_else(|| Error::source("fault injector", "its frame has no valid size"))?;
+        let pixels = Pixels::new(
+            PixelFormat::Grey,
+            SIDE_PX,
+            SIDE_PX,
+            SIDE_PX as usize,
+            &self.bytes,
+        )
+        .ok_or_else(|| Error::source("fault injector", "its frame has no valid size"))?;
         Ok(Next::Frame(Frame {
             pixels,
             captured: Instant::from_mono_us(now.mono_us.saturating_sub(age_us)),

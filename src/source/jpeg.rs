@@ -127,7 +127,11 @@ mod tests {
     #[test]
     fn every_cut_is_incomplete() {
         for length in 0..JPEG.len() {
-            assert_eq!(frame_length(&JPEG[..length]), FrameLength::Incomplete, "{length}");
+            assert_eq!(
+                frame_length(&JPEG[..length]),
+                FrameLength::Incomplete,
+                "{length}"
+            );
         }
     }
 

@@ -36,7 +36,9 @@ use std::time::Duration;
 pub enum Next<'a> {
     Frame(Frame<'a>),
     /// Nothing came within the time-out; `camera` is false if the device is not there.
-    Quiet { camera: bool },
+    Quiet {
+        camera: bool,
+    },
     /// There will be no more frames.
     End,
 }

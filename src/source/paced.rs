@@ -51,11 +51,17 @@ mod tests {
     fn frames_keep_their_distance_and_the_timeout_is_kept() {
         let faults = [Fault::Frame, Fault::Frame].into_iter();
         let mut source = Paced::new(Faulty::script(faults), Duration::from_millis(60));
-        assert!(matches!(source.next_frame(Duration::ZERO), Ok(Next::Frame(_))));
+        assert!(matches!(
+            source.next_frame(Duration::ZERO),
+            Ok(Next::Frame(_))
+        ));
         let start = Instant::now();
         let early = source.next_frame(Duration::from_millis(10));
         assert!(matches!(early, Ok(Next::Quiet { camera: true })));
-        assert!(matches!(source.next_frame(Duration::from_secs(5)), Ok(Next::Frame(_))));
+        assert!(matches!(
+            source.next_frame(Duration::from_secs(5)),
+            Ok(Next::Frame(_))
+        ));
         assert!(start.elapsed() >= Duration::from_millis(55));
     }
 }

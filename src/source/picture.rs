@@ -29,7 +29,10 @@ pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), Stri
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| error.to_string())?.into_rgb8();
+    let picture = reader
+        .decode()
+        .map_err(|error| error.to_string())?
+        .into_rgb8();
     let size = picture.dimensions();
     *rgb = picture.into_raw();
     Ok(size)

@@ -56,7 +56,9 @@ impl StillsSource {
             }
         }
         if paths.is_empty() {
-            return Err(fail("has no pictures: JPEG, PNG, BMP and PNM are read".into()));
+            return Err(fail(
+                "has no pictures: JPEG, PNG, BMP and PNM are read".into(),
+            ));
         }
         paths.sort();
         Ok(Self::new(paths, false))

@@ -13,7 +13,7 @@ use v4l::buffer::Type;
 use v4l::io::mmap::Stream;
 use v4l::io::traits::CaptureStream;
 use v4l::video::Capture;
-use v4l::{Device, FourCC, Format, capability};
+use v4l::{Device, Format, FourCC, capability};
 
 const BUFFERS: u32 = 4;
 const LONGEST_EXPOSURE: Duration = Duration::from_secs(2);
@@ -94,7 +94,9 @@ impl Camera {
         };
         let handle = Device::with_path(device).map_err(|error| {
             fail(match error.kind() {
-                io::ErrorKind::NotFound => "there is no such device: is the camera plugged in?".into(),
+                io::ErrorKind::NotFound => {
+                    "there is no such device: is the camera plugged in?".into()
+                }
                 io::ErrorKind::PermissionDenied => {
                     "no permission: add the user to the group video".into()
                 }
@@ -107,7 +109,9 @@ impl Camera {
             .capabilities;
         let needed = capability::Flags::VIDEO_CAPTURE | capability::Flags::STREAMING;
         if !capabilities.contains(needed) {
-            return Err(fail("is not a capture device: try another /dev/videoN".into()));
+            return Err(fail(
+                "is not a capture device: try another /dev/videoN".into(),
+            ));
         }
         let offered: Vec<FourCC> = handle
             .enum_formats()

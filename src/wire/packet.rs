@@ -239,12 +239,28 @@ impl Packet {
         put(&mut bytes, FLAGS_AT, self.flags.0.to_le_bytes());
         put(&mut bytes, SESSION_AT, self.session.to_le_bytes());
         put(&mut bytes, SEQUENCE_AT, self.sequence.to_le_bytes());
-        put(&mut bytes, CAPTURED_MONO_AT, self.captured.mono_us.to_le_bytes());
-        put(&mut bytes, CAPTURED_WALL_AT, self.captured.wall_us.to_le_bytes());
+        put(
+            &mut bytes,
+            CAPTURED_MONO_AT,
+            self.captured.mono_us.to_le_bytes(),
+        );
+        put(
+            &mut bytes,
+            CAPTURED_WALL_AT,
+            self.captured.wall_us.to_le_bytes(),
+        );
         put(&mut bytes, AGE_AT, self.age_us.to_le_bytes());
         put(&mut bytes, FRAME_INDEX_AT, self.frame_index.to_le_bytes());
-        put(&mut bytes, FRAME_WIDTH_AT, self.frame_width_px.to_le_bytes());
-        put(&mut bytes, FRAME_HEIGHT_AT, self.frame_height_px.to_le_bytes());
+        put(
+            &mut bytes,
+            FRAME_WIDTH_AT,
+            self.frame_width_px.to_le_bytes(),
+        );
+        put(
+            &mut bytes,
+            FRAME_HEIGHT_AT,
+            self.frame_height_px.to_le_bytes(),
+        );
         bytes[TASK_AT] = self.task;
         bytes[JOINT_TABLE_AT] = self.joint_table;
         bytes[COORDINATES_AT] = SOURCE_FRAME_PIXELS;
@@ -277,8 +293,20 @@ mod tests {
 
     #[test]
     fn the_fraction_leaves_room_for_the_frame() {
-        for (side, bits) in [(1, 4), (640, 4), (1024, 4), (1025, 3), (1920, 3), (4096, 2), (16384, 0)] {
-            assert_eq!(FixedPoint::for_frame(side, 1).fraction_bits(), bits, "{side}");
+        for (side, bits) in [
+            (1, 4),
+            (640, 4),
+            (1024, 4),
+            (1025, 3),
+            (1920, 3),
+            (4096, 2),
+            (16384, 0),
+        ] {
+            assert_eq!(
+                FixedPoint::for_frame(side, 1).fraction_bits(),
+                bits,
+                "{side}"
+            );
         }
     }
 
@@ -299,7 +327,16 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_not_found_or_stops_at_the_range() {
         let unit = FixedPoint::for_frame(640, 480);
-        let point = |x_px, score| WireKeypoint::new(&Keypoint { x_px, y_px: 0.0, score }, unit);
+        let point = |x_px, score| {
+            WireKeypoint::new(
+                &Keypoint {
+                    x_px,
+                    y_px: 0.0,
+                    score,
+                },
+                unit,
+            )
+        };
         assert_eq!(point(f32::NAN, 0.5).position_px(unit), None);
         assert_eq!(point(1.0, 0.0).position_px(unit), None);
         assert_eq!(point(1.0, f32::NAN).position_px(unit), None);

@@ -10,18 +10,30 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireError {
     /// Shorter than any packet, or not as long as its keypoint count says.
-    Length { bytes: usize },
+    Length {
+        bytes: usize,
+    },
     /// The first four bytes are not `PWIR`.
     Magic,
-    Version { version: u8 },
+    Version {
+        version: u8,
+    },
     /// The checksum does not match: the packet was damaged.
     Crc,
-    Kind { code: u8 },
+    Kind {
+        code: u8,
+    },
     /// A coordinate system other than source-frame pixels.
-    Coordinates { code: u8 },
-    FractionBits { bits: u8 },
+    Coordinates {
+        code: u8,
+    },
+    FractionBits {
+        bits: u8,
+    },
     /// More keypoints than a packet may have.
-    Count { count: u8 },
+    Count {
+        count: u8,
+    },
 }
 
 impl fmt::Display for WireError {
@@ -87,9 +99,10 @@ impl<'a> PacketView<'a> {
                 code: bytes[COORDINATES_AT],
             });
         }
-        let unit = FixedPoint::from_bits(bytes[FRACTION_BITS_AT]).ok_or(WireError::FractionBits {
-            bits: bytes[FRACTION_BITS_AT],
-        })?;
+        let unit =
+            FixedPoint::from_bits(bytes[FRACTION_BITS_AT]).ok_or(WireError::FractionBits {
+                bits: bytes[FRACTION_BITS_AT],
+            })?;
         Ok(PacketView { bytes, kind, unit })
     }
 

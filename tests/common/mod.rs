@@ -1,0 +1,88 @@
+//! What several tests need: the golden vectors, the program itself, and a folder of their own.
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A file of vectors that MMPose computed.
+pub fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+pub fn golden_json(name: &str) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(golden(name)).unwrap()).unwrap()
+}
+
+/// The bytes of a `.npy` of u8 behind its header of format 1.
+pub fn golden_u8(name: &str) -> Vec<u8> {
+    let file = std::fs::read(golden(name)).unwrap();
+    assert!(String::from_utf8_lossy(&file[10..100]).contains("'|u1'"));
+    let header = usize::from(u16::from_le_bytes([file[8], file[9]]));
+    file[10 + header..].to_vec()
+}
+
+pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect()
+}
+
+pub fn points(value: &serde_json::Value) -> Vec<(f64, f64)> {
+    let point = |v: &serde_json::Value| {
+        let v = numbers(v);
+        (v[0], v[1])
+    };
+    value.as_array().unwrap().iter().map(point).collect()
+}
+
+/// An empty folder that is removed at the end of the test.
+pub struct TestDir(PathBuf);
+
+impl TestDir {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("posewire-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        TestDir(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program, ready to be given arguments.
+pub fn posewire() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_posewire"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+pub fn run(args: &[&str]) -> Output {
+    posewire().args(args).output().unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}

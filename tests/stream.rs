@@ -1,0 +1,226 @@
+//! `posewire run` and `posewire listen` as two processes, as a user starts them.
+#![cfg(feature = "demo")]
+
+mod common;
+
+use common::{TestDir, posewire, run, stderr};
+use posewire::source::{FrameLength, frame_length};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::UdpSocket;
+use std::process::{Child, Command, Stdio};
+
+const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
+
+/// A small network: these tests are about packets, not about accuracy.
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/hand.qdq.onnx");
+
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn spawn(args: &[&str]) -> Child {
+    posewire()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for a line on standard error that has `word`.
+fn wait_for(child: &mut Child, word: &str) -> BufReader<std::process::ChildStderr> {
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while reader.read_line(&mut line).unwrap() > 0 {
+        if line.contains(word) {
+            return reader;
+        }
+        line.clear();
+    }
+    panic!("the program ended without saying {word:?}");
+}
+
+fn lines(text: &[u8]) -> Vec<Value> {
+    text.split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// The JPEGs of a clip, one by one.
+fn pictures(mut clip: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let FrameLength::Complete(length) = frame_length(clip) {
+        found.push(&clip[..length]);
+        clip = &clip[length..];
+    }
+    assert!(clip.is_empty() && !found.is_empty());
+    found
+}
+
+#[test]
+fn the_listener_sees_the_senders_keypoints() {
+    let to = format!("127.0.0.1:{}", free_port());
+    let mut listener = spawn(&["listen", "--udp", &to, "--json", "--packets", "9"]);
+    let mut log = wait_for(&mut listener, "listening");
+    let sender = run(&[
+        "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--json", "-", "--frames", "8",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    let received = listener.wait_with_output().unwrap();
+    assert!(received.status.success());
+
+    let (sent, received) = (lines(&sender.stdout), lines(&received.stdout));
+    // Eight frames and the last packet; every field is the same at both ends.
+    assert_eq!(sent.len(), 9);
+    assert_eq!(sent, received);
+    let sequence: Vec<u64> = received
+        .iter()
+        .map(|p| p["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sequence, (0..9).collect::<Vec<_>>());
+    assert_eq!(received[0]["keypoints"].as_array().unwrap().len(), 21);
+    assert_eq!(
+        received[8]["flags"].as_array().unwrap().last().unwrap(),
+        "last"
+    );
+
+    let mut counts = String::new();
+    log.read_to_string(&mut counts).unwrap();
+    assert!(
+        counts.contains("9 packets (8 keypoints, 1 heartbeats), 0 lost"),
+        "{counts}"
+    );
+}
+
+#[test]
+fn an_absent_receiver_does_not_stop_the_sender() {
+    let to = format!("127.0.0.1:{}", free_port());
+    let sender = run(&[
+        "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--frames", "3",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    assert!(stderr(&sender).contains("3 frames"));
+}
+
+#[test]
+fn sigterm_ends_the_stream_with_a_last_packet() {
+    let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
+    let mut out = BufReader::new(sender.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let killed = Command::new("kill")
+        .args(["-TERM", &sender.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let mut rest = Vec::new();
+    out.read_to_end(&mut rest).unwrap();
+    assert_eq!(sender.wait().unwrap().code(), Some(0));
+    let last = lines(&rest).pop().unwrap();
+    assert!(
+        last["flags"].as_array().unwrap().contains(&"last".into()),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
+    let mut out = BufReader::new(sender.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    assert_eq!(sender.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_bad_picture_in_a_folder_or_a_stream_is_counted_and_skipped() {
+    let dir = TestDir::new("skip");
+    let good = pictures(HAND_CLIP);
+    let half = &good[1][..good[1].len() / 2];
+    std::fs::create_dir(dir.path().join("pictures")).unwrap();
+    dir.file("pictures/1.jpg", good[0]);
+    dir.file("pictures/2.jpg", half);
+    dir.file("pictures/3.jpg", good[2]);
+    dir.file("pictures/notes.txt", b"not a picture");
+    let stream = dir.file("clip.mjpeg", &[good[0], half, good[2]].concat());
+    for source in [
+        format!("dir:{}", dir.path().join("pictures").display()),
+        format!("mjpeg:{}", stream.display()),
+    ] {
+        let output = run(&["run", "--source", &source, "--model", MODEL, "--json", "-"]);
+        let log = stderr(&output);
+        assert!(output.status.success(), "{log}");
+        assert!(
+            log.contains("2 frames") && log.contains("1 pictures skipped"),
+            "{log}"
+        );
+        let indexes: Vec<_> = lines(&output.stdout)
+            .iter()
+            .filter(|packet| packet["kind"] == "keypoints")
+            .map(|packet| packet["frame_index"].as_u64().unwrap())
+            .collect();
+        assert_eq!(indexes, [0, 2], "{source}");
+    }
+}
+
+#[test]
+fn half_a_jpeg_alone_is_an_error() {
+    let dir = TestDir::new("half");
+    let picture = pictures(HAND_CLIP)[0];
+    let half = dir.file("half.jpg", &picture[..picture.len() / 2]);
+    let source = format!("image:{}", half.display());
+    let output = run(&["run", "--source", &source, "--model", MODEL, "--json", "-"]);
+    assert_eq!(output.status.code(), Some(6));
+    let log = stderr(&output);
+    assert!(
+        log.lines()
+            .last()
+            .unwrap()
+            .contains("half.jpg: the JPEG is cut off"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_given_box_and_a_configuration_file() {
+    let dir = TestDir::new("settings");
+    let picture = dir.file("hand.jpg", pictures(HAND_CLIP)[0]);
+    let config = format!(
+        "source = 'image:{}'\nmodel = '{MODEL}'\nmirrored = true\ninstance = 7\njson = '/dev/null'\n",
+        picture.display()
+    );
+    let config = dir.file("run.toml", config.as_bytes());
+    let output = run(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--json",
+        "-",
+        "--bbox",
+        "100,100,200,200",
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let packet = &lines(&output.stdout)[0];
+    assert_eq!(packet["instance"], 7);
+    assert!(
+        packet["flags"]
+            .as_array()
+            .unwrap()
+            .contains(&"mirrored".into())
+    );
+    // 200 px grown by the card's 1.5: no joint of the crop can be further out.
+    for joint in packet["keypoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|joint| !joint.is_null())
+    {
+        let x = joint[0].as_f64().unwrap();
+        assert!((50.0..=350.0).contains(&x), "{joint}");
+    }
+}

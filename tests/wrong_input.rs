@@ -1,0 +1,279 @@
+//! What a user gets for a mistake: one line that says what, where and what to do, and the documented
+//! exit code. Never a panic, never a half-written result.
+
+mod common;
+
+use common::{TestDir, posewire, run, stderr};
+use std::net::UdpSocket;
+use std::path::Path;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+
+/// Runs the program, which must fail with this code and one line that has all of `words`.
+fn fails(args: &[&str], code: i32, words: &[&str]) {
+    let output = run(args);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+    assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+    assert!(text.starts_with("posewire: error: "), "{args:?}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{args:?}: no {word:?} in {text}");
+    }
+}
+
+fn fixture(name: &str) -> String {
+    format!("{FIXTURES}/{name}")
+}
+
+#[test]
+fn the_command_line() {
+    fails(&["fly"], 2, &["fly", "--help"]);
+    fails(&["run", "--speed", "9"], 2, &["--speed", "--help"]);
+    fails(&["run"], 2, &["--source"]);
+    fails(
+        &["run", "--source", "tape:7", "--json", "-"],
+        2,
+        &["tape:7", "v4l2:DEVICE"],
+    );
+    fails(
+        &["run", "--source", "demo", "--threads", "none"],
+        2,
+        &["--threads"],
+    );
+    fails(
+        &["run", "--source", "demo", "--bbox", "1,2,3"],
+        2,
+        &["1,2,3", "width"],
+    );
+    fails(&["infer", "--model", "x.onnx"], 2, &["--input"]);
+    fails(&["inspect"], 2, &["no model file"]);
+    fails(
+        &["bench", "--model", "x", "--engine", "fast"],
+        2,
+        &["fast", "auto"],
+    );
+}
+
+#[test]
+fn model_files() {
+    let dir = TestDir::new("models");
+    let good = std::fs::read(fixture("hand.qdq.onnx")).unwrap();
+    let cut = dir.file("cut.onnx", &good[..good.len() / 2]);
+    let empty = dir.file("empty.onnx", b"");
+    let text = dir.file("text.onnx", b"this is not a network");
+    fails(
+        &["inspect", "/nowhere/x.onnx"],
+        4,
+        &["/nowhere/x.onnx", "cannot be opened"],
+    );
+    fails(
+        &["inspect", cut.to_str().unwrap()],
+        4,
+        &["cut.onnx", "cut off"],
+    );
+    fails(&["inspect", empty.to_str().unwrap()], 4, &["empty.onnx"]);
+    fails(
+        &["inspect", text.to_str().unwrap()],
+        4,
+        &["text.onnx", "not an ONNX file"],
+    );
+    fails(&["inspect", dir.path().to_str().unwrap()], 4, &["folder"]);
+    fails(
+        &["inspect", &fixture("other-shape.onnx")],
+        4,
+        &["[1, 3, 64, 64]", "[1, 3, 256, 256]"],
+    );
+    fails(
+        &["bench", "--model", &fixture("no-card.onnx")],
+        4,
+        &["no model card", "no-card.toml"],
+    );
+    fails(
+        &["inspect", &fixture("hand.qoperator.onnx")],
+        4,
+        &["QLinearAdd", "--form qdq"],
+    );
+}
+
+#[test]
+fn every_cut_of_a_model_is_an_error_and_no_panic() {
+    let dir = TestDir::new("cuts");
+    let good = std::fs::read(fixture("hand.qdq.onnx")).unwrap();
+    for part in 1..12 {
+        let cut = dir.file("cut.onnx", &good[..good.len() * part / 12]);
+        fails(&["inspect", cut.to_str().unwrap()], 4, &["cut.onnx"]);
+    }
+}
+
+#[test]
+fn a_card_beside_a_foreign_model_is_used_and_checked() {
+    let dir = TestDir::new("cards");
+    let model = std::fs::read(fixture("no-card.onnx")).unwrap();
+    let model = dir.file("foreign.onnx", &model);
+    let card = include_str!("fixtures/hand-card.toml");
+    dir.file("foreign.toml", card.as_bytes());
+    let output = run(&["inspect", model.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    dir.file(
+        "foreign.toml",
+        card.replace("crop_padding = 1.5", "crop_padding = 9")
+            .as_bytes(),
+    );
+    fails(
+        &["inspect", model.to_str().unwrap()],
+        4,
+        &["foreign.toml", "crop_padding"],
+    );
+    dir.file("foreign.toml", format!("colour = 'bgr'\n{card}").as_bytes());
+    fails(
+        &["inspect", model.to_str().unwrap()],
+        4,
+        &["foreign.toml", "colour"],
+    );
+}
+
+#[test]
+fn pictures_and_folders() {
+    let dir = TestDir::new("pictures");
+    let text = dir.file("text.jpg", b"not a picture");
+    let model = fixture("hand.qdq.onnx");
+    let source = |source: String, words: &[&str]| {
+        fails(
+            &[
+                "run",
+                "--source",
+                &source,
+                "--model",
+                &model,
+                "--json",
+                "/dev/null",
+            ],
+            6,
+            words,
+        );
+    };
+    source(
+        "image:/nowhere/hand.jpg".into(),
+        &["/nowhere/hand.jpg", "no such file"],
+    );
+    source(
+        format!("dir:{}/empty", dir.path().display()),
+        &["empty", "cannot be read"],
+    );
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    source(
+        format!("dir:{}/empty", dir.path().display()),
+        &["no pictures"],
+    );
+    source(
+        format!("mjpeg:{}/none.mjpeg", dir.path().display()),
+        &["none.mjpeg"],
+    );
+    source(
+        "v4l2:/dev/video-none".into(),
+        &["/dev/video-none", "no such device"],
+    );
+    source("v4l2:/dev/null".into(), &["/dev/null", "not a V4L2 device"]);
+
+    // The file is read when its turn comes, after the log's first lines.
+    let output = posewire()
+        .args(["run", "--model", &model, "--json", "/dev/null", "--source"])
+        .arg(format!("image:{}", text.display()))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    assert!(stderr(&output).lines().last().unwrap().contains("text.jpg"));
+}
+
+#[test]
+fn sinks_and_ports() {
+    let model = fixture("hand.qdq.onnx");
+    let dir = TestDir::new("sinks");
+    let picture = dir.file("grey.pgm", b"P5 2 2 255\n\x00\x40\x80\xff");
+    let source = format!("image:{}", picture.display());
+    let to = |option: &str, value: &str, words: &[&str]| {
+        fails(
+            &["run", "--source", &source, "--model", &model, option, value],
+            7,
+            words,
+        );
+    };
+    to("--udp", "no-port", &["no-port", "HOST:PORT"]);
+    to(
+        "--json",
+        "/nowhere/x.jsonl",
+        &["/nowhere/x.jsonl", "cannot be written"],
+    );
+    to("--overlay", "/dev/null/pictures", &["/dev/null/pictures"]);
+    fails(
+        &["run", "--source", &source, "--model", &model],
+        2,
+        &["--udp", "--json"],
+    );
+
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    fails(
+        &["listen", "--udp", &format!("127.0.0.1:{port}")],
+        6,
+        &["in use", "another port"],
+    );
+}
+
+#[test]
+fn configuration_files() {
+    let dir = TestDir::new("config");
+    let config = |text: &str| dir.file("run.toml", text.as_bytes());
+    let path = config("threads = 2\nspeed = 9\n");
+    let path = path.to_str().unwrap();
+    fails(&["run", "--config", path], 3, &["run.toml", "speed"]);
+    config("threads = 'two'\n");
+    fails(&["run", "--config", path], 3, &["run.toml"]);
+    fails(
+        &["run", "--config", "/nowhere/run.toml"],
+        3,
+        &["/nowhere/run.toml"],
+    );
+    assert!(Path::new(path).exists());
+}
+
+#[test]
+fn tensors() {
+    let dir = TestDir::new("tensors");
+    let text = dir.file("x.npy", b"\x93NUMPY but not really");
+    let infer = |input: &str, words: &[&str]| {
+        let out = dir.path().join("out.npy");
+        fails(
+            &[
+                "infer",
+                "--model",
+                &fixture("hand.qdq.onnx"),
+                "--input",
+                input,
+                "--output",
+                out.to_str().unwrap(),
+            ],
+            8,
+            words,
+        );
+        assert!(!out.exists());
+    };
+    infer("/nowhere/x.npy", &["/nowhere/x.npy"]);
+    infer(text.to_str().unwrap(), &["x.npy"]);
+}
+
+#[test]
+fn help_has_an_example() {
+    for command in ["run", "infer", "bench", "inspect", "listen", "demo"] {
+        if command == "demo" && !cfg!(feature = "demo") {
+            continue;
+        }
+        let output = run(&[command, "--help"]);
+        assert!(output.status.success());
+        assert!(
+            common::stdout(&output).contains("Example: posewire "),
+            "{command}"
+        );
+    }
+}
