@@ -12,9 +12,9 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The largest difference from ONNX Runtime, over the range of its heatmaps.
-fn difference(network: &str, input: &str) -> f32 {
-    let dir = TestDir::new(&format!("infer-{network}"));
+/// Our heatmaps and ONNX Runtime's, and the engine that made ours.
+fn both(network: &str, input: &str, engine: &str) -> (Vec<f32>, Vec<f32>, String) {
+    let dir = TestDir::new(&format!("infer-{network}-{engine}"));
     let out = dir.path().join("out.npy");
     let output = run(&[
         "infer",
@@ -26,44 +26,68 @@ fn difference(network: &str, input: &str) -> f32 {
         out.to_str().unwrap(),
         "--repeat",
         "2",
+        "--engine",
+        engine,
     ]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stdout(&output).contains("2 runs"));
+    let report = stdout(&output);
+    assert!(report.contains("2 runs"));
     let found = npy::read(&out).unwrap();
     let expected = npy::read(&fixture(&format!("{network}.expected.npy"))).unwrap();
     assert_eq!(found.shape, expected.shape);
-    let range = expected
-        .values
-        .iter()
-        .fold((f32::MAX, f32::MIN), |(low, high), &value| {
-            (low.min(value), high.max(value))
-        });
-    found
-        .values
-        .iter()
-        .zip(&expected.values)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
-        / (range.1 - range.0)
+    (found.values, expected.values, report)
+}
+
+/// The largest difference over the range of the heatmaps.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    let low = expected.iter().copied().fold(f32::MAX, f32::min);
+    let high = expected.iter().copied().fold(f32::MIN, f32::max);
+    let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, f32::max) / (high - low)
 }
 
 #[test]
 fn float_networks_agree_to_a_thousandth_of_the_range() {
     for task in ["hand", "body"] {
-        let difference = difference(task, task);
+        let (found, expected, report) = both(task, task, "auto");
+        assert!(report.starts_with("tract: "), "{report}");
+        let difference = difference(&found, &expected);
         println!("{task}: {difference:e} of the range");
         assert!(difference < 1e-3, "{task}: {difference}");
     }
 }
 
+/// u8 and s8, QDQ and QOperator: one quantisation level on 99.9 % of the values at most.
 #[test]
-fn quantised_networks_agree_to_a_few_levels() {
+fn quantised_networks_agree_to_the_level() {
     for task in ["hand", "body"] {
-        for form in ["qdq", "s8"] {
-            let difference = difference(&format!("{task}.{form}"), task);
-            println!("{task}.{form}: {difference:.4} of the range");
-            assert!(difference < 0.05, "{task}.{form}: {difference}");
+        for form in ["qdq", "qoperator", "s8"] {
+            let (found, expected, report) = both(&format!("{task}.{form}"), task, "auto");
+            assert!(report.starts_with("int8 ("), "{report}");
+            // Dequantised values are multiples of one step.
+            let level = expected
+                .iter()
+                .flat_map(|a| expected[..64].iter().map(move |b| (a - b).abs()))
+                .filter(|&step| step > 1e-6)
+                .fold(f32::MAX, f32::min);
+            let off = |limit: f32| {
+                let far = |(a, b): &(&f32, &f32)| (*a - *b).abs() > limit * level;
+                found.iter().zip(&expected).filter(far).count() as f64 / found.len() as f64
+            };
+            println!("{task}.{form}: {:.3} % differ", 100.0 * off(0.5));
+            assert!(off(1.5) <= 0.001, "{task}.{form}: {}", off(1.5));
         }
+    }
+}
+
+#[test]
+fn tract_runs_quantised_networks_too() {
+    for task in ["hand", "body"] {
+        let (found, expected, report) = both(&format!("{task}.qdq"), task, "tract");
+        assert!(report.starts_with("tract: "), "{report}");
+        let difference = difference(&found, &expected);
+        println!("{task}: {difference:.4} of the range");
+        assert!(difference < 0.05, "{task}: {difference}");
     }
 }
 

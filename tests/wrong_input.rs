@@ -88,10 +88,25 @@ fn model_files() {
         4,
         &["no model card", "no-card.toml"],
     );
+    let (model, input) = (fixture("hand.qoperator.onnx"), fixture("hand.input.npy"));
     fails(
-        &["inspect", &fixture("hand.qoperator.onnx")],
+        &[
+            "infer",
+            "--engine",
+            "tract",
+            "--model",
+            &model,
+            "--input",
+            &input,
+            "--output",
+            "/dev/null",
+        ],
         4,
-        &["QLinearAdd", "--form qdq"],
+        &[
+            "node backbone.layer1.0.add",
+            "QLinearAdd",
+            "without --engine tract",
+        ],
     );
 }
 

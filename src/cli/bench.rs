@@ -5,7 +5,7 @@ use super::say;
 use crate::clock;
 use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
 use crate::crop::BBox;
-use crate::engine::{self, EngineChoice};
+use crate::engine::{self, Engine, EngineChoice, LayerTime};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::model::ModelFile;
@@ -27,6 +27,7 @@ Usage: posewire bench --model FILE [OPTIONS]
   --frames N      frames to measure, after two that are not [100]
   --threads N     threads of the network [1]
   --engine NAME   auto or tract [auto]
+  --layers        print the time of each layer of the network instead, the slowest first
   --json          print JSON
 
 Example: posewire bench --model builtin:hand --frames 200 --json
@@ -40,7 +41,7 @@ const HEIGHT_PX: u32 = 480;
 pub fn main(mut args: Args) -> Result<()> {
     let mut model = None;
     let (mut frames, mut threads, mut choice) = (100, 1, EngineChoice::Auto);
-    let mut as_json = false;
+    let (mut as_json, mut layers) = (false, false);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
             return Err(Args::unknown(item));
@@ -50,6 +51,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "frames" => frames = args.value::<u64>()?,
             "threads" => threads = checked_threads(args.value()?)?,
             "engine" => choice = args.value()?,
+            "layers" => layers = true,
             "json" => as_json = true,
             "help" => {
                 say!("{HELP}");
@@ -65,7 +67,10 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     let path = required(model, "model")?;
     let model = ModelFile::open(&path)?;
-    let network = engine::load(&model, choice, threads)?;
+    let mut network = engine::load(&model, choice, threads)?;
+    if layers {
+        return print_layers(network.as_mut(), frames);
+    }
     // A fixed box: every frame then does the same work.
     let bbox = BBox {
         x_px: 200.0,
@@ -100,6 +105,60 @@ pub fn main(mut args: Args) -> Result<()> {
         );
         say!("{times}");
     }
+    Ok(())
+}
+
+/// The median time of each layer over `frames` runs.
+fn print_layers(network: &mut dyn Engine, frames: u64) -> Result<()> {
+    let input = vec![0.25; network.input_shape().iter().product()];
+    let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
+    let mut runs = Vec::new();
+    for _ in 0..frames {
+        runs.push(network.profile(&input, &mut heatmaps)?);
+    }
+    let mut layers: Vec<(Duration, &LayerTime)> = runs[0]
+        .iter()
+        .enumerate()
+        .map(|(index, layer)| {
+            let mut times: Vec<Duration> = runs.iter().map(|run| run[index].time).collect();
+            times.sort_unstable();
+            (times[times.len() / 2], layer)
+        })
+        .collect();
+    if layers.is_empty() {
+        return Err(Error::usage(format!(
+            "{} cannot tell the time of its layers",
+            network.name()
+        )));
+    }
+    let total: Duration = layers.iter().map(|(time, _)| *time).sum();
+    layers.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    say!(
+        "{:>9} {:>6} {:>9} {:>8}  layer",
+        "ms",
+        "%",
+        "MMAC",
+        "GMAC/s"
+    );
+    for (time, layer) in &layers {
+        let seconds = time.as_secs_f64();
+        say!(
+            "{:9.3} {:6.1} {:9.1} {:8.1}  {}",
+            1e3 * seconds,
+            100.0 * seconds / total.as_secs_f64(),
+            layer.macs as f64 / 1e6,
+            layer.macs as f64 / 1e9 / seconds,
+            layer.name
+        );
+    }
+    let macs: u64 = layers.iter().map(|(_, layer)| layer.macs).sum();
+    say!(
+        "{:9.3} ms in all on {}, {:.2} GMAC, {:.1} GMAC/s",
+        1e3 * total.as_secs_f64(),
+        network.name(),
+        macs as f64 / 1e9,
+        macs as f64 / 1e9 / total.as_secs_f64()
+    );
     Ok(())
 }
 

@@ -73,9 +73,7 @@ fn print_card(card: &ModelCard) {
 }
 
 fn print_graph(model: &ModelFile) {
-    let Some(graph) = &model.proto().graph else {
-        return;
-    };
+    let graph = model.graph();
     let mut operators = BTreeMap::<&str, usize>::new();
     for node in &graph.node {
         *operators.entry(&node.op_type).or_default() += 1;

@@ -4,15 +4,19 @@
 //! the caller owns. An engine is built once from a [`ModelFile`] and then only runs.
 
 mod fake;
+mod graph;
 mod guard;
+mod int8;
 mod tract;
 
 pub use fake::FakeEngine;
+pub use int8::Int8Engine;
 pub use tract::TractEngine;
 
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, ModelFile};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// One loaded network with a fixed input and output shape.
 pub trait Engine: Send {
@@ -30,6 +34,24 @@ pub trait Engine: Send {
     /// # Errors
     /// [`Error::Engine`] if the network fails; `heatmaps` then holds nothing useful.
     fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()>;
+
+    /// Runs once and gives the time of each layer, in order; nothing if the engine cannot tell.
+    ///
+    /// # Errors
+    /// As for [`Engine::infer`].
+    fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
+        self.infer(input, heatmaps).map(|()| Vec::new())
+    }
+}
+
+/// What one layer cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerTime {
+    /// The graph node it came from.
+    pub name: String,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    pub time: Duration,
 }
 
 /// Which engine the user asked for.
@@ -61,11 +83,16 @@ impl FromStr for EngineChoice {
 /// # Errors
 /// [`Error::Model`], naming the node at fault where it is known.
 pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
-    match choice {
-        EngineChoice::Auto | EngineChoice::Tract => {
-            Ok(Box::new(TractEngine::load(model, threads)?))
+    if choice == EngineChoice::Auto {
+        match Int8Engine::load(model)? {
+            int8::Loaded::Engine(engine) => return Ok(Box::new(engine)),
+            int8::Loaded::Misfit { node, what } => log::info!(
+                "{}: runs on tract, not in integers: {node}: {what}",
+                model.path().display()
+            ),
         }
     }
+    Ok(Box::new(TractEngine::load(model, threads)?))
 }
 
 /// That the graph is the one its card describes.

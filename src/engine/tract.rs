@@ -2,6 +2,7 @@
 //!
 //! It allocates each node's output on every run.
 
+use super::graph::declared_input;
 use super::{Engine, guard::catch_panic};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
@@ -10,14 +11,7 @@ use tract_core::prelude::{
     TypedSimpleState, tvec,
 };
 use tract_linalg::multithread::Executor;
-use tract_onnx::pb::{
-    GraphProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension,
-    type_proto::Value,
-};
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
-
-/// The largest side or channel count a graph may declare, before tract is given the graph.
-const MAX_DIM: i64 = 4096;
 
 /// A network in tract's executor.
 pub struct TractEngine {
@@ -32,11 +26,7 @@ impl TractEngine {
     /// # Errors
     /// [`Error::Model`], naming the node at fault where it is known.
     pub fn load(model: &ModelFile, threads: usize) -> Result<Self> {
-        let graph = model
-            .proto()
-            .graph
-            .as_ref()
-            .ok_or_else(|| Error::model(model.path(), "has no graph"))?;
+        let graph = model.graph();
         let onnx = tract_onnx::onnx();
         if let Some(node) = graph
             .node
@@ -47,12 +37,12 @@ impl TractEngine {
                 model.path(),
                 format!("node {}", node.name),
                 format!(
-                    "tract has no operator {}: quantise the model with --form qdq",
+                    "tract has no operator {}: run it without --engine tract, or quantise it with --form qdq",
                     node.op_type
                 ),
             ));
         }
-        let input_shape = declared_input(model, graph)?;
+        let input_shape = declared_input(model)?;
         let built = catch_panic(|| -> tract_core::prelude::TractResult<TypedModel> {
             onnx.model_for_proto_model(model.proto())?
                 .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?
@@ -99,62 +89,6 @@ impl Engine for TractEngine {
         let plain = outputs[0].try_as_plain_ram().map_err(failed)?;
         heatmaps.copy_from_slice(plain.as_slice::<f32>().map_err(failed)?);
         Ok(())
-    }
-}
-
-/// The shape of the graph's only input, which must be a float picture.
-fn declared_input(model: &ModelFile, graph: &GraphProto) -> Result<[usize; 4]> {
-    let fail = |node: &str, what: String| Error::model_node(model.path(), node, what);
-    let is_weight = |input: &&ValueInfoProto| {
-        graph
-            .initializer
-            .iter()
-            .any(|tensor| tensor.name == input.name)
-    };
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|input| !is_weight(input))
-        .collect();
-    let [input] = inputs[..] else {
-        return Err(Error::model(
-            model.path(),
-            format!("has {} inputs, a pose network has one", inputs.len()),
-        ));
-    };
-    let node = format!("input {}", input.name);
-    let Some(Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref())
-    else {
-        return Err(fail(&node, "is not a tensor".into()));
-    };
-    if tensor.elem_type != DataType::Float as i32 {
-        return Err(fail(&node, "is not a float32 tensor".into()));
-    }
-    let dims: Vec<i64> = tensor
-        .shape
-        .iter()
-        .flat_map(|shape| &shape.dim)
-        .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(value)) => value,
-            _ => -1,
-        })
-        .collect();
-    match dims[..] {
-        [
-            batch @ (1 | 0 | -1),
-            3,
-            height @ 1..=MAX_DIM,
-            width @ 1..=MAX_DIM,
-        ] => {
-            if batch != 1 {
-                log::info!("{}: batch dimension set to 1", model.path().display());
-            }
-            Ok([1, 3, height as usize, width as usize])
-        }
-        _ => Err(fail(
-            &node,
-            format!("has the shape {dims:?}, expected is [1, 3, height, width]"),
-        )),
     }
 }
 

@@ -4,7 +4,7 @@ use super::card::ModelCard;
 use crate::error::{Error, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
+use tract_onnx::pb::{GraphProto, ModelProto, tensor_proto::DataLocation};
 use tract_onnx::prelude::Framework;
 
 /// The largest model file that is read. Hourglass-52 in float is 380 MB.
@@ -96,6 +96,10 @@ impl ModelFile {
 
     pub fn proto(&self) -> &ModelProto {
         &self.proto
+    }
+
+    pub fn graph(&self) -> &GraphProto {
+        self.proto.graph.as_ref().expect("reading checked it")
     }
 
     /// The card, if the file or a TOML file beside it has one.

@@ -1,0 +1,89 @@
+//! Where activations lie: buffers whose lives do not overlap share memory.
+
+/// One buffer: its size, and the first and last step that need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub bytes: usize,
+    pub first: usize,
+    pub last: usize,
+}
+
+impl Interval {
+    fn overlaps(&self, other: &Interval) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// Buffers start at multiples of a cache line.
+const ALIGNMENT: usize = 64;
+
+/// An offset for each buffer, and the size of all. The largest are placed first, each at the lowest
+/// place that is free during its life.
+pub(super) fn place(intervals: &[Interval]) -> (Vec<usize>, usize) {
+    let mut order: Vec<usize> = (0..intervals.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(intervals[index].bytes));
+    let mut offsets: Vec<Option<usize>> = vec![None; intervals.len()];
+    let mut end = 0;
+    for &index in &order {
+        let mut taken: Vec<(usize, usize)> = intervals
+            .iter()
+            .zip(&offsets)
+            .filter_map(|(other, offset)| {
+                let start = (*offset)?;
+                other
+                    .overlaps(&intervals[index])
+                    .then(|| (start, start + other.bytes.next_multiple_of(ALIGNMENT)))
+            })
+            .collect();
+        taken.sort_unstable();
+        let mut offset = 0;
+        for (start, stop) in taken {
+            if offset + intervals[index].bytes <= start {
+                break;
+            }
+            offset = offset.max(stop);
+        }
+        offsets[index] = Some(offset);
+        end = end.max(offset + intervals[index].bytes);
+    }
+    (offsets.into_iter().flatten().collect(), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lives_that_overlap_do_not_share_memory(
+            lives in proptest::collection::vec((1_usize..5000, 0_usize..20, 0_usize..6), 1..30)
+        ) {
+            let intervals: Vec<Interval> = lives
+                .into_iter()
+                .map(|(bytes, first, length)| Interval { bytes, first, last: first + length })
+                .collect();
+            let (offsets, end) = place(&intervals);
+            prop_assert_eq!(offsets.len(), intervals.len());
+            for (i, a) in intervals.iter().enumerate() {
+                prop_assert!(offsets[i] + a.bytes <= end);
+                for (j, b) in intervals.iter().enumerate().skip(i + 1) {
+                    let apart = offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i];
+                    prop_assert!(apart || !a.overlaps(b));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn buffers_that_follow_each_other_share() {
+        let chain: Vec<Interval> = (0..10)
+            .map(|index| Interval {
+                bytes: 640,
+                first: index,
+                last: index + 1,
+            })
+            .collect();
+        assert_eq!(place(&chain).1, 2 * 640);
+    }
+}

@@ -1,0 +1,140 @@
+//! x86-64 with AVX2: pairs of 16-bit products added to 32-bit sums (`vpmaddwd`).
+//!
+//! The 8-bit multiply-add (`vpmaddubsw`) saturates at 16 bits and is not exact, and on cores that
+//! have no VNNI it is no faster: it needs a second multiply to widen. Inputs are widened once a tile,
+//! as they are gathered; weights stay 8-bit in memory and are widened as they are loaded.
+
+use super::epilogue;
+use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use std::arch::x86_64::*;
+
+const MR: usize = 6;
+const NR: usize = 16;
+const KR: usize = 2;
+
+pub(super) fn is_available() -> bool {
+    std::is_x86_feature_detected!("avx2")
+}
+
+pub(super) struct Avx2;
+
+impl Kernel for Avx2 {
+    fn name(&self) -> &'static str {
+        "avx2"
+    }
+
+    fn mr(&self) -> usize {
+        MR
+    }
+
+    fn nr(&self) -> usize {
+        NR
+    }
+
+    fn kr(&self) -> usize {
+        KR
+    }
+
+    /// [mr][k] of i16, and room for the last widening store.
+    fn scratch_bytes(&self, k: usize) -> usize {
+        2 * MR * k + 32
+    }
+
+    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
+        pack_interleaved(block, k, KR, packed);
+    }
+
+    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+        // SAFETY: this kernel is only given out where AVX2 was detected.
+        unsafe { gather(rows, k, scratch) }
+    }
+
+    unsafe fn tile(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &Place,
+    ) {
+        assert!(scratch.len() >= 2 * MR * k && weights.len() >= NR * k);
+        // SAFETY: AVX2 is there and the pointers are valid by the caller's word; the lengths were
+        // just checked.
+        unsafe { tile(scratch.as_ptr(), weights.as_ptr(), k, requant, place) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn gather(rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    let channels = rows.channels;
+    let taps = rows.offsets.len() / MR;
+    assert!(scratch.len() >= 2 * MR * k && taps * channels <= k);
+    for pixel in 0..MR {
+        let line = &mut scratch[2 * pixel * k..2 * (pixel + 1) * k];
+        for tap in 0..taps {
+            widen(
+                rows.get(tap * MR + pixel),
+                &mut line[2 * tap * channels..][..2 * channels],
+            );
+        }
+        line[2 * taps * channels..].fill(0);
+    }
+}
+
+/// i8 to i16; `wide` has twice the bytes.
+#[target_feature(enable = "avx2")]
+fn widen(narrow: &[i8], wide: &mut [u8]) {
+    let mut from = narrow.chunks_exact(16);
+    let mut to = wide.chunks_exact_mut(32);
+    for (from, to) in (&mut from).zip(&mut to) {
+        // SAFETY: the chunks are 16 and 32 bytes long.
+        unsafe {
+            let bytes = _mm_loadu_si128(from.as_ptr().cast());
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_cvtepi8_epi16(bytes));
+        }
+    }
+    for (from, to) in from
+        .remainder()
+        .iter()
+        .zip(to.into_remainder().chunks_exact_mut(2))
+    {
+        to.copy_from_slice(&i16::from(*from).to_le_bytes());
+    }
+}
+
+/// # Safety
+/// `scratch` holds [mr][k] i16 and `weights` [k / 2][nr][2] i8; the rest as for [`Kernel::tile`].
+#[target_feature(enable = "avx2")]
+unsafe fn tile(
+    scratch: *const u8,
+    weights: *const i8,
+    k: usize,
+    requant: &Requant<'_>,
+    place: &Place,
+) {
+    let mut sums = [[_mm256_setzero_si256(); 2]; MR];
+    for pair in 0..k / KR {
+        // SAFETY: `pair` is below k / 2, so 32 bytes of weights and 4 of each line are there.
+        unsafe {
+            let at = weights.add(pair * NR * KR).cast::<__m128i>();
+            let low = _mm256_cvtepi8_epi16(_mm_loadu_si128(at));
+            let high = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.add(1)));
+            for (pixel, sums) in sums.iter_mut().enumerate() {
+                let inputs = scratch.add(2 * (pixel * k + pair * KR)).cast::<i32>();
+                let inputs = _mm256_set1_epi32(inputs.read_unaligned());
+                sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(inputs, low));
+                sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(inputs, high));
+            }
+        }
+    }
+    let mut stored = [[0_i32; NR]; MAX_MR];
+    for (line, sums) in stored.iter_mut().zip(&sums) {
+        // SAFETY: a line is 64 bytes.
+        unsafe {
+            _mm256_storeu_si256(line.as_mut_ptr().cast(), sums[0]);
+            _mm256_storeu_si256(line.as_mut_ptr().add(8).cast(), sums[1]);
+        }
+    }
+    // SAFETY: passed on from the caller.
+    unsafe { epilogue::store(&stored, requant, place) };
+}

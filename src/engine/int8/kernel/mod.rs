@@ -1,0 +1,165 @@
+//! The inner loops of a convolution, one small file for each kind of processor.
+//!
+//! A convolution is done tile by tile: the inputs of `mr` output pixels are gathered into a scratch
+//! that stays in the first cache (K = taps x channels values each), and then multiplied with blocks
+//! of `nr` output channels whose weights were packed when the network was loaded. Sums are i32 and
+//! exact, so every kernel gives the same bytes as [`portable`], which the tests compare.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod epilogue;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dot;
+mod portable;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use epilogue::{Requant, Residual, quantise};
+
+/// The largest tile of any kernel, in pixels and in channels.
+pub(super) const MAX_MR: usize = 8;
+pub(super) const MAX_NR: usize = 16;
+
+/// What is outside the input, in [`Rows::offsets`].
+pub(super) const OUTSIDE: u32 = u32::MAX;
+
+/// The inputs of one tile: for each tap, for each of the `mr` pixels, where its channels start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub input: &'a [i8],
+    /// What is read outside the input: the zero point, `channels` times.
+    pub outside: &'a [i8],
+    pub offsets: &'a [u32],
+    pub channels: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn get(&self, index: usize) -> &'a [i8] {
+        match self.offsets[index] {
+            OUTSIDE => &self.outside[..self.channels],
+            offset => &self.input[offset as usize..][..self.channels],
+        }
+    }
+
+    /// To [mr][k] bytes, zeros behind the last tap.
+    fn copy_lines(&self, mr: usize, k: usize, scratch: &mut [u8]) {
+        let taps = self.offsets.len() / mr;
+        for (pixel, line) in scratch.chunks_exact_mut(k).take(mr).enumerate() {
+            let (used, rest) = line.split_at_mut(taps * self.channels);
+            for (tap, part) in used.chunks_exact_mut(self.channels).enumerate() {
+                for (byte, &value) in part.iter_mut().zip(self.get(tap * mr + pixel)) {
+                    *byte = value.cast_unsigned();
+                }
+            }
+            rest.fill(0);
+        }
+    }
+}
+
+/// Where a tile's results go, and what is added to them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The first output channel of this block, for each pixel.
+    pub output: [*mut i8; MAX_MR],
+    /// The same of the residual, where there is one.
+    pub residual: [*const i8; MAX_MR],
+    /// How many of the pixels exist.
+    pub pixels: usize,
+}
+
+/// One way of multiplying.
+pub(super) trait Kernel: Send + Sync {
+    /// As `POSEWIRE_KERNEL` names it.
+    fn name(&self) -> &'static str;
+
+    /// Pixels of a tile.
+    fn mr(&self) -> usize;
+
+    /// Output channels of a block: 8 or 16.
+    fn nr(&self) -> usize;
+
+    /// K is padded to a multiple of this.
+    fn kr(&self) -> usize;
+
+    /// Bytes of scratch for a tile.
+    fn scratch_bytes(&self, k: usize) -> usize;
+
+    /// Another kernel of the same kind, if this one is not exact for a layer with these weights.
+    fn instead_for(&self, _weights: &[i8]) -> Option<&'static dyn Kernel> {
+        None
+    }
+
+    /// Weights of one block, [nr][k], as the inner loop reads them. `k` is a multiple of `kr`.
+    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>);
+
+    /// Copies a tile's inputs to the scratch, in the kernel's own order; what is past the last tap
+    /// is 0.
+    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]);
+
+    /// Multiplies a gathered tile with one packed block and stores the requantised results.
+    ///
+    /// # Safety
+    /// The processor has what [`best`] checked for this kernel. The first `place.pixels` pointers of
+    /// `place.output` (and of `place.residual` if `requant` has one) are valid for `nr` bytes, and
+    /// nothing else writes there meanwhile.
+    unsafe fn tile(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &Place,
+    );
+}
+
+/// All kernels that this processor can run, the fastest first.
+pub(super) fn available() -> Vec<&'static dyn Kernel> {
+    let mut kernels: Vec<&'static dyn Kernel> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_available() {
+        kernels.push(&avx2::Avx2);
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        if neon_dot::is_available() {
+            kernels.push(&neon_dot::NeonDot);
+        }
+        kernels.push(&neon::NEON);
+    }
+    kernels.push(&portable::Portable);
+    kernels
+}
+
+/// The kernel that `POSEWIRE_KERNEL` names, else the fastest.
+///
+/// # Errors
+/// The names there are, if it names none of them.
+pub(super) fn best() -> Result<&'static dyn Kernel, String> {
+    let kernels = available();
+    let Ok(wanted) = std::env::var("POSEWIRE_KERNEL") else {
+        return Ok(kernels[0]);
+    };
+    let names: Vec<_> = kernels.iter().map(|kernel| kernel.name()).collect();
+    kernels
+        .iter()
+        .find(|kernel| kernel.name() == wanted)
+        .copied()
+        .ok_or_else(|| {
+            format!(
+                "POSEWIRE_KERNEL is {wanted:?}, this processor has {}",
+                names.join(", ")
+            )
+        })
+}
+
+/// [nr][k] to [k / kr][nr][kr]: the order in which most kernels read weights.
+fn pack_interleaved(block: &[i8], k: usize, kr: usize, packed: &mut Vec<i8>) {
+    for group in 0..k / kr {
+        for row in block.chunks_exact(k) {
+            packed.extend_from_slice(&row[group * kr..][..kr]);
+        }
+    }
+}

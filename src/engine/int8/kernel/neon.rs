@@ -1,0 +1,120 @@
+//! AArch64 without the dot product (Cortex-A53, A57, A72, A73): 8-bit products added in pairs.
+//!
+//! `smull` and `smlal2` make two products in 16 bits, `sadalp` adds neighbours to 32-bit sums: 16
+//! products in three instructions. Two products of -128 by -128 would overflow 16 bits, so a layer
+//! that has such weights is given to [`CAREFUL`], which widens each product on its own: four.
+
+use super::epilogue;
+use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use std::arch::aarch64::*;
+
+const MR: usize = 4;
+const NR: usize = 8;
+/// Channels that are multiplied at once: 4 x 4 sums leave registers for both operands.
+const HALF: usize = 4;
+const KR: usize = 16;
+
+/// `CAREFUL` is true if weights may be -128.
+pub(super) struct Neon<const CAREFUL: bool>;
+
+pub(super) static NEON: Neon<false> = Neon;
+static CAREFUL: Neon<true> = Neon;
+
+impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
+    fn name(&self) -> &'static str {
+        "neon"
+    }
+
+    fn mr(&self) -> usize {
+        MR
+    }
+
+    fn nr(&self) -> usize {
+        NR
+    }
+
+    fn kr(&self) -> usize {
+        KR
+    }
+
+    fn scratch_bytes(&self, k: usize) -> usize {
+        MR * k
+    }
+
+    fn instead_for(&self, weights: &[i8]) -> Option<&'static dyn Kernel> {
+        (!MAY_BE_MINIMUM && weights.contains(&i8::MIN)).then_some(&CAREFUL)
+    }
+
+    /// [nr / 4][k / 16][4][16].
+    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
+        for half in block.chunks_exact(HALF * k) {
+            pack_interleaved(half, k, KR, packed);
+        }
+    }
+
+    /// The scratch is [mr][k].
+    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+        rows.copy_lines(MR, k, scratch);
+    }
+
+    unsafe fn tile(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &Place,
+    ) {
+        assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
+        let mut sums = [[0_i32; NR]; MAX_MR];
+        for first in (0..NR).step_by(HALF) {
+            // SAFETY: the lengths were just checked.
+            let part = unsafe {
+                multiply::<MAY_BE_MINIMUM>(
+                    scratch.as_ptr().cast(),
+                    weights.as_ptr().add(first * k),
+                    k,
+                )
+            };
+            for (line, part) in sums.iter_mut().zip(part) {
+                line[first..first + HALF].copy_from_slice(&part);
+            }
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { epilogue::store(&sums, requant, place) };
+    }
+}
+
+/// Four pixels by four channels.
+///
+/// # Safety
+/// `inputs` holds [mr][k] and `weights` [k / 16][4][16] values.
+#[inline(always)]
+unsafe fn multiply<const MAY_BE_MINIMUM: bool>(
+    inputs: *const i8,
+    weights: *const i8,
+    k: usize,
+) -> [[i32; HALF]; MR] {
+    // SAFETY: NEON is part of AArch64. Every load is of 16 values of a group below k / 16, in a
+    // line below `mr` or a channel below 4.
+    unsafe {
+        let mut sums = [[vdupq_n_s32(0); HALF]; MR];
+        for group in 0..k / KR {
+            let weights: [int8x16_t; HALF] =
+                std::array::from_fn(|channel| vld1q_s8(weights.add((group * HALF + channel) * KR)));
+            for (pixel, sums) in sums.iter_mut().enumerate() {
+                let input = vld1q_s8(inputs.add(pixel * k + group * KR));
+                for (sum, &weight) in sums.iter_mut().zip(&weights) {
+                    let low = vmull_s8(vget_low_s8(input), vget_low_s8(weight));
+                    if MAY_BE_MINIMUM {
+                        *sum = vpadalq_s16(*sum, low);
+                        *sum = vpadalq_s16(*sum, vmull_high_s8(input, weight));
+                    } else {
+                        *sum = vpadalq_s16(*sum, vmlal_high_s8(low, input, weight));
+                    }
+                }
+            }
+        }
+        sums.map(|line| line.map(|sum| vaddvq_s32(sum)))
+    }
+}

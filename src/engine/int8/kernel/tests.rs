@@ -1,0 +1,220 @@
+//! Every kernel of this processor against plain sums, byte for byte, over odd sizes.
+
+use super::*;
+use proptest::prelude::*;
+
+/// One tile's problem: a few taps over a small input, and more outputs than one block has.
+#[derive(Debug, Clone)]
+struct Problem {
+    channels: usize,
+    taps: usize,
+    outputs: usize,
+    pixels: usize,
+    input: Vec<i8>,
+    /// Starts of rows, in units of `channels`; `None` is outside.
+    starts: Vec<Option<usize>>,
+    weights: Vec<i8>,
+    bias: Vec<i32>,
+    multiplier: f32,
+    zero_points: [i8; 3],
+    floor: i8,
+    residual: Option<Vec<i8>>,
+}
+
+const INPUT_PIXELS: usize = 12;
+
+fn bytes(count: usize, extreme: bool) -> BoxedStrategy<Vec<i8>> {
+    let value = if extreme {
+        prop_oneof![Just(i8::MIN), Just(i8::MAX), any::<i8>()].boxed()
+    } else {
+        any::<i8>().boxed()
+    };
+    proptest::collection::vec(value, count).boxed()
+}
+
+fn problem() -> impl Strategy<Value = Problem> {
+    let sizes = (
+        prop_oneof![Just(4_usize), Just(16), Just(32), Just(48)],
+        1_usize..10,
+        1_usize..20,
+        1..=MAX_MR,
+        any::<bool>(),
+        any::<bool>(),
+    );
+    sizes.prop_flat_map(|(channels, taps, outputs, pixels, extreme, residual)| {
+        let values = (
+            bytes(INPUT_PIXELS * channels, extreme),
+            proptest::collection::vec(proptest::option::of(0..INPUT_PIXELS), taps * MAX_MR),
+            bytes(outputs * taps * channels, extreme),
+            proptest::collection::vec(-100_000..100_000_i32, outputs),
+            1e-5_f32..1e-2,
+            any::<[i8; 3]>(),
+            any::<i8>(),
+            bytes(MAX_MR * 32, extreme),
+        );
+        values.prop_map(
+            move |(input, starts, weights, bias, multiplier, zero_points, floor, added)| Problem {
+                channels,
+                taps,
+                outputs,
+                pixels,
+                input,
+                starts,
+                weights,
+                bias,
+                multiplier,
+                zero_points,
+                floor,
+                residual: residual.then_some(added),
+            },
+        )
+    })
+}
+
+impl Problem {
+    fn residual(&self) -> Option<Residual> {
+        self.residual.as_ref().map(|_| Residual {
+            own_ratio: 0.75,
+            other_ratio: 1.25,
+            other_zero_point: self.zero_points[1],
+            zero_point: self.zero_points[2],
+            floor: self.floor,
+        })
+    }
+
+    fn start(&self, tap: usize, pixel: usize) -> Option<usize> {
+        self.starts[tap * MAX_MR + pixel].map(|start| start * self.channels)
+    }
+
+    /// What every kernel must give: [pixel][output].
+    fn expected(&self) -> Vec<Vec<i8>> {
+        let outside = self.zero_points[0];
+        let one = |pixel: usize, o: usize| {
+            let mut sum = self.bias[o];
+            for tap in 0..self.taps {
+                for channel in 0..self.channels {
+                    let input = self
+                        .start(tap, pixel)
+                        .map_or(outside, |at| self.input[at + channel]);
+                    let weight = self.weights[(o * self.taps + tap) * self.channels + channel];
+                    sum += i32::from(input) * i32::from(weight);
+                }
+            }
+            let zero_point = f32::from(self.zero_points[1]);
+            let own = quantise(sum as f32 * self.multiplier, zero_point, self.floor.into());
+            match (&self.residual, self.residual()) {
+                (Some(added), Some(residual)) => {
+                    let other =
+                        f32::from(added[pixel * 32 + o]) - f32::from(residual.other_zero_point);
+                    let total =
+                        (own - zero_point) * residual.own_ratio + other * residual.other_ratio;
+                    quantise(total, residual.zero_point.into(), residual.floor.into()) as i8
+                }
+                _ => own as i8,
+            }
+        };
+        (0..self.pixels)
+            .map(|pixel| (0..self.outputs).map(|o| one(pixel, o)).collect())
+            .collect()
+    }
+
+    fn run(&self, kernel: &'static dyn Kernel) -> Vec<Vec<i8>> {
+        let kernel = kernel.instead_for(&self.weights).unwrap_or(kernel);
+        let (mr, nr) = (kernel.mr(), kernel.nr());
+        let count = self.pixels.min(mr);
+        let k = (self.taps * self.channels).next_multiple_of(kernel.kr());
+        let offsets: Vec<u32> = (0..self.taps)
+            .flat_map(|tap| (0..mr).map(move |lane| (tap, lane.min(count - 1))))
+            .map(|(tap, pixel)| self.start(tap, pixel).map_or(OUTSIDE, |at| at as u32))
+            .collect();
+        let outside = vec![self.zero_points[0]; self.channels];
+        let rows = Rows {
+            input: &self.input,
+            outside: &outside,
+            offsets: &offsets,
+            channels: self.channels,
+        };
+        let mut scratch = vec![0xAA; kernel.scratch_bytes(k)];
+        kernel.gather(&rows, k, &mut scratch);
+        let mut output = vec![0_i8; MAX_MR * 32];
+        for first in (0..self.outputs).step_by(nr) {
+            let mut block = vec![0; nr * k];
+            let mut bias = vec![0; nr];
+            let mut multipliers = vec![0.0; nr];
+            for lane in 0..nr.min(self.outputs - first) {
+                let length = self.taps * self.channels;
+                let from = (first + lane) * length;
+                block[lane * k..][..length].copy_from_slice(&self.weights[from..][..length]);
+                bias[lane] = self.bias[first + lane];
+                multipliers[lane] = self.multiplier;
+            }
+            let mut packed = Vec::new();
+            kernel.pack(&block, k, &mut packed);
+            let requant = Requant {
+                bias: &bias,
+                multipliers: &multipliers,
+                zero_point: self.zero_points[1],
+                floor: self.floor,
+                residual: self.residual(),
+            };
+            let mut place = Place {
+                output: [std::ptr::null_mut(); MAX_MR],
+                residual: [std::ptr::null(); MAX_MR],
+                pixels: count,
+            };
+            for pixel in 0..count {
+                place.output[pixel] = output[pixel * 32 + first..].as_mut_ptr();
+                if let Some(added) = &self.residual {
+                    place.residual[pixel] = added[pixel * 32 + first..].as_ptr();
+                }
+            }
+            // SAFETY: the kernel is one that `available` gave; each pixel has 32 bytes, of which
+            // blocks of at most 16 begin at 0 or, for outputs up to 19, at 8 or 16.
+            unsafe { kernel.tile(&scratch, &packed, k, &requant, &place) };
+        }
+        (0..count)
+            .map(|pixel| output[pixel * 32..][..self.outputs].to_vec())
+            .collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_kernel_gives_the_plain_sums(problem in problem()) {
+        let expected = problem.expected();
+        for kernel in available() {
+            let found = problem.run(kernel);
+            prop_assert_eq!(&found[..], &expected[..found.len()], "{}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn the_largest_products_do_not_overflow() {
+    let problem = Problem {
+        channels: 48,
+        taps: 9,
+        outputs: 8,
+        pixels: MAX_MR,
+        input: vec![i8::MIN; INPUT_PIXELS * 48],
+        starts: vec![Some(0); 9 * MAX_MR],
+        weights: vec![i8::MIN; 8 * 9 * 48],
+        bias: vec![0; 8],
+        multiplier: 1e-5,
+        zero_points: [0; 3],
+        floor: i8::MIN,
+        residual: None,
+    };
+    let expected = problem.expected();
+    for kernel in available() {
+        let found = problem.run(kernel);
+        assert_eq!(found[..], expected[..found.len()], "{}", kernel.name());
+    }
+}
+
+#[test]
+fn kernels_have_distinct_names_and_portable_is_always_there() {
+    let names: Vec<_> = available().iter().map(|kernel| kernel.name()).collect();
+    assert_eq!(names.last(), Some(&"portable"));
+    assert!((1..names.len()).all(|index| !names[index..].contains(&names[index - 1])));
+}
