@@ -95,6 +95,7 @@ impl Constant {
         let signed = if unsigned { value - 128 } else { value };
         Ok(Quant {
             scale,
+            unsigned,
             zero_point: i8::try_from(signed).map_err(|_| format!("the zero point is {value}"))?,
         })
     }

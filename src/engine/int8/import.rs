@@ -9,7 +9,7 @@ use super::attributes::{Attributes, Window};
 use super::carry::Carried;
 use super::constants::{Constant, Reading};
 use super::filter::{self, Bias};
-use super::ir::{Action, Filter, Network, Operand, Operation, Quant, Tensor, TensorId};
+use super::ir::{Action, Filter, Network, Operand, Operation, PoolWindow, Quant, Tensor, TensorId};
 use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
@@ -384,11 +384,24 @@ impl Importer<'_> {
             }
         }
         let quant = self.quant(node, 6)?;
+        self.check_types(&operands, quant)?;
         let action = Action::Add {
             operands,
             floor: i8::MIN,
         };
         self.emit(node, &node.name, action, quant)
+    }
+
+    /// An addition's three types are the same: its arithmetic is done on values as the graph has them.
+    fn check_types(&self, operands: &[Operand; 2], result: Quant) -> Result<(), String> {
+        let same = |operand: &Operand| {
+            self.network.tensor(operand.tensor).quant.unsigned == result.unsigned
+        };
+        if operands.iter().all(same) {
+            Ok(())
+        } else {
+            Err("adds u8 and s8 values".into())
+        }
     }
 
     fn add(&mut self, node: &TypedNode) -> Result<Value, String> {
@@ -433,12 +446,15 @@ impl Importer<'_> {
         if kernel != width {
             return Err("its window is not square".into());
         }
-        let action = Action::MaxPool {
-            input,
+        let window = PoolWindow {
             kernel,
             stride: window.stride,
             pad: window.pad,
         };
+        if window.pad.iter().any(|&pad| pad >= kernel) {
+            return Err("is padded by more than its window".into());
+        }
+        let action = Action::MaxPool { input, window };
         let quant = self.network.tensor(input).quant;
         let value = self.emit(node, &node.name, action, quant)?;
         Ok(match value {

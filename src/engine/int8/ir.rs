@@ -9,6 +9,8 @@
 pub struct Quant {
     pub scale: f32,
     pub zero_point: i8,
+    /// The graph has it as u8: its values and zero point are 128 more there.
+    pub unsigned: bool,
 }
 
 /// Names an activation: its place in [`Network::tensors`].
@@ -41,6 +43,14 @@ pub struct Filter {
     pub pad: [usize; 2],
 }
 
+/// A square pooling window; `pad` (above and to the left) is smaller than the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolWindow {
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: [usize; 2],
+}
+
 /// One input of an addition; nearest upsampling by two is done as it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Operand {
@@ -67,9 +77,7 @@ pub enum Action {
     },
     MaxPool {
         input: TensorId,
-        kernel: usize,
-        stride: usize,
-        pad: [usize; 2],
+        window: PoolWindow,
     },
     Add {
         operands: [Operand; 2],

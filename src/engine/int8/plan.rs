@@ -2,8 +2,8 @@
 //! lies in the one arena.
 
 use super::arena::{self, Interval};
-use super::ir::{Action, Filter, Network, Operand, Tensor, TensorId};
-use super::kernel::{Kernel, Residual};
+use super::ir::{Action, Filter, Network, Operand, PoolWindow, Quant, Tensor, TensorId};
+use super::kernel::{Addition, Kernel, Residual};
 
 /// Activations are NHWC with this many bytes a pixel: blocks of any kernel fit.
 pub(super) fn stride_of(channels: usize) -> usize {
@@ -74,16 +74,14 @@ pub(super) enum Step {
         name: String,
         input: Buffer,
         output: Buffer,
-        kernel: usize,
-        stride: usize,
-        pad: [usize; 2],
+        window: PoolWindow,
     },
     Add {
         name: String,
-        operands: [(Buffer, bool, f32, i8); 2],
+        /// Where each is, and whether it is upsampled as it is read.
+        operands: [(Buffer, bool); 2],
+        addition: Addition,
         output: Buffer,
-        zero_point: i8,
-        floor: i8,
     },
 }
 
@@ -111,6 +109,7 @@ impl Step {
 
 /// Everything that a frame needs; nothing in it changes from frame to frame.
 pub(super) struct Plan {
+    pub kernel: &'static dyn Kernel,
     pub steps: Vec<Step>,
     pub input_shape: [usize; 4],
     pub output: Buffer,
@@ -318,18 +317,11 @@ impl Plan {
                             .map(|part| Step::Conv(Box::new(part))),
                     );
                 }
-                Action::MaxPool {
-                    input,
-                    kernel,
-                    stride,
-                    pad,
-                } => steps.push(Step::MaxPool {
+                Action::MaxPool { input, window } => steps.push(Step::MaxPool {
                     name: operation.name.clone(),
                     input: buffer(*input),
                     output,
-                    kernel: *kernel,
-                    stride: *stride,
-                    pad: *pad,
+                    window: *window,
                 }),
                 Action::Add { operands, floor } => match layout.takes[index] {
                     Some((conv, other)) => {
@@ -343,15 +335,15 @@ impl Plan {
                             unreachable!("only convolutions are taken in");
                         };
                         let own = quant(conv.output);
-                        let other = operands[other];
-                        let added = quant(other.tensor);
                         let residual = Residual {
-                            own_ratio: own.scale / result.scale,
-                            other_ratio: added.scale / result.scale,
-                            other_zero_point: added.zero_point,
-                            zero_point: result.zero_point,
-                            floor: *floor,
+                            addition: addition(
+                                [quant(operands[0].tensor), quant(operands[1].tensor)],
+                                result,
+                                *floor,
+                            ),
+                            own_is_first: other == 1,
                         };
+                        let other = operands[other];
                         let parts = ConvParts {
                             name: &conv.name,
                             input: buffer(*input),
@@ -366,18 +358,14 @@ impl Plan {
                     }
                     None => steps.push(Step::Add {
                         name: operation.name.clone(),
-                        operands: operands.map(|operand| {
-                            let added = quant(operand.tensor);
-                            (
-                                buffer(operand.tensor),
-                                operand.upsampled,
-                                added.scale / result.scale,
-                                added.zero_point,
-                            )
-                        }),
+                        operands: operands
+                            .map(|operand| (buffer(operand.tensor), operand.upsampled)),
+                        addition: addition(
+                            [quant(operands[0].tensor), quant(operands[1].tensor)],
+                            result,
+                            *floor,
+                        ),
                         output,
-                        zero_point: result.zero_point,
-                        floor: *floor,
                     }),
                 },
             }
@@ -389,6 +377,7 @@ impl Plan {
             })
         };
         Plan {
+            kernel,
             input_shape,
             output: buffer(network.output),
             output_scale: quant(network.output).scale,
@@ -407,12 +396,26 @@ impl Plan {
     }
 }
 
+/// The arithmetic of an addition of two activations.
+fn addition([a, b]: [Quant; 2], result: Quant, floor: i8) -> Addition {
+    let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
+    let as_in_graph =
+        |quant: Quant| f32::from(quant.zero_point) + if quant.unsigned { 128.0 } else { 0.0 };
+    Addition {
+        ratio_a,
+        ratio_b,
+        fixed: as_in_graph(result) - (ratio_a * as_in_graph(a) + ratio_b * as_in_graph(b)),
+        offset: if result.unsigned { 128.0 } else { 0.0 },
+        floor,
+    }
+}
+
 /// What a convolution's steps share.
 struct ConvParts<'a> {
     name: &'a str,
     input: Buffer,
-    input_quant: super::ir::Quant,
-    own_quant: super::ir::Quant,
+    input_quant: Quant,
+    own_quant: Quant,
     floor: i8,
     output: Buffer,
     residual: Option<(Residual, Buffer, bool)>,

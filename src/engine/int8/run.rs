@@ -1,6 +1,7 @@
 //! Runs a plan: step after step on one arena, nothing allocated.
 
-use super::kernel::{MAX_MR, OUTSIDE, Place, Requant, Rows, quantise};
+use super::ir::PoolWindow;
+use super::kernel::{Addition, Kernel, MAX_MR, OUTSIDE, Place, Requant, Rows, quantise};
 use super::plan::{Buffer, ConvStep, Plan, Step};
 use crate::engine::LayerTime;
 use std::time::Instant;
@@ -27,7 +28,7 @@ impl Workspace {
     /// From the network's float input to its float output, both NCHW.
     pub(super) fn run(&mut self, plan: &Plan, input: &[f32], output: &mut [f32]) {
         for step in &plan.steps {
-            self.step(step, input);
+            self.step(plan.kernel, step, input);
         }
         self.dequantize(plan, output);
     }
@@ -41,7 +42,7 @@ impl Workspace {
     ) -> Vec<LayerTime> {
         let times = plan.steps.iter().map(|step| {
             let start = Instant::now();
-            self.step(step, input);
+            self.step(plan.kernel, step, input);
             LayerTime {
                 name: step.name().into(),
                 macs: step.macs(),
@@ -53,7 +54,7 @@ impl Workspace {
         times
     }
 
-    fn step(&mut self, step: &Step, input: &[f32]) {
+    fn step(&mut self, kernel: &dyn Kernel, step: &Step, input: &[f32]) {
         match step {
             Step::Quantize {
                 output,
@@ -64,18 +65,15 @@ impl Workspace {
             Step::MaxPool {
                 input,
                 output,
-                kernel,
-                stride,
-                pad,
+                window,
                 ..
-            } => self.max_pool(*input, *output, *kernel, *stride, *pad),
+            } => self.max_pool(kernel, *input, *output, window),
             Step::Add {
                 operands,
+                addition,
                 output,
-                zero_point,
-                floor,
                 ..
-            } => self.add(operands, *output, *zero_point, *floor),
+            } => self.add(kernel, operands, addition, *output),
         }
     }
 
@@ -184,29 +182,25 @@ impl Workspace {
 
     fn max_pool(
         &mut self,
+        kernel: &dyn Kernel,
         input: Buffer,
         output: Buffer,
-        kernel: usize,
-        stride: usize,
-        pad: [usize; 2],
+        window: &PoolWindow,
     ) {
         let (source, target) = two(&mut self.arena, input, output);
+        // What is outside the picture does not take part.
+        let span = |position: usize, pad: usize, side: usize| {
+            let start = window.stride * position;
+            start.saturating_sub(pad)..(start + window.kernel - pad).min(side)
+        };
         for y in 0..output.height {
             for x in 0..output.width {
                 let pixel = &mut target[(y * output.width + x) * output.stride..][..output.stride];
                 pixel.fill(i8::MIN);
-                // What is outside the picture does not take part.
-                let rows = (stride * y).saturating_sub(pad[0])
-                    ..(stride * y + kernel - pad[0]).min(input.height);
-                for from_y in rows {
-                    let columns = (stride * x).saturating_sub(pad[1])
-                        ..(stride * x + kernel - pad[1]).min(input.width);
-                    for from_x in columns {
-                        let from = &source[(from_y * input.width + from_x) * input.stride..]
-                            [..input.stride];
-                        for (best, &value) in pixel.iter_mut().zip(from) {
-                            *best = (*best).max(value);
-                        }
+                for from_y in span(y, window.pad[0], input.height) {
+                    for from_x in span(x, window.pad[1], input.width) {
+                        let from = (from_y * input.width + from_x) * input.stride;
+                        kernel.raise(pixel, &source[from..][..input.stride]);
                     }
                 }
             }
@@ -215,27 +209,28 @@ impl Workspace {
 
     fn add(
         &mut self,
-        operands: &[(Buffer, bool, f32, i8); 2],
+        kernel: &dyn Kernel,
+        operands: &[(Buffer, bool); 2],
+        addition: &Addition,
         output: Buffer,
-        zero_point: i8,
-        floor: i8,
     ) {
-        let [first, second] = operands.map(|(buffer, upsampled, ratio, zero_point)| {
-            (buffer, usize::from(upsampled), ratio, f32::from(zero_point))
-        });
-        let (zero_point, floor) = (f32::from(zero_point), f32::from(floor));
+        let arena = self.arena.as_mut_ptr();
         for y in 0..output.height {
             for x in 0..output.width {
-                let from = |(buffer, half, ..): (Buffer, usize, f32, f32)| {
+                let [a, b] = operands.map(|(buffer, upsampled)| {
+                    let half = usize::from(upsampled);
                     at(&buffer, y >> half, x >> half)
+                });
+                // SAFETY: pixels of three buffers within the arena; an addition's output never
+                // shares memory with its operands, which are needed until it is done.
+                let (a, b, sums) = unsafe {
+                    (
+                        std::slice::from_raw_parts(arena.add(a), output.stride),
+                        std::slice::from_raw_parts(arena.add(b), output.stride),
+                        std::slice::from_raw_parts_mut(arena.add(at(&output, y, x)), output.stride),
+                    )
                 };
-                let (a, b) = (from(first), from(second));
-                let to = at(&output, y, x);
-                for channel in 0..output.stride {
-                    let own = (f32::from(self.arena[a + channel]) - first.3) * first.2;
-                    let other = (f32::from(self.arena[b + channel]) - second.3) * second.2;
-                    self.arena[to + channel] = quantise(own + other, zero_point, floor) as i8;
-                }
+                kernel.add(addition, a, b, sums);
             }
         }
     }

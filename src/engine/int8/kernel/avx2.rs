@@ -5,7 +5,7 @@
 //! as they are gathered; weights stay 8-bit in memory and are widened as they are loaded.
 
 use super::epilogue;
-use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
@@ -13,7 +13,7 @@ const NR: usize = 16;
 const KR: usize = 2;
 
 pub(super) fn is_available() -> bool {
-    std::is_x86_feature_detected!("avx2")
+    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
 }
 
 pub(super) struct Avx2;
@@ -62,6 +62,26 @@ impl Kernel for Avx2 {
         // just checked.
         unsafe { tile(scratch.as_ptr(), weights.as_ptr(), k, requant, place) }
     }
+
+    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+        // SAFETY: this kernel is only given out where AVX2 and FMA were detected.
+        unsafe { add(addition, a, b, sums) }
+    }
+
+    fn raise(&self, row: &mut [i8], other: &[i8]) {
+        // SAFETY: as above.
+        unsafe { raise(row, other) }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn add(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+    epilogue::add(addition, a, b, sums);
+}
+
+#[target_feature(enable = "avx2")]
+fn raise(row: &mut [i8], other: &[i8]) {
+    epilogue::raise(row, other);
 }
 
 #[target_feature(enable = "avx2")]
@@ -104,7 +124,7 @@ fn widen(narrow: &[i8], wide: &mut [u8]) {
 
 /// # Safety
 /// `scratch` holds [mr][k] i16 and `weights` [k / 2][nr][2] i8; the rest as for [`Kernel::tile`].
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 unsafe fn tile(
     scratch: *const u8,
     weights: *const i8,

@@ -18,15 +18,52 @@ pub(in super::super) struct Requant<'a> {
     pub residual: Option<Residual>,
 }
 
-/// `round(own_ratio * (result - own zero point) + other_ratio * (other - other_zero_point))`, with
-/// ratios to the sum's scale.
+/// The addition behind a convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in super::super) struct Residual {
-    pub own_ratio: f32,
-    pub other_ratio: f32,
-    pub other_zero_point: i8,
-    pub zero_point: i8,
+    pub addition: Addition,
+    /// The convolution's result is the first operand.
+    pub own_is_first: bool,
+}
+
+/// `round(a * ratio_a + (b * ratio_b + fixed))` with two fused multiply-adds, on values as the graph
+/// has them: `offset` (128 for u8, else 0) above those in memory. The order is ONNX Runtime's, so
+/// that even ties and near-ties fall as they do there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in super::super) struct Addition {
+    pub ratio_a: f32,
+    pub ratio_b: f32,
+    pub fixed: f32,
+    pub offset: f32,
+    /// Results below this, in memory's range, are raised to it.
     pub floor: i8,
+}
+
+impl Addition {
+    #[inline(always)]
+    pub(in super::super) fn apply(&self, a: f32, b: f32) -> f32 {
+        let b = (b + self.offset).mul_add(self.ratio_b, self.fixed);
+        let sum = (a + self.offset).mul_add(self.ratio_a, b);
+        (sum.round_ties_even() - self.offset)
+            .max(f32::from(self.floor))
+            .min(127.0)
+    }
+}
+
+/// Adds two rows of values.
+#[inline(always)]
+pub(super) fn add(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+    for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+        *sum = to_i8(addition.apply(a.into(), b.into()));
+    }
+}
+
+/// Raises each value of a row to another one's.
+#[inline(always)]
+pub(super) fn raise(row: &mut [i8], other: &[i8]) {
+    for (value, &other) in row.iter_mut().zip(other) {
+        *value = (*value).max(other);
+    }
 }
 
 /// Rounds half to even, moves to the zero point, and clamps.
@@ -66,15 +103,13 @@ pub(super) unsafe fn store<const NR: usize>(
         if let Some(residual) = &requant.residual {
             // SAFETY: the caller gives `nr` readable bytes for each pixel.
             let other = unsafe { &*place.residual[pixel].cast::<[i8; NR]>() };
-            let other_zero_point = f32::from(residual.other_zero_point);
             for channel in 0..NR {
-                let own = (values[channel] - zero_point) * residual.own_ratio;
-                let other = (f32::from(other[channel]) - other_zero_point) * residual.other_ratio;
-                values[channel] = quantise(
-                    own + other,
-                    residual.zero_point.into(),
-                    residual.floor.into(),
-                );
+                let (own, other) = (values[channel], f32::from(other[channel]));
+                values[channel] = if residual.own_is_first {
+                    residual.addition.apply(own, other)
+                } else {
+                    residual.addition.apply(other, own)
+                };
             }
         }
         let mut bytes = [0_i8; NR];

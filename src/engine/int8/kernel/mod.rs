@@ -17,7 +17,7 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-pub(super) use epilogue::{Requant, Residual, quantise};
+pub(super) use epilogue::{Addition, Requant, Residual, quantise};
 
 /// The largest tile of any kernel, in pixels and in channels.
 pub(super) const MAX_MR: usize = 8;
@@ -113,6 +113,16 @@ pub(super) trait Kernel: Send + Sync {
         requant: &Requant<'_>,
         place: &Place,
     );
+
+    /// `sums[i] = a[i] + b[i]`, requantised.
+    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+        epilogue::add(addition, a, b, sums);
+    }
+
+    /// `row[i] = max(row[i], other[i])`.
+    fn raise(&self, row: &mut [i8], other: &[i8]) {
+        epilogue::raise(row, other);
+    }
 }
 
 /// All kernels that this processor can run, the fastest first.

@@ -74,11 +74,14 @@ fn problem() -> impl Strategy<Value = Problem> {
 impl Problem {
     fn residual(&self) -> Option<Residual> {
         self.residual.as_ref().map(|_| Residual {
-            own_ratio: 0.75,
-            other_ratio: 1.25,
-            other_zero_point: self.zero_points[1],
-            zero_point: self.zero_points[2],
-            floor: self.floor,
+            addition: Addition {
+                ratio_a: 0.75,
+                ratio_b: 1.25,
+                fixed: self.zero_points[2].into(),
+                offset: 128.0,
+                floor: self.floor,
+            },
+            own_is_first: self.taps % 2 == 0,
         })
     }
 
@@ -104,11 +107,13 @@ impl Problem {
             let own = quantise(sum as f32 * self.multiplier, zero_point, self.floor.into());
             match (&self.residual, self.residual()) {
                 (Some(added), Some(residual)) => {
-                    let other =
-                        f32::from(added[pixel * 32 + o]) - f32::from(residual.other_zero_point);
-                    let total =
-                        (own - zero_point) * residual.own_ratio + other * residual.other_ratio;
-                    quantise(total, residual.zero_point.into(), residual.floor.into()) as i8
+                    let other = f32::from(added[pixel * 32 + o]);
+                    let (a, b) = if residual.own_is_first {
+                        (own, other)
+                    } else {
+                        (other, own)
+                    };
+                    residual.addition.apply(a, b) as i8
                 }
                 _ => own as i8,
             }
