@@ -92,6 +92,27 @@ fn tract_runs_quantised_networks_too() {
 }
 
 #[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    use posewire::engine::{self, EngineChoice};
+    use posewire::model::ModelFile;
+
+    for task in ["hand", "body"] {
+        let model = ModelFile::open(&fixture(&format!("{task}.qdq.onnx"))).unwrap();
+        let input = npy::read(&fixture(&format!("{task}.input.npy"))).unwrap();
+        let heatmaps = |threads: usize| {
+            let mut network = engine::load(&model, EngineChoice::Auto, threads).unwrap();
+            let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
+            network.infer(&input.values, &mut heatmaps).unwrap();
+            heatmaps
+        };
+        let one = heatmaps(1);
+        for threads in [2, 3, 7] {
+            assert_eq!(heatmaps(threads), one, "{task}, {threads} threads");
+        }
+    }
+}
+
+#[test]
 fn a_tensor_of_another_shape_is_refused() {
     let output = run(&[
         "infer",

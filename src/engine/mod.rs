@@ -84,7 +84,7 @@ impl FromStr for EngineChoice {
 /// [`Error::Model`], naming the node at fault where it is known.
 pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
     if choice == EngineChoice::Auto {
-        match Int8Engine::load(model)? {
+        match Int8Engine::load(model, threads)? {
             int8::Loaded::Engine(engine) => return Ok(Box::new(engine)),
             int8::Loaded::Misfit { node, what } => log::info!(
                 "{}: runs on tract, not in integers: {node}: {what}",

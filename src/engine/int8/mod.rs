@@ -10,11 +10,13 @@ mod arena;
 mod attributes;
 mod carry;
 mod constants;
+mod conv;
 mod filter;
 mod import;
 mod ir;
 mod kernel;
 mod plan;
+mod pool;
 mod run;
 
 use super::graph;
@@ -51,7 +53,7 @@ impl Int8Engine {
     /// # Errors
     /// [`Error::Model`] if no engine could run the graph, [`Error::Usage`] if `POSEWIRE_KERNEL` names
     /// no kernel.
-    pub(super) fn load(model: &ModelFile) -> Result<Loaded> {
+    pub(super) fn load(model: &ModelFile, threads: usize) -> Result<Loaded> {
         let kernel = kernel::best().map_err(Error::usage)?;
         let input_shape = graph::declared_input(model)?;
         let typed = catch_panic(|| -> TractResult<TypedModel> {
@@ -81,9 +83,11 @@ impl Int8Engine {
         };
         let plan = Plan::new(&network, input_shape, kernel);
         let output = plan.output;
+        let workspace = Workspace::new(&plan, threads)
+            .map_err(|error| Error::engine(format!("cannot start {threads} threads: {error}")))?;
         Ok(Loaded::Engine(Int8Engine {
             name: format!("int8 ({})", kernel.name()),
-            workspace: Workspace::new(&plan),
+            workspace,
             output_shape: [1, output.channels, output.height, output.width],
             plan,
         }))

@@ -2,17 +2,14 @@
 //! lies in the one arena.
 
 use super::arena::{self, Interval};
-use super::ir::{Action, Filter, Network, Operand, PoolWindow, Quant, Tensor, TensorId};
+use super::ir::{Action, Filter, Network, Operand, Operation, PoolWindow, Quant, Tensor, TensorId};
 use super::kernel::{Addition, Kernel, Residual};
 
-/// Activations are NHWC with this many bytes a pixel: blocks of any kernel fit.
-pub(super) fn stride_of(channels: usize) -> usize {
-    if channels <= 4 {
-        4
-    } else {
-        channels.next_multiple_of(16)
-    }
-}
+/// Bytes of a pixel: blocks of 8 or 16 channels of any kernel end within it.
+const PIXEL_BYTES: usize = 16;
+
+/// Bytes of a pixel of the network's input, which no kernel writes.
+const INPUT_PIXEL_BYTES: usize = 4;
 
 /// An activation in the arena.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +26,11 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn bytes(&self) -> usize {
         self.height * self.width * self.stride
+    }
+
+    /// The arena's index of a pixel's first channel.
+    pub(super) fn at(&self, y: usize, x: usize) -> usize {
+        self.offset + (y * self.width + x) * self.stride
     }
 }
 
@@ -188,6 +190,25 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Bytes from one pixel to the next.
+    fn stride_of(&self, tensor: TensorId) -> usize {
+        let made_by = |operation: &&Operation| operation.output == tensor;
+        let maker = self.network.operations.iter().find(made_by);
+        let multiple = match maker.map(|operation| &operation.action) {
+            Some(Action::Quantize) => INPUT_PIXEL_BYTES,
+            _ => PIXEL_BYTES,
+        };
+        self.network
+            .tensor(tensor)
+            .channels
+            .next_multiple_of(multiple)
+    }
+
+    fn bytes_of(&self, tensor: TensorId) -> usize {
+        let Tensor { height, width, .. } = self.network.tensor(tensor);
+        height * width * self.stride_of(tensor)
+    }
+
     /// Buffers of all activations that exist, and the size of the arena.
     fn place(&self) -> (Vec<Option<Buffer>>, usize) {
         let network = self.network;
@@ -206,13 +227,13 @@ impl<'a> Layout<'a> {
                 continue;
             }
             let output = operation.output.0;
-            let bytes = bytes_of(&network.tensors[output]);
+            let bytes = self.bytes_of(operation.output);
             let reads = self.reads(index);
             let reusable = reads.1.filter(|tensor| {
                 // Read by nothing else here or later, and of the same size.
                 last_use[tensor.0] == index
                     && reads.0.iter().filter(|read| *read == tensor).count() == 1
-                    && bytes_of(&network.tensors[tensor.0]) == bytes
+                    && self.bytes_of(*tensor) == bytes
             });
             match reusable.and_then(|tensor| chain_of[tensor.0]) {
                 Some(chain) => {
@@ -234,22 +255,19 @@ impl<'a> Layout<'a> {
             .tensors
             .iter()
             .zip(&chain_of)
-            .map(|(tensor, chain)| {
+            .enumerate()
+            .map(|(id, (tensor, chain))| {
                 chain.map(|chain| Buffer {
                     offset: offsets[chain],
                     height: tensor.height,
                     width: tensor.width,
                     channels: tensor.channels,
-                    stride: stride_of(tensor.channels),
+                    stride: self.stride_of(TensorId(id)),
                 })
             })
             .collect();
         (buffers, bytes)
     }
-}
-
-fn bytes_of(tensor: &Tensor) -> usize {
-    tensor.height * tensor.width * stride_of(tensor.channels)
 }
 
 impl Plan {

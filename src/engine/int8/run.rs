@@ -1,28 +1,96 @@
-//! Runs a plan: step after step on one arena, nothing allocated.
+//! Runs a plan: step after step on one arena, each step shared by the pool. Nothing is allocated.
 
+use super::conv::{self, Scratch};
 use super::ir::PoolWindow;
-use super::kernel::{Addition, Kernel, MAX_MR, OUTSIDE, Place, Requant, Rows, quantise};
-use super::plan::{Buffer, ConvStep, Plan, Step};
+use super::kernel::{Addition, Kernel, OUTSIDE, quantise};
+use super::plan::{Buffer, Plan, Step};
+use super::pool::Pool;
 use crate::engine::LayerTime;
+use std::ops::Range;
 use std::time::Instant;
 
-/// Packed weights that stay in the second cache while all tiles go by.
-const WEIGHT_CACHE_BYTES: usize = 192 << 10;
-
-/// The memory of a running plan.
+/// The memory and the threads of a running plan.
 pub(super) struct Workspace {
     arena: Vec<i8>,
-    scratch: Vec<u8>,
-    offsets: Vec<u32>,
+    /// One for each thread.
+    scratches: Vec<Scratch>,
+    pool: Pool,
+}
+
+/// The arena as the threads see it: they share it, each writing where no other one does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arena {
+    start: *mut i8,
+    bytes: usize,
+}
+
+// SAFETY: a pointer and a length; every access through them is unsafe and says who may do it.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    pub(super) fn at(self, offset: usize) -> *mut i8 {
+        debug_assert!(offset < self.bytes);
+        self.start.wrapping_add(offset)
+    }
+
+    /// # Safety
+    /// The range lies within the arena, and nobody writes to it while the slice lives.
+    pub(super) unsafe fn read<'a>(self, offset: usize, bytes: usize) -> &'a [i8] {
+        debug_assert!(offset + bytes <= self.bytes);
+        // SAFETY: by the caller's word.
+        unsafe { std::slice::from_raw_parts(self.at(offset), bytes) }
+    }
+
+    /// # Safety
+    /// The range lies within the arena, and nobody else touches it while the slice lives.
+    unsafe fn write<'a>(self, offset: usize, bytes: usize) -> &'a mut [i8] {
+        debug_assert!(offset + bytes <= self.bytes);
+        // SAFETY: by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset), bytes) }
+    }
+}
+
+/// One thread's share of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub index: usize,
+    pub of: usize,
+}
+
+impl Part {
+    /// This part's share of `count` things.
+    pub(super) fn range(self, count: usize) -> Range<usize> {
+        count * self.index / self.of..count * (self.index + 1) / self.of
+    }
+}
+
+/// Scratches that each thread takes its own of.
+struct Scratches(*mut Scratch);
+
+// SAFETY: each thread uses the element of its own number only.
+unsafe impl Sync for Scratches {}
+
+impl Scratches {
+    fn of(&self, index: usize) -> *mut Scratch {
+        self.0.wrapping_add(index)
+    }
 }
 
 impl Workspace {
-    pub(super) fn new(plan: &Plan) -> Self {
-        Workspace {
-            arena: vec![0; plan.arena_bytes],
-            scratch: vec![0; plan.scratch_bytes],
+    /// # Errors
+    /// The operating system's reason, if a thread cannot be started.
+    pub(super) fn new(plan: &Plan, threads: usize) -> std::io::Result<Self> {
+        let scratch = || Scratch {
+            tile: vec![0; plan.scratch_bytes],
             offsets: vec![OUTSIDE; plan.longest_tile],
-        }
+        };
+        Ok(Workspace {
+            arena: vec![0; plan.arena_bytes],
+            scratches: (0..threads).map(|_| scratch()).collect(),
+            pool: Pool::new(threads)?,
+        })
     }
 
     /// From the network's float input to its float output, both NCHW.
@@ -55,38 +123,41 @@ impl Workspace {
     }
 
     fn step(&mut self, kernel: &dyn Kernel, step: &Step, input: &[f32]) {
-        match step {
-            Step::Quantize {
-                output,
-                scale,
-                zero_point,
-            } => self.quantize(input, *output, *scale, *zero_point),
-            Step::Conv(conv) => self.conv(conv),
-            Step::MaxPool {
-                input,
-                output,
-                window,
-                ..
-            } => self.max_pool(kernel, *input, *output, window),
-            Step::Add {
-                operands,
-                addition,
-                output,
-                ..
-            } => self.add(kernel, operands, addition, *output),
-        }
-    }
-
-    fn quantize(&mut self, input: &[f32], output: Buffer, scale: f32, zero_point: i8) {
-        let pixels = output.height * output.width;
-        let bytes = &mut self.arena[output.offset..][..output.bytes()];
-        for (channel, plane) in input.chunks_exact(pixels).enumerate() {
-            for (pixel, &value) in plane.iter().enumerate() {
-                // Clamped to the range; a NaN becomes the minimum.
-                bytes[pixel * output.stride + channel] =
-                    quantise(value / scale, zero_point.into(), -128.0) as i8;
+        let arena = Arena {
+            start: self.arena.as_mut_ptr(),
+            bytes: self.arena.len(),
+        };
+        let scratches = Scratches(self.scratches.as_mut_ptr());
+        let of = self.pool.threads();
+        self.pool.run(&|index| {
+            let part = Part { index, of };
+            // SAFETY: the planner placed every buffer within the arena, and a step's output apart
+            // from what it reads (but for a residual, which is read where it is written). The parts
+            // of a step write to different places, and no other step runs. There is a scratch for
+            // each thread, and only this one uses the one of its number.
+            unsafe {
+                match step {
+                    Step::Quantize {
+                        output,
+                        scale,
+                        zero_point,
+                    } => quantize(input, arena, *output, *scale, *zero_point, part),
+                    Step::Conv(step) => conv::run(step, arena, part, &mut *scratches.of(index)),
+                    Step::MaxPool {
+                        input,
+                        output,
+                        window,
+                        ..
+                    } => max_pool(kernel, arena, *input, *output, window, part),
+                    Step::Add {
+                        operands,
+                        addition,
+                        output,
+                        ..
+                    } => add(kernel, arena, operands, addition, *output, part),
+                }
             }
-        }
+        });
     }
 
     fn dequantize(&self, plan: &Plan, output: &mut [f32]) {
@@ -100,178 +171,97 @@ impl Workspace {
             }
         }
     }
-
-    fn conv(&mut self, step: &ConvStep) {
-        let kernel = step.kernel;
-        let (mr, nr) = (kernel.mr(), kernel.nr());
-        let pixels = step.grid[0] * step.grid[1];
-        let block_bytes = nr * step.k;
-        let blocks = step.weights.len() / block_bytes;
-        let together = (WEIGHT_CACHE_BYTES / block_bytes).clamp(1, blocks);
-        let arena = self.arena.as_mut_ptr();
-        let arena_bytes = self.arena.len();
-        let offsets = &mut self.offsets[..step.taps.len() * mr];
-        for first_block in (0..blocks).step_by(together) {
-            for first_pixel in (0..pixels).step_by(mr) {
-                let count = mr.min(pixels - first_pixel);
-                let mut place = Place {
-                    output: [std::ptr::null_mut(); MAX_MR],
-                    residual: [std::ptr::null(); MAX_MR],
-                    pixels: count,
-                };
-                let mut coordinates = [[0; 2]; MAX_MR];
-                for lane in 0..mr {
-                    // Lanes past the end repeat the last pixel; they are not stored.
-                    let pixel = first_pixel + lane.min(count - 1);
-                    coordinates[lane] = [pixel / step.grid[1], pixel % step.grid[1]];
-                }
-                fill_offsets(step, &coordinates[..mr], offsets);
-                {
-                    // SAFETY: the input's buffer lies within the arena, and no step writes to its
-                    // own input, so nothing writes there while this slice lives.
-                    let input = unsafe {
-                        debug_assert!(step.input.offset + step.input.bytes() <= arena_bytes);
-                        std::slice::from_raw_parts(arena.add(step.input.offset), step.input.bytes())
-                    };
-                    let rows = Rows {
-                        input,
-                        outside: &step.outside,
-                        offsets,
-                        channels: step.input.stride,
-                    };
-                    kernel.gather(&rows, step.k, &mut self.scratch);
-                }
-                for block in first_block..(first_block + together).min(blocks) {
-                    let channel = block * nr;
-                    // An output's stride is a multiple of 16, so blocks of 8 may end past it only
-                    // if the block has no channel at all.
-                    if channel >= step.output.stride {
-                        continue;
-                    }
-                    for lane in 0..count {
-                        let [row, column] = coordinates[lane];
-                        let y = step.spread * row + step.origin[0];
-                        let x = step.spread * column + step.origin[1];
-                        // SAFETY: y and x are within the output, whose buffer lies within the arena.
-                        unsafe {
-                            place.output[lane] = arena.add(at(&step.output, y, x) + channel);
-                            if let Some((_, buffer, upsampled)) = &step.residual {
-                                let half = usize::from(*upsampled);
-                                place.residual[lane] =
-                                    arena.add(at(buffer, y >> half, x >> half) + channel);
-                            }
-                        }
-                    }
-                    let requant = Requant {
-                        bias: &step.bias[channel..channel + nr],
-                        multipliers: &step.multipliers[channel..channel + nr],
-                        zero_point: step.zero_point,
-                        floor: step.floor,
-                        residual: step.residual.as_ref().map(|(residual, ..)| *residual),
-                    };
-                    let weights = &step.weights[block * block_bytes..][..block_bytes];
-                    // SAFETY: the kernel is one of those this processor has; each pointer has `nr`
-                    // bytes within its pixel's stride; this thread alone writes to the arena. Where
-                    // the output overwrites the residual, a tile reads a pixel's block before it
-                    // writes it, and no other tile touches it.
-                    unsafe { kernel.tile(&self.scratch, weights, step.k, &requant, &place) };
-                }
-            }
-        }
-    }
-
-    fn max_pool(
-        &mut self,
-        kernel: &dyn Kernel,
-        input: Buffer,
-        output: Buffer,
-        window: &PoolWindow,
-    ) {
-        let (source, target) = two(&mut self.arena, input, output);
-        // What is outside the picture does not take part.
-        let span = |position: usize, pad: usize, side: usize| {
-            let start = window.stride * position;
-            start.saturating_sub(pad)..(start + window.kernel - pad).min(side)
-        };
-        for y in 0..output.height {
-            for x in 0..output.width {
-                let pixel = &mut target[(y * output.width + x) * output.stride..][..output.stride];
-                pixel.fill(i8::MIN);
-                for from_y in span(y, window.pad[0], input.height) {
-                    for from_x in span(x, window.pad[1], input.width) {
-                        let from = (from_y * input.width + from_x) * input.stride;
-                        kernel.raise(pixel, &source[from..][..input.stride]);
-                    }
-                }
-            }
-        }
-    }
-
-    fn add(
-        &mut self,
-        kernel: &dyn Kernel,
-        operands: &[(Buffer, bool); 2],
-        addition: &Addition,
-        output: Buffer,
-    ) {
-        let arena = self.arena.as_mut_ptr();
-        for y in 0..output.height {
-            for x in 0..output.width {
-                let [a, b] = operands.map(|(buffer, upsampled)| {
-                    let half = usize::from(upsampled);
-                    at(&buffer, y >> half, x >> half)
-                });
-                // SAFETY: pixels of three buffers within the arena; an addition's output never
-                // shares memory with its operands, which are needed until it is done.
-                let (a, b, sums) = unsafe {
-                    (
-                        std::slice::from_raw_parts(arena.add(a), output.stride),
-                        std::slice::from_raw_parts(arena.add(b), output.stride),
-                        std::slice::from_raw_parts_mut(arena.add(at(&output, y, x)), output.stride),
-                    )
-                };
-                kernel.add(addition, a, b, sums);
-            }
-        }
-    }
 }
 
-/// The arena's index of a pixel's first channel.
-fn at(buffer: &Buffer, y: usize, x: usize) -> usize {
-    buffer.offset + (y * buffer.width + x) * buffer.stride
-}
-
-/// An activation to read and another one to write.
-fn two(arena: &mut [i8], input: Buffer, output: Buffer) -> (&[i8], &mut [i8]) {
-    if input.offset < output.offset {
-        let (low, high) = arena.split_at_mut(output.offset);
-        (
-            &low[input.offset..][..input.bytes()],
-            &mut high[..output.bytes()],
+/// # Safety
+/// Nobody else touches this part's rows of the output.
+unsafe fn quantize(
+    input: &[f32],
+    arena: Arena,
+    output: Buffer,
+    scale: f32,
+    zero_point: i8,
+    part: Part,
+) {
+    let pixels = output.height * output.width;
+    let mine = part.range(pixels);
+    // SAFETY: by the caller's word.
+    let bytes = unsafe {
+        arena.write(
+            output.offset + mine.start * output.stride,
+            mine.len() * output.stride,
         )
-    } else {
-        let (low, high) = arena.split_at_mut(input.offset);
-        (
-            &high[..input.bytes()],
-            &mut low[output.offset..][..output.bytes()],
-        )
+    };
+    for (channel, plane) in input.chunks_exact(pixels).enumerate() {
+        for (pixel, &value) in bytes
+            .chunks_exact_mut(output.stride)
+            .zip(&plane[mine.clone()])
+        {
+            // Clamped to the range; a NaN becomes the minimum.
+            pixel[channel] = quantise(value / scale, zero_point.into(), -128.0) as i8;
+        }
     }
 }
 
-/// Where each tap of each pixel starts in the input; `coordinates` are rows and columns of the grid.
-fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]) {
-    let input = &step.input;
-    for (line, tap) in offsets.chunks_exact_mut(coordinates.len()).zip(&step.taps) {
-        for (offset, &[row, column]) in line.iter_mut().zip(coordinates) {
-            let y = (step.stride * row) as isize + tap[0];
-            let x = (step.stride * column) as isize + tap[1];
-            let inside =
-                (0..input.height as isize).contains(&y) && (0..input.width as isize).contains(&x);
-            *offset = if inside {
-                ((y as usize * input.width + x as usize) * input.stride) as u32
-            } else {
-                OUTSIDE
-            };
+/// # Safety
+/// Nobody writes to the input, or touches this part's rows of the output.
+unsafe fn max_pool(
+    kernel: &dyn Kernel,
+    arena: Arena,
+    input: Buffer,
+    output: Buffer,
+    window: &PoolWindow,
+    part: Part,
+) {
+    // SAFETY: by the caller's word.
+    let source = unsafe { arena.read(input.offset, input.bytes()) };
+    // What is outside the picture does not take part.
+    let span = |position: usize, pad: usize, side: usize| {
+        let start = window.stride * position;
+        start.saturating_sub(pad)..(start + window.kernel - pad).min(side)
+    };
+    for y in part.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of this part's rows.
+            let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
+            pixel.fill(i8::MIN);
+            for from_y in span(y, window.pad[0], input.height) {
+                for from_x in span(x, window.pad[1], input.width) {
+                    let from = input.at(from_y, from_x) - input.offset;
+                    kernel.raise(pixel, &source[from..][..input.stride]);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Nobody writes to the operands, or touches this part's rows of the output.
+unsafe fn add(
+    kernel: &dyn Kernel,
+    arena: Arena,
+    operands: &[(Buffer, bool); 2],
+    addition: &Addition,
+    output: Buffer,
+    part: Part,
+) {
+    for y in part.range(output.height) {
+        for x in 0..output.width {
+            let [a, b] = operands.map(|(buffer, upsampled)| {
+                let half = usize::from(upsampled);
+                buffer.at(y >> half, x >> half)
+            });
+            // SAFETY: a pixel of each operand, and one of this part's rows; an addition's output
+            // never shares memory with its operands, which are needed until it is done.
+            unsafe {
+                let sums = arena.write(output.at(y, x), output.stride);
+                kernel.add(
+                    addition,
+                    arena.read(a, output.stride),
+                    arena.read(b, output.stride),
+                    sums,
+                );
+            }
         }
     }
 }

@@ -1,0 +1,155 @@
+//! One thread's part of a convolution: gather a tile of inputs, multiply it with blocks of weights.
+
+use super::kernel::{MAX_MR, OUTSIDE, Place, Requant, Rows};
+use super::plan::{Buffer, ConvStep};
+use super::run::{Arena, Part};
+use std::ops::Range;
+
+/// Packed weights that stay in the second cache while all tiles go by.
+const WEIGHT_CACHE_BYTES: usize = 192 << 10;
+
+/// A share of tiles is good enough if the busiest thread does at most this much more than the mean.
+const FAIR: f32 = 1.05;
+
+/// What one thread needs for itself.
+pub(super) struct Scratch {
+    /// A gathered tile.
+    pub tile: Vec<u8>,
+    /// Where each tap of each of its pixels starts.
+    pub offsets: Vec<u32>,
+}
+
+/// How a step's work is shared: a range of tiles of pixels, and a range of blocks of channels.
+fn share(tiles: usize, blocks: usize, part: Part) -> (Range<usize>, Range<usize>) {
+    let excess = |count: usize| (count.div_ceil(part.of) * part.of) as f32 / count as f32;
+    // Sharing channels gathers every tile on every thread, so pixels are preferred.
+    if excess(tiles) <= FAIR || excess(tiles) <= excess(blocks) {
+        (part.range(tiles), 0..blocks)
+    } else {
+        (0..tiles, part.range(blocks))
+    }
+}
+
+/// # Safety
+/// The step's buffers lie within the arena; no other thread writes to its input or, but for the
+/// other parts of this same step, to its output.
+pub(super) unsafe fn run(step: &ConvStep, arena: Arena, part: Part, scratch: &mut Scratch) {
+    let kernel = step.kernel;
+    let (mr, nr) = (kernel.mr(), kernel.nr());
+    let pixels = step.grid[0] * step.grid[1];
+    let block_bytes = nr * step.k;
+    let blocks = step.weights.len() / block_bytes;
+    let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, part);
+    let together = (WEIGHT_CACHE_BYTES / block_bytes).clamp(1, blocks);
+    let offsets = &mut scratch.offsets[..step.taps.len() * mr];
+    // SAFETY: within the arena and not written meanwhile, by the caller's word.
+    let input = unsafe { arena.read(step.input.offset, step.input.bytes()) };
+    for first_block in my_blocks.clone().step_by(together) {
+        for tile in tiles.clone() {
+            let first_pixel = tile * mr;
+            let count = mr.min(pixels - first_pixel);
+            let mut coordinates = [[0; 2]; MAX_MR];
+            for (lane, coordinate) in coordinates.iter_mut().enumerate().take(mr) {
+                // Lanes past the end repeat the last pixel; they are not stored.
+                let pixel = first_pixel + lane.min(count - 1);
+                *coordinate = [pixel / step.grid[1], pixel % step.grid[1]];
+            }
+            fill_offsets(step, &coordinates[..mr], offsets);
+            let rows = Rows {
+                input,
+                outside: &step.outside,
+                offsets,
+                channels: step.input.stride,
+            };
+            kernel.gather(&rows, step.k, &mut scratch.tile);
+            for block in first_block..(first_block + together).min(my_blocks.end) {
+                let channel = block * nr;
+                // The last block of 8 may lie past the output's channels altogether.
+                if channel >= step.output.stride {
+                    continue;
+                }
+                let place = place(step, arena, &coordinates[..count], channel);
+                let requant = Requant {
+                    bias: &step.bias[channel..channel + nr],
+                    multipliers: &step.multipliers[channel..channel + nr],
+                    zero_point: step.zero_point,
+                    floor: step.floor,
+                    residual: step.residual.as_ref().map(|(residual, ..)| *residual),
+                };
+                let weights = &step.weights[block * block_bytes..][..block_bytes];
+                // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
+                // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
+                // this pixel and block; where the output overwrites the residual, they are read
+                // before they are written.
+                unsafe { kernel.tile(&scratch.tile, weights, step.k, &requant, &place) };
+            }
+        }
+    }
+}
+
+/// Where a tile's block of channels goes, and where its residual is.
+fn place(step: &ConvStep, arena: Arena, coordinates: &[[usize; 2]], channel: usize) -> Place {
+    let mut place = Place {
+        output: [std::ptr::null_mut(); MAX_MR],
+        residual: [std::ptr::null(); MAX_MR],
+        pixels: coordinates.len(),
+    };
+    for (lane, &[row, column]) in coordinates.iter().enumerate() {
+        let y = step.spread * row + step.origin[0];
+        let x = step.spread * column + step.origin[1];
+        place.output[lane] = arena.at(step.output.at(y, x) + channel);
+        if let Some((_, buffer, upsampled)) = &step.residual {
+            let half = usize::from(*upsampled);
+            place.residual[lane] = arena.at(buffer.at(y >> half, x >> half) + channel);
+        }
+    }
+    place
+}
+
+/// Where each tap of each pixel starts in the input; `coordinates` are rows and columns of the grid.
+fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]) {
+    let input: &Buffer = &step.input;
+    for (line, tap) in offsets.chunks_exact_mut(coordinates.len()).zip(&step.taps) {
+        for (offset, &[row, column]) in line.iter_mut().zip(coordinates) {
+            let y = (step.stride * row) as isize + tap[0];
+            let x = (step.stride * column) as isize + tap[1];
+            let inside =
+                (0..input.height as isize).contains(&y) && (0..input.width as isize).contains(&x);
+            *offset = if inside {
+                ((y as usize * input.width + x as usize) * input.stride) as u32
+            } else {
+                OUTSIDE
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_work_once() {
+        for (tiles, blocks, of) in [(683, 4, 2), (1, 32, 4), (3, 5, 4), (11, 32, 2), (1, 1, 3)] {
+            let mut done = vec![0; tiles * blocks];
+            for index in 0..of {
+                let (tiles, mine) = share(tiles, blocks, Part { index, of });
+                for tile in tiles {
+                    for block in mine.clone() {
+                        done[tile * blocks + block] += 1;
+                    }
+                }
+            }
+            assert!(
+                done.iter().all(|&count| count == 1),
+                "{tiles} {blocks} {of}"
+            );
+        }
+    }
+
+    #[test]
+    fn small_pictures_are_shared_by_channels() {
+        assert_eq!(share(1, 32, Part { index: 1, of: 2 }), (0..1, 16..32));
+        assert_eq!(share(683, 4, Part { index: 0, of: 2 }), (0..341, 0..4));
+    }
+}
