@@ -1,7 +1,13 @@
-//! The integer engine allocates nothing once it runs: counted by the allocator itself.
+//! What runs for every frame allocates nothing: counted by the allocator itself.
 
+use posewire::clock::Instant;
+use posewire::crop::Cropper;
+use posewire::decode::Decoder;
 use posewire::engine::{self, EngineChoice};
-use posewire::model::ModelFile;
+use posewire::frame::{PixelFormat, Pixels};
+use posewire::model::{DecodeMode, ModelFile};
+use posewire::track::Tracker;
+use posewire::wire::{FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,9 +33,24 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// How many allocations `work` makes.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    work();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
 // One test alone in this program: another one's allocations would be counted too.
 #[test]
 fn a_frame_allocates_nothing() {
+    let probe = allocations(|| drop(std::hint::black_box(vec![1_u8; 100])));
+    assert_eq!(probe, 1, "the allocator counts");
+    network();
+    around_the_network();
+}
+
+/// The integer engine.
+fn network() {
     for name in ["hand.qdq.onnx", "body.qoperator.onnx"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")
@@ -39,10 +60,57 @@ fn a_frame_allocates_nothing() {
         assert!(network.name().starts_with("int8"), "{}", network.name());
         let input = vec![0.5; network.input_shape().iter().product()];
         let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for _ in 0..3 {
-            network.infer(&input, &mut heatmaps).unwrap();
-        }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{name}");
+        let count = allocations(|| {
+            for _ in 0..3 {
+                network.infer(&input, &mut heatmaps).unwrap();
+            }
+        });
+        assert_eq!(count, 0, "{name}");
     }
+}
+
+/// Crop, decode, track, and the packet both ways.
+fn around_the_network() {
+    let bytes = [128; 64 * 64];
+    let pixels = Pixels::new(PixelFormat::Grey, 64, 64, 64, &bytes).unwrap();
+    let mut cropper = Cropper::new([64, 64], [128.0; 3], [64.0; 3]);
+    let mut tracker = Tracker::new(None, 1.5, [64, 64], 0.3);
+    let mut input = vec![0.0; 3 * 64 * 64];
+    let heatmaps: Vec<f32> = (0..21 * 16 * 16)
+        .map(|index| (index % 97) as f32 / 97.0)
+        .collect();
+    let mut decoders =
+        [DecodeMode::Default, DecodeMode::Dark].map(|mode| Decoder::new(21, 16, 16, mode));
+    let count = allocations(|| {
+        let (crop, _) = tracker.region(64, 64);
+        cropper.crop(&pixels, &crop, &mut input);
+        for decoder in &mut decoders {
+            let keypoints = decoder.decode(&heatmaps);
+            tracker.update(&keypoints, 64, 64);
+            let unit = FixedPoint::for_frame(64, 64);
+            let packet = Packet {
+                kind: Kind::Keypoints,
+                flags: Flags::default(),
+                session: 1,
+                sequence: 2,
+                captured: Instant::now(),
+                age_us: 3,
+                frame_index: 4,
+                frame_width_px: 64,
+                frame_height_px: 64,
+                task: 1,
+                joint_table: 1,
+                unit,
+                instance: 0,
+                score: 5,
+                keypoints: keypoints
+                    .iter()
+                    .map(|k| WireKeypoint::new(k, unit))
+                    .collect(),
+            };
+            let bytes = packet.encode();
+            assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
+        }
+    });
+    assert_eq!(count, 0);
 }

@@ -10,7 +10,7 @@ mod int8;
 mod tract;
 
 pub use fake::FakeEngine;
-pub use int8::Int8Engine;
+pub use int8::{Int8Engine, Int8Runtime, quantised_reader};
 pub use tract::TractEngine;
 
 use crate::error::{Error, Result};

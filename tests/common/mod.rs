@@ -68,10 +68,14 @@ impl Drop for TestDir {
     }
 }
 
-/// The program, ready to be given arguments.
+/// The program, ready to be given arguments. `POSEWIRE_TEST_RUNNER` is put before it: an emulator,
+/// for tests of another architecture.
 pub fn posewire() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_posewire"));
-    command.env_remove("RUST_LOG");
+    let program = env!("CARGO_BIN_EXE_posewire");
+    let runner = std::env::var("POSEWIRE_TEST_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace().chain([program]);
+    let mut command = Command::new(words.next().unwrap_or(program));
+    command.args(words).env_remove("RUST_LOG");
     command
 }
 

@@ -31,8 +31,9 @@ const KNOWN: [&str; 11] = [
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// tract's ONNX reader with the carried operators in place of its own.
-pub(super) fn reader() -> tract_onnx::Onnx {
+/// tract's ONNX reader with the carried operators in place of its own: what it reads,
+/// [`Int8Runtime`](super::Int8Runtime) prepares. Other runtimes cannot evaluate its graphs.
+pub fn reader() -> tract_onnx::Onnx {
     let mut onnx = tract_onnx::onnx();
     for name in KNOWN {
         onnx.op_register.insert(name, build_known);

@@ -1,6 +1,6 @@
 //! One thread's part of a convolution: gather a tile of inputs, multiply it with blocks of weights.
 
-use super::kernel::{MAX_MR, OUTSIDE, Place, Requant, Rows};
+use super::kernel::{MAX_MR, OUTSIDE, Place, Requant, Rows, Shape};
 use super::plan::{Buffer, ConvStep};
 use super::run::{Arena, Part};
 use std::ops::Range;
@@ -35,7 +35,7 @@ fn share(tiles: usize, blocks: usize, part: Part) -> (Range<usize>, Range<usize>
 /// other parts of this same step, to its output.
 pub(super) unsafe fn run(step: &ConvStep, arena: Arena, part: Part, scratch: &mut Scratch) {
     let kernel = step.kernel;
-    let (mr, nr) = (kernel.mr(), kernel.nr());
+    let Shape { mr, nr, .. } = kernel.shape();
     let pixels = step.grid[0] * step.grid[1];
     let block_bytes = nr * step.k;
     let blocks = step.weights.len() / block_bytes;
@@ -74,7 +74,7 @@ pub(super) unsafe fn run(step: &ConvStep, arena: Arena, part: Part, scratch: &mu
                     multipliers: &step.multipliers[channel..channel + nr],
                     zero_point: step.zero_point,
                     floor: step.floor,
-                    residual: step.residual.as_ref().map(|(residual, ..)| *residual),
+                    residual: step.added.as_ref().map(|added| added.residual),
                 };
                 let weights = &step.weights[block * block_bytes..][..block_bytes];
                 // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
@@ -98,9 +98,9 @@ fn place(step: &ConvStep, arena: Arena, coordinates: &[[usize; 2]], channel: usi
         let y = step.spread * row + step.origin[0];
         let x = step.spread * column + step.origin[1];
         place.output[lane] = arena.at(step.output.at(y, x) + channel);
-        if let Some((_, buffer, upsampled)) = &step.residual {
-            let half = usize::from(*upsampled);
-            place.residual[lane] = arena.at(buffer.at(y >> half, x >> half) + channel);
+        if let Some(added) = &step.added {
+            let half = usize::from(added.upsampled);
+            place.residual[lane] = arena.at(added.other.at(y >> half, x >> half) + channel);
         }
     }
     place

@@ -15,6 +15,9 @@ use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
 use tract_core::ops::source::TypedSource;
 
+/// The largest activation: 64 channels of a 2,048 x 2,048 picture.
+const MAX_ACTIVATION_BYTES: usize = 1 << 28;
+
 /// Why a graph does not fit, and at which node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misfit {
@@ -196,6 +199,21 @@ impl Importer<'_> {
                 "has the output shape {shape:?}, expected is [1, C, H, W]"
             ));
         };
+        let bytes = [channels, height, width]
+            .iter()
+            .try_fold(1_usize, |bytes, &side| bytes.checked_mul(side));
+        if bytes.is_none_or(|bytes| bytes > MAX_ACTIVATION_BYTES) {
+            return Err(format!("makes an activation of {shape:?}, too large"));
+        }
+        if let Action::Conv { input, filter, .. } | Action::Deconv { input, filter, .. } = &action {
+            let inputs = self.network.tensor(*input).channels;
+            if (filter.inputs, filter.outputs) != (inputs, channels) {
+                return Err(format!(
+                    "has weights from {} to {} channels, between activations of {inputs} and {channels}",
+                    filter.inputs, filter.outputs
+                ));
+            }
+        }
         let output = TensorId(self.network.tensors.len());
         self.network.tensors.push(Tensor {
             channels,

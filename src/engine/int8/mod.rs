@@ -15,15 +15,21 @@ mod filter;
 mod import;
 mod ir;
 mod kernel;
+mod layout;
+mod pack;
 mod plan;
 mod pool;
 mod run;
+mod runtime;
 
 use super::graph;
 use super::guard::catch_panic;
 use super::{Engine, LayerTime};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
+pub use carry::reader as quantised_reader;
+pub use runtime::Int8Runtime;
+
 use plan::Plan;
 use run::Workspace;
 use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};

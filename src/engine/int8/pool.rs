@@ -14,6 +14,7 @@ const SPINS: u32 = 20_000;
 /// What all threads do; the argument is the thread's number.
 type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
+#[derive(Default)]
 struct Shared {
     /// Goes up by one for each job.
     epoch: AtomicU32,
@@ -32,7 +33,8 @@ unsafe impl Sync for Shared {}
 // SAFETY: a reference to a Sync closure may go to another thread.
 unsafe impl Send for Shared {}
 
-/// The calling thread and `threads - 1` workers.
+/// The calling thread and `threads - 1` workers; by default none.
+#[derive(Default)]
 pub(super) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
@@ -42,17 +44,7 @@ impl Pool {
     /// # Errors
     /// The operating system's reason, if a thread cannot be started.
     pub(super) fn new(threads: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            epoch: AtomicU32::new(0),
-            pending: AtomicUsize::new(0),
-            panicked: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
-            job: UnsafeCell::new(None),
-        });
-        let mut pool = Pool {
-            shared,
-            workers: Vec::new(),
-        };
+        let mut pool = Pool::default();
         for number in 1..threads {
             let shared = Arc::clone(&pool.shared);
             pool.workers.push(

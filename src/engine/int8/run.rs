@@ -82,15 +82,24 @@ impl Workspace {
     /// # Errors
     /// The operating system's reason, if a thread cannot be started.
     pub(super) fn new(plan: &Plan, threads: usize) -> std::io::Result<Self> {
+        Pool::new(threads).map(|pool| Self::with_pool(plan, pool))
+    }
+
+    /// On the calling thread alone.
+    pub(super) fn single(plan: &Plan) -> Self {
+        Self::with_pool(plan, Pool::default())
+    }
+
+    fn with_pool(plan: &Plan, pool: Pool) -> Self {
         let scratch = || Scratch {
             tile: vec![0; plan.scratch_bytes],
             offsets: vec![OUTSIDE; plan.longest_tile],
         };
-        Ok(Workspace {
+        Workspace {
             arena: vec![0; plan.arena_bytes],
-            scratches: (0..threads).map(|_| scratch()).collect(),
-            pool: Pool::new(threads)?,
-        })
+            scratches: (0..pool.threads()).map(|_| scratch()).collect(),
+            pool,
+        }
     }
 
     /// From the network's float input to its float output, both NCHW.

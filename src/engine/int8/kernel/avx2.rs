@@ -5,7 +5,7 @@
 //! as they are gathered; weights stay 8-bit in memory and are widened as they are loaded.
 
 use super::epilogue;
-use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
@@ -23,16 +23,12 @@ impl Kernel for Avx2 {
         "avx2"
     }
 
-    fn mr(&self) -> usize {
-        MR
-    }
-
-    fn nr(&self) -> usize {
-        NR
-    }
-
-    fn kr(&self) -> usize {
-        KR
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
     }
 
     /// [mr][k] of i16, and room for the last widening store.

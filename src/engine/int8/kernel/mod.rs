@@ -12,6 +12,8 @@ mod epilogue;
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_dot;
+#[cfg(target_arch = "aarch64")]
+mod neon_store;
 mod portable;
 
 #[cfg(test)]
@@ -70,19 +72,23 @@ pub(super) struct Place {
     pub pixels: usize,
 }
 
+/// The sizes that a kernel works in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Pixels of a tile.
+    pub mr: usize,
+    /// Output channels of a block: 8 or 16.
+    pub nr: usize,
+    /// K is padded to a multiple of this.
+    pub kr: usize,
+}
+
 /// One way of multiplying.
 pub(super) trait Kernel: Send + Sync {
     /// As `POSEWIRE_KERNEL` names it.
     fn name(&self) -> &'static str;
 
-    /// Pixels of a tile.
-    fn mr(&self) -> usize;
-
-    /// Output channels of a block: 8 or 16.
-    fn nr(&self) -> usize;
-
-    /// K is padded to a multiple of this.
-    fn kr(&self) -> usize;
+    fn shape(&self) -> Shape;
 
     /// Bytes of scratch for a tile.
     fn scratch_bytes(&self, k: usize) -> usize;

@@ -4,8 +4,8 @@
 //! products in three instructions. Two products of -128 by -128 would overflow 16 bits, so a layer
 //! that has such weights is given to [`CAREFUL`], which widens each product on its own: four.
 
-use super::epilogue;
-use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use super::neon_store;
+use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::aarch64::*;
 
 const MR: usize = 4;
@@ -25,16 +25,12 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         "neon"
     }
 
-    fn mr(&self) -> usize {
-        MR
-    }
-
-    fn nr(&self) -> usize {
-        NR
-    }
-
-    fn kr(&self) -> usize {
-        KR
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
@@ -81,7 +77,11 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
             }
         }
         // SAFETY: passed on from the caller.
-        unsafe { epilogue::store(&sums, requant, place) };
+        unsafe { neon_store::store(&sums, requant, place) };
+    }
+
+    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+        neon_store::add_rows(addition, a, b, sums);
     }
 }
 

@@ -3,8 +3,8 @@
 //! `sdot` takes four inputs of one pixel, from a quarter of a register, and four weights of each of
 //! four channels. The intrinsic is not stable yet, so the instruction is written as assembly.
 
-use super::epilogue;
-use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use super::neon_store;
+use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -23,16 +23,12 @@ impl Kernel for NeonDot {
         "neon-dot"
     }
 
-    fn mr(&self) -> usize {
-        MR
-    }
-
-    fn nr(&self) -> usize {
-        NR
-    }
-
-    fn kr(&self) -> usize {
-        KR
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
@@ -45,21 +41,34 @@ impl Kernel for NeonDot {
 
     /// The scratch is [k / 4][mr][4].
     fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
-        let taps = rows.offsets.len() / MR;
         // Channels are a multiple of four, so a group never spans two taps.
-        let groups = rows.channels / KR;
-        for tap in 0..taps {
-            for pixel in 0..MR {
-                let row = rows.get(tap * MR + pixel);
-                let lines = scratch[tap * groups * MR * KR..].chunks_exact_mut(MR * KR);
-                for (line, four) in lines.zip(row.chunks_exact(KR)) {
-                    for (byte, &value) in line[pixel * KR..][..KR].iter_mut().zip(four) {
-                        *byte = value.cast_unsigned();
-                    }
+        let tap_bytes = MR * rows.channels;
+        let taps = rows.offsets.len() / MR;
+        for (tap, part) in scratch.chunks_exact_mut(tap_bytes).take(taps).enumerate() {
+            let lines: [&[i8]; MR] = std::array::from_fn(|pixel| rows.get(tap * MR + pixel));
+            let sixteens = rows.channels / 16;
+            for at in 0..sixteens {
+                let four = |first: usize| -> [&[i8; 16]; 4] {
+                    std::array::from_fn(|lane| {
+                        lines[first + lane][16 * at..]
+                            .first_chunk()
+                            .expect("a pixel's channels")
+                    })
+                };
+                let block = &mut part[16 * MR * at..][..16 * MR];
+                transpose(four(0), block, 0);
+                transpose(four(4), block, 16);
+            }
+            // Fewer than 16 are left: the network's input has 4.
+            for group in 4 * sixteens..rows.channels / KR {
+                for (lane, line) in lines.iter().enumerate() {
+                    let bytes = &line[group * KR..][..KR];
+                    let to = &mut part[(group * MR + lane) * KR..][..KR];
+                    to.copy_from_slice(&[0, 1, 2, 3].map(|index| bytes[index].cast_unsigned()));
                 }
             }
         }
-        scratch[taps * groups * MR * KR..MR * k].fill(0);
+        scratch[taps * tap_bytes..MR * k].fill(0);
     }
 
     unsafe fn tile(
@@ -74,7 +83,37 @@ impl Kernel for NeonDot {
         // SAFETY: the dot product is there by the caller's word, the lengths were just checked.
         let sums = unsafe { multiply(scratch.as_ptr().cast(), weights.as_ptr(), k) };
         // SAFETY: passed on from the caller.
-        unsafe { epilogue::store(&sums, requant, place) };
+        unsafe { neon_store::store(&sums, requant, place) };
+    }
+
+    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+        neon_store::add_rows(addition, a, b, sums);
+    }
+}
+
+/// Four pixels of 16 channels to four groups of [4 pixels][4 channels], each group `MR * KR` bytes
+/// after the last, from `start`.
+fn transpose(pixels: [&[i8; 16]; 4], block: &mut [u8], start: usize) {
+    assert!(block.len() >= 3 * MR * KR + start + 16);
+    // SAFETY: NEON is part of AArch64; pixels are 16 bytes long, and the last of the four stores ends
+    // within the block, as was just checked.
+    unsafe {
+        let [a, b, c, d] = pixels.map(|pixel| vreinterpretq_s32_s8(vld1q_s8(pixel.as_ptr())));
+        let pair = |low: int32x4_t, high: int32x4_t| {
+            let (even, odd) = (vtrn1q_s32(low, high), vtrn2q_s32(low, high));
+            (vreinterpretq_s64_s32(even), vreinterpretq_s64_s32(odd))
+        };
+        let ((ab_even, ab_odd), (cd_even, cd_odd)) = (pair(a, b), pair(c, d));
+        let groups = [
+            vtrn1q_s64(ab_even, cd_even),
+            vtrn1q_s64(ab_odd, cd_odd),
+            vtrn2q_s64(ab_even, cd_even),
+            vtrn2q_s64(ab_odd, cd_odd),
+        ];
+        for (group, values) in groups.into_iter().enumerate() {
+            let to = block.as_mut_ptr().add(group * MR * KR + start);
+            vst1q_s8(to.cast(), vreinterpretq_s8_s64(values));
+        }
     }
 }
 

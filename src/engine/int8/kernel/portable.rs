@@ -1,7 +1,7 @@
 //! Plain Rust, for any processor: what every other kernel is compared with.
 
 use super::epilogue;
-use super::{Kernel, MAX_MR, Place, Requant, Rows, pack_interleaved};
+use super::{Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
 
 const MR: usize = 4;
 const NR: usize = 8;
@@ -14,16 +14,12 @@ impl Kernel for Portable {
         "portable"
     }
 
-    fn mr(&self) -> usize {
-        MR
-    }
-
-    fn nr(&self) -> usize {
-        NR
-    }
-
-    fn kr(&self) -> usize {
-        KR
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {

@@ -125,9 +125,9 @@ impl Problem {
 
     fn run(&self, kernel: &'static dyn Kernel) -> Vec<Vec<i8>> {
         let kernel = kernel.instead_for(&self.weights).unwrap_or(kernel);
-        let (mr, nr) = (kernel.mr(), kernel.nr());
+        let Shape { mr, nr, kr } = kernel.shape();
         let count = self.pixels.min(mr);
-        let k = (self.taps * self.channels).next_multiple_of(kernel.kr());
+        let k = (self.taps * self.channels).next_multiple_of(kr);
         let offsets: Vec<u32> = (0..self.taps)
             .flat_map(|tap| (0..mr).map(move |lane| (tap, lane.min(count - 1))))
             .map(|(tap, pixel)| self.start(tap, pixel).map_or(OUTSIDE, |at| at as u32))

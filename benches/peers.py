@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""posewire against what a user could pick instead, on the same network, in one run.
+
+    python benches/peers.py MODEL.int8.onnx [--rounds N] [--threads N]
+
+The programs take turns, frame by frame, so that a machine that slows down slows all of them; the
+table has medians, and the median of the ratios within each round. Needs models/requirements.txt,
+`cargo build --release`, and for OpenVINO `pip install openvino`.
+"""
+
+import argparse
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+POSEWIRE = Path(__file__).resolve().parent.parent / "target" / "release" / "posewire"
+FRAMES_A_TURN = 3
+
+
+def posewire(model, x, threads, engine, folder):
+    np.save(folder / "in.npy", x)
+    command = [POSEWIRE, "infer", "--model", model, "--input", folder / "in.npy", "--output", folder / "out.npy"]
+    command += ["--threads", str(threads), "--engine", engine, "--repeat", str(FRAMES_A_TURN)]
+
+    def turn():
+        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return float(report.split("min ")[1].split(" ms")[0])
+
+    return turn
+
+
+def timed(run):
+    """The fastest of a turn's frames, as `posewire infer` reports it."""
+
+    def turn():
+        times = []
+        for _ in range(FRAMES_A_TURN):
+            start = time.perf_counter()
+            run()
+            times.append(1e3 * (time.perf_counter() - start))
+        return min(times)
+
+    return turn
+
+
+def session_of(model, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def open_vino(model, x, threads):
+    import openvino
+
+    hints = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = openvino.Core().compile_model(str(model), "CPU", hints)
+    request = compiled.create_infer_request()
+    return timed(lambda: request.infer({0: x}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    if not POSEWIRE.exists():
+        raise SystemExit(f"peers.py: there is no {POSEWIRE}: cargo build --release")
+    with tempfile.TemporaryDirectory() as folder:
+        session = session_of(options.model, options.threads)
+        network_input = session.get_inputs()[0]
+        x = np.random.default_rng(1).standard_normal(network_input.shape).astype(np.float32)
+        peers = {"ONNX Runtime": timed(lambda: session.run(None, {network_input.name: x}))}
+        for engine in ("auto", "tract"):
+            name = "posewire" if engine == "auto" else "tract"
+            peers[name] = posewire(options.model, x, options.threads, engine, Path(folder))
+        try:
+            peers["OpenVINO"] = open_vino(options.model, x, options.threads)
+        except ImportError:
+            print("OpenVINO is not installed: left out")
+        times = {name: [] for name in peers}
+        for _ in range(options.rounds):
+            for name, turn in peers.items():
+                times[name].append(turn())
+    print(f"{options.model.name}, {options.threads} thread(s), {options.rounds} rounds")
+    print(f"{'':14}{'median ms':>11}{'posewire / it':>15}")
+    for name, row in times.items():
+        ratios = [ours / theirs for ours, theirs in zip(times["posewire"], row)]
+        print(f"{name:14}{statistics.median(row):11.1f}{statistics.median(ratios):15.2f}")
+
+
+main()

@@ -1,0 +1,96 @@
+//! The stages around the network, each on its own: `cargo bench`.
+
+use divan::{Bencher, black_box};
+use posewire::crop::{BBox, CropBox, Cropper};
+use posewire::decode::Decoder;
+use posewire::frame::{PixelFormat, Pixels};
+use posewire::keypoint::Keypoint;
+use posewire::model::DecodeMode;
+use posewire::wire::{Encoded, FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint};
+
+const FRAME: (u32, u32) = (640, 480);
+
+fn main() {
+    divan::main();
+}
+
+/// Noise, so that nothing is predictable.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+/// From a 640 x 480 frame to the input of a 256 x 256 network.
+#[divan::bench(args = [PixelFormat::Yuyv, PixelFormat::Rgb24, PixelFormat::Grey])]
+fn crop(bencher: Bencher, format: PixelFormat) {
+    let stride = format.row_bytes(FRAME.0);
+    let bytes = noise(stride * FRAME.1 as usize);
+    let pixels = Pixels::new(format, FRAME.0, FRAME.1, stride, &bytes).expect("a sound frame");
+    let bbox = BBox {
+        x_px: 200.0,
+        y_px: 120.0,
+        width_px: 240.0,
+        height_px: 240.0,
+    };
+    let region = CropBox::new(bbox, 1.5, [256, 256]);
+    let mut cropper = Cropper::new(
+        [256, 256],
+        [123.675, 116.28, 103.53],
+        [58.395, 57.12, 57.375],
+    );
+    let mut input = vec![0.0; 3 * 256 * 256];
+    bencher.bench_local(|| cropper.crop(&pixels, &region, black_box(&mut input)));
+}
+
+/// 21 heatmaps of 64 x 64.
+#[divan::bench(args = [DecodeMode::Default, DecodeMode::Dark])]
+fn decode(bencher: Bencher, mode: DecodeMode) {
+    let heatmaps: Vec<f32> = noise(21 * 64 * 64)
+        .iter()
+        .map(|&byte| f32::from(byte) / 255.0)
+        .collect();
+    let mut decoder = Decoder::new(21, 64, 64, mode);
+    bencher.bench_local(|| decoder.decode(black_box(&heatmaps)));
+}
+
+fn packet() -> Packet {
+    let unit = FixedPoint::for_frame(FRAME.0, FRAME.1);
+    let keypoint = Keypoint {
+        x_px: 320.5,
+        y_px: 99.25,
+        score: 0.875,
+    };
+    Packet {
+        kind: Kind::Keypoints,
+        flags: Flags::TRACKING,
+        session: 1,
+        sequence: 7,
+        captured: posewire::clock::Instant::now(),
+        age_us: 0,
+        frame_index: 9,
+        frame_width_px: 640,
+        frame_height_px: 480,
+        task: 1,
+        joint_table: 1,
+        unit,
+        instance: 0,
+        score: 0,
+        keypoints: std::iter::repeat_n(WireKeypoint::new(&keypoint, unit), 21).collect(),
+    }
+}
+
+#[divan::bench]
+fn encode(bencher: Bencher) {
+    let packet = packet();
+    bencher.bench_local(|| black_box(&packet).encode());
+}
+
+#[divan::bench]
+fn check_and_read(bencher: Bencher) {
+    let bytes: Encoded = packet().encode();
+    bencher.bench_local(|| PacketView::new(black_box(&bytes)).map(|view| view.to_packet()));
+}

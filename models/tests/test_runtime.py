@@ -1,0 +1,60 @@
+"""The full-size networks in posewire itself against ONNX Runtime on the same file.
+
+Needs the program: `cargo build --release`, or its path in the environment as POSEWIRE.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from posewire_models import compare
+
+MODELS = Path(__file__).resolve().parents[1]
+POSEWIRE = Path(os.environ.get("POSEWIRE", MODELS.parent / "target" / "release" / "posewire"))
+
+pytestmark = pytest.mark.skipif(not POSEWIRE.exists(), reason=f"there is no {POSEWIRE}")
+
+
+@pytest.fixture(scope="module", params=["hand-256", "body-256", "body-384"])
+def network(request, tmp_path_factory, tool):
+    """A float network with seeded weights, and an input like a normalised picture."""
+    task, side = request.param.split("-")
+    path = tmp_path_factory.mktemp(request.param) / f"{task}.onnx"
+    assert tool("export.py", task, "--random", "1", "--size", side, "--out", path).returncode == 0
+    pixels = np.random.default_rng(3).random((1, 3, int(side) // 8, int(side) // 8), np.float32)
+    return path, np.repeat(np.repeat(4 * pixels - 2, 8, 2), 8, 3)
+
+
+def heatmaps(model, x, folder):
+    np.save(folder / "in.npy", x)
+    command = [POSEWIRE, "infer", "--model", model, "--input", folder / "in.npy", "--output", folder / "out.npy"]
+    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return np.load(folder / "out.npy")[0], report
+
+
+def test_float_heatmaps_agree_to_a_thousandth_of_the_range(network, tmp_path):
+    path, x = network
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    wanted = compare.run(session, x)
+    found, _ = heatmaps(path, x, tmp_path)
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() < 1e-3 * np.ptp(wanted)
+
+
+@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+def test_int8_heatmaps_agree_to_a_level(network, form, tmp_path, tool):
+    path, x = network
+    if x.shape[-1] != 256:
+        pytest.skip("one size is enough")
+    int8 = tmp_path / "int8.onnx"
+    made = tool("quantize.py", path, "--random-images", "7", "--limit", "4", "--form", form, "--out", int8)
+    assert made.returncode == 0, made.stderr
+    wanted = compare.run(compare.session(int8), x)
+    found, report = heatmaps(int8, x, tmp_path)
+    assert report.startswith("int8 ("), report
+    level = np.diff(np.unique(wanted)).min()
+    assert (np.abs(found - wanted) < 1.5 * level).mean() >= 0.999

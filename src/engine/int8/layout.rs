@@ -1,0 +1,159 @@
+//! Which additions are done by the convolution before them, and where each activation lies.
+
+use super::arena::{self, Interval};
+use super::ir::{Action, Network, Operand, Operation, Tensor, TensorId};
+use super::plan::Buffer;
+
+/// Bytes of a pixel: blocks of 8 or 16 channels of any kernel end within it.
+const PIXEL_BYTES: usize = 16;
+
+/// Bytes of a pixel of the network's input, which no kernel writes.
+const INPUT_PIXEL_BYTES: usize = 4;
+
+/// How the activations of a network are made once fusable additions are folded into convolutions.
+pub(super) struct Layout<'a> {
+    network: &'a Network,
+    /// For each operation: the addition that is done in its place, if it is a convolution that waits
+    /// for one.
+    pub fused_into: Vec<Option<usize>>,
+    /// For an addition: the convolution it takes in, and which operand the other one is.
+    pub takes: Vec<Option<(usize, usize)>>,
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn new(network: &'a Network) -> Self {
+        let count = network.operations.len();
+        let mut layout = Layout {
+            network,
+            fused_into: vec![None; count],
+            takes: vec![None; count],
+        };
+        let mut uses = vec![0; network.tensors.len()];
+        uses[network.output.0] += 1;
+        for input in network
+            .operations
+            .iter()
+            .flat_map(|operation| operation.action.inputs())
+        {
+            uses[input.0] += 1;
+        }
+        let producer = |tensor: TensorId| {
+            network
+                .operations
+                .iter()
+                .position(|operation| operation.output == tensor)
+        };
+        for (index, operation) in network.operations.iter().enumerate() {
+            let Action::Add { operands, .. } = &operation.action else {
+                continue;
+            };
+            // The later of the convolutions: what it is added to is there by then.
+            let best = (0..2)
+                .filter(|&side| !operands[side].upsampled && uses[operands[side].tensor.0] == 1)
+                .filter_map(|side| Some((producer(operands[side].tensor)?, 1 - side)))
+                .filter(|&(producer, _)| {
+                    matches!(network.operations[producer].action, Action::Conv { .. })
+                })
+                .max();
+            if let Some((conv, other)) = best {
+                layout.fused_into[conv] = Some(index);
+                layout.takes[index] = Some((conv, other));
+            }
+        }
+        layout
+    }
+
+    /// The activations that operation `index` reads where it is done, and the one that its output may
+    /// overwrite.
+    fn reads(&self, index: usize) -> (Vec<TensorId>, Option<TensorId>) {
+        let action = &self.network.operations[index].action;
+        match (action, self.takes[index]) {
+            (Action::Add { operands, .. }, Some((conv, other))) => {
+                let other: Operand = operands[other];
+                let mut reads: Vec<_> = self.network.operations[conv].action.inputs().collect();
+                reads.push(other.tensor);
+                (reads, (!other.upsampled).then_some(other.tensor))
+            }
+            _ => (action.inputs().collect(), None),
+        }
+    }
+
+    /// Bytes from one pixel to the next.
+    fn stride_of(&self, tensor: TensorId) -> usize {
+        let made_by = |operation: &&Operation| operation.output == tensor;
+        let maker = self.network.operations.iter().find(made_by);
+        let multiple = match maker.map(|operation| &operation.action) {
+            Some(Action::Quantize) => INPUT_PIXEL_BYTES,
+            _ => PIXEL_BYTES,
+        };
+        self.network
+            .tensor(tensor)
+            .channels
+            .next_multiple_of(multiple)
+    }
+
+    fn bytes_of(&self, tensor: TensorId) -> usize {
+        let Tensor { height, width, .. } = self.network.tensor(tensor);
+        height * width * self.stride_of(tensor)
+    }
+
+    /// Buffers of all activations that exist, and the size of the arena.
+    pub(super) fn place(&self) -> (Vec<Option<Buffer>>, usize) {
+        let network = self.network;
+        let mut last_use = vec![0; network.tensors.len()];
+        for index in 0..network.operations.len() {
+            for read in self.reads(index).0 {
+                last_use[read.0] = index;
+            }
+        }
+        last_use[network.output.0] = network.operations.len();
+        // One interval for each chain of activations that overwrite each other.
+        let mut chain_of: Vec<Option<usize>> = vec![None; network.tensors.len()];
+        let mut intervals: Vec<Interval> = Vec::new();
+        for (index, operation) in network.operations.iter().enumerate() {
+            if self.fused_into[index].is_some() {
+                continue;
+            }
+            let output = operation.output.0;
+            let bytes = self.bytes_of(operation.output);
+            let reads = self.reads(index);
+            let reusable = reads.1.filter(|tensor| {
+                // Read by nothing else here or later, and of the same size.
+                last_use[tensor.0] == index
+                    && reads.0.iter().filter(|read| *read == tensor).count() == 1
+                    && self.bytes_of(*tensor) == bytes
+            });
+            match reusable.and_then(|tensor| chain_of[tensor.0]) {
+                Some(chain) => {
+                    intervals[chain].last = last_use[output].max(index);
+                    chain_of[output] = Some(chain);
+                }
+                None => {
+                    chain_of[output] = Some(intervals.len());
+                    intervals.push(Interval {
+                        bytes,
+                        first: index,
+                        last: last_use[output].max(index),
+                    });
+                }
+            }
+        }
+        let (offsets, bytes) = arena::place(&intervals);
+        let buffers = network
+            .tensors
+            .iter()
+            .zip(&chain_of)
+            .enumerate()
+            .map(|(id, (tensor, chain))| {
+                chain.map(|chain| Buffer {
+                    offset: offsets[chain],
+                    height: tensor.height,
+                    width: tensor.width,
+                    channels: tensor.channels,
+                    stride: self.stride_of(TensorId(id)),
+                })
+            })
+            .collect();
+        (buffers, bytes)
+    }
+}
