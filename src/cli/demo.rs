@@ -53,7 +53,7 @@ pub fn main(mut args: Args) -> Result<()> {
     let sheet = out.join("demo.png");
     write_sheet(&out, &sheet)?;
     say!(
-        "pictures: {}, the best first: {}",
+        "pictures: {}, some of them together: {}",
         out.display(),
         sheet.display()
     );

@@ -48,12 +48,7 @@ pub(super) fn declared_input(model: &ModelFile) -> Result<[usize; 4]> {
         })
         .collect();
     match dims[..] {
-        [
-            batch @ (1 | 0 | -1),
-            3,
-            height @ 1..=MAX_DIM,
-            width @ 1..=MAX_DIM,
-        ] => {
+        [batch @ -1..=1, 3, height @ 1..=MAX_DIM, width @ 1..=MAX_DIM] => {
             if batch != 1 {
                 log::info!("{}: batch dimension set to 1", model.path().display());
             }

@@ -85,7 +85,7 @@ impl FromStr for EngineChoice {
 pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
     if choice == EngineChoice::Auto {
         match Int8Engine::load(model, threads)? {
-            int8::Loaded::Engine(engine) => return Ok(Box::new(engine)),
+            int8::Loaded::Engine(engine) => return Ok(engine),
             int8::Loaded::Misfit { node, what } => log::info!(
                 "{}: runs on tract, not in integers: {node}: {what}",
                 model.path().display()

@@ -45,7 +45,7 @@ pub struct Int8Engine {
 
 /// What came of giving a graph to this engine.
 pub(super) enum Loaded {
-    Engine(Int8Engine),
+    Engine(Box<Int8Engine>),
     /// The graph is sound, but not one that runs in integers; at which node, and why.
     Misfit {
         node: String,
@@ -91,12 +91,12 @@ impl Int8Engine {
         let output = plan.output;
         let workspace = Workspace::new(&plan, threads)
             .map_err(|error| Error::engine(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Loaded::Engine(Int8Engine {
+        Ok(Loaded::Engine(Box::new(Int8Engine {
             name: format!("int8 ({})", kernel.name()),
             workspace,
             output_shape: [1, output.channels, output.height, output.width],
             plan,
-        }))
+        })))
     }
 }
 

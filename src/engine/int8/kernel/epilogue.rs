@@ -94,10 +94,10 @@ pub(super) unsafe fn store<const NR: usize>(
         .try_into()
         .expect("a block of multipliers");
     let (zero_point, floor) = (f32::from(requant.zero_point), f32::from(requant.floor));
-    for pixel in 0..place.pixels {
+    for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
         let mut values = [0.0_f32; NR];
         for channel in 0..NR {
-            let sum = (sums[pixel][channel].wrapping_add(bias[channel])) as f32;
+            let sum = (sums[channel].wrapping_add(bias[channel])) as f32;
             values[channel] = quantise(sum * multipliers[channel], zero_point, floor);
         }
         if let Some(residual) = &requant.residual {

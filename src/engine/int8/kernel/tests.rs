@@ -81,7 +81,7 @@ impl Problem {
                 offset: 128.0,
                 floor: self.floor,
             },
-            own_is_first: self.taps % 2 == 0,
+            own_is_first: self.taps.is_multiple_of(2),
         })
     }
 
