@@ -81,7 +81,7 @@ fn around_the_network() {
         .collect();
     let mut decoders =
         [DecodeMode::Default, DecodeMode::Dark].map(|mode| Decoder::new(21, 16, 16, mode));
-    let count = allocations(|| {
+    let mut frame = || {
         let (crop, _) = tracker.region(64, 64);
         cropper.crop(&pixels, &crop, &mut input);
         for decoder in &mut decoders {
@@ -111,6 +111,8 @@ fn around_the_network() {
             let bytes = packet.encode();
             assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
         }
-    });
-    assert_eq!(count, 0);
+    };
+    // The first frame may look once at what the processor has.
+    frame();
+    assert_eq!(allocations(frame), 0);
 }
