@@ -56,13 +56,14 @@ BODY = {
 TASKS = {"hand": HAND, "body": BODY}
 
 
-def make(task, size, source, source_sha256, decode="default"):
-    """The card of one exported network; `size` is the square input's side in pixels."""
+def make(task, size, source, source_sha256, decode="default", stride=4):
+    """The card of one exported network; `size` is the square input's side, `stride` that of a heatmap
+    pixel, both in input pixels."""
     return {
         "format": FORMAT,
         **TASKS[task],
         "input_size": [size, size],
-        "heatmap_size": [size // 4, size // 4],
+        "heatmap_size": [size // stride, size // stride],
         "mean": MEAN,
         "std": STD,
         "decode": decode,

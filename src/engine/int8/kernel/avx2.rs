@@ -45,6 +45,7 @@ impl Kernel for Avx2 {
         unsafe { gather(rows, k, scratch) }
     }
 
+    // SAFETY: the contract is the trait's.
     unsafe fn tile(
         &self,
         scratch: &[u8],

@@ -53,6 +53,7 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         rows.copy_lines(MR, k, scratch);
     }
 
+    // SAFETY: the contract is the trait's.
     unsafe fn tile(
         &self,
         scratch: &[u8],

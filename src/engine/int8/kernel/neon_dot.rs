@@ -71,6 +71,7 @@ impl Kernel for NeonDot {
         scratch[taps * tap_bytes..MR * k].fill(0);
     }
 
+    // SAFETY: the contract is the trait's.
     unsafe fn tile(
         &self,
         scratch: &[u8],

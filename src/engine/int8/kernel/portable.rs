@@ -35,6 +35,7 @@ impl Kernel for Portable {
         rows.copy_lines(MR, k, scratch);
     }
 
+    // SAFETY: the contract is the trait's.
     unsafe fn tile(
         &self,
         scratch: &[u8],
