@@ -1,8 +1,8 @@
 //! One thread's part of a convolution: gather a tile of inputs, multiply it with blocks of weights.
 
-use super::kernel::{MAX_MR, OUTSIDE, Place, Requant, Rows, Shape};
+use super::kernel::{Kernel, MAX_MR, OUTSIDE, Place, Rows, Shape};
 use super::plan::{Buffer, ConvStep};
-use super::run::{Arena, Part};
+use super::run::{Part, Shared};
 use std::ops::Range;
 
 /// Packed weights that stay in the second cache while all tiles go by.
@@ -17,13 +17,20 @@ pub(super) struct Scratch {
     pub tile: Vec<u8>,
     /// Where each tap of each of its pixels starts.
     pub offsets: Vec<u32>,
+    /// A block of weights transformed for Winograd's method, and what it is multiplied to.
+    pub weights: Vec<i16>,
+    pub sums: Vec<i32>,
+}
+
+/// What the busiest thread does, in units of the mean.
+pub(super) fn excess(count: usize, part: Part) -> f32 {
+    (count.div_ceil(part.of) * part.of) as f32 / count as f32
 }
 
 /// How a step's work is shared: a range of tiles of pixels, and a range of blocks of channels.
 fn share(tiles: usize, blocks: usize, part: Part) -> (Range<usize>, Range<usize>) {
-    let excess = |count: usize| (count.div_ceil(part.of) * part.of) as f32 / count as f32;
     // Sharing channels gathers every tile on every thread, so pixels are preferred.
-    if excess(tiles) <= FAIR || excess(tiles) <= excess(blocks) {
+    if excess(tiles, part) <= FAIR || excess(tiles, part) <= excess(blocks, part) {
         (part.range(tiles), 0..blocks)
     } else {
         (0..tiles, part.range(blocks))
@@ -33,14 +40,21 @@ fn share(tiles: usize, blocks: usize, part: Part) -> (Range<usize>, Range<usize>
 /// # Safety
 /// The step's buffers lie within the arena; no other thread writes to its input or, but for the
 /// other parts of this same step, to its output.
-pub(super) unsafe fn run(step: &ConvStep, arena: Arena, part: Part, scratch: &mut Scratch) {
-    let kernel = step.kernel;
+pub(super) unsafe fn run(
+    step: &ConvStep,
+    kernel: &dyn Kernel,
+    k: usize,
+    arena: Shared<i8>,
+    part: Part,
+    scratch: &mut Scratch,
+) {
     let Shape { mr, nr, .. } = kernel.shape();
     let pixels = step.grid[0] * step.grid[1];
-    let block_bytes = nr * step.k;
+    let block_bytes = nr * k;
     let blocks = step.weights.len() / block_bytes;
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, part);
     let together = (WEIGHT_CACHE_BYTES / block_bytes).clamp(1, blocks);
+    let mut place = Place::NOWHERE;
     let offsets = &mut scratch.offsets[..step.taps.len() * mr];
     // SAFETY: within the arena and not written meanwhile, by the caller's word.
     let input = unsafe { arena.read(step.input.offset, step.input.bytes()) };
@@ -61,49 +75,44 @@ pub(super) unsafe fn run(step: &ConvStep, arena: Arena, part: Part, scratch: &mu
                 offsets,
                 channels: step.input.stride,
             };
-            kernel.gather(&rows, step.k, &mut scratch.tile);
+            kernel.gather(&rows, k, &mut scratch.tile);
+            fill_place(step, arena, &coordinates[..count], &mut place);
             for block in first_block..(first_block + together).min(my_blocks.end) {
                 let channel = block * nr;
                 // The last block of 8 may lie past the output's channels altogether.
                 if channel >= step.output.stride {
                     continue;
                 }
-                let place = place(step, arena, &coordinates[..count], channel);
-                let requant = Requant {
-                    bias: &step.bias[channel..channel + nr],
-                    multipliers: &step.multipliers[channel..channel + nr],
-                    zero_point: step.zero_point,
-                    floor: step.floor,
-                    residual: step.added.as_ref().map(|added| added.residual),
-                };
+                place.channel = channel;
+                let requant = step.requant(channel, nr);
                 let weights = &step.weights[block * block_bytes..][..block_bytes];
                 // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
                 // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
                 // this pixel and block; where the output overwrites the residual, they are read
                 // before they are written.
-                unsafe { kernel.tile(&scratch.tile, weights, step.k, &requant, &place) };
+                unsafe { kernel.tile(&scratch.tile, weights, k, &requant, &place) };
             }
         }
     }
 }
 
-/// Where a tile's block of channels goes, and where its residual is.
-fn place(step: &ConvStep, arena: Arena, coordinates: &[[usize; 2]], channel: usize) -> Place {
-    let mut place = Place {
-        output: [std::ptr::null_mut(); MAX_MR],
-        residual: [std::ptr::null(); MAX_MR],
-        pixels: coordinates.len(),
-    };
+/// Where a tile's pixels go, and where their residual is.
+pub(super) fn fill_place(
+    step: &ConvStep,
+    arena: Shared<i8>,
+    coordinates: &[[usize; 2]],
+    place: &mut Place,
+) {
+    place.pixels = coordinates.len();
     for (lane, &[row, column]) in coordinates.iter().enumerate() {
         let y = step.spread * row + step.origin[0];
         let x = step.spread * column + step.origin[1];
-        place.output[lane] = arena.at(step.output.at(y, x) + channel);
+        place.output[lane] = arena.at(step.output.at(y, x));
         if let Some(added) = &step.added {
             let half = usize::from(added.upsampled);
-            place.residual[lane] = arena.at(added.other.at(y >> half, x >> half) + channel);
+            place.residual[lane] = arena.at(added.other.at(y >> half, x >> half));
         }
     }
-    place
 }
 
 /// Where each tap of each pixel starts in the input; `coordinates` are rows and columns of the grid.

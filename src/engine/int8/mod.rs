@@ -21,6 +21,7 @@ mod plan;
 mod pool;
 mod run;
 mod runtime;
+mod winograd;
 
 use super::graph;
 use super::guard::catch_panic;

@@ -2,9 +2,10 @@
 //! lies in the one arena.
 
 use super::ir::{Action, Network, Operation, PoolWindow, Quant, TensorId};
-use super::kernel::{Addition, Kernel, Residual};
+use super::kernel::{Addition, Kernel, Requant, Residual};
 use super::layout::Layout;
 use super::pack::ConvParts;
+use super::winograd::{self, Needs};
 
 /// An activation in the arena.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +45,7 @@ pub(super) struct ConvStep {
     pub name: String,
     pub input: Buffer,
     pub output: Buffer,
+    pub method: Method,
     /// Input row and column of each tap, for the grid's first pixel.
     pub taps: Vec<[isize; 2]>,
     /// Input pixels between neighbours of the grid.
@@ -53,10 +55,7 @@ pub(super) struct ConvStep {
     /// Output pixels between neighbours of the grid, and the first one.
     pub spread: usize,
     pub origin: [usize; 2],
-    pub kernel: &'static dyn Kernel,
-    /// K after padding.
-    pub k: usize,
-    /// Blocks of `nr` channels, each k x nr bytes.
+    /// Blocks of `nr` channels, in the method's order.
     pub weights: Vec<i8>,
     pub bias: Vec<i32>,
     pub multipliers: Vec<f32>,
@@ -67,6 +66,40 @@ pub(super) struct ConvStep {
     pub added: Option<Added>,
     /// Input channels that mean something.
     pub inputs: usize,
+}
+
+/// How a convolution is done.
+#[derive(Clone, Copy)]
+pub(super) enum Method {
+    Direct {
+        kernel: &'static dyn Kernel,
+        /// Taps times channels, padded.
+        k: usize,
+    },
+    Winograd(winograd::Method),
+}
+
+impl Method {
+    /// Output channels of a block.
+    pub(super) fn block(&self) -> usize {
+        match self {
+            Method::Direct { kernel, .. } => kernel.shape().nr,
+            Method::Winograd(method) => method.kernel.shape().nr,
+        }
+    }
+}
+
+impl ConvStep {
+    /// What happens to the sums of a block of `nr` channels.
+    pub(super) fn requant(&self, channel: usize, nr: usize) -> Requant<'_> {
+        Requant {
+            bias: &self.bias[channel..channel + nr],
+            multipliers: &self.multipliers[channel..channel + nr],
+            zero_point: self.zero_point,
+            floor: self.floor,
+            residual: self.added.as_ref().map(|added| added.residual),
+        }
+    }
 }
 
 pub(super) enum Step {
@@ -124,6 +157,8 @@ pub(super) struct Plan {
     pub arena_bytes: usize,
     pub scratch_bytes: usize,
     pub longest_tile: usize,
+    /// The most that any Winograd step needs.
+    pub winograd: Needs,
 }
 
 impl Plan {
@@ -227,12 +262,19 @@ impl Plan {
                 }
             }
         }
-        let convolutions = || {
-            steps.iter().filter_map(|step| match step {
-                Step::Conv(conv) => Some(conv),
-                _ => None,
-            })
-        };
+        let (mut scratch_bytes, mut longest_tile, mut winograd) = (0, 0, Needs::default());
+        for step in &steps {
+            let Step::Conv(conv) = step else { continue };
+            match &conv.method {
+                Method::Direct { kernel, k } => {
+                    scratch_bytes = scratch_bytes.max(kernel.scratch_bytes(*k));
+                    longest_tile = longest_tile.max(conv.taps.len() * kernel.shape().mr);
+                }
+                Method::Winograd(method) => {
+                    winograd = winograd.or(method.needs(conv.input.stride));
+                }
+            }
+        }
         Plan {
             kernel,
             input_shape,
@@ -240,14 +282,9 @@ impl Plan {
             output_scale: quant(network.output).scale,
             output_zero_point: quant(network.output).zero_point,
             arena_bytes,
-            scratch_bytes: convolutions()
-                .map(|conv| conv.kernel.scratch_bytes(conv.k))
-                .max()
-                .unwrap_or(0),
-            longest_tile: convolutions()
-                .map(|conv| conv.taps.len() * conv.kernel.shape().mr)
-                .max()
-                .unwrap_or(0),
+            scratch_bytes,
+            longest_tile,
+            winograd,
             steps,
         }
     }

@@ -3,8 +3,9 @@
 use super::conv::{self, Scratch};
 use super::ir::PoolWindow;
 use super::kernel::{Addition, Kernel, OUTSIDE, quantise};
-use super::plan::{Buffer, Plan, Step};
+use super::plan::{Buffer, Method, Plan, Step};
 use super::pool::Pool;
+use super::winograd;
 use crate::engine::LayerTime;
 use std::ops::Range;
 use std::time::Instant;
@@ -12,43 +13,62 @@ use std::time::Instant;
 /// The memory and the threads of a running plan.
 pub(super) struct Workspace {
     arena: Vec<i8>,
+    /// Inputs of a convolution, transformed for Winograd's method.
+    transformed: Vec<i16>,
     /// One for each thread.
     scratches: Vec<Scratch>,
     pool: Pool,
 }
 
-/// The arena as the threads see it: they share it, each writing where no other one does.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arena {
-    start: *mut i8,
-    bytes: usize,
+/// Memory as the threads see it: they share it, each writing where no other one does.
+#[derive(Debug)]
+pub(super) struct Shared<T> {
+    start: *mut T,
+    count: usize,
 }
 
-// SAFETY: a pointer and a length; every access through them is unsafe and says who may do it.
-unsafe impl Send for Arena {}
-// SAFETY: as above.
-unsafe impl Sync for Arena {}
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
 
-impl Arena {
-    pub(super) fn at(self, offset: usize) -> *mut i8 {
-        debug_assert!(offset < self.bytes);
+impl<T> Copy for Shared<T> {}
+
+// SAFETY: a pointer and a length; every access through them is unsafe and says who may do it.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn of(memory: &mut [T]) -> Self {
+        Shared {
+            start: memory.as_mut_ptr(),
+            count: memory.len(),
+        }
+    }
+
+    pub(super) fn at(self, offset: usize) -> *mut T {
+        debug_assert!(offset < self.count);
         self.start.wrapping_add(offset)
     }
 
     /// # Safety
-    /// The range lies within the arena, and nobody writes to it while the slice lives.
-    pub(super) unsafe fn read<'a>(self, offset: usize, bytes: usize) -> &'a [i8] {
-        debug_assert!(offset + bytes <= self.bytes);
+    /// The range lies within the memory, which lives that long, and nobody writes to it while the
+    /// slice lives.
+    pub(super) unsafe fn read<'a>(self, offset: usize, count: usize) -> &'a [T] {
+        debug_assert!(offset + count <= self.count);
         // SAFETY: by the caller's word.
-        unsafe { std::slice::from_raw_parts(self.at(offset), bytes) }
+        unsafe { std::slice::from_raw_parts(self.at(offset), count) }
     }
 
     /// # Safety
-    /// The range lies within the arena, and nobody else touches it while the slice lives.
-    unsafe fn write<'a>(self, offset: usize, bytes: usize) -> &'a mut [i8] {
-        debug_assert!(offset + bytes <= self.bytes);
+    /// The range lies within the memory, which lives that long, and nobody else touches it while the
+    /// slice lives.
+    unsafe fn write<'a>(self, offset: usize, count: usize) -> &'a mut [T] {
+        debug_assert!(offset + count <= self.count);
         // SAFETY: by the caller's word.
-        unsafe { std::slice::from_raw_parts_mut(self.at(offset), bytes) }
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset), count) }
     }
 }
 
@@ -94,9 +114,12 @@ impl Workspace {
         let scratch = || Scratch {
             tile: vec![0; plan.scratch_bytes],
             offsets: vec![OUTSIDE; plan.longest_tile],
+            weights: vec![0; plan.winograd.weights],
+            sums: vec![0; plan.winograd.sums],
         };
         Workspace {
             arena: vec![0; plan.arena_bytes],
+            transformed: vec![0; plan.winograd.inputs],
             scratches: (0..pool.threads()).map(|_| scratch()).collect(),
             pool,
         }
@@ -132,41 +155,90 @@ impl Workspace {
     }
 
     fn step(&mut self, kernel: &dyn Kernel, step: &Step, input: &[f32]) {
-        let arena = Arena {
-            start: self.arena.as_mut_ptr(),
-            bytes: self.arena.len(),
-        };
+        let arena = Shared::of(&mut self.arena);
+        let transformed = Shared::of(&mut self.transformed);
         let scratches = Scratches(self.scratches.as_mut_ptr());
         let of = self.pool.threads();
-        self.pool.run(&|index| {
-            let part = Part { index, of };
-            // SAFETY: the planner placed every buffer within the arena, and a step's output apart
-            // from what it reads (but for a residual, which is read where it is written). The parts
-            // of a step write to different places, and no other step runs. There is a scratch for
-            // each thread, and only this one uses the one of its number.
-            unsafe {
-                match step {
-                    Step::Quantize {
-                        output,
-                        scale,
-                        zero_point,
-                    } => quantize(input, arena, *output, *scale, *zero_point, part),
-                    Step::Conv(step) => conv::run(step, arena, part, &mut *scratches.of(index)),
-                    Step::MaxPool {
-                        input,
-                        output,
-                        window,
-                        ..
-                    } => max_pool(kernel, arena, *input, *output, window, part),
-                    Step::Add {
+        // Below, in all four cases. SAFETY: the planner placed every buffer within the arena, and a
+        // step's output apart from what it reads (but for a residual, which is read where it is
+        // written). The parts of a step write to different places, and no other step runs. There is
+        // a scratch for each thread, and only this one uses the one of its number.
+        match step {
+            Step::Quantize {
+                output,
+                scale,
+                zero_point,
+            } => self.pool.run(&|index| {
+                // SAFETY: as above.
+                unsafe {
+                    let part = Part { index, of };
+                    quantize(input, arena, *output, *scale, *zero_point, part);
+                }
+            }),
+            Step::Conv(step) => match &step.method {
+                Method::Direct { kernel, k } => self.pool.run(&|index| {
+                    // SAFETY: as above.
+                    unsafe {
+                        let scratch = &mut *scratches.of(index);
+                        conv::run(step, *kernel, *k, arena, Part { index, of }, scratch);
+                    }
+                }),
+                Method::Winograd(method) => {
+                    for pass in method.passes(step.grid) {
+                        self.pool.run(&|index| {
+                            let part = Part { index, of };
+                            // SAFETY: as above, and the plan's needs are the largest of all steps'.
+                            unsafe {
+                                winograd::inputs(step, method, arena, transformed, &pass, part);
+                            }
+                        });
+                        self.pool.run(&|index| {
+                            let part = Part { index, of };
+                            // SAFETY: as above; the inputs are complete, as the pool waits for all.
+                            unsafe {
+                                let scratch = &mut *scratches.of(index);
+                                winograd::products(
+                                    step,
+                                    method,
+                                    arena,
+                                    transformed,
+                                    &pass,
+                                    part,
+                                    scratch,
+                                );
+                            }
+                        });
+                    }
+                }
+            },
+            Step::MaxPool {
+                input,
+                output,
+                window,
+                ..
+            } => self.pool.run(&|index| {
+                // SAFETY: as above.
+                unsafe { max_pool(kernel, arena, *input, *output, window, Part { index, of }) }
+            }),
+            Step::Add {
+                operands,
+                addition,
+                output,
+                ..
+            } => self.pool.run(&|index| {
+                // SAFETY: as above.
+                unsafe {
+                    add(
+                        kernel,
+                        arena,
                         operands,
                         addition,
-                        output,
-                        ..
-                    } => add(kernel, arena, operands, addition, *output, part),
+                        *output,
+                        Part { index, of },
+                    )
                 }
-            }
-        });
+            }),
+        }
     }
 
     fn dequantize(&self, plan: &Plan, output: &mut [f32]) {
@@ -186,7 +258,7 @@ impl Workspace {
 /// Nobody else touches this part's rows of the output.
 unsafe fn quantize(
     input: &[f32],
-    arena: Arena,
+    arena: Shared<i8>,
     output: Buffer,
     scale: f32,
     zero_point: i8,
@@ -216,7 +288,7 @@ unsafe fn quantize(
 /// Nobody writes to the input, or touches this part's rows of the output.
 unsafe fn max_pool(
     kernel: &dyn Kernel,
-    arena: Arena,
+    arena: Shared<i8>,
     input: Buffer,
     output: Buffer,
     window: &PoolWindow,
@@ -248,7 +320,7 @@ unsafe fn max_pool(
 /// Nobody writes to the operands, or touches this part's rows of the output.
 unsafe fn add(
     kernel: &dyn Kernel,
-    arena: Arena,
+    arena: Shared<i8>,
     operands: &[(Buffer, bool); 2],
     addition: &Addition,
     output: Buffer,

@@ -4,8 +4,10 @@
 //! have no VNNI it is no faster: it needs a second multiply to widen. Inputs are widened once a tile,
 //! as they are gathered; weights stay 8-bit in memory and are widened as they are loaded.
 
+use super::avx2_store::{self, Epilogue};
 use super::epilogue;
-use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
+use super::winograd::{self, Winograd};
+use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
@@ -29,6 +31,10 @@ impl Kernel for Avx2 {
             nr: NR,
             kr: KR,
         }
+    }
+
+    fn winograd(&self) -> Option<&'static dyn Winograd> {
+        Some(&winograd::Avx2)
     }
 
     /// [mr][k] of i16, and room for the last widening store.
@@ -62,18 +68,13 @@ impl Kernel for Avx2 {
 
     fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
         // SAFETY: this kernel is only given out where AVX2 and FMA were detected.
-        unsafe { add(addition, a, b, sums) }
+        unsafe { avx2_store::add_rows(addition, a, b, sums) }
     }
 
     fn raise(&self, row: &mut [i8], other: &[i8]) {
         // SAFETY: as above.
         unsafe { raise(row, other) }
     }
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn add(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-    epilogue::add(addition, a, b, sums);
 }
 
 #[target_feature(enable = "avx2")]
@@ -144,14 +145,9 @@ unsafe fn tile(
             }
         }
     }
-    let mut stored = [[0_i32; NR]; MAX_MR];
-    for (line, sums) in stored.iter_mut().zip(&sums) {
-        // SAFETY: a line is 64 bytes.
-        unsafe {
-            _mm256_storeu_si256(line.as_mut_ptr().cast(), sums[0]);
-            _mm256_storeu_si256(line.as_mut_ptr().add(8).cast(), sums[1]);
-        }
+    let epilogue = Epilogue::new(requant);
+    for (pixel, sums) in sums.into_iter().enumerate().take(place.pixels) {
+        // SAFETY: passed on from the caller.
+        unsafe { epilogue.store(sums, place, pixel) };
     }
-    // SAFETY: passed on from the caller.
-    unsafe { epilogue::store(&stored, requant, place) };
 }

@@ -83,12 +83,12 @@ fn to_i8(value: f32) -> i8 {
 /// # Safety
 /// As for [`Kernel::tile`](super::Kernel::tile).
 #[inline(always)]
-pub(super) unsafe fn store<const NR: usize>(
-    sums: &[[i32; NR]; MAX_MR],
+pub(super) unsafe fn store<const NR: usize, const MR: usize>(
+    sums: &[[i32; NR]; MR],
     requant: &Requant<'_>,
     place: &Place,
 ) {
-    const { assert!(NR <= MAX_NR) };
+    const { assert!(NR <= MAX_NR && MR <= MAX_MR) };
     let bias: &[i32; NR] = requant.bias[..NR].try_into().expect("a block of biases");
     let multipliers: &[f32; NR] = requant.multipliers[..NR]
         .try_into()
@@ -102,7 +102,7 @@ pub(super) unsafe fn store<const NR: usize>(
         }
         if let Some(residual) = &requant.residual {
             // SAFETY: the caller gives `nr` readable bytes for each pixel.
-            let other = unsafe { &*place.residual[pixel].cast::<[i8; NR]>() };
+            let other = unsafe { &*place.residual(pixel).cast::<[i8; NR]>() };
             for channel in 0..NR {
                 let (own, other) = (values[channel], f32::from(other[channel]));
                 values[channel] = if residual.own_is_first {
@@ -117,6 +117,6 @@ pub(super) unsafe fn store<const NR: usize>(
             bytes[channel] = to_i8(values[channel]);
         }
         // SAFETY: the caller gives `nr` writable bytes for each pixel, written by nobody else.
-        unsafe { place.output[pixel].cast::<[i8; NR]>().write(bytes) };
+        unsafe { place.output(pixel).cast::<[i8; NR]>().write(bytes) };
     }
 }

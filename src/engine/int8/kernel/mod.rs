@@ -7,6 +7,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx2_store;
 mod epilogue;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -15,9 +17,12 @@ mod neon_dot;
 #[cfg(target_arch = "aarch64")]
 mod neon_store;
 mod portable;
+pub(super) mod winograd;
 
 #[cfg(test)]
 mod tests;
+
+use winograd::Winograd;
 
 pub(super) use epilogue::{Addition, Requant, Residual, quantise};
 
@@ -64,12 +69,31 @@ impl<'a> Rows<'a> {
 /// Where a tile's results go, and what is added to them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// The first output channel of this block, for each pixel.
+    /// Each pixel's first channel.
     pub output: [*mut i8; MAX_MR],
     /// The same of the residual, where there is one.
     pub residual: [*const i8; MAX_MR],
     /// How many of the pixels exist.
     pub pixels: usize,
+    /// The first channel of this block.
+    pub channel: usize,
+}
+
+impl Place {
+    pub(super) const NOWHERE: Place = Place {
+        output: [std::ptr::null_mut(); MAX_MR],
+        residual: [std::ptr::null(); MAX_MR],
+        pixels: 0,
+        channel: 0,
+    };
+
+    fn output(&self, pixel: usize) -> *mut i8 {
+        self.output[pixel].wrapping_add(self.channel)
+    }
+
+    fn residual(&self, pixel: usize) -> *const i8 {
+        self.residual[pixel].wrapping_add(self.channel)
+    }
 }
 
 /// The sizes that a kernel works in.
@@ -98,6 +122,11 @@ pub(super) trait Kernel: Send + Sync {
         None
     }
 
+    /// Winograd's method on this kind of processor, where it can be faster than this kernel.
+    fn winograd(&self) -> Option<&'static dyn Winograd> {
+        None
+    }
+
     /// Weights of one block, [nr][k], as the inner loop reads them. `k` is a multiple of `kr`.
     fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>);
 
@@ -108,9 +137,9 @@ pub(super) trait Kernel: Send + Sync {
     /// Multiplies a gathered tile with one packed block and stores the requantised results.
     ///
     /// # Safety
-    /// The processor has what [`best`] checked for this kernel. The first `place.pixels` pointers of
-    /// `place.output` (and of `place.residual` if `requant` has one) are valid for `nr` bytes, and
-    /// nothing else writes there meanwhile.
+    /// The processor has what [`best`] checked for this kernel. From `place.channel` on, the first
+    /// `place.pixels` pointers of `place.output` (and of `place.residual` if `requant` has one) are
+    /// valid for `nr` bytes, and nothing else writes there meanwhile.
     unsafe fn tile(
         &self,
         scratch: &[u8],
@@ -172,7 +201,7 @@ pub(super) fn best() -> Result<&'static dyn Kernel, String> {
 }
 
 /// [nr][k] to [k / kr][nr][kr]: the order in which most kernels read weights.
-fn pack_interleaved(block: &[i8], k: usize, kr: usize, packed: &mut Vec<i8>) {
+pub(super) fn pack_interleaved(block: &[i8], k: usize, kr: usize, packed: &mut Vec<i8>) {
     for group in 0..k / kr {
         for row in block.chunks_exact(k) {
             packed.extend_from_slice(&row[group * kr..][..kr]);

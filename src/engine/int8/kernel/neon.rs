@@ -5,7 +5,8 @@
 //! that has such weights is given to [`CAREFUL`], which widens each product on its own: four.
 
 use super::neon_store;
-use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
+use super::winograd::{self, Winograd};
+use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::aarch64::*;
 
 const MR: usize = 4;
@@ -31,6 +32,10 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
             nr: NR,
             kr: KR,
         }
+    }
+
+    fn winograd(&self) -> Option<&'static dyn Winograd> {
+        Some(&winograd::Neon)
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
@@ -63,7 +68,7 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         place: &Place,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        let mut sums = [[0_i32; NR]; MAX_MR];
+        let mut sums = [[0_i32; NR]; MR];
         for first in (0..NR).step_by(HALF) {
             // SAFETY: the lengths were just checked.
             let part = unsafe {

@@ -4,7 +4,7 @@
 //! four channels. The intrinsic is not stable yet, so the instruction is written as assembly.
 
 use super::neon_store;
-use super::{Addition, Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -137,7 +137,7 @@ macro_rules! sdot {
 /// # Safety
 /// The processor has the dot product; `inputs` holds [k / 4][8][4] and `weights` the same.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn multiply(inputs: *const i8, weights: *const i8, k: usize) -> [[i32; NR]; MAX_MR] {
+unsafe fn multiply(inputs: *const i8, weights: *const i8, k: usize) -> [[i32; NR]; MR] {
     // SAFETY: every load is of 16 of the 32 values of a group below k / 4.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); 2]; MR];
@@ -156,7 +156,7 @@ unsafe fn multiply(inputs: *const i8, weights: *const i8, k: usize) -> [[i32; NR
                 sdot!(sums[7][half], weights, second, 3);
             }
         }
-        let mut stored = [[0; NR]; MAX_MR];
+        let mut stored = [[0; NR]; MR];
         for (line, sums) in stored.iter_mut().zip(sums) {
             vst1q_s32(line.as_mut_ptr(), sums[0]);
             vst1q_s32(line.as_mut_ptr().add(4), sums[1]);

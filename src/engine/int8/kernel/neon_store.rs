@@ -2,8 +2,8 @@
 //!
 //! Rounding and conversion are one instruction, and the saturating narrowings do the clamping.
 
+use super::Place;
 use super::epilogue::{Addition, Requant};
-use super::{MAX_MR, Place};
 use std::arch::aarch64::*;
 
 const NR: usize = 8;
@@ -13,7 +13,11 @@ const NR: usize = 8;
 /// # Safety
 /// As for [`Kernel::tile`](super::Kernel::tile).
 #[inline(always)]
-pub(super) unsafe fn store(sums: &[[i32; NR]; MAX_MR], requant: &Requant<'_>, place: &Place) {
+pub(super) unsafe fn store<const MR: usize>(
+    sums: &[[i32; NR]; MR],
+    requant: &Requant<'_>,
+    place: &Place,
+) {
     assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
     // SAFETY: NEON is part of AArch64. Loads are of 8 biases and multipliers, whose number was just
     // checked, and of a line of sums; the places are valid by the caller's word.
@@ -29,7 +33,7 @@ pub(super) unsafe fn store(sums: &[[i32; NR]; MAX_MR], requant: &Requant<'_>, pl
             });
             let mut result = vmax_s8(narrow(scaled, zero_point), floor);
             if let Some(residual) = &requant.residual {
-                let other = vld1_s8(place.residual[pixel]);
+                let other = vld1_s8(place.residual(pixel));
                 let (a, b) = if residual.own_is_first {
                     (result, other)
                 } else {
@@ -37,7 +41,7 @@ pub(super) unsafe fn store(sums: &[[i32; NR]; MAX_MR], requant: &Requant<'_>, pl
                 };
                 result = add(&residual.addition, a, b);
             }
-            vst1_s8(place.output[pixel], result);
+            vst1_s8(place.output(pixel), result);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Plain Rust, for any processor: what every other kernel is compared with.
 
 use super::epilogue;
-use super::{Kernel, MAX_MR, Place, Requant, Rows, Shape, pack_interleaved};
+use super::winograd::{self, Winograd};
+use super::{Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 
 const MR: usize = 4;
 const NR: usize = 8;
@@ -20,6 +21,10 @@ impl Kernel for Portable {
             nr: NR,
             kr: KR,
         }
+    }
+
+    fn winograd(&self) -> Option<&'static dyn Winograd> {
+        Some(&winograd::Portable)
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
@@ -44,9 +49,9 @@ impl Kernel for Portable {
         requant: &Requant<'_>,
         place: &Place,
     ) {
-        let mut sums = [[0_i32; NR]; MAX_MR];
+        let mut sums = [[0_i32; NR]; MR];
         for (group, weights) in weights.chunks_exact(NR * KR).take(k / KR).enumerate() {
-            for (pixel, sums) in sums.iter_mut().enumerate().take(MR) {
+            for (pixel, sums) in sums.iter_mut().enumerate() {
                 let inputs = &scratch[pixel * k + group * KR..][..KR];
                 for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
                     for (&input, &weight) in inputs.iter().zip(weights) {

@@ -166,11 +166,12 @@ impl Problem {
                 output: [std::ptr::null_mut(); MAX_MR],
                 residual: [std::ptr::null(); MAX_MR],
                 pixels: count,
+                channel: first,
             };
             for pixel in 0..count {
-                place.output[pixel] = output[pixel * 32 + first..].as_mut_ptr();
+                place.output[pixel] = output[pixel * 32..].as_mut_ptr();
                 if let Some(added) = &self.residual {
-                    place.residual[pixel] = added[pixel * 32 + first..].as_ptr();
+                    place.residual[pixel] = added[pixel * 32..].as_ptr();
                 }
             }
             // SAFETY: the kernel is one that `available` gave; each pixel has 32 bytes, of which

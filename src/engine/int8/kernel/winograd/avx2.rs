@@ -1,0 +1,116 @@
+//! x86-64 with AVX2: pairs of 16-bit products added to 32-bit sums (`vpmaddwd`).
+
+use super::super::avx2_store::Epilogue;
+use super::super::{Place, Requant, Shape};
+use super::{Form, Price, Winograd, transform};
+use std::arch::x86_64::*;
+
+const MR: usize = 6;
+const NR: usize = 16;
+const KR: usize = 2;
+
+/// Only given out where AVX2 and FMA were detected.
+pub(in super::super) struct Avx2;
+
+impl Winograd for Avx2 {
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
+    }
+
+    fn price(&self) -> Price {
+        Price {
+            product: 1.05,
+            input: 150.0,
+            weight: 80.0,
+            output: 300.0,
+        }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+        // SAFETY: AVX2 is there; the rest is passed on from the caller.
+        unsafe { inputs(form, pixels, to, stride) }
+    }
+
+    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
+        // SAFETY: AVX2 is there.
+        unsafe { weights(form, taps, to, stride) }
+    }
+
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
+        assert!(inputs.len() >= MR * k && weights.len() >= NR * k && sums.len() >= MR * NR);
+        // SAFETY: AVX2 is there, and the lengths were just checked.
+        unsafe { multiply(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn outputs(
+        &self,
+        form: Form,
+        sums: &[i32],
+        stride: usize,
+        requant: &Requant<'_>,
+        rows: &[Place],
+    ) {
+        // SAFETY: AVX2 is there; the rest is passed on from the caller.
+        unsafe { outputs(form, sums, stride, requant, rows) }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+    // SAFETY: passed on from the caller.
+    unsafe { transform::inputs(form, pixels, to, stride) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn weights(form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
+    transform::weights(form, taps, to, stride);
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn outputs(form: Form, sums: &[i32], stride: usize, requant: &Requant<'_>, rows: &[Place]) {
+    // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.
+    unsafe {
+        let epilogue = Epilogue::new(requant);
+        transform::outputs::<NR>(form, sums, stride, rows, |sums, place| {
+            for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
+                let sums = sums.as_ptr().cast::<__m256i>();
+                let sums = [_mm256_loadu_si256(sums), _mm256_loadu_si256(sums.add(1))];
+                epilogue.store(sums, place, pixel);
+            }
+        });
+    }
+}
+
+/// # Safety
+/// `inputs` holds [mr][k] values, `weights` [k / 2][nr][2], and `sums` has room for [mr][nr].
+#[target_feature(enable = "avx2")]
+unsafe fn multiply(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32) {
+    let mut totals = [[_mm256_setzero_si256(); 2]; MR];
+    for pair in 0..k / KR {
+        // SAFETY: `pair` is below k / 2, so 64 bytes of weights and 4 of each line are there.
+        unsafe {
+            let at = weights.add(pair * NR * KR).cast::<__m256i>();
+            let (low, high) = (_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1)));
+            for (tile, totals) in totals.iter_mut().enumerate() {
+                let input = inputs.add(tile * k + pair * KR).cast::<i32>();
+                let input = _mm256_set1_epi32(input.read_unaligned());
+                totals[0] = _mm256_add_epi32(totals[0], _mm256_madd_epi16(input, low));
+                totals[1] = _mm256_add_epi32(totals[1], _mm256_madd_epi16(input, high));
+            }
+        }
+    }
+    for (tile, totals) in totals.iter().enumerate() {
+        // SAFETY: a line of `sums` is 64 bytes.
+        unsafe {
+            let to = sums.add(tile * NR).cast::<__m256i>();
+            _mm256_storeu_si256(to, totals[0]);
+            _mm256_storeu_si256(to.add(1), totals[1]);
+        }
+    }
+}

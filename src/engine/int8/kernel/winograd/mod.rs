@@ -1,0 +1,147 @@
+//! Winograd's minimal filtering: a convolution of stride 1 with a quarter of the multiplications.
+//!
+//! A tile of 4x4 outputs is made from n x n inputs. Inputs and weights are transformed to n x n
+//! positions, at each position the channels are multiplied as in a matrix product, and the sums are
+//! transformed back. The transforms are those of Lavin and Gray ("Fast Algorithms for Convolutional
+//! Neural Networks", 2016) with every row scaled to integers, so nothing is rounded: transformed
+//! values fit i16, sums wrap in i32, and what comes out is the exact sum times a known constant, which
+//! is divided out (see [`Form::divide`]). Results are therefore the same bytes as those of the direct
+//! kernels.
+//!
+//! Weights stay 8-bit in memory. They are transformed as they are used, which costs a few percent of
+//! what it saves; kept transformed, they would take eight times the memory.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx2::Avx2;
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon::Neon;
+pub(super) use portable::Portable;
+
+use super::{Place, Requant, Shape};
+
+/// Output pixels of a tile, along each side.
+pub(in super::super) const SIDE: usize = 4;
+
+/// Positions of the largest form.
+pub(in super::super) const MAX_POSITIONS: usize = 36;
+
+/// Channels that are transformed at once; `k` is a multiple of it.
+pub(in super::super) const LANES: usize = 16;
+
+/// Which filters a transform is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Form {
+    /// 3x3 taps, from 6x6 inputs.
+    Three,
+    /// 2x2 taps, from 5x5 inputs: a quarter of a transposed convolution.
+    Two,
+}
+
+impl Form {
+    pub(in super::super) fn of_taps(side: usize) -> Option<Form> {
+        match side {
+            3 => Some(Form::Three),
+            2 => Some(Form::Two),
+            _ => None,
+        }
+    }
+
+    /// Taps along each side.
+    pub(in super::super) fn taps(self) -> usize {
+        match self {
+            Form::Three => 3,
+            Form::Two => 2,
+        }
+    }
+
+    /// Inputs of a tile, along each side.
+    pub(in super::super) fn inputs(self) -> usize {
+        SIDE + self.taps() - 1
+    }
+
+    pub(in super::super) fn positions(self) -> usize {
+        self.inputs() * self.inputs()
+    }
+
+    /// Sums of inputs times weights are exact up to this size.
+    pub(in super::super) fn largest_sum(self) -> i64 {
+        match self {
+            Form::Three => (1 << 25) - 1,
+            Form::Two => (1 << 29) - 1,
+        }
+    }
+
+    /// From a sum times the form's constant, modulo 2^32, to the sum.
+    ///
+    /// The constants are 24 x 24 = 9 x 64 and 6 x 6 = 9 x 4. Nine has an inverse modulo 2^32; the
+    /// power of two is shifted out.
+    #[inline(always)]
+    fn divide(self, value: i32) -> i32 {
+        const INVERSE_OF_9: i32 = 954_437_177;
+        value.wrapping_mul(INVERSE_OF_9)
+            >> match self {
+                Form::Three => 6,
+                Form::Two => 2,
+            }
+    }
+}
+
+/// What the parts cost, in multiply-accumulates of the direct kernel of the same family.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Price {
+    /// Of one multiply-accumulate of transformed values.
+    pub product: f32,
+    /// Of transforming a tile of one input channel.
+    pub input: f32,
+    /// Of transforming one input channel's weights for one output channel.
+    pub weight: f32,
+    /// Of transforming a tile of one output channel, and storing it.
+    pub output: f32,
+}
+
+/// The four parts of a Winograd convolution.
+pub(in super::super) trait Winograd: Send + Sync {
+    /// `mr` is in tiles.
+    fn shape(&self) -> Shape;
+
+    fn price(&self) -> Price;
+
+    /// Transforms the inputs of a tile: `pixels` are its n x n pixels of k channels each. The value
+    /// of a position and channel goes to `to[position * stride + channel]`.
+    ///
+    /// # Safety
+    /// All of these are valid for writes, and nobody else touches them.
+    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize);
+
+    /// Transforms a block of weights: [taps][k * nr] to the same for each position, the next one
+    /// `stride` further on.
+    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize);
+
+    /// For one position: `sums[tile][channel] = dot(inputs[tile], weights[channel])`, with `inputs`
+    /// [mr][k] and `weights` [k / kr][nr][kr].
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]);
+
+    /// Transforms a tile's sums back, and stores the requantised results row by row. `sums` starts
+    /// at the tile's first position, and the next one is `stride` further on.
+    ///
+    /// # Safety
+    /// The places are valid as for [`Kernel::tile`](super::Kernel::tile).
+    unsafe fn outputs(
+        &self,
+        form: Form,
+        sums: &[i32],
+        stride: usize,
+        requant: &Requant<'_>,
+        rows: &[Place],
+    );
+}

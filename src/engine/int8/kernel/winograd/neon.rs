@@ -1,0 +1,100 @@
+//! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
+
+use super::super::{Place, Requant, Shape, neon_store};
+use super::{Form, Price, Winograd, transform};
+use std::arch::aarch64::*;
+
+const MR: usize = 8;
+const NR: usize = 8;
+
+pub(in super::super) struct Neon;
+
+impl Winograd for Neon {
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: 1,
+        }
+    }
+
+    fn price(&self) -> Price {
+        Price {
+            product: 1.4,
+            input: 100.0,
+            weight: 50.0,
+            output: 200.0,
+        }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { transform::inputs(form, pixels, to, stride) }
+    }
+
+    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
+        transform::weights(form, taps, to, stride);
+    }
+
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
+        assert!(inputs.len() >= MR * k && weights.len() >= NR * k && sums.len() >= MR * NR);
+        // SAFETY: NEON is part of AArch64, and the lengths were just checked.
+        unsafe { multiply(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn outputs(
+        &self,
+        form: Form,
+        sums: &[i32],
+        stride: usize,
+        requant: &Requant<'_>,
+        rows: &[Place],
+    ) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            transform::outputs::<NR>(form, sums, stride, rows, |sums, place| {
+                neon_store::store(sums, requant, place);
+            });
+        }
+    }
+}
+
+/// One input channel, of those that the lines hold: every tile by eight output channels.
+macro_rules! channel {
+    ($totals:ident, $lines:ident, $weights:expr, $lane:literal) => {
+        let weights = vld1q_s16($weights.add(NR * $lane));
+        for (totals, line) in $totals.iter_mut().zip($lines) {
+            totals[0] = vmlal_laneq_s16::<$lane>(totals[0], vget_low_s16(weights), line);
+            totals[1] = vmlal_high_laneq_s16::<$lane>(totals[1], weights, line);
+        }
+    };
+}
+
+/// # Safety
+/// `inputs` holds [mr][k] values, `weights` [k][nr], and `sums` has room for [mr][nr].
+unsafe fn multiply(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32) {
+    // SAFETY: NEON is part of AArch64. `k` is a multiple of 16, every load is of 8 values of a group
+    // of 8 channels below it.
+    unsafe {
+        let mut totals = [[vdupq_n_s32(0); 2]; MR];
+        for first in (0..k).step_by(8) {
+            let lines: [int16x8_t; MR] =
+                std::array::from_fn(|tile| vld1q_s16(inputs.add(tile * k + first)));
+            let weights = weights.add(first * NR);
+            channel!(totals, lines, weights, 0);
+            channel!(totals, lines, weights, 1);
+            channel!(totals, lines, weights, 2);
+            channel!(totals, lines, weights, 3);
+            channel!(totals, lines, weights, 4);
+            channel!(totals, lines, weights, 5);
+            channel!(totals, lines, weights, 6);
+            channel!(totals, lines, weights, 7);
+        }
+        for (tile, totals) in totals.iter().enumerate() {
+            vst1q_s32(sums.add(tile * NR), totals[0]);
+            vst1q_s32(sums.add(tile * NR + 4), totals[1]);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! One thread's part of a Winograd convolution: transform tiles of inputs, which all threads share,
+//! then multiply and transform back.
+
+use super::conv::{Scratch, excess, fill_place};
+use super::kernel::winograd::{Form, LANES, MAX_POSITIONS, Price, SIDE, Winograd};
+use super::kernel::{Place, Shape};
+use super::plan::ConvStep;
+use super::run::{Part, Shared};
+use std::ops::Range;
+
+/// Tiles that one position's weights are multiplied with while they are in the first cache.
+const GROUP: usize = 24;
+
+/// Tiles that are transformed before they are multiplied: more would transform the weights less
+/// often, and take more memory.
+const PASS: usize = 96;
+
+/// Between what belongs to neighbouring positions, in values: at a multiple of the cache's size they
+/// would all compete for the same few lines of it.
+const GAP: usize = 32;
+
+/// A share of blocks is good enough if the busiest thread does at most this much more than the mean.
+const FAIR: f32 = 1.05;
+
+/// The number of channels is a multiple of this.
+pub(super) const CHANNELS: usize = LANES;
+
+/// How a convolution is done this way.
+#[derive(Clone, Copy)]
+pub(super) struct Method {
+    pub kernel: &'static dyn Winograd,
+    pub form: Form,
+    /// Input row and column of the first tile's first pixel.
+    pub first: [isize; 2],
+}
+
+/// Memory that a step needs, in values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Needs {
+    /// Transformed inputs, shared by the threads.
+    pub inputs: usize,
+    /// Transformed weights, for each thread.
+    pub weights: usize,
+    /// Sums, for each thread.
+    pub sums: usize,
+}
+
+impl Needs {
+    pub(super) fn or(self, other: Needs) -> Needs {
+        Needs {
+            inputs: self.inputs.max(other.inputs),
+            weights: self.weights.max(other.weights),
+            sums: self.sums.max(other.sums),
+        }
+    }
+}
+
+impl Method {
+    /// The method for a square of taps (rows and columns of the input) of a convolution of stride 1,
+    /// if there is one and it costs less than `grid[0] * grid[1] * taps` products for each input and
+    /// output channel. `largest_sum` bounds the sums of inputs times weights.
+    pub(super) fn choose(
+        kernel: &'static dyn Winograd,
+        taps: &[[isize; 2]],
+        grid: [usize; 2],
+        channels: [usize; 2],
+        largest_sum: impl FnOnce() -> i64,
+    ) -> Option<Method> {
+        let side = taps.len().isqrt();
+        let form = Form::of_taps(side)?;
+        let first = *taps.iter().min()?;
+        let square: Vec<_> = (0..side as isize)
+            .flat_map(|y| (0..side as isize).map(move |x| [first[0] + y, first[1] + x]))
+            .collect();
+        let [inputs, outputs] = channels.map(|count| count as f32);
+        let Price {
+            product,
+            input,
+            weight,
+            output,
+        } = kernel.price();
+        let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
+        let multiplied = tiles.next_multiple_of(kernel.shape().mr) * form.positions();
+        let passes = tiles.div_ceil(PASS) as f32;
+        let cost = inputs * outputs * (multiplied as f32 * product + passes * weight)
+            + tiles as f32 * (inputs * input + outputs * output);
+        let direct = inputs * outputs * (taps.len() * grid[0] * grid[1]) as f32;
+        let fits = taps == square && cost < direct && largest_sum() <= form.largest_sum();
+        fits.then_some(Method {
+            kernel,
+            form,
+            first,
+        })
+    }
+
+    pub(super) fn needs(&self, k: usize) -> Needs {
+        let Shape { mr, nr, .. } = self.kernel.shape();
+        let positions = self.form.positions();
+        Needs {
+            inputs: positions * (PASS.next_multiple_of(mr) * k + GAP),
+            weights: positions * (k * nr + GAP),
+            sums: positions * (GROUP.next_multiple_of(mr) * nr + GAP),
+        }
+    }
+
+    /// The tiles of each pass over a grid.
+    pub(super) fn passes(&self, grid: [usize; 2]) -> impl Iterator<Item = Range<usize>> + use<> {
+        let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
+        (0..tiles)
+            .step_by(PASS)
+            .map(move |first| first..(first + PASS).min(tiles))
+    }
+
+    /// Row and column of a tile's first output in the grid.
+    fn corner(grid: [usize; 2], tile: usize) -> [usize; 2] {
+        let across = grid[1].div_ceil(SIDE);
+        [SIDE * (tile / across), SIDE * (tile % across)]
+    }
+}
+
+/// Values from one position's tiles to the next one's.
+fn stride(method: &Method, pass: &Range<usize>, k: usize) -> usize {
+    pass.len().next_multiple_of(method.kernel.shape().mr) * k + GAP
+}
+
+/// Transforms this part's tiles of a pass.
+///
+/// # Safety
+/// The step's input lies within the arena, and nobody writes to it meanwhile; `transformed` has room
+/// for [`Method::needs`], and nobody else touches this part's tiles in it.
+pub(super) unsafe fn inputs(
+    step: &ConvStep,
+    method: &Method,
+    arena: Shared<i8>,
+    transformed: Shared<i16>,
+    pass: &Range<usize>,
+    part: Part,
+) {
+    let (side, buffer, k) = (method.form.inputs(), &step.input, step.input.stride);
+    // SAFETY: within the arena and not written meanwhile, by the caller's word.
+    let input = unsafe { arena.read(buffer.offset, buffer.bytes()) };
+    for tile in part.range(pass.len()) {
+        let [row, column] = Method::corner(step.grid, pass.start + tile);
+        let mut pixels = [&step.outside[..]; MAX_POSITIONS];
+        for (index, pixel) in pixels[..side * side].iter_mut().enumerate() {
+            let y = (row + index / side) as isize + method.first[0];
+            let x = (column + index % side) as isize + method.first[1];
+            if (0..buffer.height as isize).contains(&y) && (0..buffer.width as isize).contains(&x) {
+                *pixel = &input[(y as usize * buffer.width + x as usize) * k..][..k];
+            }
+        }
+        // SAFETY: this part's tile of each position, by the caller's word; the kernel is one of those
+        // this processor has.
+        unsafe {
+            let to = transformed.at(tile * k);
+            let stride = stride(method, pass, k);
+            method
+                .kernel
+                .inputs(method.form, &pixels[..side * side], to, stride);
+        }
+    }
+}
+
+/// Multiplies this part of a pass, and stores its outputs.
+///
+/// # Safety
+/// The step's buffers lie within the arena; no other thread writes to its residual or, but for the
+/// other parts of this same step, to its output. All parts' inputs have been transformed.
+pub(super) unsafe fn products(
+    step: &ConvStep,
+    method: &Method,
+    arena: Shared<i8>,
+    transformed: Shared<i16>,
+    pass: &Range<usize>,
+    part: Part,
+    scratch: &mut Scratch,
+) {
+    let (kernel, form, k) = (method.kernel, method.form, step.input.stride);
+    let Shape { mr, nr, .. } = kernel.shape();
+    let block_bytes = form.taps() * form.taps() * k * nr;
+    let blocks = step.weights.len() / block_bytes;
+    let stride = stride(method, pass, k);
+    // SAFETY: nobody writes to the transformed inputs in this half of the step.
+    let transformed = unsafe { transformed.read(0, form.positions() * stride) };
+    let (tiles, blocks) = share(pass.len(), mr, blocks, part);
+    let mut rows = [Place::NOWHERE; SIDE];
+    let weights_stride = k * nr + GAP;
+    let weights = &mut scratch.weights[..form.positions() * weights_stride];
+    for block in blocks {
+        let channel = block * nr;
+        // The last block of 8 may lie past the output's channels altogether.
+        if channel >= step.output.stride {
+            continue;
+        }
+        let taps = &step.weights[block * block_bytes..][..block_bytes];
+        kernel.weights(form, taps, weights, weights_stride);
+        let requant = step.requant(channel, nr);
+        for first in tiles.clone().step_by(GROUP) {
+            let count = GROUP.min(tiles.end - first);
+            let sums_stride = count.next_multiple_of(mr) * nr + GAP;
+            multiply(
+                method,
+                &transformed[first * k..],
+                stride,
+                weights,
+                k,
+                &mut scratch.sums[..form.positions() * sums_stride],
+            );
+            for tile in 0..count {
+                let [row, column] = Method::corner(step.grid, pass.start + first + tile);
+                let width = SIDE.min(step.grid[1] - column);
+                let height = SIDE.min(step.grid[0] - row);
+                for (y, place) in rows[..height].iter_mut().enumerate() {
+                    let pixels: [_; SIDE] = std::array::from_fn(|x| [row + y, column + x]);
+                    fill_place(step, arena, &pixels[..width], place);
+                    place.channel = channel;
+                }
+                // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
+                // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
+                // this tile and block; where the output overwrites the residual, it is read before
+                // it is written.
+                unsafe {
+                    kernel.outputs(
+                        form,
+                        &scratch.sums[tile * nr..],
+                        sums_stride,
+                        &requant,
+                        &rows[..height],
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A group of tiles at every position: `sums` is [positions][tiles][nr].
+fn multiply(
+    method: &Method,
+    transformed: &[i16],
+    stride: usize,
+    weights: &[i16],
+    k: usize,
+    sums: &mut [i32],
+) {
+    let Shape { mr, nr, .. } = method.kernel.shape();
+    let sums_stride = sums.len() / method.form.positions();
+    let lines = sums
+        .chunks_exact_mut(sums_stride)
+        .zip(weights.chunks_exact(k * nr + GAP));
+    for (position, (sums, weights)) in lines.enumerate() {
+        let sums = &mut sums[..sums_stride - GAP];
+        for (index, sums) in sums.chunks_exact_mut(mr * nr).enumerate() {
+            let inputs = &transformed[position * stride + index * mr * k..];
+            method.kernel.multiply(inputs, weights, k, sums);
+        }
+    }
+}
+
+/// How a pass is shared: a range of tiles and a range of blocks. Sharing tiles transforms every
+/// weight on every thread, so blocks are preferred.
+fn share(tiles: usize, mr: usize, blocks: usize, part: Part) -> (Range<usize>, Range<usize>) {
+    let lines = tiles.div_ceil(mr);
+    if excess(blocks, part) <= FAIR || excess(blocks, part) <= excess(lines, part) {
+        (0..tiles, part.range(blocks))
+    } else {
+        let mine = part.range(lines);
+        (mine.start * mr..tiles.min(mine.end * mr), 0..blocks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_work_once() {
+        for (tiles, blocks, of) in [(96, 4, 2), (64, 3, 4), (7, 1, 4), (1, 1, 3), (24, 16, 4)] {
+            let mut done = vec![0; tiles * blocks];
+            for index in 0..of {
+                let (tiles, mine) = share(tiles, 6, blocks, Part { index, of });
+                for tile in tiles {
+                    for block in mine.clone() {
+                        done[tile * blocks + block] += 1;
+                    }
+                }
+            }
+            assert!(
+                done.iter().all(|&count| count == 1),
+                "{tiles} {blocks} {of}"
+            );
+        }
+    }
+}
