@@ -73,7 +73,7 @@ pub(super) unsafe fn run(
                 input,
                 outside: &step.outside,
                 offsets,
-                channels: step.input.stride,
+                channels: step.tap_bytes,
             };
             kernel.gather(&rows, k, &mut scratch.tile);
             fill_place(step, arena, &coordinates[..count], &mut place);
@@ -122,13 +122,7 @@ fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]
         for (offset, &[row, column]) in line.iter_mut().zip(coordinates) {
             let y = (step.stride * row) as isize + tap[0];
             let x = (step.stride * column) as isize + tap[1];
-            let inside =
-                (0..input.height as isize).contains(&y) && (0..input.width as isize).contains(&x);
-            *offset = if inside {
-                ((y as usize * input.width + x as usize) * input.stride) as u32
-            } else {
-                OUTSIDE
-            };
+            *offset = input.find(y, x).map_or(OUTSIDE, |at| at as u32);
         }
     }
 }

@@ -1,14 +1,20 @@
 //! Which additions are done by the convolution before them, and where each activation lies.
 
 use super::arena::{self, Interval};
-use super::ir::{Action, Network, Operand, Operation, Tensor, TensorId};
+use super::ir::{Action, Network, Operand, Tensor, TensorId};
 use super::plan::Buffer;
 
 /// Bytes of a pixel: blocks of 8 or 16 channels of any kernel end within it.
-const PIXEL_BYTES: usize = 16;
+pub(super) const PIXEL_BYTES: usize = 16;
 
-/// Bytes of a pixel of the network's input, which no kernel writes.
-const INPUT_PIXEL_BYTES: usize = 4;
+/// Bytes of a row of taps: a multiple of what any kernel takes at once.
+const TAP_BYTES: usize = 4;
+
+/// How a row of a filter's taps is read from pixels with fewer channels than [`PIXEL_BYTES`], in one
+/// piece.
+pub(super) fn row_of_taps(width: usize, channels: usize) -> usize {
+    (width * channels).next_multiple_of(TAP_BYTES)
+}
 
 /// How the activations of a network are made once fusable additions are folded into convolutions.
 pub(super) struct Layout<'a> {
@@ -78,23 +84,57 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Bytes from one pixel to the next.
-    fn stride_of(&self, tensor: TensorId) -> usize {
-        let made_by = |operation: &&Operation| operation.output == tensor;
-        let maker = self.network.operations.iter().find(made_by);
-        let multiple = match maker.map(|operation| &operation.action) {
-            Some(Action::Quantize) => INPUT_PIXEL_BYTES,
-            _ => PIXEL_BYTES,
+    /// The network's input, if only convolutions read it: its pixels then lie side by side without
+    /// padding, within a border, and rows of taps are read in one piece.
+    fn is_packed(&self, tensor: TensorId) -> bool {
+        self.network.operations.iter().all(|operation| {
+            let action = &operation.action;
+            match action {
+                Action::Quantize => true,
+                Action::Conv { .. } => operation.output != tensor,
+                _ => operation.output != tensor && action.inputs().all(|input| input != tensor),
+            }
+        })
+    }
+
+    /// The place of an activation that starts at `offset`.
+    fn buffer(&self, id: TensorId, offset: usize) -> Buffer {
+        let &Tensor {
+            channels,
+            height,
+            width,
+            ..
+        } = self.network.tensor(id);
+        let mut buffer = Buffer {
+            offset,
+            height,
+            width,
+            channels,
+            stride: channels.next_multiple_of(PIXEL_BYTES),
+            border: [0, 0],
         };
-        self.network
-            .tensor(tensor)
-            .channels
-            .next_multiple_of(multiple)
+        if self.is_packed(id) {
+            buffer.stride = channels;
+            for operation in &self.network.operations {
+                let Action::Conv { input, filter, .. } = &operation.action else {
+                    continue;
+                };
+                if *input == id {
+                    let output = self.network.tensor(operation.output);
+                    let row = row_of_taps(filter.kernel[1], channels).div_ceil(channels);
+                    let end = (output.width - 1) * filter.stride + row;
+                    buffer.border = [
+                        buffer.border[0].max(filter.pad[1]),
+                        buffer.border[1].max(end.saturating_sub(filter.pad[1] + width)),
+                    ];
+                }
+            }
+        }
+        buffer
     }
 
     fn bytes_of(&self, tensor: TensorId) -> usize {
-        let Tensor { height, width, .. } = self.network.tensor(tensor);
-        height * width * self.stride_of(tensor)
+        self.buffer(tensor, 0).bytes()
     }
 
     /// Buffers of all activations that exist, and the size of the arena.
@@ -139,20 +179,10 @@ impl<'a> Layout<'a> {
             }
         }
         let (offsets, bytes) = arena::place(&intervals);
-        let buffers = network
-            .tensors
+        let buffers = chain_of
             .iter()
-            .zip(&chain_of)
             .enumerate()
-            .map(|(id, (tensor, chain))| {
-                chain.map(|chain| Buffer {
-                    offset: offsets[chain],
-                    height: tensor.height,
-                    width: tensor.width,
-                    channels: tensor.channels,
-                    stride: self.stride_of(TensorId(id)),
-                })
-            })
+            .map(|(id, chain)| chain.map(|chain| self.buffer(TensorId(id), offsets[chain])))
             .collect();
         (buffers, bytes)
     }

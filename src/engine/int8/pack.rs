@@ -2,6 +2,7 @@
 
 use super::ir::{Filter, Quant};
 use super::kernel::{Kernel, Shape, pack_interleaved};
+use super::layout::{self, row_of_taps};
 use super::plan::{Added, Buffer, ConvStep, Method};
 use super::winograd;
 
@@ -28,12 +29,16 @@ struct Grid {
     pixels: [usize; 2],
 }
 
-/// One tap of a filter: [y, x] in the input, for the grid's first pixel, and in the filter.
+/// One tap of a filter: [y, x] in the input, for the grid's first pixel, and in the filter. Where the
+/// input's pixels are packed, it stands for its whole row of the filter.
 type Tap = ([isize; 2], [usize; 2]);
 
 impl ConvParts {
     pub(super) fn conv(&self, filter: &Filter) -> ConvStep {
-        let [height, width] = filter.kernel;
+        let [height, mut width] = filter.kernel;
+        if self.packed() {
+            width = 1;
+        }
         let from = |tap: usize, axis: usize| tap as isize - filter.pad[axis] as isize;
         let taps = (0..height)
             .flat_map(|y| (0..width).map(move |x| ([from(y, 0), from(x, 1)], [y, x])))
@@ -82,10 +87,21 @@ impl ConvParts {
         steps
     }
 
+    /// Whether the input's pixels are, so that a tap is a row of them.
+    fn packed(&self) -> bool {
+        self.input.stride == self.input.channels && self.input.stride < layout::PIXEL_BYTES
+    }
+
     /// One step: a method is chosen, and the weights of these taps are packed for it.
     fn step(&self, filter: &Filter, taps: Vec<Tap>, grid: Grid) -> ConvStep {
-        let method = self.method(filter, &taps, &grid);
-        let (channels, nr) = (self.input.stride, method.block());
+        let (channels, inputs) = if self.packed() {
+            let inputs = filter.kernel[1] * filter.inputs;
+            (row_of_taps(filter.kernel[1], filter.inputs), inputs)
+        } else {
+            (self.input.stride, filter.inputs)
+        };
+        let method = self.method(filter, &taps, channels, &grid);
+        let nr = method.block();
         let length = match method {
             Method::Direct { k, .. } => k,
             Method::Winograd(_) => taps.len() * channels,
@@ -100,8 +116,8 @@ impl ConvParts {
             for (line, o) in block.chunks_exact_mut(length).zip(first..filter.outputs) {
                 let mut sum = 0_i32;
                 for (part, (_, tap)) in line.chunks_exact_mut(channels).zip(&taps) {
-                    let source = weights_of(filter, o, *tap);
-                    part[..filter.inputs].copy_from_slice(source);
+                    let source = weights_of(filter, o, *tap, inputs);
+                    part[..inputs].copy_from_slice(source);
                     sum += source.iter().map(|&weight| i32::from(weight)).sum::<i32>();
                 }
                 let zero_points = i32::from(self.input_quant.zero_point).wrapping_mul(sum);
@@ -140,24 +156,25 @@ impl ConvParts {
             floor: self.floor,
             outside: vec![self.input_quant.zero_point; channels],
             added: self.added,
-            inputs: filter.inputs,
+            tap_bytes: channels,
+            inputs,
         }
     }
 
     /// Winograd's where it applies and is faster, else the direct one.
-    fn method(&self, filter: &Filter, taps: &[Tap], grid: &Grid) -> Method {
-        let channels = self.input.stride;
-        let winograd = self
-            .kernel
-            .winograd()
-            .filter(|_| grid.stride == 1 && channels.is_multiple_of(winograd::CHANNELS));
+    fn method(&self, filter: &Filter, taps: &[Tap], channels: usize, grid: &Grid) -> Method {
+        let winograd = self.kernel.winograd().filter(|_| {
+            grid.stride == 1 && !self.packed() && channels.is_multiple_of(winograd::CHANNELS)
+        });
         if let Some(kernel) = winograd {
             let places: Vec<_> = taps.iter().map(|(place, _)| *place).collect();
             let sizes = [channels, filter.outputs];
             let chosen = winograd::Method::choose(kernel, &places, grid.pixels, sizes, || {
                 (0..filter.outputs)
                     .map(|o| {
-                        let weights = taps.iter().flat_map(|(_, tap)| weights_of(filter, o, *tap));
+                        let weights = taps
+                            .iter()
+                            .flat_map(|(_, tap)| weights_of(filter, o, *tap, filter.inputs));
                         128 * weights.map(|weight| i64::from(*weight).abs()).sum::<i64>()
                     })
                     .max()
@@ -176,8 +193,8 @@ impl ConvParts {
     }
 }
 
-/// The weights of one output channel at one tap.
-fn weights_of(filter: &Filter, output: usize, [y, x]: [usize; 2]) -> &[i8] {
+/// The `inputs` weights of one output channel from a tap on.
+fn weights_of(filter: &Filter, output: usize, [y, x]: [usize; 2], inputs: usize) -> &[i8] {
     let at = ((output * filter.kernel[0] + y) * filter.kernel[1] + x) * filter.inputs;
-    &filter.weights[at..at + filter.inputs]
+    &filter.weights[at..at + inputs]
 }

@@ -17,16 +17,33 @@ pub(super) struct Buffer {
     pub channels: usize,
     /// Bytes from one pixel to the next.
     pub stride: usize,
+    /// Columns before the first and behind the last one, which hold the zero point: a convolution's
+    /// row of taps may start and end there.
+    pub border: [usize; 2],
 }
 
 impl Buffer {
     pub(super) fn bytes(&self) -> usize {
-        self.height * self.width * self.stride
+        self.height * self.row_bytes()
+    }
+
+    /// Bytes from one row to the next.
+    pub(super) fn row_bytes(&self) -> usize {
+        (self.border[0] + self.width + self.border[1]) * self.stride
     }
 
     /// The arena's index of a pixel's first channel.
     pub(super) fn at(&self, y: usize, x: usize) -> usize {
-        self.offset + (y * self.width + x) * self.stride
+        self.offset + y * self.row_bytes() + (self.border[0] + x) * self.stride
+    }
+
+    /// Where a pixel starts, counted from the buffer's start; nothing if it is outside of the picture
+    /// and the border.
+    pub(super) fn find(&self, y: isize, x: isize) -> Option<usize> {
+        let x = x + self.border[0] as isize;
+        let columns = self.row_bytes() / self.stride;
+        let inside = (0..self.height as isize).contains(&y) && (0..columns as isize).contains(&x);
+        inside.then(|| y as usize * self.row_bytes() + x as usize * self.stride)
     }
 }
 
@@ -64,7 +81,9 @@ pub(super) struct ConvStep {
     /// The zero point of the input, as many times as a pixel has bytes.
     pub outside: Vec<i8>,
     pub added: Option<Added>,
-    /// Input channels that mean something.
+    /// Bytes of a tap: a pixel, or a row of them.
+    pub tap_bytes: usize,
+    /// Values of a tap that mean something.
     pub inputs: usize,
 }
 
@@ -271,7 +290,7 @@ impl Plan {
                     longest_tile = longest_tile.max(conv.taps.len() * kernel.shape().mr);
                 }
                 Method::Winograd(method) => {
-                    winograd = winograd.or(method.needs(conv.input.stride));
+                    winograd = winograd.or(method.needs(conv.tap_bytes));
                 }
             }
         }

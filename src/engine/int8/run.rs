@@ -2,7 +2,7 @@
 
 use super::conv::{self, Scratch};
 use super::ir::PoolWindow;
-use super::kernel::{Addition, Kernel, OUTSIDE, quantise};
+use super::kernel::{Addition, Kernel, OUTSIDE};
 use super::plan::{Buffer, Method, Plan, Step};
 use super::pool::Pool;
 use super::winograd;
@@ -172,7 +172,7 @@ impl Workspace {
                 // SAFETY: as above.
                 unsafe {
                     let part = Part { index, of };
-                    quantize(input, arena, *output, *scale, *zero_point, part);
+                    quantize(kernel, input, arena, *output, *scale, *zero_point, part);
                 }
             }),
             Step::Conv(step) => match &step.method {
@@ -257,6 +257,7 @@ impl Workspace {
 /// # Safety
 /// Nobody else touches this part's rows of the output.
 unsafe fn quantize(
+    kernel: &dyn Kernel,
     input: &[f32],
     arena: Shared<i8>,
     output: Buffer,
@@ -264,23 +265,18 @@ unsafe fn quantize(
     zero_point: i8,
     part: Part,
 ) {
-    let pixels = output.height * output.width;
-    let mine = part.range(pixels);
-    // SAFETY: by the caller's word.
-    let bytes = unsafe {
-        arena.write(
-            output.offset + mine.start * output.stride,
-            mine.len() * output.stride,
-        )
-    };
-    for (channel, plane) in input.chunks_exact(pixels).enumerate() {
-        for (pixel, &value) in bytes
-            .chunks_exact_mut(output.stride)
-            .zip(&plane[mine.clone()])
-        {
-            // Clamped to the range; a NaN becomes the minimum.
-            pixel[channel] = quantise(value / scale, zero_point.into(), -128.0) as i8;
-        }
+    let planes = [0, 1, 2].map(|channel| {
+        let pixels = output.height * output.width;
+        &input[channel * pixels..][..pixels]
+    });
+    for y in part.range(output.height) {
+        // SAFETY: a row of this part's, by the caller's word.
+        let row =
+            unsafe { arena.write(output.offset + y * output.row_bytes(), output.row_bytes()) };
+        row.fill(zero_point);
+        let row = &mut row[output.border[0] * output.stride..][..output.width * output.stride];
+        let values = planes.map(|plane| &plane[y * output.width..][..output.width]);
+        kernel.quantize(values, scale, zero_point, row);
     }
 }
 

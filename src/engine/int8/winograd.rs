@@ -145,8 +145,8 @@ pub(super) unsafe fn inputs(
         for (index, pixel) in pixels[..side * side].iter_mut().enumerate() {
             let y = (row + index / side) as isize + method.first[0];
             let x = (column + index % side) as isize + method.first[1];
-            if (0..buffer.height as isize).contains(&y) && (0..buffer.width as isize).contains(&x) {
-                *pixel = &input[(y as usize * buffer.width + x as usize) * k..][..k];
+            if let Some(at) = buffer.find(y, x) {
+                *pixel = &input[at..][..k];
             }
         }
         // SAFETY: this part's tile of each position, by the caller's word; the kernel is one of those

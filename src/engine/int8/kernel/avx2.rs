@@ -71,10 +71,20 @@ impl Kernel for Avx2 {
         unsafe { avx2_store::add_rows(addition, a, b, sums) }
     }
 
+    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
+        // SAFETY: as above.
+        unsafe { quantize(row, scale, zero_point, to) }
+    }
+
     fn raise(&self, row: &mut [i8], other: &[i8]) {
         // SAFETY: as above.
         unsafe { raise(row, other) }
     }
+}
+
+#[target_feature(enable = "avx2")]
+fn quantize(row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
+    epilogue::quantize(row, scale, zero_point, to);
 }
 
 #[target_feature(enable = "avx2")]
@@ -111,11 +121,16 @@ fn widen(narrow: &[i8], wide: &mut [u8]) {
             _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_cvtepi8_epi16(bytes));
         }
     }
-    for (from, to) in from
-        .remainder()
-        .iter()
-        .zip(to.into_remainder().chunks_exact_mut(2))
-    {
+    let (mut from, mut to) = (from.remainder(), to.into_remainder());
+    if let (Some(eight), Some(wide)) = (from.first_chunk::<8>(), to.first_chunk_mut::<16>()) {
+        // SAFETY: the chunks are 8 and 16 bytes long.
+        unsafe {
+            let bytes = _mm_loadl_epi64(eight.as_ptr().cast());
+            _mm_storeu_si128(wide.as_mut_ptr().cast(), _mm_cvtepi8_epi16(bytes));
+        }
+        (from, to) = (&from[8..], &mut to[16..]);
+    }
+    for (from, to) in from.iter().zip(to.chunks_exact_mut(2)) {
         to.copy_from_slice(&i16::from(*from).to_le_bytes());
     }
 }

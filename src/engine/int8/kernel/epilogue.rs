@@ -58,6 +58,18 @@ pub(super) fn add(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
     }
 }
 
+/// See [`Kernel::quantize`](super::Kernel::quantize).
+#[inline(always)]
+pub(super) fn quantize(row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
+    let stride = to.len() / row[0].len();
+    let values = row[0].iter().zip(row[1]).zip(row[2]);
+    for (pixel, ((r, g), b)) in to.chunks_exact_mut(stride).zip(values) {
+        for (to, value) in pixel.iter_mut().zip([r, g, b]) {
+            *to = to_i8(quantise(value / scale, zero_point.into(), -128.0));
+        }
+    }
+}
+
 /// Raises each value of a row to another one's.
 #[inline(always)]
 pub(super) fn raise(row: &mut [i8], other: &[i8]) {

@@ -24,7 +24,9 @@ mod tests;
 
 use winograd::Winograd;
 
-pub(super) use epilogue::{Addition, Requant, Residual, quantise};
+#[cfg(test)]
+use epilogue::quantise;
+pub(super) use epilogue::{Addition, Requant, Residual};
 
 /// The largest tile of any kernel, in pixels and in channels.
 pub(super) const MAX_MR: usize = 8;
@@ -152,6 +154,12 @@ pub(super) trait Kernel: Send + Sync {
     /// `sums[i] = a[i] + b[i]`, requantised.
     fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
         epilogue::add(addition, a, b, sums);
+    }
+
+    /// A row of float planes to pixels of 8-bit channels, `to.len() / row's length` bytes each. What is
+    /// not a number becomes the least value.
+    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
+        epilogue::quantize(row, scale, zero_point, to);
     }
 
     /// `row[i] = max(row[i], other[i])`.

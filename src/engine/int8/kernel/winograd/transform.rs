@@ -148,8 +148,9 @@ fn both_ways<V: Copy, const A: usize, const B: usize>(
         for (row, value) in line.iter_mut().enumerate() {
             *value = load(row, column);
         }
-        for (row, value) in rows.iter_mut().zip(transform(line)) {
-            row[column] = value;
+        let line = transform(line);
+        for (row, value) in rows.iter_mut().zip(&line) {
+            row[column] = *value;
         }
     }
     for (row, &line) in rows.iter().enumerate() {
@@ -268,8 +269,8 @@ fn outputs_of<const N: usize, const NR: usize>(
             transform,
             |row, column, values: Wide<8>| {
                 let to = &mut square[row][column][lane..lane + 8];
-                for (to, value) in to.iter_mut().zip(values.0) {
-                    *to = form.divide(value);
+                for (to, value) in to.iter_mut().zip(&values.0) {
+                    *to = form.divide(*value);
                 }
             },
         );
