@@ -108,7 +108,8 @@ def _section(task, cache):
             f"{steps} of {phase.batch} crops of {phase.side}x{phase.side}"
             for steps, phase in zip(facts["steps_per_phase"], TASKS[task].phases, strict=True)
         )
-        how = f" Trained for {facts['minutes']} minutes: steps {phases}."
+        sitting = "The last sitting, from the weights of earlier ones" if facts["resumed"] else "Training"
+        how = f" {sitting}: {facts['minutes']} minutes, steps: {phases}."
     return (
         f"## {task}\n\n{result['parameters']} weights, {result['frames']} frames (seed "
         f"{result['seed']}).{how}\n\n{_table(result)}\n"

@@ -184,7 +184,7 @@ def train(name, cache, minutes, resume):
     torch.save(average.network.state_dict(), checkpoint)
     took = round((time.time() - schedule.start) / 60, 1)
     with open(os.path.join(cache, f"{name}-training.json"), "w") as file:
-        json.dump({"steps_per_phase": schedule.steps, "minutes": took}, file)
+        json.dump({"steps_per_phase": schedule.steps, "minutes": took, "resumed": resume}, file)
     return average.network
 
 

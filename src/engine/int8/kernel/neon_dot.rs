@@ -81,10 +81,9 @@ impl Kernel for NeonDot {
         place: &Place,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: the dot product is there by the caller's word, the lengths were just checked.
-        let sums = unsafe { multiply(scratch.as_ptr().cast(), weights.as_ptr(), k) };
-        // SAFETY: passed on from the caller.
-        unsafe { neon_store::store(&sums, requant, place) };
+        // SAFETY: the dot product is there by the caller's word, the lengths were just checked; the
+        // places are passed on from the caller.
+        unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
     }
 
     fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
@@ -132,35 +131,54 @@ macro_rules! sdot {
     };
 }
 
+/// Four inputs of eight pixels, in two registers, times those of eight channels.
+macro_rules! group {
+    ($sums:ident, $inputs:expr, $weights:expr) => {
+        let ([first, second], weights) = ($inputs, $weights);
+        for half in 0..2 {
+            sdot!($sums[0][half], weights[half], first, 0);
+            sdot!($sums[1][half], weights[half], first, 1);
+            sdot!($sums[2][half], weights[half], first, 2);
+            sdot!($sums[3][half], weights[half], first, 3);
+            sdot!($sums[4][half], weights[half], second, 0);
+            sdot!($sums[5][half], weights[half], second, 1);
+            sdot!($sums[6][half], weights[half], second, 2);
+            sdot!($sums[7][half], weights[half], second, 3);
+        }
+    };
+}
+
 /// Eight pixels by eight channels.
 ///
 /// # Safety
-/// The processor has the dot product; `inputs` holds [k / 4][8][4] and `weights` the same.
+/// The processor has the dot product; `inputs` holds [k / 4][8][4] and `weights` the same; the rest
+/// as for [`Kernel::tile`].
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn multiply(inputs: *const i8, weights: *const i8, k: usize) -> [[i32; NR]; MR] {
-    // SAFETY: every load is of 16 of the 32 values of a group below k / 4.
+unsafe fn tile(
+    inputs: *const i8,
+    weights: *const i8,
+    k: usize,
+    requant: &Requant<'_>,
+    place: &Place,
+) {
+    // SAFETY: every load is of 32 values of one group below k / 4, or of two of them; the places are
+    // passed on from the caller.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); 2]; MR];
-        for group in 0..k / KR {
-            let at = group * MR * KR;
-            let (first, second) = (vld1q_s8(inputs.add(at)), vld1q_s8(inputs.add(at + 16)));
-            for half in 0..2 {
-                let weights = vld1q_s8(weights.add(at + 16 * half));
-                sdot!(sums[0][half], weights, first, 0);
-                sdot!(sums[1][half], weights, first, 1);
-                sdot!(sums[2][half], weights, first, 2);
-                sdot!(sums[3][half], weights, first, 3);
-                sdot!(sums[4][half], weights, second, 0);
-                sdot!(sums[5][half], weights, second, 1);
-                sdot!(sums[6][half], weights, second, 2);
-                sdot!(sums[7][half], weights, second, 3);
-            }
+        let groups = k / KR;
+        for pair in 0..groups / 2 {
+            let at = 2 * pair * MR * KR;
+            let inputs = vld1q_s8_x4(inputs.add(at));
+            let weights = vld1q_s8_x4(weights.add(at));
+            group!(sums, [inputs.0, inputs.1], [weights.0, weights.1]);
+            group!(sums, [inputs.2, inputs.3], [weights.2, weights.3]);
         }
-        let mut stored = [[0; NR]; MR];
-        for (line, sums) in stored.iter_mut().zip(sums) {
-            vst1q_s32(line.as_mut_ptr(), sums[0]);
-            vst1q_s32(line.as_mut_ptr().add(4), sums[1]);
+        if !groups.is_multiple_of(2) {
+            let at = (groups - 1) * MR * KR;
+            let inputs = vld1q_s8_x2(inputs.add(at));
+            let weights = vld1q_s8_x2(weights.add(at));
+            group!(sums, [inputs.0, inputs.1], [weights.0, weights.1]);
         }
-        stored
+        neon_store::store_registers(&sums, requant, place);
     }
 }

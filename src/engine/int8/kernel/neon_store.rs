@@ -18,20 +18,47 @@ pub(super) unsafe fn store<const MR: usize>(
     requant: &Requant<'_>,
     place: &Place,
 ) {
+    // SAFETY: NEON is part of AArch64; a line of sums is eight values. The places are passed on from
+    // the caller.
+    unsafe {
+        let mut registers = [[vdupq_n_s32(0); 2]; MR];
+        for (to, sums) in registers.iter_mut().zip(sums) {
+            *to = [vld1q_s32(sums.as_ptr()), vld1q_s32(sums.as_ptr().add(4))];
+        }
+        store_registers(&registers, requant, place);
+    }
+}
+
+/// As [`store`], with the sums in registers.
+///
+/// # Safety
+/// As for [`Kernel::tile`](super::Kernel::tile).
+#[inline(always)]
+pub(super) unsafe fn store_registers<const MR: usize>(
+    sums: &[[int32x4_t; 2]; MR],
+    requant: &Requant<'_>,
+    place: &Place,
+) {
     assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
     // SAFETY: NEON is part of AArch64. Loads are of 8 biases and multipliers, whose number was just
-    // checked, and of a line of sums; the places are valid by the caller's word.
+    // checked; the places are valid by the caller's word.
     unsafe {
-        let bias = [0, 4].map(|at| vld1q_s32(requant.bias.as_ptr().add(at)));
-        let multipliers = [0, 4].map(|at| vld1q_f32(requant.multipliers.as_ptr().add(at)));
+        let bias = [
+            vld1q_s32(requant.bias.as_ptr()),
+            vld1q_s32(requant.bias.as_ptr().add(4)),
+        ];
+        let multipliers = [
+            vld1q_f32(requant.multipliers.as_ptr()),
+            vld1q_f32(requant.multipliers.as_ptr().add(4)),
+        ];
         let zero_point = vdupq_n_s16(requant.zero_point.into());
         let floor = vdup_n_s8(requant.floor);
         for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
-            let scaled: [int32x4_t; 2] = std::array::from_fn(|half| {
-                let sum = vaddq_s32(vld1q_s32(sums.as_ptr().add(4 * half)), bias[half]);
+            let scale = |half: usize| {
+                let sum = vaddq_s32(sums[half], bias[half]);
                 vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sum), multipliers[half]))
-            });
-            let mut result = vmax_s8(narrow(scaled, zero_point), floor);
+            };
+            let mut result = vmax_s8(narrow([scale(0), scale(1)], zero_point), floor);
             if let Some(residual) = &requant.residual {
                 let other = vld1_s8(place.residual(pixel));
                 let (a, b) = if residual.own_is_first {
@@ -53,11 +80,11 @@ fn add(addition: &Addition, a: int8x8_t, b: int8x8_t) -> int8x8_t {
     unsafe {
         let offset = vdupq_n_s16(addition.offset as i16);
         let (a, b) = (widen(a, offset), widen(b, offset));
-        let sums = [0, 1].map(|half| {
+        let sum = |half: usize| {
             let b = vfmaq_n_f32(vdupq_n_f32(addition.fixed), b[half], addition.ratio_b);
             vcvtnq_s32_f32(vfmaq_n_f32(b, a[half], addition.ratio_a))
-        });
-        vmax_s8(narrow(sums, vnegq_s16(offset)), vdup_n_s8(addition.floor))
+        };
+        vmax_s8(narrow([sum(0), sum(1)], vnegq_s16(offset)), vdup_n_s8(addition.floor))
     }
 }
 
