@@ -6,7 +6,7 @@ use super::run::{Part, Shared};
 use std::ops::Range;
 
 /// Packed weights that stay in the second cache while all tiles go by.
-const WEIGHT_CACHE_BYTES: usize = 192 << 10;
+const WEIGHT_CACHE_BYTES: usize = 384 << 10;
 
 /// A share of tiles is good enough if the busiest thread does at most this much more than the mean.
 const FAIR: f32 = 1.05;

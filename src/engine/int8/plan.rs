@@ -116,7 +116,7 @@ impl ConvStep {
             multipliers: &self.multipliers[channel..channel + nr],
             zero_point: self.zero_point,
             floor: self.floor,
-            residual: self.added.as_ref().map(|added| added.residual),
+            residual: self.added.as_ref().map(|added| &added.residual),
         }
     }
 }

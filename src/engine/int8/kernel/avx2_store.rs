@@ -23,7 +23,7 @@ pub(super) struct Epilogue<'a> {
 impl<'a> Epilogue<'a> {
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    pub(super) fn new(requant: &'a Requant<'_>) -> Self {
+    pub(super) fn new(requant: &Requant<'a>) -> Self {
         assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
         let (bias, multipliers) = (requant.bias.as_ptr(), requant.multipliers.as_ptr());
         // SAFETY: loads are of 16 biases and multipliers, whose number was just checked.
@@ -39,7 +39,7 @@ impl<'a> Epilogue<'a> {
                 ],
                 zero_point: _mm256_set1_epi16(requant.zero_point.into()),
                 floor: _mm_set1_epi8(requant.floor),
-                residual: requant.residual.as_ref(),
+                residual: requant.residual,
             }
         }
     }

@@ -15,7 +15,7 @@ pub(in super::super) struct Requant<'a> {
     /// Results below this are raised to it.
     pub floor: i8,
     /// The addition behind the convolution, if there is one.
-    pub residual: Option<Residual>,
+    pub residual: Option<&'a Residual>,
 }
 
 /// The addition behind a convolution.
@@ -112,7 +112,7 @@ pub(super) unsafe fn store<const NR: usize, const MR: usize>(
             let sum = (sums[channel].wrapping_add(bias[channel])) as f32;
             values[channel] = quantise(sum * multipliers[channel], zero_point, floor);
         }
-        if let Some(residual) = &requant.residual {
+        if let Some(residual) = requant.residual {
             // SAFETY: the caller gives `nr` readable bytes for each pixel.
             let other = unsafe { &*place.residual(pixel).cast::<[i8; NR]>() };
             for channel in 0..NR {

@@ -47,18 +47,9 @@ impl Kernel for NeonDot {
         for (tap, part) in scratch.chunks_exact_mut(tap_bytes).take(taps).enumerate() {
             let lines: [&[i8]; MR] = std::array::from_fn(|pixel| rows.get(tap * MR + pixel));
             let sixteens = rows.channels / 16;
-            for at in 0..sixteens {
-                let four = |first: usize| -> [&[i8; 16]; 4] {
-                    std::array::from_fn(|lane| {
-                        lines[first + lane][16 * at..]
-                            .first_chunk()
-                            .expect("a pixel's channels")
-                    })
-                };
-                let block = &mut part[16 * MR * at..][..16 * MR];
-                transpose(four(0), block, 0);
-                transpose(four(4), block, 16);
-            }
+            // SAFETY: each line has `channels` values and the part room for MR lines, of which
+            // `sixteens` times 16 are read and written.
+            unsafe { transpose(&lines, sixteens, part.as_mut_ptr()) };
             // Fewer than 16 are left: the network's input has 4.
             for group in 4 * sixteens..rows.channels / KR {
                 for (lane, line) in lines.iter().enumerate() {
@@ -91,28 +82,40 @@ impl Kernel for NeonDot {
     }
 }
 
-/// Four pixels of 16 channels to four groups of [4 pixels][4 channels], each group `MR * KR` bytes
-/// after the last, from `start`.
-fn transpose(pixels: [&[i8; 16]; 4], block: &mut [u8], start: usize) {
-    assert!(block.len() >= 3 * MR * KR + start + 16);
-    // SAFETY: NEON is part of AArch64; pixels are 16 bytes long, and the last of the four stores ends
-    // within the block, as was just checked.
-    unsafe {
-        let [a, b, c, d] = pixels.map(|pixel| vreinterpretq_s32_s8(vld1q_s8(pixel.as_ptr())));
-        let pair = |low: int32x4_t, high: int32x4_t| {
-            let (even, odd) = (vtrn1q_s32(low, high), vtrn2q_s32(low, high));
-            (vreinterpretq_s64_s32(even), vreinterpretq_s64_s32(odd))
-        };
-        let ((ab_even, ab_odd), (cd_even, cd_odd)) = (pair(a, b), pair(c, d));
-        let groups = [
-            vtrn1q_s64(ab_even, cd_even),
-            vtrn1q_s64(ab_odd, cd_odd),
-            vtrn2q_s64(ab_even, cd_even),
-            vtrn2q_s64(ab_odd, cd_odd),
-        ];
-        for (group, values) in groups.into_iter().enumerate() {
-            let to = block.as_mut_ptr().add(group * MR * KR + start);
-            vst1q_s8(to.cast(), vreinterpretq_s8_s64(values));
+/// Lines of channels to groups of [8 pixels][4 channels].
+///
+/// # Safety
+/// Each line holds `sixteens` times 16 values, and `to` has room for all of them.
+unsafe fn transpose(lines: &[&[i8]; MR], sixteens: usize, to: *mut u8) {
+    for at in 0..sixteens {
+        for (first, four) in lines.chunks_exact(4).enumerate() {
+            // SAFETY: NEON is part of AArch64; 16 values of each line, and 16 bytes in each of four
+            // groups, of those that the caller gives.
+            unsafe {
+                let load = |pixel: usize| {
+                    vreinterpretq_s32_s8(vld1q_s8(four[pixel].as_ptr().add(16 * at)))
+                };
+                let pair = |low: int32x4_t, high: int32x4_t| {
+                    let (even, odd) = (vtrn1q_s32(low, high), vtrn2q_s32(low, high));
+                    (vreinterpretq_s64_s32(even), vreinterpretq_s64_s32(odd))
+                };
+                let (ab_even, ab_odd) = pair(load(0), load(1));
+                let (cd_even, cd_odd) = pair(load(2), load(3));
+                let to = to.add(16 * MR * at + 16 * first).cast::<i8>();
+                vst1q_s8(to, vreinterpretq_s8_s64(vtrn1q_s64(ab_even, cd_even)));
+                vst1q_s8(
+                    to.add(MR * KR),
+                    vreinterpretq_s8_s64(vtrn1q_s64(ab_odd, cd_odd)),
+                );
+                vst1q_s8(
+                    to.add(2 * MR * KR),
+                    vreinterpretq_s8_s64(vtrn2q_s64(ab_even, cd_even)),
+                );
+                vst1q_s8(
+                    to.add(3 * MR * KR),
+                    vreinterpretq_s8_s64(vtrn2q_s64(ab_odd, cd_odd)),
+                );
+            }
         }
     }
 }

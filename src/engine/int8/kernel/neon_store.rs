@@ -59,7 +59,7 @@ pub(super) unsafe fn store_registers<const MR: usize>(
                 vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sum), multipliers[half]))
             };
             let mut result = vmax_s8(narrow([scale(0), scale(1)], zero_point), floor);
-            if let Some(residual) = &requant.residual {
+            if let Some(residual) = requant.residual {
                 let other = vld1_s8(place.residual(pixel));
                 let (a, b) = if residual.own_is_first {
                     (result, other)
@@ -84,7 +84,10 @@ fn add(addition: &Addition, a: int8x8_t, b: int8x8_t) -> int8x8_t {
             let b = vfmaq_n_f32(vdupq_n_f32(addition.fixed), b[half], addition.ratio_b);
             vcvtnq_s32_f32(vfmaq_n_f32(b, a[half], addition.ratio_a))
         };
-        vmax_s8(narrow([sum(0), sum(1)], vnegq_s16(offset)), vdup_n_s8(addition.floor))
+        vmax_s8(
+            narrow([sum(0), sum(1)], vnegq_s16(offset)),
+            vdup_n_s8(addition.floor),
+        )
     }
 }
 

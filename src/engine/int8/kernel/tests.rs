@@ -155,12 +155,13 @@ impl Problem {
             }
             let mut packed = Vec::new();
             kernel.pack(&block, k, &mut packed);
+            let residual = self.residual();
             let requant = Requant {
                 bias: &bias,
                 multipliers: &multipliers,
                 zero_point: self.zero_points[1],
                 floor: self.floor,
-                residual: self.residual(),
+                residual: residual.as_ref(),
             };
             let mut place = Place {
                 output: [std::ptr::null_mut(); MAX_MR],
