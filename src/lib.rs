@@ -14,6 +14,9 @@
 //!
 //! [`pipeline`] connects them; [`cli`] is the program around it.
 
+#[cfg(not(any(feature = "onnx", feature = "plan")))]
+compile_error!("nothing to run: build with the feature onnx or plan");
+
 pub mod cli;
 pub mod clock;
 pub mod config;

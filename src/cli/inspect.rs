@@ -4,9 +4,12 @@ use super::args::{Args, Item};
 use super::say;
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
-use crate::model::{ModelCard, ModelFile};
+use crate::model::{Contents, ModelCard, ModelFile};
+#[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+#[cfg(feature = "onnx")]
+use tract_onnx::pb::ModelProto;
 
 const HELP: &str = "\
 Say what is in a model file: its card, its operators, its shapes, and what would run it.
@@ -39,7 +42,11 @@ pub fn main(mut args: Args) -> Result<()> {
         Some(card) => print_card(card),
         None => say!("card       none: `run` and `bench` need one, `infer` does not"),
     }
-    print_graph(&model);
+    match model.contents() {
+        #[cfg(feature = "onnx")]
+        Contents::Onnx(proto) => print_graph(proto),
+        Contents::Plan(plan) => say!("plan       for the kernel {}", plan.kernel()),
+    }
     let network = engine::load(&model, EngineChoice::Auto, 1)?;
     if let Some(card) = model.card() {
         engine::check_shapes(&model, card, network.as_ref())?;
@@ -72,8 +79,9 @@ fn print_card(card: &ModelCard) {
     say!("source     {} ({hash})", card.source);
 }
 
-fn print_graph(model: &ModelFile) {
-    let graph = model.graph();
+#[cfg(feature = "onnx")]
+fn print_graph(proto: &ModelProto) {
+    let Some(graph) = &proto.graph else { return };
     let mut operators = BTreeMap::<&str, usize>::new();
     for node in &graph.node {
         *operators.entry(&node.op_type).or_default() += 1;

@@ -2,6 +2,8 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "onnx")]
+mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod infer;
@@ -37,6 +39,7 @@ Commands:
   bench    measure the time of each stage
   infer    run the bare network on a tensor
   inspect  say what is in a model file
+  compile  make a plan of a model: quick to start, and all that a build without ONNX runs
 
 `posewire COMMAND --help` has the options and an example.
 
@@ -67,6 +70,12 @@ fn dispatch(mut args: Args) -> Result<()> {
         Some("bench") => bench::main(args),
         Some("infer") => infer::main(args),
         Some("inspect") => inspect::main(args),
+        #[cfg(feature = "onnx")]
+        Some("compile") => compile::main(args),
+        #[cfg(not(feature = "onnx"))]
+        Some("compile") => Err(Error::usage(
+            "this build reads plans only: compile with a full build",
+        )),
         #[cfg(feature = "demo")]
         Some("demo") => demo::main(args),
         #[cfg(not(feature = "demo"))]

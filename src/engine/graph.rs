@@ -2,16 +2,74 @@
 
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
+use std::collections::HashMap;
 use tract_onnx::pb::{
-    ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension, type_proto::Value,
+    ModelProto, TensorProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension,
+    type_proto::Value,
 };
 
 /// The largest side of an input.
 const MAX_DIM: i64 = 4096;
 
+/// Which inputs of an operator are scales.
+const SCALES: [(&str, &[usize]); 5] = [
+    ("QuantizeLinear", &[1]),
+    ("DequantizeLinear", &[1]),
+    ("QLinearConv", &[1, 4, 6]),
+    ("QLinearAdd", &[1, 4, 6]),
+    ("QLinearMatMul", &[1, 4, 6]),
+];
+
+/// What tract takes as given, and would run or fall over.
+///
+/// # Errors
+/// [`Error::Model`], naming the node: a scale that is no number above 0, or a window of thousands of
+/// pixels.
+pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
+    let graph = proto.graph.as_ref().expect("reading checked it");
+    let constants: HashMap<&str, &TensorProto> = graph
+        .initializer
+        .iter()
+        .map(|tensor| (tensor.name.as_str(), tensor))
+        .collect();
+    for node in &graph.node {
+        let fail = |what: String| Err(Error::model_node(model.path(), &node.name, what));
+        for attribute in &node.attribute {
+            let is_window = ["pads", "strides", "dilations", "kernel_shape"];
+            if !is_window.contains(&attribute.name.as_str()) {
+                continue;
+            }
+            if let Some(value) = attribute.ints.iter().find(|value| value.abs() > MAX_DIM) {
+                return fail(format!("has {value} in its {}", attribute.name));
+            }
+            if attribute.name != "pads" && attribute.ints.contains(&0) {
+                return fail(format!("has 0 in its {}", attribute.name));
+            }
+        }
+        let inputs = SCALES
+            .iter()
+            .filter(|(operator, _)| *operator == node.op_type)
+            .flat_map(|(_, inputs)| inputs.iter());
+        for tensor in inputs.filter_map(|&input| constants.get(node.input.get(input)?.as_str())) {
+            let raw = tensor.raw_data.chunks_exact(4);
+            let raw = raw.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+            let scales = tensor.float_data.iter().copied().chain(raw);
+            for scale in scales {
+                if !(scale.is_finite() && scale > 0.0) {
+                    return fail(format!(
+                        "its scale {} is {scale}, must be a number above 0: quantise the model again",
+                        tensor.name
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The shape of the graph's only input, which must be a float picture.
-pub(super) fn declared_input(model: &ModelFile) -> Result<[usize; 4]> {
-    let graph = model.graph();
+pub(super) fn declared_input(model: &ModelFile, proto: &ModelProto) -> Result<[usize; 4]> {
+    let graph = proto.graph.as_ref().expect("reading checked it");
     let fail = |node: &str, what: String| Error::model_node(model.path(), node, what);
     let is_weight = |input: &&ValueInfoProto| {
         graph

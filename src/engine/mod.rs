@@ -4,17 +4,23 @@
 //! the caller owns. An engine is built once from a [`ModelFile`] and then only runs.
 
 mod fake;
+#[cfg(feature = "onnx")]
 mod graph;
+#[cfg(feature = "onnx")]
 mod guard;
 mod int8;
+#[cfg(feature = "onnx")]
 mod tract;
 
 pub use fake::FakeEngine;
-pub use int8::{Int8Engine, Int8Runtime, quantised_reader};
+pub use int8::Int8Engine;
+#[cfg(feature = "onnx")]
+pub use int8::{Int8Runtime, compile, quantised_reader};
+#[cfg(feature = "onnx")]
 pub use tract::TractEngine;
 
 use crate::error::{Error, Result};
-use crate::model::{ModelCard, ModelFile};
+use crate::model::{Contents, ModelCard, ModelFile};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -83,16 +89,30 @@ impl FromStr for EngineChoice {
 /// # Errors
 /// [`Error::Model`], naming the node at fault where it is known.
 pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
-    if choice == EngineChoice::Auto {
-        match Int8Engine::load(model, threads)? {
-            int8::Loaded::Engine(engine) => return Ok(engine),
-            int8::Loaded::Misfit { node, what } => log::info!(
-                "{}: runs on tract, not in integers: {node}: {what}",
-                model.path().display()
-            ),
+    match model.contents() {
+        Contents::Plan(_) if choice == EngineChoice::Tract => Err(Error::usage(format!(
+            "--engine tract cannot run {}, a compiled plan: give it the ONNX file",
+            model.path().display()
+        ))),
+        Contents::Plan(plan) => {
+            let engine = Int8Engine::from_file(model.path(), plan, threads)?;
+            Ok(Box::new(engine))
+        }
+        #[cfg(feature = "onnx")]
+        Contents::Onnx(proto) => {
+            graph::check_nodes(model, proto)?;
+            if choice == EngineChoice::Auto {
+                match int8::load(model, proto, threads)? {
+                    int8::Loaded::Engine(engine) => return Ok(engine),
+                    int8::Loaded::Misfit { node, what } => log::info!(
+                        "{}: runs on tract, not in integers: {node}: {what}",
+                        model.path().display()
+                    ),
+                }
+            }
+            Ok(Box::new(TractEngine::load(model, proto, threads)?))
         }
     }
-    Ok(Box::new(TractEngine::load(model, threads)?))
 }
 
 /// That the graph is the one its card describes.

@@ -11,6 +11,7 @@ use tract_core::prelude::{
     TypedSimpleState, tvec,
 };
 use tract_linalg::multithread::Executor;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
 
 /// A network in tract's executor.
@@ -25,8 +26,8 @@ impl TractEngine {
     ///
     /// # Errors
     /// [`Error::Model`], naming the node at fault where it is known.
-    pub fn load(model: &ModelFile, threads: usize) -> Result<Self> {
-        let graph = model.graph();
+    pub(super) fn load(model: &ModelFile, proto: &ModelProto, threads: usize) -> Result<Self> {
+        let graph = proto.graph.as_ref().expect("reading checked it");
         let onnx = tract_onnx::onnx();
         if let Some(node) = graph
             .node
@@ -42,9 +43,9 @@ impl TractEngine {
                 ),
             ));
         }
-        let input_shape = declared_input(model)?;
+        let input_shape = declared_input(model, proto)?;
         let built = catch_panic(|| -> tract_core::prelude::TractResult<TypedModel> {
-            onnx.model_for_proto_model(model.proto())?
+            onnx.model_for_proto_model(proto)?
                 .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?
                 .into_optimized()
         })

@@ -1,10 +1,15 @@
 //! Reading a model file: size, protobuf, and the card inside it or beside it.
 
-use super::card::ModelCard;
+use super::card::{CardError, ModelCard};
+use super::container;
+use super::plan::PlanFile;
 use crate::error::{Error, Result};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use tract_onnx::pb::{GraphProto, ModelProto, tensor_proto::DataLocation};
+#[cfg(feature = "onnx")]
+use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
+#[cfg(feature = "onnx")]
 use tract_onnx::prelude::Framework;
 
 /// The largest model file that is read. Hourglass-52 in float is 380 MB.
@@ -13,50 +18,91 @@ pub const MAX_MODEL_BYTES: u64 = 512 << 20;
 /// The ONNX metadata key of the card.
 const CARD_KEY: &str = "posewire.card";
 
-/// A model that was read and whose container is sound; its graph has not been built yet.
+/// A model that was read and whose container is sound; its network has not been built yet.
 #[derive(Debug)]
 pub struct ModelFile {
     path: PathBuf,
     bytes: u64,
-    proto: ModelProto,
+    contents: Contents,
     card: Option<ModelCard>,
 }
 
+/// What kind of file it is.
+#[derive(Debug)]
+pub enum Contents {
+    /// With a graph; not with weights in other files.
+    #[cfg(feature = "onnx")]
+    Onnx(Box<ModelProto>),
+    Plan(PlanFile),
+}
+
 impl ModelFile {
-    /// Reads an ONNX file, or a shipped model by the name `builtin:hand` or `builtin:body`.
+    /// Reads an ONNX file, maps a compiled plan, or finds a shipped model by the name `builtin:hand`
+    /// or `builtin:body`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is missing, too large, not ONNX, refers to other files, or has
-    /// a card with a bad field.
+    /// [`Error::Model`] if the file is missing, too large, neither kind of file, refers to other
+    /// files, or has a card with a bad field.
     pub fn open(path: &Path) -> Result<Self> {
         #[cfg(feature = "demo")]
         if let Some(model) = super::shipped::find(path)? {
-            return Self::from_reader(path, &mut &model[..]);
+            return Self::from_onnx(path, model);
         }
-        let file = std::fs::File::open(path)
+        let mut file = File::open(path)
             .map_err(|error| Error::model(path, format!("cannot be opened: {error}")))?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| Error::model(path, format!("cannot be read: {error}")))?;
+        let unread = |error: std::io::Error| Error::model(path, format!("cannot be read: {error}"));
+        let metadata = file.metadata().map_err(unread)?;
         if metadata.is_dir() {
-            return Err(Error::model(path, "is a folder: give the ONNX file itself"));
+            return Err(Error::model(
+                path,
+                "is a folder: give the model file itself",
+            ));
         }
-        Self::from_reader(path, &mut file.take(MAX_MODEL_BYTES + 1))
+        if metadata.len() > MAX_MODEL_BYTES {
+            return Err(too_large(path));
+        }
+        let mut raw = Vec::new();
+        let magic = container::MAGIC.len() as u64;
+        (&mut file)
+            .take(magic)
+            .read_to_end(&mut raw)
+            .map_err(unread)?;
+        if raw == container::MAGIC {
+            return Self::from_plan(path, PlanFile::open(path, &file)?);
+        }
+        // A pipe has no length before it is read.
+        file.take(MAX_MODEL_BYTES + 1)
+            .read_to_end(&mut raw)
+            .map_err(unread)?;
+        if raw.len() as u64 > MAX_MODEL_BYTES {
+            return Err(too_large(path));
+        }
+        Self::from_onnx(path, &raw)
+    }
+
+    fn from_plan(path: &Path, plan: PlanFile) -> Result<Self> {
+        let card = match std::str::from_utf8(plan.card()) {
+            Ok("") => None,
+            Ok(text) => Some(ModelCard::from_json(text).map_err(|error| bad_card(path, error))?),
+            Err(_) => return Err(Error::model_node(path, "card", "is not text")),
+        };
+        Ok(ModelFile {
+            path: path.into(),
+            bytes: plan.bytes(),
+            contents: Contents::Plan(plan),
+            card,
+        })
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn from_onnx(path: &Path, _: &[u8]) -> Result<Self> {
+        let what = "is not a compiled plan, and this build runs nothing else: compile it with a full build";
+        Err(Error::model(path, what))
     }
 
     /// `path` is for messages and for the TOML file beside it.
-    fn from_reader(path: &Path, reader: &mut dyn Read) -> Result<Self> {
-        let mut raw = Vec::new();
-        reader
-            .read_to_end(&mut raw)
-            .map_err(|error| Error::model(path, format!("cannot be read: {error}")))?;
-        let bytes = raw.len() as u64;
-        if bytes > MAX_MODEL_BYTES {
-            return Err(Error::model(
-                path,
-                format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20),
-            ));
-        }
+    #[cfg(feature = "onnx")]
+    fn from_onnx(path: &Path, raw: &[u8]) -> Result<Self> {
         let broken = "is not an ONNX file, or is cut off: copy or export it again";
         let proto = tract_onnx::onnx()
             .proto_model_for_read(&mut &raw[..])
@@ -79,8 +125,8 @@ impl ModelFile {
         let card = read_card(path, &proto)?;
         Ok(ModelFile {
             path: path.into(),
-            bytes,
-            proto,
+            bytes: raw.len() as u64,
+            contents: Contents::Onnx(Box::new(proto)),
             card,
         })
     }
@@ -94,12 +140,17 @@ impl ModelFile {
         self.bytes
     }
 
-    pub fn proto(&self) -> &ModelProto {
-        &self.proto
+    pub fn contents(&self) -> &Contents {
+        &self.contents
     }
 
-    pub fn graph(&self) -> &GraphProto {
-        self.proto.graph.as_ref().expect("reading checked it")
+    /// The ONNX model, if it is one.
+    #[cfg(feature = "onnx")]
+    pub fn onnx(&self) -> Option<&ModelProto> {
+        match &self.contents {
+            Contents::Onnx(proto) => Some(proto),
+            Contents::Plan(_) => None,
+        }
     }
 
     /// The card, if the file or a TOML file beside it has one.
@@ -126,6 +177,18 @@ fn card_path(model: &Path) -> PathBuf {
     model.with_extension("toml")
 }
 
+fn too_large(path: &Path) -> Error {
+    Error::model(
+        path,
+        format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20),
+    )
+}
+
+fn bad_card(path: &Path, error: CardError) -> Error {
+    Error::model_node(path, format!("card field {}", error.field), error.what)
+}
+
+#[cfg(feature = "onnx")]
 fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
     if let Some(entry) = proto
         .metadata_props
@@ -134,15 +197,13 @@ fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
     {
         return ModelCard::from_json(&entry.value)
             .map(Some)
-            .map_err(|error| {
-                Error::model_node(path, format!("card field {}", error.field), error.what)
-            });
+            .map_err(|error| bad_card(path, error));
     }
     let beside = card_path(path);
     match std::fs::read_to_string(&beside) {
-        Ok(text) => ModelCard::from_toml(&text).map(Some).map_err(|error| {
-            Error::model_node(&beside, format!("card field {}", error.field), error.what)
-        }),
+        Ok(text) => ModelCard::from_toml(&text)
+            .map(Some)
+            .map_err(|error| bad_card(&beside, error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::model(&beside, format!("cannot be read: {error}"))),
     }

@@ -1,15 +1,21 @@
 //! What a network is for: its card, and how it gets from a file into memory.
 //!
-//! In: an ONNX file, and for foreign exports a TOML file beside it. Out: a checked [`ModelCard`] and
-//! the bytes an [engine](crate::engine) is built from. Nothing here runs a network.
+//! In: an ONNX file, and for foreign exports a TOML file beside it; or a compiled plan. Out: a checked
+//! [`ModelCard`] and the contents an [engine](crate::engine) is built from. Nothing here runs a
+//! network.
 
 mod card;
+mod container;
 mod file;
+mod plan;
 #[cfg(feature = "demo")]
 mod shipped;
 
 pub use card::{DecodeMode, JointTable, ModelCard, Task};
-pub use file::{MAX_MODEL_BYTES, ModelFile};
+#[cfg(feature = "onnx")]
+pub(crate) use container::assemble as assemble_plan;
+pub use file::{Contents, MAX_MODEL_BYTES, ModelFile};
+pub use plan::{PlanFile, Weights};
 
 #[cfg(test)]
 pub(crate) use card::tests::hand_card as test_card;

@@ -191,7 +191,8 @@ impl Reading {
                 } else {
                     index
                 }];
-                (value - zero_point) as f32 * at(&self.scales, index)
+                // Wider, for biases of any size.
+                (i64::from(value) - i64::from(zero_point)) as f32 * at(&self.scales, index)
             })
             .collect())
     }

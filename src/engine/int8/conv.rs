@@ -51,7 +51,7 @@ pub(super) unsafe fn run(
     let Shape { mr, nr, .. } = kernel.shape();
     let pixels = step.grid[0] * step.grid[1];
     let block_bytes = nr * k;
-    let blocks = step.weights.len() / block_bytes;
+    let blocks = step.coefficients.weights.len() / block_bytes;
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, part);
     let together = (WEIGHT_CACHE_BYTES / block_bytes).clamp(1, blocks);
     let mut place = Place::NOWHERE;
@@ -85,7 +85,7 @@ pub(super) unsafe fn run(
                 }
                 place.channel = channel;
                 let requant = step.requant(channel, nr);
-                let weights = &step.weights[block * block_bytes..][..block_bytes];
+                let weights = &step.coefficients.weights[block * block_bytes..][..block_bytes];
                 // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
                 // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
                 // this pixel and block; where the output overwrites the residual, they are read

@@ -71,7 +71,7 @@ fn arrange(
         for y in 0..height {
             for x in 0..width {
                 for i in 0..inputs {
-                    let weight = reading.values[at(o, y, x, i)] - zero_point;
+                    let weight = i64::from(reading.values[at(o, y, x, i)]) - i64::from(zero_point);
                     weights.push(i8::try_from(weight).map_err(|_| {
                         format!("a weight less its zero point is {weight}, which is not 8-bit")
                     })?);

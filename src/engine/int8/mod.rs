@@ -7,34 +7,54 @@
 //! of ONNX Runtime on the same file but for ties.
 
 mod arena;
-mod attributes;
-mod carry;
-mod constants;
+mod check;
 mod conv;
-mod filter;
-mod import;
 mod ir;
+// Packing and choosing are done where plans are made.
+#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
 mod kernel;
 mod layout;
 mod pack;
 mod plan;
 mod pool;
 mod run;
-mod runtime;
+mod stored;
+#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
 mod winograd;
 
-use super::graph;
-use super::guard::catch_panic;
+#[cfg(feature = "onnx")]
+mod attributes;
+#[cfg(feature = "onnx")]
+mod carry;
+#[cfg(feature = "onnx")]
+mod constants;
+#[cfg(feature = "onnx")]
+mod fill;
+#[cfg(feature = "onnx")]
+mod filter;
+#[cfg(feature = "onnx")]
+mod import;
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(feature = "onnx")]
+mod runtime;
+
 use super::{Engine, LayerTime};
 use crate::error::{Error, Result};
-use crate::model::ModelFile;
+use crate::model::PlanFile;
+#[cfg(feature = "onnx")]
 pub use carry::reader as quantised_reader;
+#[cfg(feature = "onnx")]
+pub use onnx::compile;
+#[cfg(feature = "onnx")]
+pub(super) use onnx::{Loaded, load};
+#[cfg(feature = "onnx")]
 pub use runtime::Int8Runtime;
 
+use pack::Origin;
 use plan::Plan;
 use run::Workspace;
-use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};
-use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
+use std::path::Path;
 
 /// A network in the integer engine.
 pub struct Int8Engine {
@@ -44,60 +64,44 @@ pub struct Int8Engine {
     output_shape: [usize; 4],
 }
 
-/// What came of giving a graph to this engine.
-pub(super) enum Loaded {
-    Engine(Box<Int8Engine>),
-    /// The graph is sound, but not one that runs in integers; at which node, and why.
-    Misfit {
-        node: String,
-        what: String,
-    },
-}
-
 impl Int8Engine {
-    /// Imports and plans a graph.
+    /// From a plan file, whose weights stay where they are mapped.
     ///
     /// # Errors
-    /// [`Error::Model`] if no engine could run the graph, [`Error::Usage`] if `POSEWIRE_KERNEL` names
-    /// no kernel.
-    pub(super) fn load(model: &ModelFile, threads: usize) -> Result<Loaded> {
-        let kernel = kernel::best().map_err(Error::usage)?;
-        let input_shape = graph::declared_input(model)?;
-        let typed = catch_panic(|| -> TractResult<TypedModel> {
-            carry::reader()
-                .model_for_proto_model(model.proto())?
-                .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?
-                .into_typed()
-        })
-        .map_err(|panic| Error::model(model.path(), format!("tract gave up on it: {panic}")))?;
-        let typed = match typed {
-            Ok(typed) => typed,
-            Err(error) => {
-                return Ok(Loaded::Misfit {
-                    node: "graph".into(),
-                    what: format!("{error:#}"),
-                });
-            }
-        };
-        let network = match import::import(&typed) {
-            Ok(network) => network,
-            Err(misfit) => {
-                return Ok(Loaded::Misfit {
-                    node: misfit.node,
-                    what: misfit.what,
-                });
-            }
-        };
-        let plan = Plan::new(&network, input_shape, kernel);
+    /// [`Error::Model`] if the plan is for a kernel that this processor does not have, or is garbled.
+    pub(super) fn from_file(path: &Path, file: &PlanFile, threads: usize) -> Result<Self> {
+        let wanted = file.kernel();
+        let kernel = kernel::named(&wanted).map_err(|names| {
+            let what = format!(
+                "was compiled for the kernel {wanted:?}, this processor has {names}: compile the model again here"
+            );
+            Error::model(path, what)
+        })?;
+        let best = kernel::best().map_err(Error::usage)?;
+        if best.name() != kernel.name() {
+            log::warn!(
+                "{}: was compiled for the kernel {wanted}, {} would be used here: compile the model again",
+                path.display(),
+                best.name()
+            );
+        }
+        let stored = stored::read(file).map_err(|what| Error::model(path, what))?;
+        let origin = Origin::Stored(stored.coefficients.into_iter());
+        let plan = Plan::new(&stored.network, stored.input_shape, kernel, origin)
+            .map_err(|(node, what)| Error::model_node(path, node, what))?;
+        Self::new(plan, threads)
+    }
+
+    fn new(plan: Plan, threads: usize) -> Result<Self> {
         let output = plan.output;
         let workspace = Workspace::new(&plan, threads)
             .map_err(|error| Error::engine(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Loaded::Engine(Box::new(Int8Engine {
-            name: format!("int8 ({})", kernel.name()),
+        Ok(Int8Engine {
+            name: format!("int8 ({})", plan.kernel.name()),
             workspace,
             output_shape: [1, output.channels, output.height, output.width],
             plan,
-        })))
+        })
     }
 }
 

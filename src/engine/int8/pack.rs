@@ -1,10 +1,11 @@
-//! A convolution's weights in its kernel's order, and a transposed convolution as several plain ones.
+//! Convolutions as steps of a plan: their method and taps, and a transposed one as several plain ones.
 
 use super::ir::{Filter, Quant};
-use super::kernel::{Kernel, Shape, pack_interleaved};
+use super::kernel::Kernel;
 use super::layout::{self, row_of_taps};
 use super::plan::{Added, Buffer, ConvStep, Method};
 use super::winograd;
+use crate::model::Weights;
 
 /// What a convolution's steps share.
 pub(super) struct ConvParts {
@@ -18,23 +19,59 @@ pub(super) struct ConvParts {
     pub kernel: &'static dyn Kernel,
 }
 
+/// How a step's weights are packed, as a plan file says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    Direct = 0,
+    /// For the kernel that is used where weights are -128, if there is one.
+    Careful = 1,
+    Winograd = 2,
+}
+
+impl Tag {
+    pub(super) fn of(byte: u8) -> Option<Tag> {
+        [Tag::Direct, Tag::Careful, Tag::Winograd]
+            .into_iter()
+            .find(|&tag| tag as u8 == byte)
+    }
+}
+
+/// A step's weights and what its sums are scaled with.
+pub(super) struct Coefficients {
+    pub tag: Tag,
+    /// Blocks of `nr` channels, in the method's order.
+    pub weights: Weights,
+    /// Less the zero point's share.
+    pub bias: Vec<i32>,
+    pub multipliers: Vec<f32>,
+}
+
+/// Where the steps' coefficients come from.
+pub(super) enum Origin {
+    /// They are packed from the filters.
+    #[cfg(feature = "onnx")]
+    Filters,
+    /// A file has them, in the order of the steps.
+    Stored(std::vec::IntoIter<Coefficients>),
+}
+
 /// Which pixels of the output a step makes, and from where.
-struct Grid {
+pub(super) struct Grid {
     /// Input pixels between neighbours.
     stride: usize,
     /// Output pixels between neighbours, and the first one.
     spread: usize,
     origin: [usize; 2],
     /// Rows and columns.
-    pixels: [usize; 2],
+    pub pixels: [usize; 2],
 }
 
 /// One tap of a filter: [y, x] in the input, for the grid's first pixel, and in the filter. Where the
 /// input's pixels are packed, it stands for its whole row of the filter.
-type Tap = ([isize; 2], [usize; 2]);
+pub(super) type Tap = ([isize; 2], [usize; 2]);
 
 impl ConvParts {
-    pub(super) fn conv(&self, filter: &Filter) -> ConvStep {
+    pub(super) fn conv(&self, filter: &Filter, origin: &mut Origin) -> Result<ConvStep, String> {
         let [height, mut width] = filter.kernel;
         if self.packed() {
             width = 1;
@@ -49,12 +86,16 @@ impl ConvParts {
             origin: [0, 0],
             pixels: [self.output.height, self.output.width],
         };
-        self.step(filter, taps, grid)
+        self.step(filter, taps, grid, origin)
     }
 
     /// Output row `stride * q + r` takes the taps `y` with `(r + pad - y)` divisible by the stride,
     /// from input row `q + (r + pad - y) / stride`; columns likewise.
-    pub(super) fn deconv(&self, filter: &Filter) -> Vec<ConvStep> {
+    pub(super) fn deconv(
+        &self,
+        filter: &Filter,
+        origin: &mut Origin,
+    ) -> Result<Vec<ConvStep>, String> {
         let spread = filter.stride;
         let mut steps = Vec::new();
         for row in 0..spread.min(self.output.height) {
@@ -81,10 +122,10 @@ impl ConvParts {
                         (self.output.width - column).div_ceil(spread),
                     ],
                 };
-                steps.push(self.step(filter, taps, grid));
+                steps.push(self.step(filter, taps, grid, origin)?);
             }
         }
-        steps
+        Ok(steps)
     }
 
     /// Whether the input's pixels are, so that a tap is a row of them.
@@ -92,54 +133,52 @@ impl ConvParts {
         self.input.stride == self.input.channels && self.input.stride < layout::PIXEL_BYTES
     }
 
-    /// One step: a method is chosen, and the weights of these taps are packed for it.
-    fn step(&self, filter: &Filter, taps: Vec<Tap>, grid: Grid) -> ConvStep {
+    /// One step: its method, and the weights of these taps packed for it, or as they were stored.
+    fn step(
+        &self,
+        filter: &Filter,
+        taps: Vec<Tap>,
+        grid: Grid,
+        origin: &mut Origin,
+    ) -> Result<ConvStep, String> {
         let (channels, inputs) = if self.packed() {
             let inputs = filter.kernel[1] * filter.inputs;
             (row_of_taps(filter.kernel[1], filter.inputs), inputs)
         } else {
             (self.input.stride, filter.inputs)
         };
-        let method = self.method(filter, &taps, channels, &grid);
-        let nr = method.block();
+        let tag = match origin {
+            #[cfg(feature = "onnx")]
+            Origin::Filters => self.choose(filter, &taps, channels, &grid),
+            Origin::Stored(steps) => steps.as_slice().first().ok_or("has no stored weights")?.tag,
+        };
+        let method = self
+            .method(tag, &taps, channels, &grid)
+            .ok_or("is stored for a method that does not fit it")?;
+        let padded = filter.outputs.next_multiple_of(method.block());
         let length = match method {
             Method::Direct { k, .. } => k,
             Method::Winograd(_) => taps.len() * channels,
         };
-        let padded = filter.outputs.next_multiple_of(nr);
-        let mut weights = Vec::with_capacity(padded * length);
-        let mut bias = vec![0; padded];
-        let mut multipliers = vec![0.0; padded];
-        let mut block = vec![0_i8; nr * length];
-        for first in (0..padded).step_by(nr) {
-            block.fill(0);
-            for (line, o) in block.chunks_exact_mut(length).zip(first..filter.outputs) {
-                let mut sum = 0_i32;
-                for (part, (_, tap)) in line.chunks_exact_mut(channels).zip(&taps) {
-                    let source = weights_of(filter, o, *tap, inputs);
-                    part[..inputs].copy_from_slice(source);
-                    sum += source.iter().map(|&weight| i32::from(weight)).sum::<i32>();
+        let coefficients = match origin {
+            #[cfg(feature = "onnx")]
+            Origin::Filters => self.pack(filter, &taps, [channels, inputs, length], tag, &method),
+            Origin::Stored(steps) => {
+                let stored = steps.next().ok_or("has no stored weights")?;
+                let counts = [
+                    stored.weights.len(),
+                    stored.bias.len(),
+                    stored.multipliers.len(),
+                ];
+                if counts != [padded * length, padded, padded] {
+                    return Err(format!(
+                        "is stored with {counts:?} weights, biases and multipliers"
+                    ));
                 }
-                let zero_points = i32::from(self.input_quant.zero_point).wrapping_mul(sum);
-                bias[o] = filter.bias[o].wrapping_sub(zero_points);
-                multipliers[o] = self.input_quant.scale * filter.scales[o] / self.own_quant.scale;
+                stored
             }
-            match method {
-                Method::Direct { kernel, k } => kernel.pack(&block, k, &mut weights),
-                Method::Winograd(method) => {
-                    let Shape { kr, .. } = method.kernel.shape();
-                    for tap in 0..taps.len() {
-                        let one: Vec<i8> = block
-                            .chunks_exact(length)
-                            .flat_map(|line| &line[tap * channels..][..channels])
-                            .copied()
-                            .collect();
-                        pack_interleaved(&one, channels, kr, &mut weights);
-                    }
-                }
-            }
-        }
-        ConvStep {
+        };
+        Ok(ConvStep {
             name: self.name.clone(),
             input: self.input,
             output: self.output,
@@ -149,52 +188,40 @@ impl ConvParts {
             grid: grid.pixels,
             spread: grid.spread,
             origin: grid.origin,
-            weights,
-            bias,
-            multipliers,
+            coefficients,
             zero_point: self.own_quant.zero_point,
             floor: self.floor,
             outside: vec![self.input_quant.zero_point; channels],
             added: self.added,
             tap_bytes: channels,
             inputs,
-        }
+        })
     }
 
-    /// Winograd's where it applies and is faster, else the direct one.
-    fn method(&self, filter: &Filter, taps: &[Tap], channels: usize, grid: &Grid) -> Method {
-        let winograd = self.kernel.winograd().filter(|_| {
-            grid.stride == 1 && !self.packed() && channels.is_multiple_of(winograd::CHANNELS)
-        });
-        if let Some(kernel) = winograd {
-            let places: Vec<_> = taps.iter().map(|(place, _)| *place).collect();
-            let sizes = [channels, filter.outputs];
-            let chosen = winograd::Method::choose(kernel, &places, grid.pixels, sizes, || {
-                (0..filter.outputs)
-                    .map(|o| {
-                        let weights = taps
-                            .iter()
-                            .flat_map(|(_, tap)| weights_of(filter, o, *tap, filter.inputs));
-                        128 * weights.map(|weight| i64::from(*weight).abs()).sum::<i64>()
-                    })
-                    .max()
-                    .unwrap_or(0)
-            });
-            if let Some(method) = chosen {
-                return Method::Winograd(method);
+    /// What a tag means for these taps; nothing if it does not apply.
+    pub(super) fn method(
+        &self,
+        tag: Tag,
+        taps: &[Tap],
+        channels: usize,
+        grid: &Grid,
+    ) -> Option<Method> {
+        let direct = |kernel: &'static dyn Kernel| {
+            let k = (taps.len() * channels).next_multiple_of(kernel.shape().kr);
+            Some(Method::Direct { kernel, k })
+        };
+        match tag {
+            Tag::Direct => direct(self.kernel),
+            Tag::Careful => direct(self.kernel.instead_for(&[i8::MIN])?),
+            Tag::Winograd => {
+                let fits = grid.stride == 1
+                    && !self.packed()
+                    && channels.is_multiple_of(winograd::CHANNELS)
+                    && channels <= winograd::MAX_CHANNELS;
+                let places: Vec<_> = taps.iter().map(|(place, _)| *place).collect();
+                let kernel = self.kernel.winograd().filter(|_| fits)?;
+                winograd::Method::of(kernel, &places).map(Method::Winograd)
             }
         }
-        let kernel = self
-            .kernel
-            .instead_for(&filter.weights)
-            .unwrap_or(self.kernel);
-        let k = (taps.len() * channels).next_multiple_of(kernel.shape().kr);
-        Method::Direct { kernel, k }
     }
-}
-
-/// The `inputs` weights of one output channel from a tap on.
-fn weights_of(filter: &Filter, output: usize, [y, x]: [usize; 2], inputs: usize) -> &[i8] {
-    let at = ((output * filter.kernel[0] + y) * filter.kernel[1] + x) * filter.inputs;
-    &filter.weights[at..at + inputs]
 }

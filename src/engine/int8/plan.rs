@@ -4,7 +4,7 @@
 use super::ir::{Action, Network, Operation, PoolWindow, Quant, TensorId};
 use super::kernel::{Addition, Kernel, Requant, Residual};
 use super::layout::Layout;
-use super::pack::ConvParts;
+use super::pack::{Coefficients, ConvParts, Origin};
 use super::winograd::{self, Needs};
 
 /// An activation in the arena.
@@ -72,10 +72,7 @@ pub(super) struct ConvStep {
     /// Output pixels between neighbours of the grid, and the first one.
     pub spread: usize,
     pub origin: [usize; 2],
-    /// Blocks of `nr` channels, in the method's order.
-    pub weights: Vec<i8>,
-    pub bias: Vec<i32>,
-    pub multipliers: Vec<f32>,
+    pub coefficients: Coefficients,
     pub zero_point: i8,
     pub floor: i8,
     /// The zero point of the input, as many times as a pixel has bytes.
@@ -112,8 +109,8 @@ impl ConvStep {
     /// What happens to the sums of a block of `nr` channels.
     pub(super) fn requant(&self, channel: usize, nr: usize) -> Requant<'_> {
         Requant {
-            bias: &self.bias[channel..channel + nr],
-            multipliers: &self.multipliers[channel..channel + nr],
+            bias: &self.coefficients.bias[channel..channel + nr],
+            multipliers: &self.coefficients.multipliers[channel..channel + nr],
             zero_point: self.zero_point,
             floor: self.floor,
             residual: self.added.as_ref().map(|added| &added.residual),
@@ -165,6 +162,9 @@ impl Step {
     }
 }
 
+/// More than any pose network needs; a hostile file is refused before it is allocated.
+const MAX_ARENA_BYTES: usize = 256 << 20;
+
 /// Everything that a frame needs; nothing in it changes from frame to frame.
 pub(super) struct Plan {
     pub kernel: &'static dyn Kernel,
@@ -182,13 +182,28 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Plans a network for one kernel family. `input_shape` is N, C, H, W.
+    ///
+    /// # Errors
+    /// The operation that cannot be planned, and why.
     pub(super) fn new(
         network: &Network,
         input_shape: [usize; 4],
         kernel: &'static dyn Kernel,
-    ) -> Self {
+        mut origin: Origin,
+    ) -> Result<Self, (String, String)> {
+        network.check()?;
+        let whole = |what: String| ("network".to_owned(), what);
+        let input = &network.tensors[network.operations[0].output.0];
+        if input_shape != [1, 3, input.height, input.width] {
+            return Err(whole(format!("has the input shape {input_shape:?}")));
+        }
         let layout = Layout::new(network);
         let (buffers, arena_bytes) = layout.place();
+        if arena_bytes > MAX_ARENA_BYTES {
+            return Err(whole(format!(
+                "needs {arena_bytes} bytes for its activations"
+            )));
+        }
         // An activation without a buffer is a convolution's that an addition took in: never read.
         let buffer =
             |id: TensorId| buffers[id.0].expect("every activation that is read has a place");
@@ -201,6 +216,7 @@ impl Plan {
             let output = buffer(operation.output);
             let result = quant(operation.output);
             let name = operation.name.clone();
+            let failed = |what: String| (operation.name.clone(), what);
             // A convolution that writes to this operation's output.
             let parts =
                 |operation: &Operation, input: TensorId, floor: i8, added: Option<Added>| {
@@ -226,7 +242,9 @@ impl Plan {
                     filter,
                     floor,
                 } => {
-                    let step = parts(operation, *input, *floor, None).conv(filter);
+                    let step = parts(operation, *input, *floor, None)
+                        .conv(filter, &mut origin)
+                        .map_err(failed)?;
                     steps.push(Step::Conv(Box::new(step)));
                 }
                 Action::Deconv {
@@ -234,7 +252,9 @@ impl Plan {
                     filter,
                     floor,
                 } => {
-                    let several = parts(operation, *input, *floor, None).deconv(filter);
+                    let several = parts(operation, *input, *floor, None)
+                        .deconv(filter, &mut origin)
+                        .map_err(failed)?;
                     steps.extend(several.into_iter().map(|step| Step::Conv(Box::new(step))));
                 }
                 Action::MaxPool { input, window } => steps.push(Step::MaxPool {
@@ -276,7 +296,9 @@ impl Plan {
                         other: buffer(operands[other].tensor),
                         upsampled: operands[other].upsampled,
                     };
-                    let step = parts(conv, *input, *floor, Some(added)).conv(filter);
+                    let step = parts(conv, *input, *floor, Some(added))
+                        .conv(filter, &mut origin)
+                        .map_err(failed)?;
                     steps.push(Step::Conv(Box::new(step)));
                 }
             }
@@ -290,11 +312,16 @@ impl Plan {
                     longest_tile = longest_tile.max(conv.taps.len() * kernel.shape().mr);
                 }
                 Method::Winograd(method) => {
-                    winograd = winograd.or(method.needs(conv.tap_bytes));
+                    winograd = winograd.or(method.needs(conv.grid, conv.tap_bytes));
                 }
             }
         }
-        Plan {
+        if let Origin::Stored(mut rest) = origin
+            && rest.next().is_some()
+        {
+            return Err(whole("has weights that no step wants".into()));
+        }
+        Ok(Plan {
             kernel,
             input_shape,
             output: buffer(network.output),
@@ -305,7 +332,7 @@ impl Plan {
             longest_tile,
             winograd,
             steps,
-        }
+        })
     }
 }
 

@@ -106,6 +106,7 @@ impl Workspace {
     }
 
     /// On the calling thread alone.
+    #[cfg(feature = "onnx")]
     pub(super) fn single(plan: &Plan) -> Self {
         Self::with_pool(plan, Pool::default())
     }

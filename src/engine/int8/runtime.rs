@@ -5,6 +5,7 @@
 
 use super::import;
 use super::kernel;
+use super::pack::Origin;
 use super::plan::Plan;
 use super::run::Workspace;
 use std::borrow::Cow;
@@ -42,8 +43,10 @@ impl Runtime for Int8Runtime {
         };
         let network = import::import(&model)
             .map_err(|misfit| format_err!("{}: {}", misfit.node, misfit.what))?;
+        let plan = Plan::new(&network, input_shape, kernel, Origin::Filters)
+            .map_err(|(node, what)| format_err!("{node}: {what}"))?;
         Ok(Box::new(Prepared(Arc::new(Parts {
-            plan: Plan::new(&network, input_shape, kernel),
+            plan,
             model: Arc::new(model),
             threads: self.threads,
         }))))

@@ -25,6 +25,9 @@ const FAIR: f32 = 1.05;
 /// The number of channels is a multiple of this.
 pub(super) const CHANNELS: usize = LANES;
 
+/// More input channels would take too much memory.
+pub(super) const MAX_CHANNELS: usize = 4096;
+
 /// How a convolution is done this way.
 #[derive(Clone, Copy)]
 pub(super) struct Method {
@@ -56,50 +59,48 @@ impl Needs {
 }
 
 impl Method {
-    /// The method for a square of taps (rows and columns of the input) of a convolution of stride 1,
-    /// if there is one and it costs less than `grid[0] * grid[1] * taps` products for each input and
-    /// output channel. `largest_sum` bounds the sums of inputs times weights.
-    pub(super) fn choose(
-        kernel: &'static dyn Winograd,
-        taps: &[[isize; 2]],
-        grid: [usize; 2],
-        channels: [usize; 2],
-        largest_sum: impl FnOnce() -> i64,
-    ) -> Option<Method> {
+    /// The method for a square of taps (rows and columns of the input, in order) of a convolution of
+    /// stride 1, if there is one.
+    pub(super) fn of(kernel: &'static dyn Winograd, taps: &[[isize; 2]]) -> Option<Method> {
         let side = taps.len().isqrt();
         let form = Form::of_taps(side)?;
-        let first = *taps.iter().min()?;
-        let square: Vec<_> = (0..side as isize)
-            .flat_map(|y| (0..side as isize).map(move |x| [first[0] + y, first[1] + x]))
-            .collect();
-        let [inputs, outputs] = channels.map(|count| count as f32);
-        let Price {
-            product,
-            input,
-            weight,
-            output,
-        } = kernel.price();
-        let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
-        let multiplied = tiles.next_multiple_of(kernel.shape().mr) * form.positions();
-        let passes = tiles.div_ceil(PASS) as f32;
-        let cost = inputs * outputs * (multiplied as f32 * product + passes * weight)
-            + tiles as f32 * (inputs * input + outputs * output);
-        let direct = inputs * outputs * (taps.len() * grid[0] * grid[1]) as f32;
-        let fits = taps == square && cost < direct && largest_sum() <= form.largest_sum();
-        fits.then_some(Method {
+        let first = taps[0];
+        let square = (0..side as isize)
+            .flat_map(|y| (0..side as isize).map(move |x| [first[0] + y, first[1] + x]));
+        square.eq(taps.iter().copied()).then_some(Method {
             kernel,
             form,
             first,
         })
     }
 
-    pub(super) fn needs(&self, k: usize) -> Needs {
+    /// Whether it costs less than a product for each tap, output pixel, input and output channel.
+    pub(super) fn pays(&self, grid: [usize; 2], channels: [usize; 2]) -> bool {
+        let [inputs, outputs] = channels.map(|count| count as f32);
+        let Price {
+            product,
+            input,
+            weight,
+            output,
+        } = self.kernel.price();
+        let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
+        let multiplied = tiles.next_multiple_of(self.kernel.shape().mr) * self.form.positions();
+        let passes = tiles.div_ceil(PASS) as f32;
+        let cost = inputs * outputs * (multiplied as f32 * product + passes * weight)
+            + tiles as f32 * (inputs * input + outputs * output);
+        let taps = self.form.taps() * self.form.taps();
+        cost < inputs * outputs * (taps * grid[0] * grid[1]) as f32
+    }
+
+    pub(super) fn needs(&self, grid: [usize; 2], k: usize) -> Needs {
         let Shape { mr, nr, .. } = self.kernel.shape();
         let positions = self.form.positions();
+        let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
+        let lines = |most: usize| tiles.min(most).next_multiple_of(mr);
         Needs {
-            inputs: positions * (PASS.next_multiple_of(mr) * k + GAP),
+            inputs: positions * (lines(PASS) * k + GAP),
             weights: positions * (k * nr + GAP),
-            sums: positions * (GROUP.next_multiple_of(mr) * nr + GAP),
+            sums: positions * (lines(GROUP) * nr + GAP),
         }
     }
 
@@ -178,7 +179,7 @@ pub(super) unsafe fn products(
     let (kernel, form, k) = (method.kernel, method.form, step.input.stride);
     let Shape { mr, nr, .. } = kernel.shape();
     let block_bytes = form.taps() * form.taps() * k * nr;
-    let blocks = step.weights.len() / block_bytes;
+    let blocks = step.coefficients.weights.len() / block_bytes;
     let stride = stride(method, pass, k);
     // SAFETY: nobody writes to the transformed inputs in this half of the step.
     let transformed = unsafe { transformed.read(0, form.positions() * stride) };
@@ -192,7 +193,7 @@ pub(super) unsafe fn products(
         if channel >= step.output.stride {
             continue;
         }
-        let taps = &step.weights[block * block_bytes..][..block_bytes];
+        let taps = &step.coefficients.weights[block * block_bytes..][..block_bytes];
         kernel.weights(form, taps, weights, weights_stride);
         let requant = step.requant(channel, nr);
         for first in tiles.clone().step_by(GROUP) {

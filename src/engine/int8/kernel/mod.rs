@@ -191,21 +191,25 @@ pub(super) fn available() -> Vec<&'static dyn Kernel> {
 /// # Errors
 /// The names there are, if it names none of them.
 pub(super) fn best() -> Result<&'static dyn Kernel, String> {
-    let kernels = available();
     let Ok(wanted) = std::env::var("POSEWIRE_KERNEL") else {
-        return Ok(kernels[0]);
+        return Ok(available()[0]);
     };
+    named(&wanted)
+        .map_err(|names| format!("POSEWIRE_KERNEL is {wanted:?}, this processor has {names}"))
+}
+
+/// The kernel of this name.
+///
+/// # Errors
+/// The names there are, if it is none of them.
+pub(super) fn named(name: &str) -> Result<&'static dyn Kernel, String> {
+    let kernels = available();
     let names: Vec<_> = kernels.iter().map(|kernel| kernel.name()).collect();
     kernels
         .iter()
-        .find(|kernel| kernel.name() == wanted)
+        .find(|kernel| kernel.name() == name)
         .copied()
-        .ok_or_else(|| {
-            format!(
-                "POSEWIRE_KERNEL is {wanted:?}, this processor has {}",
-                names.join(", ")
-            )
-        })
+        .ok_or_else(|| names.join(", "))
 }
 
 /// [nr][k] to [k / kr][nr][kr]: the order in which most kernels read weights.

@@ -1,0 +1,25 @@
+//! A network in a plan file: its operations, and the packed weights of each step.
+//!
+//! The network section is, with u32 numbers unless said otherwise: the input's shape (4), the count of
+//! activations and each (channels, height, width, scale f32, zero point i8, unsigned u8), the count of
+//! operations and each (name, kind u8, output, and what the kind needs, see below), the
+//! output's number, the count of convolution steps and each (method u8, the bytes of its weights as
+//! u64 start and length, the count of channels, biases i32, multipliers f32). Names are a length and
+//! UTF-8.
+//!
+//! Kinds of operation: 0 quantize; 1 convolution and 2 transposed (input, floor u8, inputs, outputs,
+//! kernel (2), stride, pad (2)); 3 pool (input, kernel, stride, pad (2)); 4 addition (twice:
+//! activation, upsampled u8; floor u8).
+//!
+//! Where activations lie is not stored: the planner computes it again in microseconds, so that no
+//! number in a file is ever taken for an address. Reading allocates no more than the file is long.
+
+mod read;
+#[cfg(feature = "onnx")]
+mod write;
+
+pub(super) use read::read;
+#[cfg(feature = "onnx")]
+pub(super) use write::write;
+
+const LONGEST_NAME: usize = 256;

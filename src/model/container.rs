@@ -1,0 +1,178 @@
+//! The plan file: a network that was compiled for one kernel family, ready to be mapped and run.
+//!
+//! All numbers are little-endian. A file is
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..8 | `posewire` |
+//! | 8..12 | format version, u32: [`VERSION`] |
+//! | 12..16 | CRC-32 (IEEE) of all that follows |
+//! | 16..24 | length of the file, u64 |
+//! | 24..28 | length of the card, u32: JSON, or 0 for none |
+//! | 28..32 | length of the kernel family's name, u32 |
+//! | 32..36 | length of the network, u32 |
+//! | 36..40 | 0 |
+//! | 40.. | card, name, network, each right behind the last |
+//! | then | zeros up to a multiple of 64, and the weights to the end |
+//!
+//! What the network and the weights hold is the integer engine's affair (`engine/int8/stored.rs`). The
+//! checksum finds files that were cut, mixed up or changed by accident. It is no signature: whoever
+//! reads a file must also check every number in it, and does.
+
+use std::ops::Range;
+
+pub const MAGIC: [u8; 8] = *b"posewire";
+
+/// Files of another version are refused: compile the model again.
+pub const VERSION: u32 = 1;
+
+/// The weights start at a multiple of this.
+const ALIGNMENT: usize = 64;
+
+const HEADER: usize = 40;
+
+/// Where the sections of a plan file are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sections {
+    pub card: Range<usize>,
+    pub kernel: Range<usize>,
+    pub network: Range<usize>,
+    pub weights: Range<usize>,
+}
+
+/// Checks a file from the first byte to the last, and finds its sections.
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub fn sections(file: &[u8]) -> Result<Sections, String> {
+    let header: &[u8; HEADER] = file
+        .first_chunk()
+        .ok_or("is cut off: copy or compile it again")?;
+    let number = |at: usize| {
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    if header[..8] != MAGIC {
+        return Err("is not a plan".into());
+    }
+    if number(8) != VERSION {
+        return Err(format!(
+            "is a plan of format {}, this program reads format {VERSION}: compile the model again",
+            number(8)
+        ));
+    }
+    let length = u64::from(number(16)) | u64::from(number(20)) << 32;
+    if length != file.len() as u64 {
+        return Err(format!(
+            "has {} bytes, its header says {length}: copy or compile it again",
+            file.len()
+        ));
+    }
+    if crc32fast::hash(&file[16..]) != number(12) {
+        return Err("is damaged (its checksum differs): copy or compile it again".into());
+    }
+    let mut at = HEADER;
+    let mut section = |length: u32| {
+        let start = at;
+        at = at
+            .checked_add(length as usize)
+            .filter(|&end| end <= file.len())?;
+        Some(start..at)
+    };
+    let (card, kernel, network) = (
+        section(number(24)),
+        section(number(28)),
+        section(number(32)),
+    );
+    let (Some(card), Some(kernel), Some(network)) = (card, kernel, network) else {
+        return Err("has a section that ends behind the file: compile it again".into());
+    };
+    let weights = network.end.next_multiple_of(ALIGNMENT).min(file.len())..file.len();
+    Ok(Sections {
+        card,
+        kernel,
+        network,
+        weights,
+    })
+}
+
+/// A whole file from its sections.
+///
+/// # Errors
+/// If a section is too long for its length field.
+#[cfg(any(feature = "onnx", test))]
+pub fn assemble(
+    card: &[u8],
+    kernel: &str,
+    network: &[u8],
+    weights: &[u8],
+) -> Result<Vec<u8>, String> {
+    let mut file = MAGIC.to_vec();
+    file.extend(VERSION.to_le_bytes());
+    file.extend([0; 12]);
+    for section in [card, kernel.as_bytes(), network] {
+        let length = u32::try_from(section.len()).map_err(|_| "is too large for a plan")?;
+        file.extend(length.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    for section in [card, kernel.as_bytes(), network] {
+        file.extend(section);
+    }
+    file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+    file.extend(weights);
+    let length = file.len() as u64;
+    file[16..24].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32fast::hash(&file[16..]);
+    file[12..16].copy_from_slice(&checksum.to_le_bytes());
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> Vec<u8> {
+        assemble(b"{}", "portable", &[1, 2, 3], &[9; 100]).unwrap()
+    }
+
+    #[test]
+    fn sections_come_back() {
+        let file = file();
+        let found = sections(&file).unwrap();
+        assert_eq!(&file[found.card], b"{}");
+        assert_eq!(&file[found.kernel], b"portable");
+        assert_eq!(&file[found.network], [1, 2, 3]);
+        assert_eq!(&file[found.weights.clone()], [9; 100]);
+        assert!(found.weights.start.is_multiple_of(ALIGNMENT));
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_is_refused() {
+        let file = file();
+        for length in 0..file.len() {
+            assert!(sections(&file[..length]).is_err(), "{length}");
+        }
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 0x10;
+            assert!(sections(&changed).is_err(), "{at}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let mut file = file();
+        file[8] = 7;
+        assert!(sections(&file).unwrap_err().contains("format 7"));
+    }
+
+    #[test]
+    fn lengths_beyond_the_file_are_refused_even_with_a_fitting_checksum() {
+        for field in [24, 28, 32] {
+            let mut file = file();
+            file[field..field + 4].fill(0xFF);
+            let checksum = crc32fast::hash(&file[16..]);
+            file[12..16].copy_from_slice(&checksum.to_le_bytes());
+            assert!(sections(&file).is_err(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A plan file in memory: mapped, checked, and shared by whatever points into it.
+
+use super::container::{self, Sections};
+use crate::error::{Error, Result};
+use memmap2::Mmap;
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A plan whose container is sound. The network in it has not been looked at.
+#[derive(Debug, Clone)]
+pub struct PlanFile {
+    map: Arc<Mmap>,
+    sections: Sections,
+}
+
+impl PlanFile {
+    /// Maps a file.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it cannot be mapped, or is not whole.
+    pub(super) fn open(path: &Path, file: &File) -> Result<Self> {
+        // SAFETY: the pages are only read. If another program writes to the file meanwhile, values
+        // change, which no code here takes for constant after checking them: weights are data, and
+        // all else is copied before it is checked. If the file is cut meanwhile, the process ends with
+        // SIGBUS; README.md says to replace plans by renaming.
+        let map = unsafe { Mmap::map(file) }
+            .map_err(|error| Error::model(path, format!("cannot be mapped: {error}")))?;
+        let sections = container::sections(&map).map_err(|what| Error::model(path, what))?;
+        Ok(PlanFile {
+            map: Arc::new(map),
+            sections,
+        })
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// The card as JSON; empty for none.
+    pub(super) fn card(&self) -> &[u8] {
+        &self.map[self.sections.card.clone()]
+    }
+
+    /// The kernel family that it was compiled for.
+    pub fn kernel(&self) -> String {
+        String::from_utf8_lossy(&self.map[self.sections.kernel.clone()]).into_owned()
+    }
+
+    /// The network section.
+    pub fn network(&self) -> &[u8] {
+        &self.map[self.sections.network.clone()]
+    }
+
+    /// A part of the weights section; nothing if it is not wholly within it.
+    pub fn weights(&self, part: Range<u64>) -> Option<Weights> {
+        let at = |offset: u64| {
+            let offset = usize::try_from(offset).ok()?;
+            self.sections.weights.start.checked_add(offset)
+        };
+        let range = at(part.start)?..at(part.end)?;
+        self.map.get(range.clone())?;
+        Some(Weights(Bytes::Mapped(Arc::clone(&self.map), range)))
+    }
+}
+
+/// Packed weights: in memory of their own, or in a mapped file.
+#[derive(Debug, Clone)]
+pub struct Weights(Bytes);
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Owned(Vec<i8>),
+    Mapped(Arc<Mmap>, Range<usize>),
+}
+
+impl From<Vec<i8>> for Weights {
+    fn from(weights: Vec<i8>) -> Self {
+        Weights(Bytes::Owned(weights))
+    }
+}
+
+impl Deref for Weights {
+    type Target = [i8];
+
+    fn deref(&self) -> &[i8] {
+        match &self.0 {
+            Bytes::Owned(weights) => weights,
+            Bytes::Mapped(map, range) => {
+                let bytes = &map[range.clone()];
+                // SAFETY: i8 and u8 have the same size, alignment and validity.
+                unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+            }
+        }
+    }
+}

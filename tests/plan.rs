@@ -1,0 +1,181 @@
+//! Compiled plans: the same results as the model they are made of, and a reason for every file that is
+//! not one.
+
+mod common;
+
+use common::{TestDir, posewire, run, stderr, stdout};
+use posewire::engine::{self, Engine, EngineChoice};
+use posewire::model::ModelFile;
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+fn plan_of(model: &str) -> Vec<u8> {
+    engine::compile(&ModelFile::open(&fixture(model)).unwrap()).unwrap()
+}
+
+/// A file with its checksum made to fit again, as one who means harm would.
+fn with_checksum(mut file: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32fast::hash(&file[16..]);
+    file[12..16].copy_from_slice(&checksum.to_le_bytes());
+    file
+}
+
+fn load(path: &Path) -> posewire::Result<Box<dyn Engine>> {
+    engine::load(&ModelFile::open(path)?, EngineChoice::Auto, 1)
+}
+
+fn heatmaps(network: &mut dyn Engine) -> Vec<f32> {
+    let count = network.input_shape().iter().product();
+    let input: Vec<f32> = (0..count)
+        .map(|index| (index as f32 * 0.37).sin() * 2.0)
+        .collect();
+    let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
+    network.infer(&input, &mut heatmaps).unwrap();
+    heatmaps
+}
+
+#[test]
+fn a_plan_gives_the_bytes_of_its_model() {
+    let dir = TestDir::new("plan-same");
+    for model in [
+        "hand.qdq",
+        "hand.qoperator",
+        "hand.s8",
+        "body.qdq",
+        "body.s8",
+    ] {
+        let name = format!("{model}.onnx");
+        let path = dir.file(model, &plan_of(&name));
+        let mut from_plan = load(&path).unwrap();
+        let mut from_model = load(&fixture(&name)).unwrap();
+        assert_eq!(from_plan.name(), from_model.name());
+        assert_eq!(
+            heatmaps(from_plan.as_mut()),
+            heatmaps(from_model.as_mut()),
+            "{model}"
+        );
+        let card = |path: &Path| ModelFile::open(path).unwrap().card().cloned();
+        assert_eq!(card(&path), card(&fixture(&name)));
+    }
+}
+
+#[test]
+fn compile_writes_what_every_command_takes() {
+    let dir = TestDir::new("plan-commands");
+    let plan = dir.path().join("hand.plan");
+    let output = run(&[
+        "compile",
+        "--model",
+        fixture("hand.qdq.onnx").to_str().unwrap(),
+        "--out",
+        plan.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("MB"));
+    assert!(!dir.path().join("hand.plan.new").exists());
+    let output = run(&["inspect", plan.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("for the kernel"));
+}
+
+fn refused(file: &[u8], words: &[&str]) {
+    let dir = TestDir::new(&format!(
+        "plan-refused-{}",
+        words.join("-").replace('/', "")
+    ));
+    let path = dir.file("broken.plan", file);
+    let output = run(&["inspect", path.to_str().unwrap()]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+}
+
+#[test]
+fn stale_foreign_cut_and_changed_plans_are_refused_with_a_reason() {
+    let plan = plan_of("hand.qdq.onnx");
+    refused(&plan[..plan.len() - 1], &["bytes", "copy or compile"]);
+    refused(&plan[..20], &["cut off"]);
+    let mut changed = plan.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    refused(&changed, &["damaged", "checksum"]);
+    let mut older = plan.clone();
+    older[8..12].copy_from_slice(&0_u32.to_le_bytes());
+    refused(&older, &["format 0", "compile the model again"]);
+    let card = u32::from_le_bytes(plan[24..28].try_into().unwrap()) as usize;
+    let mut foreign = plan;
+    foreign[40 + card] = b'Z';
+    refused(
+        &with_checksum(foreign),
+        &["compiled for the kernel", "portable"],
+    );
+}
+
+#[test]
+fn a_plan_is_no_onnx_file_and_runs_on_no_other_engine() {
+    let dir = TestDir::new("plan-engine");
+    let plan = dir.file("hand.plan", &plan_of("hand.qdq.onnx"));
+    let output = run(&[
+        "infer",
+        "--engine",
+        "tract",
+        "--model",
+        plan.to_str().unwrap(),
+        "--input",
+        fixture("hand.input.npy").to_str().unwrap(),
+        "--output",
+        dir.path().join("out.npy").to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let again = run(&[
+        "compile",
+        "--model",
+        plan.to_str().unwrap(),
+        "--out",
+        dir.path().join("again.plan").to_str().unwrap(),
+    ]);
+    assert_eq!(again.status.code(), Some(4));
+    assert!(stderr(&again).contains("is a plan already"));
+}
+
+#[test]
+fn a_float_model_cannot_be_compiled() {
+    let dir = TestDir::new("plan-float");
+    let out = dir.path().join("hand.plan");
+    let output = run(&[
+        "compile",
+        "--model",
+        fixture("hand.onnx").to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(stderr(&output).lines().count(), 1);
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_plan_for_a_forced_kernel_is_for_that_kernel() {
+    let dir = TestDir::new("plan-kernel");
+    let plan = dir.path().join("hand.plan");
+    let output = posewire()
+        .args(["compile", "--model"])
+        .arg(fixture("hand.qdq.onnx"))
+        .arg("--out")
+        .arg(&plan)
+        .env("POSEWIRE_KERNEL", "portable")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut portable = load(&plan).unwrap();
+    assert_eq!(portable.name(), "int8 (portable)");
+    let mut best = load(&fixture("hand.qdq.onnx")).unwrap();
+    assert_eq!(heatmaps(portable.as_mut()), heatmaps(best.as_mut()));
+}
