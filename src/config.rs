@@ -4,7 +4,7 @@
 //! command line says wins; what neither says has the default given here.
 
 use crate::crop::BBox;
-use crate::engine::EngineChoice;
+use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::pipeline::StreamOptions;
 use crate::source::SourceSpec;
@@ -39,6 +39,8 @@ pub struct RunConfig {
     pub overlay: Option<PathBuf>,
     pub frames: Option<u64>,
     pub threads: Option<usize>,
+    /// Each thread on a processor of its own.
+    pub pin: Option<bool>,
     /// `auto` or `tract`.
     pub engine: Option<String>,
     /// The heatmap maximum from which a joint counts as found.
@@ -58,7 +60,7 @@ pub struct Settings {
     pub udp: Option<String>,
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
-    pub threads: usize,
+    pub threads: Threads,
     pub engine: EngineChoice,
     pub min_score: f32,
     pub stream: StreamOptions,
@@ -94,6 +96,7 @@ impl RunConfig {
             overlay: self.overlay.or(other.overlay),
             frames: self.frames.or(other.frames),
             threads: self.threads.or(other.threads),
+            pin: self.pin.or(other.pin),
             engine: self.engine.or(other.engine),
             min_score: self.min_score.or(other.min_score),
             heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
@@ -132,7 +135,10 @@ impl RunConfig {
             udp: self.udp,
             json: self.json,
             overlay: self.overlay,
-            threads: checked_threads(self.threads.unwrap_or(1))?,
+            threads: Threads {
+                count: checked_threads(self.threads.unwrap_or(1))?,
+                pinned: self.pin.unwrap_or(false),
+            },
             engine: self
                 .engine
                 .as_deref()
@@ -218,7 +224,7 @@ mod tests {
             ..RunConfig::default()
         };
         let settings = line.or(file).resolve().unwrap();
-        assert_eq!(settings.threads, 3);
+        assert_eq!(settings.threads.count, 3);
         assert_eq!(settings.udp.as_deref(), Some("10.0.0.1:9000"));
         assert_eq!(settings.min_score, DEFAULT_MIN_SCORE);
         assert_eq!(settings.model, Path::new(DEFAULT_MODEL));

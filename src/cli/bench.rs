@@ -5,7 +5,7 @@ use super::say;
 use crate::clock;
 use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
 use crate::crop::BBox;
-use crate::engine::{self, Engine, EngineChoice, LayerTime};
+use crate::engine::{self, Engine, EngineChoice, LayerTime, Threads};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::model::ModelFile;
@@ -26,6 +26,7 @@ Usage: posewire bench --model FILE [OPTIONS]
   --model FILE    an ONNX file with a model card, builtin:hand or builtin:body
   --frames N      frames to measure, after two that are not [100]
   --threads N     threads of the network [1]
+  --pin           each thread on a processor of its own
   --engine NAME   auto or tract [auto]
   --layers        print the time of each layer of the network instead, the slowest first
   --json          print JSON
@@ -40,7 +41,7 @@ const HEIGHT_PX: u32 = 480;
 
 pub fn main(mut args: Args) -> Result<()> {
     let mut model = None;
-    let (mut frames, mut threads, mut choice) = (100, 1, EngineChoice::Auto);
+    let (mut frames, mut threads, mut choice) = (100, Threads::from(1), EngineChoice::Auto);
     let (mut as_json, mut layers) = (false, false);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
@@ -49,7 +50,8 @@ pub fn main(mut args: Args) -> Result<()> {
         match name.as_str() {
             "model" => model = Some(args.path()?),
             "frames" => frames = args.value::<u64>()?,
-            "threads" => threads = checked_threads(args.value()?)?,
+            "threads" => threads.count = checked_threads(args.value()?)?,
+            "pin" => threads.pinned = true,
             "engine" => choice = args.value()?,
             "layers" => layers = true,
             "json" => as_json = true,
@@ -96,12 +98,18 @@ pub fn main(mut args: Args) -> Result<()> {
     if as_json {
         say!(
             "{}",
-            report(&path.display().to_string(), &engine_name, threads, &times)
+            report(
+                &path.display().to_string(),
+                &engine_name,
+                threads.count,
+                &times
+            )
         );
     } else {
         say!(
-            "{}: {frames} frames on {engine_name}, {threads} thread(s)",
-            path.display()
+            "{}: {frames} frames on {engine_name}, {} thread(s)",
+            path.display(),
+            threads.count
         );
         say!("{times}");
     }

@@ -3,7 +3,7 @@
 use super::args::{Args, Item, required};
 use super::say;
 use crate::config::checked_threads;
-use crate::engine::{self, EngineChoice};
+use crate::engine::{self, EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::npy;
@@ -20,6 +20,7 @@ Usage: posewire infer --model FILE --input IN.npy --output OUT.npy [OPTIONS]
   --output FILE   the heatmaps, 1 x joints x H/4 x W/4 float32
   --repeat N      run N times and print the times [1]
   --threads N     threads of the network [1]
+  --pin           each thread on a processor of its own
   --engine NAME   auto or tract [auto]
 
 Example: posewire infer --model hand.onnx --input crop.npy --output heatmaps.npy --repeat 20
@@ -29,7 +30,7 @@ const MAX_REPEAT: usize = 1_000_000;
 
 pub fn main(mut args: Args) -> Result<()> {
     let (mut model, mut input, mut output) = (None, None, None);
-    let (mut repeat, mut threads, mut choice) = (1, 1, EngineChoice::Auto);
+    let (mut repeat, mut threads, mut choice) = (1, Threads::from(1), EngineChoice::Auto);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
             return Err(Args::unknown(item));
@@ -39,7 +40,8 @@ pub fn main(mut args: Args) -> Result<()> {
             "input" => input = Some(args.path()?),
             "output" => output = Some(args.path()?),
             "repeat" => repeat = args.value::<usize>()?,
-            "threads" => threads = checked_threads(args.value()?)?,
+            "threads" => threads.count = checked_threads(args.value()?)?,
+            "pin" => threads.pinned = true,
             "engine" => choice = args.value()?,
             "help" => {
                 say!("{HELP}");

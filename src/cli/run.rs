@@ -29,6 +29,7 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --frames N          stop after N frames
   --threads N         threads of the network [1]
+  --pin               each thread on a processor of its own
   --engine NAME       auto or tract [auto]
   --min-score S       the heatmap maximum from which a joint counts [0.3]
   --heartbeat-ms N    the longest silence while there are no frames [100]
@@ -56,6 +57,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "overlay" => line.overlay = Some(args.path()?),
             "frames" => line.frames = Some(args.value()?),
             "threads" => line.threads = Some(args.value()?),
+            "pin" => line.pin = Some(true),
             "engine" => line.engine = Some(args.value()?),
             "min-score" => line.min_score = Some(args.value()?),
             "heartbeat-ms" => line.heartbeat_ms = Some(args.value()?),
@@ -91,7 +93,7 @@ fn stream(settings: Settings) -> Result<()> {
         card.input_size[1],
         settings.source,
         pipeline.engine_name(),
-        settings.threads
+        settings.threads.count
     );
     let mut times = StageTimes::new(TIMED_FRAMES);
     let totals = Stream::new(pipeline, sinks, settings.stream, new_session()).run(

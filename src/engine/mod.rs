@@ -84,11 +84,36 @@ impl FromStr for EngineChoice {
     }
 }
 
-/// Builds an engine for a model; `threads` is at least 1.
+/// The threads of a network: the one that calls it, and helpers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// At least 1.
+    pub count: usize,
+    /// Each on a processor of its own: of those that the process may use, the first `count`.
+    pub pinned: bool,
+}
+
+impl From<usize> for Threads {
+    fn from(count: usize) -> Self {
+        Threads {
+            count,
+            pinned: false,
+        }
+    }
+}
+
+/// Builds an engine for a model. Pinning pins the calling thread too, which is to be the one that
+/// runs the network.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node at fault where it is known.
-pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<Box<dyn Engine>> {
+/// [`Error::Model`], naming the node at fault where it is known; [`Error::Engine`] if the threads
+/// cannot be had.
+pub fn load(
+    model: &ModelFile,
+    choice: EngineChoice,
+    threads: impl Into<Threads>,
+) -> Result<Box<dyn Engine>> {
+    let threads = threads.into();
     match model.contents() {
         Contents::Plan(_) if choice == EngineChoice::Tract => Err(Error::usage(format!(
             "--engine tract cannot run {}, a compiled plan: give it the ONNX file",
@@ -110,7 +135,10 @@ pub fn load(model: &ModelFile, choice: EngineChoice, threads: usize) -> Result<B
                     ),
                 }
             }
-            Ok(Box::new(TractEngine::load(model, proto, threads)?))
+            if threads.pinned {
+                log::warn!("tract's threads are not pinned");
+            }
+            Ok(Box::new(TractEngine::load(model, proto, threads.count)?))
         }
     }
 }

@@ -39,7 +39,7 @@ mod onnx;
 #[cfg(feature = "onnx")]
 mod runtime;
 
-use super::{Engine, LayerTime};
+use super::{Engine, LayerTime, Threads};
 use crate::error::{Error, Result};
 use crate::model::PlanFile;
 #[cfg(feature = "onnx")]
@@ -69,7 +69,7 @@ impl Int8Engine {
     ///
     /// # Errors
     /// [`Error::Model`] if the plan is for a kernel that this processor does not have, or is garbled.
-    pub(super) fn from_file(path: &Path, file: &PlanFile, threads: usize) -> Result<Self> {
+    pub(super) fn from_file(path: &Path, file: &PlanFile, threads: Threads) -> Result<Self> {
         let wanted = file.kernel();
         let kernel = kernel::named(&wanted).map_err(|names| {
             let what = format!(
@@ -92,10 +92,12 @@ impl Int8Engine {
         Self::new(plan, threads)
     }
 
-    fn new(plan: Plan, threads: usize) -> Result<Self> {
+    fn new(plan: Plan, threads: Threads) -> Result<Self> {
         let output = plan.output;
-        let workspace = Workspace::new(&plan, threads)
-            .map_err(|error| Error::engine(format!("cannot start {threads} threads: {error}")))?;
+        let workspace = Workspace::new(&plan, threads).map_err(|error| {
+            let count = threads.count;
+            Error::engine(format!("cannot start or pin {count} threads: {error}"))
+        })?;
         Ok(Int8Engine {
             name: format!("int8 ({})", plan.kernel.name()),
             workspace,

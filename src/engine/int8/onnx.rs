@@ -5,6 +5,7 @@ use super::ir::Network;
 use super::pack::Origin;
 use super::plan::Plan;
 use super::{Int8Engine, carry, kernel, stored};
+use crate::engine::Threads;
 use crate::engine::graph;
 use crate::engine::guard::catch_panic;
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ pub(in super::super) enum Loaded {
 pub(in super::super) fn load(
     model: &ModelFile,
     proto: &ModelProto,
-    threads: usize,
+    threads: Threads,
 ) -> Result<Loaded> {
     match plan(model, proto)? {
         Ok((_, plan)) => {

@@ -3,6 +3,8 @@
 //! A worker that has nothing to do spins for a moment, since the next step of a frame is
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
+use crate::engine::Threads;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -42,16 +44,32 @@ pub(super) struct Pool {
 
 impl Pool {
     /// # Errors
-    /// The operating system's reason, if a thread cannot be started.
-    pub(super) fn new(threads: usize) -> std::io::Result<Self> {
+    /// The operating system's reason, if a thread cannot be started or pinned.
+    pub(super) fn new(threads: Threads) -> std::io::Result<Self> {
+        let processors = match threads.pinned {
+            true => Some(processors(threads.count)?),
+            false => None,
+        };
         let mut pool = Pool::default();
-        for number in 1..threads {
+        for number in 1..threads.count {
             let shared = Arc::clone(&pool.shared);
+            let processor = processors.as_ref().map(|processors| processors[number]);
+            let worker = move || {
+                if let Some(processor) = processor {
+                    // It may be taken away meanwhile; the work is right wherever it is done.
+                    let _ = pin(processor);
+                }
+                work(&shared, number);
+            };
             pool.workers.push(
                 thread::Builder::new()
                     .name(format!("posewire-{number}"))
-                    .spawn(move || work(&shared, number))?,
+                    .spawn(worker)?,
             );
+        }
+        // Last: threads inherit what their maker may use.
+        if let Some(processors) = processors {
+            pin(processors[0])?;
         }
         Ok(pool)
     }
@@ -83,6 +101,26 @@ impl Pool {
             "a worker thread panicked"
         );
     }
+}
+
+/// The first `count` processors that this process may use.
+fn processors(count: usize) -> std::io::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None)?;
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|&processor| allowed.is_set(processor))
+        .take(count)
+        .collect();
+    if processors.len() < count {
+        let what = format!("there are {} processors to pin them to", processors.len());
+        return Err(std::io::Error::other(what));
+    }
+    Ok(processors)
+}
+
+fn pin(processor: usize) -> std::io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(processor);
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 /// Waits for the workers when it goes out of scope.
@@ -154,7 +192,7 @@ mod tests {
     #[test]
     fn every_thread_does_its_part_of_every_job() {
         for threads in 1..=4 {
-            let mut pool = Pool::new(threads).unwrap();
+            let mut pool = Pool::new(threads.into()).unwrap();
             let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
             for round in 0..500 {
                 pool.run(&|number| {
@@ -169,8 +207,44 @@ mod tests {
     }
 
     #[test]
+    fn pinned_threads_run_where_they_were_put() {
+        let count = sched_getaffinity(None).unwrap().count() as usize;
+        // On a thread of its own, which the pool pins.
+        let places = thread::spawn(move || {
+            let mut pool = Pool::new(Threads {
+                count,
+                pinned: true,
+            })
+            .unwrap();
+            let places: Vec<_> = (0..count).map(|_| AtomicUsize::new(usize::MAX)).collect();
+            pool.run(&|number| {
+                let allowed = sched_getaffinity(None).unwrap();
+                assert_eq!(allowed.count(), 1);
+                let place = (0..CpuSet::MAX_CPU).find(|&cpu| allowed.is_set(cpu));
+                places[number].store(place.unwrap(), Ordering::Relaxed);
+            });
+            places
+                .into_iter()
+                .map(AtomicUsize::into_inner)
+                .collect::<Vec<_>>()
+        });
+        let mut places = places.join().unwrap();
+        places.dedup();
+        assert_eq!(places.len(), count);
+    }
+
+    #[test]
+    fn more_pinned_threads_than_processors_are_refused() {
+        let threads = Threads {
+            count: sched_getaffinity(None).unwrap().count() as usize + 1,
+            pinned: true,
+        };
+        assert!(Pool::new(threads).is_err());
+    }
+
+    #[test]
     fn sleeping_workers_are_woken() {
-        let mut pool = Pool::new(2).unwrap();
+        let mut pool = Pool::new(2.into()).unwrap();
         let count = AtomicUsize::new(0);
         for _ in 0..3 {
             thread::sleep(std::time::Duration::from_millis(30));
@@ -183,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_a_worker_reaches_the_owner_and_the_pool_lives_on() {
-        let mut pool = Pool::new(2).unwrap();
+        let mut pool = Pool::new(2.into()).unwrap();
         let job = |number: usize| assert_ne!(number, 1, "as the test wants");
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.run(&job)));
         assert!(caught.is_err());

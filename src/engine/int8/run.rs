@@ -6,7 +6,7 @@ use super::kernel::{Addition, Kernel, OUTSIDE};
 use super::plan::{Buffer, Method, Plan, Step};
 use super::pool::Pool;
 use super::winograd;
-use crate::engine::LayerTime;
+use crate::engine::{LayerTime, Threads};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -100,8 +100,8 @@ impl Scratches {
 
 impl Workspace {
     /// # Errors
-    /// The operating system's reason, if a thread cannot be started.
-    pub(super) fn new(plan: &Plan, threads: usize) -> std::io::Result<Self> {
+    /// The operating system's reason, if a thread cannot be started or pinned.
+    pub(super) fn new(plan: &Plan, threads: Threads) -> std::io::Result<Self> {
         Pool::new(threads).map(|pool| Self::with_pool(plan, pool))
     }
 

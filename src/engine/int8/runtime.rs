@@ -73,7 +73,7 @@ impl Runnable for Prepared {
     fn spawn(&self) -> TractResult<Box<dyn State>> {
         Ok(Box::new(Running {
             prepared: self.clone(),
-            workspace: Workspace::new(&self.0.plan, self.0.threads)?,
+            workspace: Workspace::new(&self.0.plan, self.0.threads.into())?,
         }))
     }
 
