@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """posewire against what a user could pick instead, on the same network, in one run.
 
-    python benches/peers.py MODEL.int8.onnx [--rounds N] [--threads N]
+    python benches/peers.py MODEL.int8.onnx [--other-form MODEL.qoperator.onnx] [--rounds N] [--threads N]
 
 The programs take turns, frame by frame, so that a machine that slows down slows all of them; the
 table has medians, and the median of the ratios within each round. Needs models/requirements.txt,
@@ -67,6 +67,7 @@ def open_vino(model, x, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path)
+    parser.add_argument("--other-form", type=Path, help="for ONNX Runtime, which may be faster on it")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -77,6 +78,9 @@ def main():
         network_input = session.get_inputs()[0]
         x = np.random.default_rng(1).standard_normal(network_input.shape).astype(np.float32)
         peers = {"ONNX Runtime": timed(lambda: session.run(None, {network_input.name: x}))}
+        if options.other_form:
+            other = session_of(options.other_form, options.threads)
+            peers["its other form"] = timed(lambda: other.run(None, {network_input.name: x}))
         for engine in ("auto", "tract"):
             name = "posewire" if engine == "auto" else "tract"
             peers[name] = posewire(options.model, x, options.threads, engine, Path(folder))

@@ -8,7 +8,7 @@ use super::plan::Buffer;
 pub(super) const PIXEL_BYTES: usize = 16;
 
 /// Bytes of a row of taps: a multiple of what any kernel takes at once.
-const TAP_BYTES: usize = 4;
+const TAP_BYTES: usize = 8;
 
 /// How a row of a filter's taps is read from pixels with fewer channels than [`PIXEL_BYTES`], in one
 /// piece.

@@ -15,6 +15,8 @@ mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_dot;
 #[cfg(target_arch = "aarch64")]
+mod neon_i8mm;
+#[cfg(target_arch = "aarch64")]
 mod neon_store;
 mod portable;
 pub(super) mod winograd;
@@ -42,6 +44,7 @@ pub(super) struct Rows<'a> {
     /// What is read outside the input: the zero point, `channels` times.
     pub outside: &'a [i8],
     pub offsets: &'a [u32],
+    /// A multiple of 8.
     pub channels: usize,
 }
 
@@ -177,6 +180,9 @@ pub(super) fn available() -> Vec<&'static dyn Kernel> {
     }
     #[cfg(target_arch = "aarch64")]
     {
+        if neon_i8mm::is_available() {
+            kernels.push(&neon_i8mm::NeonI8mm);
+        }
         if neon_dot::is_available() {
             kernels.push(&neon_dot::NeonDot);
         }

@@ -50,7 +50,7 @@ impl Kernel for NeonDot {
             // SAFETY: each line has `channels` values and the part room for MR lines, of which
             // `sixteens` times 16 are read and written.
             unsafe { transpose(&lines, sixteens, part.as_mut_ptr()) };
-            // Fewer than 16 are left: the network's input has 4.
+            // Fewer than 16 are left: a row of taps of the network's input has 8 or 24.
             for group in 4 * sixteens..rows.channels / KR {
                 for (lane, line) in lines.iter().enumerate() {
                     let bytes = &line[group * KR..][..KR];

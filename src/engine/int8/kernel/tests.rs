@@ -34,7 +34,7 @@ fn bytes(count: usize, extreme: bool) -> BoxedStrategy<Vec<i8>> {
 
 fn problem() -> impl Strategy<Value = Problem> {
     let sizes = (
-        prop_oneof![Just(4_usize), Just(16), Just(24), Just(32), Just(48)],
+        prop_oneof![Just(8_usize), Just(16), Just(24), Just(32), Just(48)],
         1_usize..10,
         1_usize..20,
         1..=MAX_MR,

@@ -1,0 +1,136 @@
+//! AArch64 with 8-bit matrix products (Cortex-A510, A715, X2 and newer; Neoverse V1, N2): 32 products an
+//! instruction.
+//!
+//! `smmla` multiplies two pixels of eight inputs with two channels of eight weights. The intrinsic is
+//! not stable yet, so the instruction is written as assembly.
+
+use super::neon_store;
+use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+const MR: usize = 8;
+const NR: usize = 8;
+const KR: usize = 8;
+
+pub(super) fn is_available() -> bool {
+    std::arch::is_aarch64_feature_detected!("i8mm")
+}
+
+pub(super) struct NeonI8mm;
+
+impl Kernel for NeonI8mm {
+    fn name(&self) -> &'static str {
+        "neon-i8mm"
+    }
+
+    fn shape(&self) -> Shape {
+        Shape {
+            mr: MR,
+            nr: NR,
+            kr: KR,
+        }
+    }
+
+    fn scratch_bytes(&self, k: usize) -> usize {
+        MR * k
+    }
+
+    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
+        pack_interleaved(block, k, KR, packed);
+    }
+
+    /// The scratch is [k / 8][mr][8].
+    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+        // Channels are a multiple of eight, so a group never spans two taps.
+        let tap_bytes = MR * rows.channels;
+        let taps = rows.offsets.len() / MR;
+        for (tap, part) in scratch.chunks_exact_mut(tap_bytes).take(taps).enumerate() {
+            let lines: [&[i8]; MR] = std::array::from_fn(|pixel| rows.get(tap * MR + pixel));
+            for (group, part) in part.chunks_exact_mut(MR * KR).enumerate() {
+                for (line, eight) in lines.iter().zip(part.chunks_exact_mut(KR)) {
+                    let from: &[i8; KR] = line[group * KR..].first_chunk().expect("eight channels");
+                    // SAFETY: NEON is part of AArch64; both are eight bytes long.
+                    unsafe { vst1_s8(eight.as_mut_ptr().cast(), vld1_s8(from.as_ptr())) };
+                }
+            }
+        }
+        scratch[taps * tap_bytes..MR * k].fill(0);
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn tile(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &Place,
+    ) {
+        assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
+        // SAFETY: the matrix product is there by the caller's word, the lengths were just checked; the
+        // places are passed on from the caller.
+        unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
+    }
+
+    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
+        neon_store::add_rows(addition, a, b, sums);
+    }
+}
+
+/// `sums[2 x 2] += inputs[2 x 8] * weights[2 x 8]`, transposed.
+macro_rules! smmla {
+    ($sums:expr, $inputs:expr, $weights:expr) => {
+        asm!(
+            ".arch_extension i8mm",
+            "smmla {sums:v}.4s, {inputs:v}.16b, {weights:v}.16b",
+            sums = inout(vreg) $sums,
+            inputs = in(vreg) $inputs,
+            weights = in(vreg) $weights,
+            options(pure, nomem, nostack, preserves_flags)
+        )
+    };
+}
+
+/// Eight pixels by eight channels.
+///
+/// # Safety
+/// The processor has the matrix product; `inputs` holds [k / 8][8][8] and `weights` the same; the rest
+/// as for [`Kernel::tile`].
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn tile(
+    inputs: *const i8,
+    weights: *const i8,
+    k: usize,
+    requant: &Requant<'_>,
+    place: &Place,
+) {
+    // SAFETY: every load is of the 64 values of one group below k / 8; the places are passed on from
+    // the caller.
+    unsafe {
+        // Pairs of pixels by pairs of channels.
+        let mut sums = [[vdupq_n_s32(0); NR / 2]; MR / 2];
+        for group in 0..k / KR {
+            let at = group * MR * KR;
+            let inputs = vld1q_s8_x4(inputs.add(at));
+            let weights = vld1q_s8_x4(weights.add(at));
+            let weights = [weights.0, weights.1, weights.2, weights.3];
+            let inputs = [inputs.0, inputs.1, inputs.2, inputs.3];
+            for (line, pixels) in sums.iter_mut().zip(inputs) {
+                for (sum, channels) in line.iter_mut().zip(weights) {
+                    smmla!(*sum, pixels, channels);
+                }
+            }
+        }
+        let mut pixels = [[vdupq_n_s32(0); 2]; MR];
+        for (line, pixels) in sums.iter().zip(pixels.chunks_exact_mut(2)) {
+            for half in 0..2 {
+                let first = vreinterpretq_s64_s32(line[2 * half]);
+                let second = vreinterpretq_s64_s32(line[2 * half + 1]);
+                pixels[0][half] = vreinterpretq_s32_s64(vtrn1q_s64(first, second));
+                pixels[1][half] = vreinterpretq_s32_s64(vtrn2q_s64(first, second));
+            }
+        }
+        neon_store::store_registers(&pixels, requant, place);
+    }
+}
