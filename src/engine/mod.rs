@@ -126,19 +126,34 @@ pub fn load(
         #[cfg(feature = "onnx")]
         Contents::Onnx(proto) => {
             graph::check_nodes(model, proto)?;
+            let mut misfit = None;
             if choice == EngineChoice::Auto {
                 match int8::load(model, proto, threads)? {
                     int8::Loaded::Engine(engine) => return Ok(engine),
-                    int8::Loaded::Misfit { node, what } => log::info!(
-                        "{}: runs on tract, not in integers: {node}: {what}",
-                        model.path().display()
-                    ),
+                    int8::Loaded::Misfit { node, what } => {
+                        misfit = Some((node, what));
+                    }
                 }
             }
             if threads.pinned {
                 log::warn!("tract's threads are not pinned");
             }
-            Ok(Box::new(TractEngine::load(model, proto, threads.count)?))
+            match (TractEngine::load(model, proto, threads.count), misfit) {
+                (Ok(engine), misfit) => {
+                    if let Some((node, what)) = misfit {
+                        let path = model.path().display();
+                        log::info!("{path}: runs on tract, not in integers: {node}: {what}");
+                    }
+                    Ok(Box::new(engine))
+                }
+                // A quantised graph is rarely for tract: why it does not run in integers matters more.
+                (Err(_), Some((node, what))) if node != int8::WHOLE_GRAPH => {
+                    let what =
+                        format!("does not run in integers ({what}), and not on tract either");
+                    Err(Error::model_node(model.path(), node, what))
+                }
+                (Err(error), _) => Err(error),
+            }
         }
     }
 }

@@ -81,7 +81,7 @@ impl ModelFile {
     }
 
     fn from_plan(path: &Path, plan: PlanFile) -> Result<Self> {
-        let card = match std::str::from_utf8(plan.card()) {
+        let card = match String::from_utf8(plan.card()).as_deref() {
             Ok("") => None,
             Ok(text) => Some(ModelCard::from_json(text).map_err(|error| bad_card(path, error))?),
             Err(_) => return Err(Error::model_node(path, "card", "is not text")),

@@ -38,14 +38,15 @@ impl PlanFile {
         self.map.len() as u64
     }
 
-    /// The card as JSON; empty for none.
-    pub(super) fn card(&self) -> &[u8] {
-        &self.map[self.sections.card.clone()]
+    /// The card as JSON; empty for none. A copy: what is checked to be text must stay as it is.
+    pub(super) fn card(&self) -> Vec<u8> {
+        self.map[self.sections.card.clone()].to_vec()
     }
 
     /// The kernel family that it was compiled for.
     pub fn kernel(&self) -> String {
-        String::from_utf8_lossy(&self.map[self.sections.kernel.clone()]).into_owned()
+        let name = self.map[self.sections.kernel.clone()].to_vec();
+        String::from_utf8_lossy(&name).into_owned()
     }
 
     /// The network section.

@@ -47,7 +47,7 @@ pub use carry::reader as quantised_reader;
 #[cfg(feature = "onnx")]
 pub use onnx::compile;
 #[cfg(feature = "onnx")]
-pub(super) use onnx::{Loaded, load};
+pub(super) use onnx::{Loaded, WHOLE_GRAPH, load};
 #[cfg(feature = "onnx")]
 pub use runtime::Int8Runtime;
 

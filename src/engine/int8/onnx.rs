@@ -14,6 +14,9 @@ use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
 
+/// The node of a [`Loaded::Misfit`] if tract did not get as far as the nodes.
+pub(in super::super) const WHOLE_GRAPH: &str = "graph";
+
 /// What came of giving a graph to this engine.
 pub(in super::super) enum Loaded {
     Engine(Box<Int8Engine>),
@@ -76,7 +79,7 @@ fn plan(model: &ModelFile, proto: &ModelProto) -> Result<Planned> {
     .map_err(|panic| Error::model(model.path(), format!("tract gave up on it: {panic}")))?;
     let typed = match typed {
         Ok(typed) => typed,
-        Err(error) => return Ok(Err(("graph".into(), format!("{error:#}")))),
+        Err(error) => return Ok(Err((WHOLE_GRAPH.into(), format!("{error:#}")))),
     };
     Ok(import::import(&typed)
         .map_err(|misfit| (misfit.node, misfit.what))
