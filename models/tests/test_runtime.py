@@ -8,12 +8,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from posewire_models import compare
 
 MODELS = Path(__file__).resolve().parents[1]
+FIXTURES = MODELS.parent / "tests" / "fixtures"
 POSEWIRE = Path(os.environ.get("POSEWIRE", MODELS.parent / "target" / "release" / "posewire"))
 
 pytestmark = pytest.mark.skipif(not POSEWIRE.exists(), reason=f"there is no {POSEWIRE}")
@@ -58,3 +61,30 @@ def test_int8_heatmaps_agree_to_a_level(network, form, tmp_path, tool):
     assert report.startswith("int8 ("), report
     level = np.diff(np.unique(wanted)).min()
     assert (np.abs(found - wanted) < 1.5 * level).mean() >= 0.999
+
+
+class OneInput(CalibrationDataReader):
+    """The network's own test input, once."""
+
+    def __init__(self, name, x):
+        self.left = [{name: x}]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+@pytest.mark.parametrize("opset", [11, 12, 13, 18])
+@pytest.mark.parametrize("activations", [QuantType.QUInt8, QuantType.QInt8])
+def test_other_opsets_run_in_integers(opset, activations, tmp_path):
+    """Per tensor, as MMDeploy's and older tools' exports are: quantisation per channel needs opset 13."""
+    model = onnx.load(FIXTURES / "hand.onnx")
+    # Its operators are spelled the same in all of these.
+    model.opset_import[0].version = opset
+    plain, int8 = tmp_path / "float.onnx", tmp_path / "int8.onnx"
+    onnx.save(model, plain)
+    x = np.load(FIXTURES / "hand.input.npy")
+    reader = OneInput(model.graph.input[0].name, x)
+    quantize_static(str(plain), str(int8), reader, activation_type=activations, weight_type=QuantType.QInt8)
+    found, report = heatmaps(int8, x, tmp_path)
+    assert report.startswith("int8 ("), report
+    assert np.array_equal(found, compare.run(compare.session(int8), x))
