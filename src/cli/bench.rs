@@ -28,7 +28,8 @@ Usage: posewire bench --model FILE [OPTIONS]
   --threads N     threads of the network [1]
   --pin           each thread on a processor of its own
   --engine NAME   auto or tract [auto]
-  --layers        print the time of each layer of the network instead, the slowest first
+  --layers        print the time of each layer of the network instead, the slowest first, and its
+                  speed against the peak of a core
   --json          print JSON
 
 Example: posewire bench --model builtin:hand --frames 200 --json
@@ -139,27 +140,37 @@ fn print_layers(network: &mut dyn Engine, frames: u64) -> Result<()> {
             network.name()
         )));
     }
+    let peak = network.peak().unwrap_or(f64::INFINITY);
     let total: Duration = layers.iter().map(|(time, _)| *time).sum();
     layers.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
     say!(
-        "{:>9} {:>6} {:>9} {:>8}  layer",
+        "{:>9} {:>6} {:>9} {:>8} {:>6}  layer",
         "ms",
         "%",
         "MMAC",
-        "GMAC/s"
+        "GMAC/s",
+        "% peak"
     );
     for (time, layer) in &layers {
         let seconds = time.as_secs_f64();
+        let rate = layer.macs as f64 / seconds;
         say!(
-            "{:9.3} {:6.1} {:9.1} {:8.1}  {}",
+            "{:9.3} {:6.1} {:9.1} {:8.1} {:6.0}  {}",
             1e3 * seconds,
             100.0 * seconds / total.as_secs_f64(),
             layer.macs as f64 / 1e6,
-            layer.macs as f64 / 1e9 / seconds,
+            rate / 1e9,
+            100.0 * rate / peak,
             layer.name
         );
     }
     let macs: u64 = layers.iter().map(|(_, layer)| layer.macs).sum();
+    if peak.is_finite() {
+        say!(
+            "One core's peak is {:.1} GMAC/s; Winograd's method may pass it.",
+            peak / 1e9
+        );
+    }
     say!(
         "{:9.3} ms in all on {}, {:.2} GMAC, {:.1} GMAC/s",
         1e3 * total.as_secs_f64(),

@@ -48,6 +48,12 @@ pub trait Engine: Send {
     fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
         self.infer(input, heatmaps).map(|()| Vec::new())
     }
+
+    /// Multiply-accumulates a second that one core can do in the engine's inner loop, measured now;
+    /// nothing if the engine cannot tell.
+    fn peak(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// What one layer cost.

@@ -128,4 +128,8 @@ impl Engine for Int8Engine {
     fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
         Ok(self.workspace.profile(&self.plan, input, heatmaps))
     }
+
+    fn peak(&self) -> Option<f64> {
+        Some(kernel::peak::measure(self.plan.kernel))
+    }
 }

@@ -18,6 +18,7 @@ mod neon_dot;
 mod neon_i8mm;
 #[cfg(target_arch = "aarch64")]
 mod neon_store;
+pub(super) mod peak;
 mod portable;
 pub(super) mod winograd;
 
