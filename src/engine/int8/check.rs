@@ -75,7 +75,13 @@ impl Network {
                 }
                 Ok(())
             }
-            Action::Deconv { input, filter, .. } => window(filter, self.tensor(*input), output),
+            Action::Deconv { input, filter, .. } => {
+                window(filter, self.tensor(*input), output)?;
+                if filter.kernel.iter().any(|&side| side < filter.stride) {
+                    return bad("leaves outputs that no input reaches");
+                }
+                Ok(())
+            }
             Action::MaxPool { input, window } => {
                 let fits = (1..=MAX_KERNEL).contains(&window.kernel)
                     && (1..=MAX_KERNEL).contains(&window.stride)
@@ -141,4 +147,132 @@ fn window(filter: &Filter, input: &Tensor, output: &Tensor) -> Result<(), String
         return Err("has weights for other channels".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::int8::ir::{Operand, PoolWindow};
+
+    fn activation(channels: usize, side: usize) -> Tensor {
+        Tensor {
+            channels,
+            height: side,
+            width: side,
+            quant: Quant {
+                scale: 0.1,
+                zero_point: 0,
+                unsigned: false,
+            },
+        }
+    }
+
+    fn filter(inputs: usize, outputs: usize, side: usize, stride: usize) -> Filter {
+        Filter {
+            weights: Vec::new(),
+            bias: Vec::new(),
+            scales: Vec::new(),
+            inputs,
+            outputs,
+            kernel: [side, side],
+            stride,
+            pad: [1, 1],
+        }
+    }
+
+    /// The input, a convolution, a pool, an addition of the pool's upsampled result, a transposed
+    /// convolution.
+    fn network() -> Network {
+        let operand = |tensor: usize, upsampled: bool| Operand {
+            tensor: TensorId(tensor),
+            upsampled,
+        };
+        let actions = vec![
+            Action::Quantize,
+            Action::Conv {
+                input: TensorId(0),
+                filter: filter(3, 8, 3, 1),
+                floor: 0,
+            },
+            Action::MaxPool {
+                input: TensorId(1),
+                window: PoolWindow {
+                    kernel: 3,
+                    stride: 2,
+                    pad: [1, 1],
+                },
+            },
+            Action::Add {
+                operands: [operand(1, false), operand(2, true)],
+                floor: 0,
+            },
+            Action::Deconv {
+                input: TensorId(3),
+                filter: filter(8, 4, 4, 2),
+                floor: 0,
+            },
+        ];
+        let operations = actions.into_iter().enumerate();
+        Network {
+            tensors: vec![
+                activation(3, 16),
+                activation(8, 16),
+                activation(8, 8),
+                activation(8, 16),
+                activation(4, 32),
+            ],
+            operations: operations
+                .map(|(index, action)| Operation {
+                    name: format!("node {index}"),
+                    action,
+                    output: TensorId(index),
+                })
+                .collect(),
+            output: TensorId(4),
+        }
+    }
+
+    #[test]
+    fn a_sound_network_passes() {
+        assert_eq!(network().check(), Ok(()));
+    }
+
+    /// What is changed, and where the fault is found.
+    type Fault = (fn(&mut Network), &'static str);
+
+    #[test]
+    fn each_fault_is_found_at_its_node() {
+        let faults: [Fault; 12] = [
+            (|n| n.tensors[1].quant.scale = f32::NAN, "node 1"),
+            (|n| n.tensors[1].quant.scale = 0.0, "node 1"),
+            (|n| n.tensors[1].height = 1 << 20, "node 1"),
+            (|n| n.tensors[1].channels = 9, "node 1"),
+            (|n| n.tensors[2].height = 7, "node 3"),
+            (|n| n.operations[1].output = TensorId(99), "node 1"),
+            (|n| n.operations[2].output = TensorId(1), "node 2"),
+            (|n| n.operations.swap(1, 2), "node 2"),
+            (
+                |n| n.operations[0].action = n.operations[1].action.clone(),
+                "node 0",
+            ),
+            (|n| n.operations[1].action = Action::Quantize, "node 1"),
+            (|n| n.output = TensorId(5), "network"),
+            (
+                |n| {
+                    n.operations[4].action = Action::Deconv {
+                        input: TensorId(3),
+                        filter: filter(8, 4, 2, 3),
+                        floor: 0,
+                    }
+                },
+                "node 4",
+            ),
+        ];
+        for (index, (change, place)) in faults.into_iter().enumerate() {
+            let mut changed = network();
+            change(&mut changed);
+            let (found, what) = changed.check().unwrap_err();
+            assert_eq!(found, place, "fault {index}: {what}");
+        }
+    }
 }
