@@ -3,7 +3,8 @@
 //! A convolution is done tile by tile: the inputs of `mr` output pixels are gathered into a scratch
 //! that stays in the first cache (K = taps x channels values each), and then multiplied with blocks
 //! of `nr` output channels whose weights were packed when the network was loaded. Sums are i32 and
-//! exact, so every kernel gives the same bytes as [`portable`], which the tests compare.
+//! exact, so every kernel gives the same bytes as [`portable`], which the tests compare. [`winograd`]
+//! has the other way of doing 3x3 convolutions, which gives the same bytes too.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
