@@ -61,6 +61,8 @@ impl Winograd for Avx2 {
     }
 }
 
+/// # Safety
+/// As for [`Winograd::inputs`].
 #[target_feature(enable = "avx2,fma")]
 unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
     // SAFETY: passed on from the caller.
@@ -72,6 +74,8 @@ fn weights(form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
     transform::weights(form, taps, to, stride);
 }
 
+/// # Safety
+/// As for [`Winograd::outputs`].
 #[target_feature(enable = "avx2,fma")]
 unsafe fn outputs(form: Form, sums: &[i32], stride: usize, requant: &Requant<'_>, rows: &[Place]) {
     // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.

@@ -176,6 +176,8 @@ pub(super) unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: 
     }
 }
 
+/// # Safety
+/// As for [`inputs`].
 #[inline(always)]
 unsafe fn inputs_of<const N: usize>(
     pixels: &[&[i8]],
