@@ -161,6 +161,7 @@ fn each_broken_file_gets_its_reason() {
         ("huge-pads", "conv: has 1099511627776 in its pads"),
         ("infinite-scale", "bias: its scale b_scale is inf"),
         ("large-input", ""),
+        ("minimum-pads", "conv: has -9223372036854775808 in its pads"),
         ("missing-input", "nowhere"),
         ("missing-output", "no entry"),
         ("nan-scale", "quantize_y: its scale y_scale is NaN"),

@@ -20,6 +20,9 @@ const SCALES: [(&str, &[usize]); 5] = [
     ("QLinearMatMul", &[1, 4, 6]),
 ];
 
+/// Attributes that are sides and places of a window, in pixels.
+const WINDOWS: [&str; 4] = ["pads", "strides", "dilations", "kernel_shape"];
+
 /// What tract takes as given, and would run or fall over.
 ///
 /// # Errors
@@ -35,11 +38,11 @@ pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
     for node in &graph.node {
         let fail = |what: String| Err(Error::model_node(model.path(), &node.name, what));
         for attribute in &node.attribute {
-            let is_window = ["pads", "strides", "dilations", "kernel_shape"];
-            if !is_window.contains(&attribute.name.as_str()) {
+            if !WINDOWS.contains(&attribute.name.as_str()) {
                 continue;
             }
-            if let Some(value) = attribute.ints.iter().find(|value| value.abs() > MAX_DIM) {
+            let too_large = |value: &&i64| value.unsigned_abs() > MAX_DIM.unsigned_abs();
+            if let Some(value) = attribute.ints.iter().find(too_large) {
                 return fail(format!("has {value} in its {}", attribute.name));
             }
             if attribute.name != "pads" && attribute.ints.contains(&0) {
@@ -50,7 +53,10 @@ pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
             .iter()
             .filter(|(operator, _)| *operator == node.op_type)
             .flat_map(|(_, inputs)| inputs.iter());
-        for tensor in inputs.filter_map(|&input| constants.get(node.input.get(input)?.as_str())) {
+        for tensor in inputs
+            .filter_map(|&input| constants.get(node.input.get(input)?.as_str()))
+            .filter(|tensor| tensor.data_type == DataType::Float as i32)
+        {
             let raw = tensor.raw_data.chunks_exact(4);
             let raw = raw.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
             let scales = tensor.float_data.iter().copied().chain(raw);

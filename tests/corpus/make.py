@@ -102,6 +102,7 @@ BROKEN = {
     "negative-pads": lambda m: attribute(m, "conv", "pads", [-1, -1, -1, -1]),
     "huge-pads": lambda m: attribute(m, "conv", "pads", [2**40] * 4),
     "huge-group": lambda m: attribute(m, "conv", "group", 2**40),
+    "minimum-pads": lambda m: attribute(m, "conv", "pads", [-(2**63)] * 4),
     "wrong-kernel-shape": lambda m: attribute(m, "conv", "kernel_shape", [5, 5]),
     "same-output-twice": lambda m: node(m, "quantize_y").output.__setitem__(0, "xq"),
 }

@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 128 << 20;
 const MAX_OPERATIONS: usize = 4096;
 const MAX_KERNEL: usize = 64;
 /// In one sum: 128 * 128 times this does not pass 2^30.
-const MAX_PRODUCTS: usize = 1 << 16;
+pub(super) const MAX_PRODUCTS: usize = 1 << 16;
 
 impl Network {
     /// That every activation is made before it is read, and that all sizes fit.

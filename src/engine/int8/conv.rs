@@ -8,8 +8,8 @@ use std::ops::Range;
 /// Packed weights that stay in the second cache while all tiles go by.
 const WEIGHT_CACHE_BYTES: usize = 384 << 10;
 
-/// A share of tiles is good enough if the busiest thread does at most this much more than the mean.
-const FAIR: f32 = 1.05;
+/// A share of work is good enough if the busiest thread does at most this much more than the mean.
+pub(super) const FAIR: f32 = 1.05;
 
 /// What one thread needs for itself.
 pub(super) struct Scratch {

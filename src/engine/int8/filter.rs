@@ -1,11 +1,9 @@
 //! Weights in the one layout that everything behind the importer uses: [out][kh][kw][in] i8.
 
 use super::attributes::Window;
+use super::check::MAX_PRODUCTS;
 use super::constants::Reading;
 use super::ir::Filter;
-
-/// The largest number of products in one sum: 127 * 128 * this stays below 2^31.
-const MAX_PRODUCTS: usize = 1 << 16;
 
 pub(super) enum Bias {
     None,

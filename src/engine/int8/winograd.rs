@@ -1,7 +1,7 @@
 //! One thread's part of a Winograd convolution: transform tiles of inputs, which all threads share,
 //! then multiply and transform back.
 
-use super::conv::{Scratch, excess, fill_place};
+use super::conv::{FAIR, Scratch, excess, fill_place};
 use super::kernel::winograd::{Form, LANES, MAX_POSITIONS, Price, SIDE, Winograd};
 use super::kernel::{Place, Shape};
 use super::plan::ConvStep;
@@ -18,9 +18,6 @@ const PASS: usize = 96;
 /// Between what belongs to neighbouring positions, in values: at a multiple of the cache's size they
 /// would all compete for the same few lines of it.
 const GAP: usize = 32;
-
-/// A share of blocks is good enough if the busiest thread does at most this much more than the mean.
-const FAIR: f32 = 1.05;
 
 /// The number of channels is a multiple of this.
 pub(super) const CHANNELS: usize = LANES;
