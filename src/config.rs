@@ -6,8 +6,9 @@
 use crate::crop::BBox;
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
+use crate::frame::MAX_SIDE_PX;
 use crate::pipeline::StreamOptions;
-use crate::source::SourceSpec;
+use crate::source::{CameraOptions, SourceSpec};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,13 +22,19 @@ pub const DEFAULT_MIN_SCORE: f32 = 0.3;
 const DEFAULT_HEARTBEAT_MS: u64 = 100;
 const DEFAULT_STALE_MS: u64 = 500;
 pub const MAX_THREADS: usize = 64;
+const MAX_CAMERA_FPS: u32 = 1000;
 
 /// What was asked for, each setting perhaps not at all. The fields are the TOML keys.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunConfig {
-    /// `image:FILE`, `dir:FOLDER`, `mjpeg:FILE`, `v4l2:DEVICE` or `demo`.
+    /// `image:FILE`, `dir:FOLDER`, `mjpeg:FILE`, `v4l2:auto`, `v4l2:PATH` or `demo`.
     pub source: Option<String>,
+    /// WIDTHxHEIGHT.
+    pub camera_size: Option<String>,
+    pub camera_fps: Option<u32>,
+    /// A V4L2 format code.
+    pub camera_format: Option<String>,
     pub model: Option<PathBuf>,
     /// x, y, width, height in source-frame pixels.
     pub bbox: Option<[f32; 4]>,
@@ -55,6 +62,7 @@ pub struct RunConfig {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub source: SourceSpec,
+    pub camera: CameraOptions,
     pub model: PathBuf,
     pub bbox: Option<BBox>,
     pub udp: Option<String>,
@@ -89,6 +97,9 @@ impl RunConfig {
     pub fn or(self, other: RunConfig) -> RunConfig {
         RunConfig {
             source: self.source.or(other.source),
+            camera_size: self.camera_size.or(other.camera_size),
+            camera_fps: self.camera_fps.or(other.camera_fps),
+            camera_format: self.camera_format.or(other.camera_format),
             model: self.model.or(other.model),
             bbox: self.bbox.or(other.bbox),
             udp: self.udp.or(other.udp),
@@ -130,6 +141,7 @@ impl RunConfig {
         };
         Ok(Settings {
             source: source.parse()?,
+            camera: checked_camera(self.camera_size, self.camera_fps, self.camera_format)?,
             model: self.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             bbox: self.bbox.map(checked_bbox).transpose()?,
             udp: self.udp,
@@ -187,6 +199,42 @@ pub fn parse_bbox(text: &str) -> Result<[f32; 4]> {
                 "bbox is {text:?}, expected are x,y,width,height in pixels"
             ))
         })
+}
+
+fn checked_camera(
+    size: Option<String>,
+    fps: Option<u32>,
+    format: Option<String>,
+) -> Result<CameraOptions> {
+    let mut camera = CameraOptions::default();
+    if let Some(size) = size {
+        let sides = size.split_once('x').and_then(|(width, height)| {
+            let side = |text: &str| {
+                text.parse()
+                    .ok()
+                    .filter(|px| (16..=MAX_SIDE_PX).contains(px))
+            };
+            Some([side(width)?, side(height)?])
+        });
+        camera.size_px = sides.ok_or_else(|| {
+            Error::usage(format!(
+                "camera-size is {size:?}, expected is WIDTHxHEIGHT, each in 16..{MAX_SIDE_PX}"
+            ))
+        })?;
+    }
+    if let Some(fps) = fps {
+        if !(1..=MAX_CAMERA_FPS).contains(&fps) {
+            return Err(Error::usage(format!(
+                "camera-fps is {fps}, must be in 1..{MAX_CAMERA_FPS}"
+            )));
+        }
+        camera.frames_per_second = fps;
+    }
+    camera.format = format
+        .map(|format| format.parse())
+        .transpose()
+        .map_err(|error| Error::usage(format!("camera-format {error}")))?;
+    Ok(camera)
 }
 
 fn checked_bbox([x_px, y_px, width_px, height_px]: [f32; 4]) -> Result<BBox> {
@@ -247,6 +295,10 @@ mod tests {
             ("source = 'demo'\nbbox = [0.0, 0.0, 0.0, 5.0]", "bbox"),
             ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
             ("source = 'demo'\nengine = 'magic'", "engine"),
+            ("source = 'demo'\ncamera-size = '640'", "camera-size"),
+            ("source = 'demo'\ncamera-size = '0x480'", "camera-size"),
+            ("source = 'demo'\ncamera-fps = 0", "camera-fps"),
+            ("source = 'demo'\ncamera-format = 'H264'", "camera-format"),
         ] {
             let error = config(text).resolve().unwrap_err().to_string();
             assert!(error.contains(name), "{text}: {error}");

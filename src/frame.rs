@@ -19,6 +19,8 @@ pub enum PixelFormat {
     Grey,
     /// 4 bytes for two pixels, Y0 U Y1 V; BT.601, limited range.
     Yuyv,
+    Uyvy,
+    Nv12,
 }
 
 impl PixelFormat {
@@ -28,7 +30,7 @@ impl PixelFormat {
         match self {
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3 * width,
             PixelFormat::Grey => width,
-            PixelFormat::Yuyv => 4 * width.div_ceil(2),
+            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 => 4 * width.div_ceil(2),
         }
     }
 }
@@ -112,7 +114,7 @@ impl PixelFormat {
             PixelFormat::Rgb24 => [row[3 * x_px], row[3 * x_px + 1], row[3 * x_px + 2]],
             PixelFormat::Bgr24 => [row[3 * x_px + 2], row[3 * x_px + 1], row[3 * x_px]],
             PixelFormat::Grey => [row[x_px]; 3],
-            PixelFormat::Yuyv => {
+            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 => {
                 let pair = 4 * (x_px / 2);
                 yuv_to_rgb(row[pair + 2 * (x_px % 2)], row[pair + 1], row[pair + 3])
             }

@@ -20,7 +20,11 @@ Read frames, find keypoints, send them.
 
 Usage: posewire run --source SOURCE [OPTIONS]
 
-  --source SOURCE     image:FILE, dir:FOLDER, mjpeg:FILE, v4l2:DEVICE, or demo (the built-in clip)
+  --source SOURCE     image:FILE, dir:FOLDER, mjpeg:FILE, demo (the built-in clip), or a camera:
+                      v4l2:auto, v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...
+  --camera-size WxH   what is asked of the camera; its nearest is taken [640x480]
+  --camera-fps N      likewise [30]
+  --camera-format F   YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY [the cheapest that is fast enough]
   --model FILE        an ONNX file with a model card [builtin:hand]; builtin:body is the other one
   --bbox X,Y,W,H      where the hand or person is, in pixels; without it the whole frame is searched
                       and then the last frame's keypoints are followed
@@ -56,6 +60,9 @@ pub fn main(mut args: Args) -> Result<()> {
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "frames" => line.frames = Some(args.value()?),
+            "camera-size" => line.camera_size = Some(args.value()?),
+            "camera-fps" => line.camera_fps = Some(args.value()?),
+            "camera-format" => line.camera_format = Some(args.value()?),
             "threads" => line.threads = Some(args.value()?),
             "pin" => line.pin = Some(true),
             "engine" => line.engine = Some(args.value()?),
@@ -80,7 +87,7 @@ fn stream(settings: Settings) -> Result<()> {
     let model = ModelFile::open(&settings.model)?;
     let card = model.require_card()?.clone();
     // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
-    let mut source = source::open(&settings.source, card.task)?;
+    let mut source = source::open(&settings.source, card.task, &settings.camera)?;
     let sinks = open_sinks(&settings, &card)?;
     let network = engine::load(&model, settings.engine, settings.threads)?;
     let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
@@ -102,13 +109,19 @@ fn stream(settings: Settings) -> Result<()> {
         &mut times,
     )?;
     log::info!(
-        "{} frames, {} found, {} failed, {} pictures skipped, {} heartbeats, {} packets dropped",
+        "{} frames, {} found, {} failed, {} heartbeats, {} packets dropped",
         totals.frames,
         totals.found,
         totals.failed,
-        totals.skipped,
         totals.heartbeats,
         totals.dropped
+    );
+    log::info!(
+        "{} pictures skipped, {} passed over for a newer one, {} lost by the camera, reopened {} times",
+        totals.source.skipped,
+        totals.source.passed_over,
+        totals.source.lost,
+        totals.source.reopened
     );
     for row in times.to_string().lines() {
         log::info!("{row}");

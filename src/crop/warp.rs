@@ -84,7 +84,9 @@ impl Cropper {
                 self.warp(pixels, |row, x| PixelFormat::Bgr24.rgb_at(row, x), put)
             }
             PixelFormat::Grey => self.warp(pixels, |row, x| PixelFormat::Grey.rgb_at(row, x), put),
-            PixelFormat::Yuyv => self.warp(pixels, |row, x| PixelFormat::Yuyv.rgb_at(row, x), put),
+            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 => {
+                self.warp(pixels, |row, x| PixelFormat::Yuyv.rgb_at(row, x), put)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::sink::{NotSent, Sink};
-use crate::source::{FrameSource, Next};
+use crate::source::{FrameSource, Next, SourceCounts};
 use crate::stats::{Stage, StageTimes};
 use crate::track::RegionKind;
 use crate::wire::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
@@ -33,12 +33,12 @@ pub struct Totals {
     pub frames: u64,
     pub found: u64,
     pub heartbeats: u64,
-    /// Pictures that could not be read.
-    pub skipped: u64,
     /// Frames on which the network failed.
     pub failed: u64,
     /// Packets that a sink could not deliver.
     pub dropped: u64,
+    /// Pictures that the source did not hand out.
+    pub source: SourceCounts,
 }
 
 /// One source, one pipeline, any number of sinks.
@@ -103,7 +103,7 @@ impl<'a> Stream<'a> {
         times: &mut StageTimes,
     ) -> Result<Totals> {
         let outcome = self.feed(source, stop, times);
-        self.totals.skipped = source.skipped();
+        self.totals.source = source.counts();
         self.send_heartbeat(outcome.is_ok(), true);
         outcome.map(|()| self.totals)
     }
@@ -137,9 +137,12 @@ impl<'a> Stream<'a> {
             match source.next_frame(self.options.heartbeat)? {
                 Next::End => break,
                 Next::Quiet { camera } => {
-                    // What was followed has moved on by the time there is a picture again.
-                    self.pipeline.reset();
                     self.send_heartbeat(camera, false);
+                    // What was followed has moved on by the time there is a picture again. A slow
+                    // camera's pause between two frames is no such time.
+                    if !camera || self.packet.flags.contains(Flags::STALE) {
+                        self.pipeline.reset();
+                    }
                 }
                 Next::Frame(frame) => {
                     times.record(Stage::Source, asked.elapsed());
@@ -349,7 +352,7 @@ mod tests {
     #[test]
     fn unreadable_pictures_are_counted() {
         let (totals, packets) = run(hand(), &[Fault::Frame, Fault::Unreadable, Fault::Frame]);
-        assert_eq!(totals.unwrap().skipped, 1);
+        assert_eq!(totals.unwrap().source.skipped, 1);
         assert_eq!(packets[1].frame_index, 2);
     }
 

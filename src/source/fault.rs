@@ -1,6 +1,6 @@
 //! A source that does what a script says: the fault injector for everything behind a source.
 
-use super::{FrameSource, Next};
+use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
@@ -87,7 +87,10 @@ impl<I: Iterator<Item = Fault>> FrameSource for Faulty<I> {
         }
     }
 
-    fn skipped(&self) -> u64 {
-        self.skipped
+    fn counts(&self) -> SourceCounts {
+        SourceCounts {
+            skipped: self.skipped,
+            ..SourceCounts::default()
+        }
     }
 }

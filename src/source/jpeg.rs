@@ -85,12 +85,21 @@ fn entropy_end(bytes: &[u8], at: usize) -> Option<usize> {
 /// Decodes a whole JPEG to packed RGB in `rgb`, which only grows when a larger picture comes.
 /// Gives the width and height in pixels.
 pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), String> {
+    decode_within(bytes, [MAX_SIDE_PX; 2], rgb)
+}
+
+/// The same for a picture of at most `most_px` (width, height).
+pub(super) fn decode_within(
+    bytes: &[u8],
+    most_px: [u32; 2],
+    rgb: &mut Vec<u8>,
+) -> Result<(u32, u32), String> {
     if !matches!(frame_length(bytes), FrameLength::Complete(_)) {
         return Err("the JPEG is cut off or damaged".into());
     }
     let options = DecoderOptions::default()
-        .set_max_width(MAX_SIDE_PX as usize)
-        .set_max_height(MAX_SIDE_PX as usize)
+        .set_max_width(most_px[0] as usize)
+        .set_max_height(most_px[1] as usize)
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);

@@ -1,7 +1,7 @@
 //! Motion JPEG: whole JPEGs one after the other, from a file or from memory.
 
 use super::jpeg::{self, FrameLength, frame_length};
-use super::{FrameSource, Next};
+use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
@@ -174,31 +174,35 @@ impl FrameSource for MjpegSource {
         }))
     }
 
-    fn skipped(&self) -> u64 {
-        self.skipped
+    fn counts(&self) -> SourceCounts {
+        SourceCounts {
+            skipped: self.skipped,
+            ..SourceCounts::default()
+        }
     }
+}
+
+/// A tiny valid baseline JPEG: 8 x 8, grey.
+#[cfg(test)]
+pub(super) fn tiny_jpeg() -> Vec<u8> {
+    let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00];
+    jpeg.extend([1; 64]);
+    jpeg.extend([0xFF, 0xC0, 0x00, 0x0B, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
+    // One code of one bit in each Huffman table: DC difference 0, end of block.
+    for class in [0x00, 0x10] {
+        jpeg.extend([0xFF, 0xC4, 0x00, 0x14, class, 1]);
+        jpeg.extend([0; 15]);
+        jpeg.push(0);
+    }
+    jpeg.extend([
+        0xFF, 0xDA, 0x00, 0x08, 1, 1, 0x00, 0, 63, 0, 0x3F, 0xFF, 0xD9,
+    ]);
+    jpeg
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A tiny valid baseline JPEG: 8 x 8, grey.
-    pub(crate) fn tiny_jpeg() -> Vec<u8> {
-        let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00];
-        jpeg.extend([1; 64]);
-        jpeg.extend([0xFF, 0xC0, 0x00, 0x0B, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
-        // One code of one bit in each Huffman table: DC difference 0, end of block.
-        for class in [0x00, 0x10] {
-            jpeg.extend([0xFF, 0xC4, 0x00, 0x14, class, 1]);
-            jpeg.extend([0; 15]);
-            jpeg.push(0);
-        }
-        jpeg.extend([
-            0xFF, 0xDA, 0x00, 0x08, 1, 1, 0x00, 0, 63, 0, 0x3F, 0xFF, 0xD9,
-        ]);
-        jpeg
-    }
 
     fn count(bytes: Vec<u8>) -> Result<(u64, u64)> {
         let mut source = MjpegSource::once("test".into(), bytes.into());
@@ -207,7 +211,7 @@ mod tests {
             assert_eq!((frame.pixels.width_px(), frame.pixels.height_px()), (8, 8));
             frames += 1;
         }
-        Ok((frames, source.skipped()))
+        Ok((frames, source.counts().skipped))
     }
 
     #[test]

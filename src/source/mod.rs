@@ -21,7 +21,7 @@ pub use jpeg::{FrameLength, frame_length};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;
 pub use stills::StillsSource;
-pub use v4l2::V4l2Source;
+pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -51,10 +51,23 @@ pub trait FrameSource {
     /// [`Error::Source`] if no frame can ever come again.
     fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>>;
 
-    /// How many pictures could not be read so far and were passed over.
-    fn skipped(&self) -> u64 {
-        0
+    /// What became of the pictures that were not handed out so far.
+    fn counts(&self) -> SourceCounts {
+        SourceCounts::default()
     }
+}
+
+/// Pictures that a source had and did not hand out, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceCounts {
+    /// They could not be read.
+    pub skipped: u64,
+    /// There was a newer one when the consumer was ready.
+    pub passed_over: u64,
+    /// The camera took them, and its driver had no room or lost them.
+    pub lost: u64,
+    /// How often the camera was closed because of an error or a stall.
+    pub reopened: u64,
 }
 
 /// A source as the user names it.
@@ -66,7 +79,7 @@ pub enum SourceSpec {
     Dir(PathBuf),
     /// JPEGs one after the other in a file.
     Mjpeg(PathBuf),
-    /// A camera.
+    /// A camera: a path or `auto`.
     V4l2(String),
     /// The clip inside the binary; `None` takes the model's task.
     Demo(Option<Task>),
@@ -105,16 +118,16 @@ impl fmt::Display for SourceSpec {
     }
 }
 
-/// Opens a source; `task` is the model's, for the demo clip.
+/// Opens a source; `task` is the model's, for the demo clip, `camera` what is asked of a camera.
 ///
 /// # Errors
 /// [`Error::Source`] if the file or device cannot be used.
-pub fn open(spec: &SourceSpec, task: Task) -> Result<Box<dyn FrameSource>> {
+pub fn open(spec: &SourceSpec, task: Task, camera: &CameraOptions) -> Result<Box<dyn FrameSource>> {
     Ok(match spec {
         SourceSpec::Image(path) => Box::new(StillsSource::image(path)?),
         SourceSpec::Dir(path) => Box::new(StillsSource::folder(path)?),
         SourceSpec::Mjpeg(path) => Box::new(MjpegSource::open(path)?),
-        SourceSpec::V4l2(device) => Box::new(V4l2Source::open(device)?),
+        SourceSpec::V4l2(device) => Box::new(V4l2Source::open(device, camera)?),
         SourceSpec::Demo(chosen) => open_demo(chosen.unwrap_or(task))?,
     })
 }
@@ -150,6 +163,8 @@ mod tests {
             "dir:pictures",
             "mjpeg:C:/x.mjpeg",
             "v4l2:/dev/video0",
+            "v4l2:/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0",
+            "v4l2:auto",
         ] {
             assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
         }

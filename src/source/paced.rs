@@ -1,6 +1,6 @@
 //! A source slowed to a camera's rate.
 
-use super::{FrameSource, Next};
+use super::{FrameSource, Next, SourceCounts};
 use crate::error::Result;
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,8 @@ impl<S: FrameSource> FrameSource for Paced<S> {
         self.inner.next_frame(timeout)
     }
 
-    fn skipped(&self) -> u64 {
-        self.inner.skipped()
+    fn counts(&self) -> SourceCounts {
+        self.inner.counts()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pictures in files: one, or a folder of them in the order of their names.
 
 use super::picture::{self, MAX_PICTURE_BYTES};
-use super::{FrameSource, Next};
+use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
@@ -124,7 +124,10 @@ impl FrameSource for StillsSource {
         Ok(Next::End)
     }
 
-    fn skipped(&self) -> u64 {
-        self.skipped
+    fn counts(&self) -> SourceCounts {
+        SourceCounts {
+            skipped: self.skipped,
+            ..SourceCounts::default()
+        }
     }
 }

@@ -1,0 +1,386 @@
+//! Finding a camera, agreeing with it on a format, size and rate, and starting it.
+
+use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
+use crate::frame::{MAX_SIDE_PX, PixelFormat};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One is read by the network, one is the newest, one may wait to be given back, and two are left
+/// to the driver, so that it always has one to fill.
+const BUFFERS: u32 = 5;
+/// With fewer, the driver would have none while one is read and one is the newest.
+const FEWEST_BUFFERS: usize = 3;
+
+/// `V4L2_CAP_VIDEO_CAPTURE`, `_VIDEO_CAPTURE_MPLANE`, `_VIDEO_M2M_MPLANE`, `_VIDEO_M2M`,
+/// `_META_CAPTURE` and `_STREAMING`.
+pub(super) const CAPTURE: u32 = 1;
+const CAPTURE_PLANES: u32 = 1 << 12;
+const CONVERTER: u32 = 1 << 14 | 1 << 15;
+pub(super) const METADATA: u32 = 1 << 23;
+pub(super) const STREAMING: u32 = 1 << 26;
+
+/// Drivers of image processors and codecs: their nodes look like cameras, but give no picture unless
+/// another program feeds them.
+const NO_CAMERAS: [&str; 5] = [
+    "bcm2835-isp",
+    "bcm2835-codec",
+    "pispbe",
+    "rpi-hevc-dec",
+    "rpivid",
+];
+
+/// What a camera's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Raw(PixelFormat),
+    Jpeg,
+}
+
+/// Formats that are read, the cheapest first: what is not compressed needs no decoder, grey has no
+/// colours for the network.
+const FORMATS: [(&[u8; 4], Encoding); 8] = [
+    (b"YUYV", Encoding::Raw(PixelFormat::Yuyv)),
+    (b"UYVY", Encoding::Raw(PixelFormat::Uyvy)),
+    (b"NV12", Encoding::Raw(PixelFormat::Nv12)),
+    (b"RGB3", Encoding::Raw(PixelFormat::Rgb24)),
+    (b"BGR3", Encoding::Raw(PixelFormat::Bgr24)),
+    (b"MJPG", Encoding::Jpeg),
+    (b"JPEG", Encoding::Jpeg),
+    (b"GREY", Encoding::Raw(PixelFormat::Grey)),
+];
+const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, RGB3, BGR3, MJPG and GREY";
+
+/// What the user wants of a camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraOptions {
+    /// Width and height; the camera's nearest is taken.
+    pub size_px: [u32; 2],
+    /// The camera's nearest is taken.
+    pub frames_per_second: u32,
+    /// Nothing: the cheapest that reaches the size and the rate.
+    pub format: Option<FourCc>,
+}
+
+impl Default for CameraOptions {
+    fn default() -> Self {
+        CameraOptions {
+            size_px: [640, 480],
+            frames_per_second: 30,
+            format: None,
+        }
+    }
+}
+
+impl FromStr for FourCc {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        FORMATS
+            .iter()
+            .find(|(code, _)| text.as_bytes().eq_ignore_ascii_case(&code[..]))
+            .map(|(code, _)| FourCc(**code))
+            .ok_or_else(|| format!("{text:?} is not a format that is read: {FORMAT_NAMES}"))
+    }
+}
+
+/// Why there is no camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It may come, or be set free.
+    Yet(String),
+    /// What is there is no camera for us.
+    Useless(String),
+}
+
+impl Missing {
+    pub(super) fn what(&self) -> &str {
+        match self {
+            Missing::Yet(what) | Missing::Useless(what) => what,
+        }
+    }
+}
+
+/// Which camera is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Path(PathBuf),
+    /// The first usable one; once found, only another of the same model takes its place.
+    Any {
+        card: Option<String>,
+    },
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Path(path) => write!(f, "v4l2:{}", path.display()),
+            Wanted::Any { .. } => f.write_str("v4l2:auto"),
+        }
+    }
+}
+
+/// A camera that streams.
+pub(super) struct Camera {
+    pub node: Box<dyn Node>,
+    pub buffers: Vec<Arc<dyn Memory>>,
+    pub layout: Layout,
+    pub encoding: Encoding,
+    pub interval: Option<Duration>,
+    /// Path and model, for messages.
+    pub name: String,
+    pub card: String,
+}
+
+impl Camera {
+    /// Opens, sets up and starts the camera that is wanted. All buffers are queued.
+    pub(super) fn open(
+        nodes: &dyn Nodes,
+        wanted: &Wanted,
+        options: &CameraOptions,
+    ) -> Result<Camera, Missing> {
+        match wanted {
+            Wanted::Path(path) => Found::look(nodes, path)?.start(options),
+            Wanted::Any { card } => Self::open_any(nodes, card.as_deref(), options),
+        }
+    }
+
+    fn open_any(
+        nodes: &dyn Nodes,
+        card: Option<&str>,
+        options: &CameraOptions,
+    ) -> Result<Camera, Missing> {
+        let mut reasons = Vec::new();
+        for path in nodes.list() {
+            let started = Found::look(nodes, &path).and_then(|found| {
+                if NO_CAMERAS.contains(&found.identity.driver.as_str()) {
+                    return Err(Missing::Useless("is an image processor".into()));
+                }
+                match card {
+                    Some(card) if card != found.identity.card => {
+                        Err(Missing::Useless("is another model".into()))
+                    }
+                    _ => found.start(options),
+                }
+            });
+            match started {
+                Ok(camera) => return Ok(camera),
+                Err(missing) => reasons.push(format!("{} {}", path.display(), missing.what())),
+            }
+        }
+        Err(Missing::Yet(if reasons.is_empty() {
+            "there is no video device: is the camera plugged in?".into()
+        } else {
+            format!("no usable camera: {}", reasons.join("; "))
+        }))
+    }
+}
+
+/// A node that can capture in a format that is read.
+struct Found {
+    path: PathBuf,
+    node: Box<dyn Node>,
+    identity: Identity,
+    formats: Vec<FourCc>,
+}
+
+impl Found {
+    fn look(nodes: &dyn Nodes, path: &Path) -> Result<Found, Missing> {
+        let node = nodes.open(path).map_err(|error| cannot_open(&error))?;
+        let identity = node.identity().map_err(|error| {
+            // A device that is just being unplugged answers so, too.
+            if is_gone(&error) {
+                Missing::Yet(format!("went away: {error}"))
+            } else {
+                Missing::Useless("is not a V4L2 device".into())
+            }
+        })?;
+        let has = |flags: u32| identity.capabilities & flags != 0;
+        let formats = node.formats();
+        let useless = |what: &str| Err(Missing::Useless(what.into()));
+        if has(METADATA) && !has(CAPTURE) {
+            return useless("is a camera's metadata node: take the node with the number before it");
+        }
+        if has(CONVERTER) {
+            return useless("is a codec or converter, not a camera");
+        }
+        if has(CAPTURE_PLANES) && !has(CAPTURE) {
+            return useless("captures in several planes, which is not supported");
+        }
+        if !has(CAPTURE) || !has(STREAMING) {
+            return useless("is not a capture device: try v4l2:auto or another /dev/videoN");
+        }
+        if !formats.iter().any(|format| encoding(*format).is_some()) {
+            let names: Vec<_> = formats.iter().map(FourCc::to_string).collect();
+            let bridge = if formats.iter().any(|format| is_bayer(*format)) {
+                "; raw Bayer pictures of a ribbon-cable camera need a bridge: see boards/README.md"
+            } else {
+                ""
+            };
+            return Err(Missing::Useless(format!(
+                "offers {}; read are {FORMAT_NAMES}{bridge}",
+                names.join(", ")
+            )));
+        }
+        Ok(Found {
+            path: path.into(),
+            node,
+            identity,
+            formats,
+        })
+    }
+
+    fn start(mut self, options: &CameraOptions) -> Result<Camera, Missing> {
+        let failed = |doing: &str, error: &io::Error| {
+            if error.kind() == io::ErrorKind::ResourceBusy {
+                return Missing::Yet("is in use by another program".into());
+            }
+            Missing::Yet(format!("{doing}: {error}"))
+        };
+        let format = self.choose(options)?;
+        let layout = self
+            .node
+            .set_format(format, options.size_px)
+            .map_err(|error| failed("cannot set its format", &error))?;
+        let encoding = encoding(layout.format).ok_or_else(|| {
+            Missing::Useless(format!(
+                "was asked for {format} and switched to {}",
+                layout.format
+            ))
+        })?;
+        let layout = checked(layout, encoding)?;
+        let interval = self.node.set_rate(options.frames_per_second);
+        let buffers = self
+            .node
+            .allocate(BUFFERS)
+            .map_err(|error| failed("cannot map its buffers", &error))?;
+        if buffers.len() < FEWEST_BUFFERS {
+            return Err(Missing::Useless(format!(
+                "has {} buffers, {FEWEST_BUFFERS} are needed",
+                buffers.len()
+            )));
+        }
+        for index in 0..buffers.len() {
+            self.node
+                .queue(index)
+                .map_err(|error| failed("cannot queue its buffers", &error))?;
+        }
+        self.node
+            .start()
+            .map_err(|error| failed("cannot be started", &error))?;
+        log::info!(
+            "v4l2:{}: {} ({}, {}): {} x {} {}, {}, {} buffers",
+            self.path.display(),
+            self.identity.card,
+            self.identity.driver,
+            self.identity.bus,
+            layout.width_px,
+            layout.height_px,
+            layout.format,
+            interval.map_or("rate not known".into(), |interval| format!(
+                "{:.1} frames a second",
+                1.0 / interval.as_secs_f64()
+            )),
+            buffers.len()
+        );
+        Ok(Camera {
+            node: self.node,
+            buffers,
+            layout,
+            encoding,
+            interval,
+            name: format!("v4l2:{}", self.path.display()),
+            card: self.identity.card,
+        })
+    }
+
+    /// The format that was asked for, or the first of ours that reaches the size and the rate, or
+    /// else the one that comes nearest to the rate.
+    fn choose(&self, options: &CameraOptions) -> Result<FourCc, Missing> {
+        if let Some(asked) = options.format {
+            return self
+                .formats
+                .contains(&asked)
+                .then_some(asked)
+                .ok_or_else(|| {
+                    let names: Vec<_> = self.formats.iter().map(FourCc::to_string).collect();
+                    Missing::Useless(format!("offers {}, not {asked}", names.join(", ")))
+                });
+        }
+        let ours = FORMATS
+            .iter()
+            .map(|(code, _)| FourCc(**code))
+            .filter(|format| self.formats.contains(format));
+        let wanted_rate = f64::from(options.frames_per_second);
+        let mut best = None;
+        for format in ours {
+            // Half a frame a second less is the same rate, written as a fraction.
+            let rate = self
+                .node
+                .fastest(format, options.size_px)
+                .map_or(0.0, |rate| rate.min(wanted_rate - 0.5));
+            if best.is_none_or(|(_, best_rate)| rate > best_rate) {
+                best = Some((format, rate));
+            }
+        }
+        best.map(|(format, _)| format)
+            .ok_or_else(|| Missing::Useless("has no format that is read".into()))
+    }
+}
+
+fn encoding(format: FourCc) -> Option<Encoding> {
+    FORMATS
+        .iter()
+        .find(|(code, _)| **code == format.0)
+        .map(|(_, encoding)| *encoding)
+}
+
+/// The driver's answer, with a stride where it gave none, if a picture can be so.
+fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
+    let sides = 1..=MAX_SIDE_PX;
+    if let Encoding::Raw(format) = encoding
+        && layout.stride_bytes == 0
+    {
+        layout.stride_bytes = format.row_bytes(layout.width_px.min(MAX_SIDE_PX));
+    }
+    let sound = sides.contains(&layout.width_px) && sides.contains(&layout.height_px);
+    if sound {
+        Ok(layout)
+    } else {
+        Err(Missing::Useless(format!(
+            "gives pictures of {} x {} px",
+            layout.width_px, layout.height_px
+        )))
+    }
+}
+
+fn is_bayer(format: FourCc) -> bool {
+    let [first, second, ..] = format.0;
+    let packed = first == b'p' && matches!(second, b'B' | b'G' | b'R');
+    packed || [b"RG", b"BA", b"GB", b"GR", b"BG", b"BY"].contains(&&[first, second])
+}
+
+/// `ENODEV`, `ENXIO` and `EIO`: the device is gone or on its way.
+fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::NODEV, Errno::NXIO, Errno::IO]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn cannot_open(error: &io::Error) -> Missing {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Missing::Yet("there is no such device: is the camera plugged in?".into())
+        }
+        io::ErrorKind::PermissionDenied => {
+            Missing::Useless("no permission: add the user to the group video".into())
+        }
+        io::ErrorKind::ResourceBusy => Missing::Yet("is in use by another program".into()),
+        _ if is_gone(error) => Missing::Yet(format!("is gone: {error}")),
+        _ => Missing::Useless(format!("cannot be opened: {error}")),
+    }
+}

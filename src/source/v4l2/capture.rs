@@ -1,0 +1,250 @@
+//! The capture thread: keeps the newest good frame at hand, and a camera open whenever there is one.
+//!
+//! Any error of the queue (`EIO`, `ENODEV`, a driver that breaks the rules) and any stall closes the
+//! camera with all its buffers; it is then opened again until that works. A frame that the driver
+//! calls damaged, or that is too short, only costs itself.
+
+use super::camera::{Camera, CameraOptions, Encoding, Wanted};
+use super::handover::{EndMark, Fresh, Handover, Ticket};
+use super::node::{Filled, Nodes};
+use crate::clock;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A JPEG with less cannot hold the tables it needs; cameras send such stumps when USB loses packets.
+const SHORTEST_JPEG: usize = 125;
+/// A camera that starts may take this long to its first frame.
+const LONGEST_START: Duration = Duration::from_secs(5);
+const SHORTEST_STALL: Duration = Duration::from_secs(1);
+const LONGEST_STALL: Duration = Duration::from_secs(5);
+/// So many frames must be missing before a camera counts as stalled.
+const STALL_FRAMES: u32 = 10;
+/// Sequence numbers that jump further than this are taken for a driver that does not count.
+const LONGEST_GAP: u32 = 100_000;
+
+/// How long the thread waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For a frame, before it looks whether it should stop.
+    pub look: Duration,
+    /// Before it tries again to open a camera.
+    pub reopen: Duration,
+    /// Shortest and longest time without a good frame that is a stall.
+    pub stall: [Duration; 2],
+    /// The same before the first frame.
+    pub start: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            look: Duration::from_millis(100),
+            reopen: Duration::from_millis(500),
+            stall: [SHORTEST_STALL, LONGEST_STALL],
+            start: LONGEST_START,
+        }
+    }
+}
+
+impl Patience {
+    fn stall_after(&self, interval: Option<Duration>) -> Duration {
+        let frames = interval.unwrap_or(self.stall[0]) * STALL_FRAMES;
+        frames.clamp(self.stall[0], self.stall[1])
+    }
+}
+
+/// The thread's state between two frames.
+pub(super) struct Capture {
+    pub nodes: Box<dyn Nodes>,
+    pub wanted: Wanted,
+    pub options: CameraOptions,
+    pub patience: Patience,
+    pub handover: Arc<Handover>,
+    /// Counts openings.
+    pub session: u32,
+    /// Counts pictures over all sessions.
+    pub frames: u64,
+}
+
+impl Capture {
+    /// Runs until it is told to stop. `camera` was opened already, if there is one.
+    pub(super) fn run(mut self, mut camera: Option<Camera>) {
+        let _mark = EndMark(Arc::clone(&self.handover));
+        let mut said = String::new();
+        while !self.handover.is_stopping() {
+            let opened = match camera.take() {
+                Some(camera) => Ok(camera),
+                None => Camera::open(self.nodes.as_ref(), &self.wanted, &self.options),
+            };
+            match opened {
+                Ok(mut camera) => {
+                    said.clear();
+                    self.remember(&camera);
+                    let why = self.stream(&mut camera);
+                    self.handover.clear();
+                    if let Err(error) = why {
+                        log::warn!("{}: {error}; closed, to be opened again", camera.name);
+                        self.handover.count(|counts| counts.reopened += 1);
+                    }
+                }
+                // Said once, not twice a second for a year.
+                Err(missing) if missing.what() != said => {
+                    log::warn!("{}: {}; waiting for it", self.wanted, missing.what());
+                    said = missing.what().into();
+                }
+                Err(_) => {}
+            }
+            self.handover.pause(self.patience.reopen);
+        }
+    }
+
+    /// From now on only this model will do.
+    fn remember(&mut self, camera: &Camera) {
+        if let Wanted::Any { card } = &mut self.wanted {
+            card.get_or_insert_with(|| camera.card.clone());
+        }
+        self.session = self.session.wrapping_add(1);
+    }
+
+    /// Hands over frames until the camera fails, or the thread should stop.
+    fn stream(&mut self, camera: &mut Camera) -> io::Result<()> {
+        let stall = self.patience.stall_after(camera.interval);
+        let mut good = Instant::now();
+        let mut patience = self.patience.start.max(stall);
+        let mut counter = Counter::default();
+        // What the driver has: it must not hand over a buffer that somebody reads.
+        let mut queued = vec![true; camera.buffers.len()];
+        while !self.handover.is_stopping() {
+            while let Some(index) = self.handover.take_returned(self.session) {
+                queue(camera, &mut queued, index)?;
+            }
+            if camera.node.wait(self.patience.look)?
+                && let Some(newest) = self.drain(camera, &mut queued, &mut counter)?
+            {
+                self.publish(camera, &mut queued, newest)?;
+                good = Instant::now();
+                patience = stall;
+                continue;
+            }
+            if good.elapsed() > patience {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no good frame for {:.1} s", patience.as_secs_f64()),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every filled buffer and keeps the newest good one; the others go back.
+    fn drain(
+        &mut self,
+        camera: &mut Camera,
+        queued: &mut [bool],
+        counter: &mut Counter,
+    ) -> io::Result<Option<(Filled, u64)>> {
+        let mut newest: Option<(Filled, u64)> = None;
+        // No more often than there are buffers: a fast camera must not keep us here.
+        for _ in 0..queued.len() {
+            let filled = match camera.node.dequeue() {
+                Ok(filled) => filled,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            match queued.get_mut(filled.index) {
+                Some(with_driver @ true) => *with_driver = false,
+                _ => {
+                    return Err(io::Error::other(format!(
+                        "the driver gave buffer {} of {}, which it did not have",
+                        filled.index,
+                        queued.len()
+                    )));
+                }
+            }
+            let lost = counter.step(filled.sequence);
+            self.frames += lost;
+            let index = self.frames;
+            self.frames += 1;
+            let sound = is_sound(camera, &filled);
+            let older = if sound {
+                newest.replace((filled, index)).map(|(older, _)| older)
+            } else {
+                Some(filled)
+            };
+            self.handover.count(|counts| {
+                counts.lost += lost;
+                counts.skipped += u64::from(!sound);
+                counts.passed_over += u64::from(sound && older.is_some());
+            });
+            if let Some(older) = older {
+                queue(camera, queued, older.index)?;
+            }
+        }
+        Ok(newest)
+    }
+
+    fn publish(
+        &mut self,
+        camera: &mut Camera,
+        queued: &mut [bool],
+        (filled, index): (Filled, u64),
+    ) -> io::Result<()> {
+        let passed_over = self.handover.publish(Fresh {
+            memory: Arc::clone(&camera.buffers[filled.index]),
+            ticket: Ticket {
+                session: self.session,
+                index: filled.index,
+            },
+            bytes_used: filled.bytes_used,
+            captured: filled
+                .captured_us
+                .map_or_else(clock::Instant::now, clock::Instant::from_mono_us),
+            index,
+            layout: camera.layout,
+            encoding: camera.encoding,
+        });
+        match passed_over {
+            Some(older) => queue(camera, queued, older.ticket.index),
+            None => Ok(()),
+        }
+    }
+}
+
+fn queue(camera: &mut Camera, queued: &mut [bool], index: usize) -> io::Result<()> {
+    camera.node.queue(index)?;
+    queued[index] = true;
+    Ok(())
+}
+
+/// Whether a buffer holds a whole picture, as far as that is seen without decoding it.
+fn is_sound(camera: &Camera, filled: &Filled) -> bool {
+    let memory = camera.buffers[filled.index].bytes();
+    let bytes = &memory[..filled.bytes_used.min(memory.len())];
+    !filled.damaged
+        && match camera.encoding {
+            Encoding::Raw(format) => camera.layout.pixels(format, bytes).is_some(),
+            Encoding::Jpeg => bytes.len() > SHORTEST_JPEG && bytes.starts_with(&[0xFF, 0xD8]),
+        }
+}
+
+/// Follows the driver's sequence numbers.
+#[derive(Debug, Default)]
+struct Counter {
+    last: Option<u32>,
+}
+
+impl Counter {
+    /// How many pictures are missing before this one.
+    fn step(&mut self, sequence: u32) -> u64 {
+        let ahead = self
+            .last
+            .replace(sequence)
+            .map_or(1, |last| sequence.wrapping_sub(last));
+        match ahead {
+            // Drivers that do not count send the same number always.
+            1..=LONGEST_GAP => u64::from(ahead - 1),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A V4L2 camera whose newest frame is always the one that is processed.
+//!
+//! A thread ([`capture`]) owns the device and its buffer queue; it hands the newest good frame over
+//! ([`handover`]) and gives older ones back to the driver. Pixels are read where the driver put them;
+//! only JPEGs are decoded to a picture of their own. A camera that stalls, breaks or is unplugged is
+//! closed and opened again; meanwhile the source is quiet and says that there is no camera.
+
+mod camera;
+mod capture;
+#[cfg(test)]
+mod fake;
+mod handover;
+mod ioctl;
+mod node;
+#[cfg(test)]
+mod tests;
+
+pub use camera::CameraOptions;
+pub use node::FourCc;
+
+use super::{FrameSource, Next, SourceCounts, jpeg};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, PixelFormat, Pixels};
+use camera::{Camera, Encoding, Missing, Wanted};
+use capture::{Capture, Patience};
+use handover::{Fresh, Handover, Taken};
+use node::Nodes;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A driver that hangs in the kernel must not keep the program from ending.
+const END_PATIENCE: Duration = Duration::from_millis(500);
+
+/// See the module's comment.
+pub struct V4l2Source {
+    name: String,
+    handover: Arc<Handover>,
+    thread: Option<JoinHandle<()>>,
+    /// The frame that was handed out last; its buffer goes back before the next one is taken.
+    held: Option<Fresh>,
+    undecodable: u64,
+    rgb: Vec<u8>,
+    decoded_px: (u32, u32),
+}
+
+impl V4l2Source {
+    /// `device` is `auto` or a path. A camera that is not there yet is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if what is there cannot be used: it is no camera, has no format that is
+    /// read, or may not be opened.
+    pub fn open(device: &str, options: &CameraOptions) -> Result<Self> {
+        Self::open_with(
+            Box::new(ioctl::Kernel),
+            device,
+            options,
+            Patience::default(),
+        )
+    }
+
+    fn open_with(
+        nodes: Box<dyn Nodes>,
+        device: &str,
+        options: &CameraOptions,
+        patience: Patience,
+    ) -> Result<Self> {
+        let wanted = match device {
+            "auto" => Wanted::Any { card: None },
+            path if path.starts_with('/') && !path.contains('\0') => Wanted::Path(path.into()),
+            _ => {
+                return Err(Error::usage(format!(
+                    "v4l2:{device} is not a device: give v4l2:auto or a path like v4l2:/dev/video0"
+                )));
+            }
+        };
+        let name = wanted.to_string();
+        let camera = match Camera::open(nodes.as_ref(), &wanted, options) {
+            Ok(camera) => Some(camera),
+            // The thread will say so and wait.
+            Err(Missing::Yet(_)) => None,
+            Err(Missing::Useless(what)) => return Err(Error::source(name, what)),
+        };
+        let handover = Arc::new(Handover::default());
+        let capture = Capture {
+            nodes,
+            wanted,
+            options: options.clone(),
+            patience,
+            handover: Arc::clone(&handover),
+            session: 0,
+            frames: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("capture".into())
+            .spawn(move || capture.run(camera))
+            .map_err(|error| Error::source(&name, format!("no thread to capture: {error}")))?;
+        Ok(V4l2Source {
+            name,
+            handover,
+            thread: Some(thread),
+            held: None,
+            undecodable: 0,
+            rgb: Vec::new(),
+            decoded_px: (0, 0),
+        })
+    }
+
+    /// Takes frames until one can be read; a JPEG is decoded.
+    fn take(&mut self, deadline: Instant) -> Taken {
+        loop {
+            let taken = self.handover.take(deadline);
+            let Taken::Frame(fresh) = &taken else {
+                return taken;
+            };
+            if fresh.encoding != Encoding::Jpeg {
+                return taken;
+            }
+            let most_px = [fresh.layout.width_px, fresh.layout.height_px];
+            match jpeg::decode_within(fresh.bytes(), most_px, &mut self.rgb) {
+                Ok(size_px) => {
+                    self.decoded_px = size_px;
+                    return taken;
+                }
+                Err(why) => {
+                    log::debug!("{}: frame {}: {why}", self.name, fresh.index);
+                    self.undecodable += 1;
+                    self.handover.give_back(fresh.ticket);
+                }
+            }
+        }
+    }
+}
+
+impl FrameSource for V4l2Source {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>> {
+        if let Some(done) = self.held.take() {
+            self.handover.give_back(done.ticket);
+        }
+        let fresh = match self.take(Instant::now() + timeout) {
+            Taken::Frame(fresh) => fresh,
+            Taken::Quiet { camera } => return Ok(Next::Quiet { camera }),
+            Taken::Ended => {
+                return Err(Error::source(&self.name, "the capture thread has ended"));
+            }
+        };
+        let fresh = self.held.insert(fresh);
+        let pixels = match fresh.encoding {
+            Encoding::Raw(format) => fresh.layout.pixels(format, fresh.bytes()),
+            Encoding::Jpeg => {
+                let (width_px, height_px) = self.decoded_px;
+                let rgb = PixelFormat::Rgb24;
+                Pixels::new(rgb, width_px, height_px, rgb.row_bytes(width_px), &self.rgb)
+            }
+        };
+        Ok(match pixels {
+            Some(pixels) => Next::Frame(Frame {
+                pixels,
+                captured: fresh.captured,
+                index: fresh.index,
+            }),
+            None => Next::Quiet { camera: true },
+        })
+    }
+
+    fn counts(&self) -> SourceCounts {
+        let mut counts = self.handover.counts();
+        counts.skipped += self.undecodable;
+        counts
+    }
+}
+
+impl Drop for V4l2Source {
+    fn drop(&mut self) {
+        self.held = None;
+        if self.handover.stop(END_PATIENCE) {
+            if let Some(thread) = self.thread.take() {
+                // It has nothing left to do; if it panicked, that was said when it happened.
+                let _ = thread.join();
+            }
+        } else {
+            log::warn!("{}: the driver does not answer; left behind", self.name);
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The capture loop against the model of a kernel: every way a camera fails, without a camera.
+
+use super::fake::{Device, FakeKernel, Trouble};
+use super::*;
+use rustix::io::Errno;
+
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The real thing's rules at a hundredth of its times.
+const QUICK: Patience = Patience {
+    look: Duration::from_millis(1),
+    reopen: Duration::from_millis(5),
+    stall: [Duration::from_millis(30), Duration::from_millis(50)],
+    start: Duration::from_millis(50),
+};
+
+fn options() -> CameraOptions {
+    CameraOptions {
+        size_px: [8, 4],
+        ..CameraOptions::default()
+    }
+}
+
+fn open(kernel: &FakeKernel, device: &str) -> Result<V4l2Source> {
+    V4l2Source::open_with(Box::new(kernel.clone()), device, &options(), QUICK)
+}
+
+fn webcam() -> (FakeKernel, V4l2Source) {
+    let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
+    let source = open(&kernel, "/dev/video0").unwrap();
+    (kernel, source)
+}
+
+/// Index and age of the next frame.
+fn frame(source: &mut V4l2Source) -> (u64, u64) {
+    match source.next_frame(EVERY).unwrap() {
+        Next::Frame(frame) => {
+            assert_eq!(frame.pixels.width_px(), 8);
+            (
+                frame.index,
+                frame.captured.age_us(crate::clock::Instant::now()),
+            )
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until the source says that there is no camera.
+fn until_no_camera(source: &mut V4l2Source) {
+    let start = Instant::now();
+    while !matches!(
+        source.next_frame(Duration::from_millis(1)).unwrap(),
+        Next::Quiet { camera: false }
+    ) {
+        assert!(start.elapsed() < EVERY, "the camera is still there");
+    }
+}
+
+fn message(result: Result<V4l2Source>) -> String {
+    result.err().expect("there is no such camera").to_string()
+}
+
+#[test]
+fn frames_come_in_order_and_buffers_go_round() {
+    let (kernel, mut source) = webcam();
+    let mut last = None;
+    for _ in 0..100 {
+        let (index, _) = frame(&mut source);
+        assert!(last.is_none_or(|last| index > last));
+        last = Some(index);
+    }
+    drop(source);
+    assert_eq!(kernel.violations(), [""; 0]);
+    assert_eq!(kernel.open_nodes(), 0);
+}
+
+#[test]
+fn a_slow_consumer_gets_the_newest_frame_and_the_others_are_counted() {
+    let kernel = FakeKernel::with([Device {
+        interval: Duration::from_millis(10),
+        ..Device::webcam("/dev/video0")
+    }]);
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    frame(&mut source);
+    let (mut oldest_us, mut first, mut last) = (0, None, 0);
+    for _ in 0..10 {
+        // A quarter of the camera's rate, and more than all of its buffers.
+        std::thread::sleep(Duration::from_millis(80));
+        let (index, age_us) = frame(&mut source);
+        oldest_us = oldest_us.max(age_us);
+        first.get_or_insert(index);
+        last = index;
+    }
+    // One interval, and room for a machine that is busy with other tests.
+    assert!(oldest_us < 30_000, "{oldest_us}");
+    let taken = last - first.unwrap_or(0);
+    assert!(taken > 50, "{taken} frames in 0.8 s");
+    let counts = source.counts();
+    assert!(counts.passed_over + counts.lost >= 50, "{counts:?}");
+    assert_eq!(kernel.violations(), [""; 0]);
+}
+
+#[test]
+fn a_frame_keeps_its_bytes_while_it_is_held() {
+    let (kernel, mut source) = webcam();
+    let Next::Frame(held) = source.next_frame(EVERY).unwrap() else {
+        panic!("no frame");
+    };
+    // Long enough for the driver to want every buffer several times over.
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(held.pixels.row(0)[0], 128);
+    drop(source);
+    assert_eq!(kernel.violations(), [""; 0]);
+}
+
+#[test]
+fn damaged_and_short_frames_cost_only_themselves() {
+    let (kernel, mut source) = webcam();
+    frame(&mut source);
+    for trouble in [Trouble::Flag, Trouble::Short(3), Trouble::Short(0)] {
+        kernel.trouble(trouble);
+    }
+    let start = source.counts();
+    let (before, _) = frame(&mut source);
+    while frame(&mut source).0 < before + 20 {}
+    let counts = source.counts();
+    assert_eq!(counts.skipped - start.skipped, 3);
+    assert_eq!(counts.reopened, 0);
+}
+
+#[test]
+fn frames_that_the_driver_lost_are_counted_and_have_numbers() {
+    let (kernel, mut source) = webcam();
+    frame(&mut source);
+    kernel.trouble(Trouble::Lose(7));
+    let (before, _) = frame(&mut source);
+    while frame(&mut source).0 < before + 20 {}
+    assert!(source.counts().lost >= 7, "{:?}", source.counts());
+}
+
+#[test]
+fn a_broken_queue_is_closed_and_opened_again() {
+    let (kernel, mut source) = webcam();
+    let (mut index, _) = frame(&mut source);
+    for (round, errno) in [Errno::IO, Errno::NODEV, Errno::INVAL]
+        .into_iter()
+        .enumerate()
+    {
+        kernel.trouble(Trouble::Break(errno));
+        until_no_camera(&mut source);
+        let (next, age_us) = frame(&mut source);
+        // Numbers go on, and what was seen before the fault is not shown after it.
+        assert!(next > index);
+        assert!(age_us < 1_000_000);
+        index = next;
+        assert_eq!(source.counts().reopened, round as u64 + 1);
+    }
+    assert_eq!(kernel.most_open_nodes(), 1);
+    assert_eq!(kernel.violations(), [""; 0]);
+}
+
+#[test]
+fn buffer_numbers_that_cannot_be_are_refused() {
+    for number in [5, usize::MAX] {
+        let (kernel, mut source) = webcam();
+        frame(&mut source);
+        kernel.trouble(Trouble::Number(number));
+        while source.counts().reopened == 0 {
+            frame(&mut source);
+        }
+        frame(&mut source);
+    }
+}
+
+#[test]
+fn a_stall_is_noticed_and_the_camera_started_again() {
+    let (kernel, mut source) = webcam();
+    frame(&mut source);
+    kernel.trouble(Trouble::Stall(Duration::from_millis(150)));
+    until_no_camera(&mut source);
+    frame(&mut source);
+    assert!(source.counts().reopened >= 1);
+    assert_eq!(kernel.violations(), [""; 0]);
+}
+
+#[test]
+fn an_unplugged_camera_is_said_to_be_gone_until_it_is_back() {
+    let (kernel, mut source) = webcam();
+    frame(&mut source);
+    kernel.trouble(Trouble::Unplug(Duration::from_millis(60)));
+    until_no_camera(&mut source);
+    assert_eq!(kernel.open_nodes(), 0);
+    frame(&mut source);
+}
+
+#[test]
+fn a_camera_that_is_not_there_yet_is_waited_for() {
+    let kernel = FakeKernel::default();
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    until_no_camera(&mut source);
+    kernel.plug(Device::webcam("/dev/video0"));
+    frame(&mut source);
+}
+
+#[test]
+fn a_busy_camera_is_waited_for() {
+    let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
+    kernel.trouble(Trouble::Busy(Duration::from_millis(30)));
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    until_no_camera(&mut source);
+    frame(&mut source);
+    assert_eq!(kernel.violations(), [""; 0]);
+}
+
+#[test]
+fn a_driver_without_a_clock_gets_the_time_of_arrival() {
+    let kernel = FakeKernel::with([Device {
+        has_clock: false,
+        ..Device::webcam("/dev/video0")
+    }]);
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    assert!(frame(&mut source).1 < 1_000_000);
+}
+
+#[test]
+fn two_hundred_faults_in_one_run() {
+    let (kernel, mut source) = webcam();
+    let mut state = 1_u32;
+    let mut slowest = Duration::ZERO;
+    for _ in 0..200 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let away = Duration::from_millis(u64::from(state >> 29));
+        let (trouble, recovers_after) = match (state >> 16) % 9 {
+            0 => (Trouble::Flag, Duration::ZERO),
+            1 => (Trouble::Short(1), Duration::ZERO),
+            2 => (Trouble::Break(Errno::IO), Duration::ZERO),
+            3 => (Trouble::Break(Errno::NODEV), Duration::ZERO),
+            4 => (Trouble::Number(77), Duration::ZERO),
+            5 => (Trouble::Lose(9), Duration::ZERO),
+            6 => (Trouble::Stall(away), away),
+            7 => (Trouble::Busy(away), away),
+            _ => (Trouble::Unplug(away), away),
+        };
+        kernel.trouble(trouble);
+        std::thread::sleep(recovers_after);
+        let recovered = Instant::now();
+        frame(&mut source);
+        frame(&mut source);
+        slowest = slowest.max(recovered.elapsed());
+        assert!(kernel.open_nodes() <= 1);
+    }
+    // The real times are a hundred times as long, and their limit is 2 s; here it is room for a busy
+    // machine.
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert_eq!(kernel.violations(), [""; 0]);
+    drop(source);
+    assert_eq!(kernel.open_nodes(), 0);
+}
+
+#[test]
+fn jpegs_are_checked_and_decoded() {
+    let jpeg = crate::source::mjpeg::tiny_jpeg();
+    let with = |picture: Vec<u8>, size_px| {
+        let device = Device {
+            formats: vec![(FourCc(*b"MJPG"), 30.0)],
+            picture,
+            size_px,
+            ..Device::webcam("/dev/video0")
+        };
+        open(&FakeKernel::with([device]), "/dev/video0").unwrap()
+    };
+    // Cameras pad.
+    let padded = [&jpeg[..], &[0; 100]].concat();
+    frame(&mut with(padded, [8, 8]));
+    for (picture, size_px) in [
+        // A stump, no JPEG, one that is cut off, one that is larger than was agreed.
+        (jpeg[..100].to_vec(), [8, 8]),
+        (vec![7; 500], [8, 8]),
+        (jpeg[..jpeg.len() - 4].to_vec(), [8, 8]),
+        (jpeg.clone(), [4, 4]),
+    ] {
+        let mut source = with(picture, size_px);
+        let next = source.next_frame(Duration::from_millis(20)).unwrap();
+        assert!(matches!(next, Next::Quiet { .. }), "{next:?}");
+        assert!(source.counts().skipped > 0);
+    }
+}
+
+#[test]
+fn auto_takes_the_first_camera_and_stays_with_its_model() {
+    let metadata = Device {
+        identity: super::node::Identity {
+            capabilities: super::camera::METADATA | super::camera::STREAMING,
+            ..Device::webcam("").identity
+        },
+        ..Device::webcam("/dev/video0")
+    };
+    let mut processor = Device::webcam("/dev/video1");
+    processor.identity.driver = "bcm2835-isp".into();
+    let mut other = Device::webcam("/dev/video3");
+    other.identity.card = "Another model".into();
+    let mut camera = Device::webcam("/dev/video2");
+    let kernel = FakeKernel::with([camera.clone(), metadata, processor, other]);
+    let mut source = open(&kernel, "auto").unwrap();
+    frame(&mut source);
+    kernel.trouble(Trouble::Unplug(Duration::from_secs(3600)));
+    until_no_camera(&mut source);
+    std::thread::sleep(QUICK.reopen * 4);
+    until_no_camera(&mut source);
+    camera.path = "/dev/video4".into();
+    kernel.plug(camera);
+    frame(&mut source);
+}
+
+#[test]
+fn the_cheapest_format_that_is_fast_enough_is_taken() {
+    let with = |formats: &[(&[u8; 4], f64)]| {
+        let formats = formats
+            .iter()
+            .map(|(code, rate)| (FourCc(**code), *rate))
+            .collect();
+        let kernel = FakeKernel::with([Device {
+            formats,
+            ..Device::webcam("/dev/video0")
+        }]);
+        let wanted = Wanted::Path("/dev/video0".into());
+        let camera = Camera::open(&kernel, &wanted, &options());
+        camera.map(|camera| camera.layout.format.to_string())
+    };
+    assert_eq!(with(&[(b"MJPG", 30.0), (b"YUYV", 30.0)]).unwrap(), "YUYV");
+    assert_eq!(with(&[(b"MJPG", 30.0), (b"YUYV", 10.0)]).unwrap(), "MJPG");
+    assert_eq!(
+        with(&[(b"GREY", 60.0), (b"H264", 60.0), (b"NV12", 29.97)]).unwrap(),
+        "NV12"
+    );
+    assert_eq!(with(&[(b"GREY", 15.0)]).unwrap(), "GREY");
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_the_reason() {
+    let refused = |change: &dyn Fn(&mut Device)| {
+        let mut device = Device::webcam("/dev/video0");
+        change(&mut device);
+        message(open(&FakeKernel::with([device]), "/dev/video0"))
+    };
+    let capabilities = |flags: u32| refused(&move |d| d.identity.capabilities = flags);
+    assert!(capabilities(1 << 23 | 1 << 26).contains("metadata node"));
+    assert!(capabilities(1 << 15 | 1 << 26).contains("codec"));
+    assert!(capabilities(1 << 12 | 1 << 26).contains("planes"));
+    assert!(capabilities(1).contains("not a capture device"));
+    let bayer = refused(&|d| d.formats = vec![(FourCc(*b"pBAA"), 30.0)]);
+    assert!(
+        bayer.contains("offers pBAA") && bayer.contains("bridge"),
+        "{bayer}"
+    );
+    let other =
+        refused(&|d| d.formats = vec![(FourCc(*b"H264"), 30.0), (FourCc([0, 1, 200, b' ']), 1.0)]);
+    assert!(
+        other.contains(r"offers H264, \x00\x01\xc8; read are YUYV"),
+        "{other}"
+    );
+    assert!(refused(&|d| d.closed = Some(Errno::ACCESS)).contains("group video"));
+    assert!(refused(&|d| d.buffers = 2).contains("2 buffers"));
+    assert!(refused(&|d| d.size_px = [1 << 20, 4]).contains("1048576 x 4 px"));
+    let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
+    for device in ["", "video0", "/dev/\0"] {
+        assert!(message(open(&kernel, device)).contains("v4l2:auto"));
+    }
+    let asked = CameraOptions {
+        format: Some(FourCc(*b"NV12")),
+        ..options()
+    };
+    let source = V4l2Source::open_with(Box::new(kernel.clone()), "auto", &asked, QUICK);
+    assert!(
+        source.is_ok(),
+        "auto waits for a camera that has the format"
+    );
+    let source = V4l2Source::open_with(Box::new(kernel), "/dev/video0", &asked, QUICK);
+    assert!(message(source).contains("offers YUYV, not NV12"));
+}
+
+#[test]
+fn a_driver_that_hangs_does_not_keep_the_program() {
+    let (kernel, mut source) = webcam();
+    frame(&mut source);
+    kernel.trouble(Trouble::Hang(4 * END_PATIENCE));
+    std::thread::sleep(Duration::from_millis(20));
+    let start = Instant::now();
+    drop(source);
+    let took = start.elapsed();
+    assert!(took >= END_PATIENCE && took < 3 * END_PATIENCE, "{took:?}");
+}
