@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn plan_of(model: &str) -> Vec<u8> {
-    engine::compile(&ModelFile::open(&fixture(model)).unwrap()).unwrap()
+    engine::compile(&ModelFile::open(&fixture(model)).unwrap(), None).unwrap()
 }
 
 /// A file with its checksum made to fit again, as one who means harm would.

@@ -8,21 +8,20 @@ use crate::model::ModelFile;
 use std::path::Path;
 
 const HELP: &str = "\
-Compile an int8 model to a plan: checked, packed for this processor, and mapped when it is run.
+Compile an int8 model to a plan: checked, packed for one kind of processor, and mapped when it is run.
 
-Usage: posewire compile --model FILE --out FILE
+Usage: posewire compile --model FILE --out FILE [OPTIONS]
 
   --model FILE    an int8 ONNX file, builtin:hand or builtin:body
   --out FILE      the plan; give it to --model of any other command
+  --kernel NAME   the processor it is for: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE),
+                  neon-i8mm, avx2, portable [the one this processor would use]
 
-The plan is for the kernel that this processor would use, or POSEWIRE_KERNEL names. For a board,
-compile on the board, or run the board's posewire under qemu with its processor (-cpu cortex-a72).
-
-Example: posewire compile --model hand.int8.onnx --out hand.plan
+Example, for a Raspberry Pi 4: posewire compile --model hand.int8.onnx --kernel neon --out hand.plan
 ";
 
 pub fn main(mut args: Args) -> Result<()> {
-    let (mut model, mut out) = (None, None);
+    let (mut model, mut out, mut kernel) = (None, None, None::<String>);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
             return Err(Args::unknown(item));
@@ -30,6 +29,7 @@ pub fn main(mut args: Args) -> Result<()> {
         match name.as_str() {
             "model" => model = Some(args.path()?),
             "out" => out = Some(args.path()?),
+            "kernel" => kernel = Some(args.value()?),
             "help" => {
                 say!("{HELP}");
                 return Ok(());
@@ -38,7 +38,7 @@ pub fn main(mut args: Args) -> Result<()> {
         }
     }
     let (model, out) = (required(model, "model")?, required(out, "out")?);
-    let plan = engine::compile(&ModelFile::open(&model)?)?;
+    let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
     write(&out, &plan)?;
     say!("{}: {:.1} MB", out.display(), plan.len() as f64 / 1e6);
     Ok(())

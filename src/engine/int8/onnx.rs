@@ -2,6 +2,7 @@
 
 use super::import;
 use super::ir::Network;
+use super::kernel::Kernel;
 use super::pack::Origin;
 use super::plan::Plan;
 use super::{Int8Engine, carry, kernel, stored};
@@ -37,7 +38,8 @@ pub(in super::super) fn load(
     proto: &ModelProto,
     threads: Threads,
 ) -> Result<Loaded> {
-    match plan(model, proto)? {
+    let kernel = kernel::best().map_err(Error::usage)?;
+    match plan(model, proto, kernel)? {
         Ok((_, plan)) => {
             Int8Engine::new(plan, threads).map(|engine| Loaded::Engine(Box::new(engine)))
         }
@@ -45,16 +47,22 @@ pub(in super::super) fn load(
     }
 }
 
-/// A model's plan file, for the kernel that [`load`] would use here.
+/// A model's plan file, for the kernel of this name, of any processor, or the one that would be used here.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node at fault, if the graph does not run in integers.
-pub fn compile(model: &ModelFile) -> Result<Vec<u8>> {
+/// [`Error::Model`], naming the node at fault, if the graph does not run in integers;
+/// [`Error::Usage`] if there is no such kernel.
+pub fn compile(model: &ModelFile, family: Option<&str>) -> Result<Vec<u8>> {
+    let kernel = match family {
+        Some(name) => kernel::of_family(name)
+            .map_err(|names| Error::usage(format!("no kernel is called {name:?}: {names}")))?,
+        None => kernel::best().map_err(Error::usage)?,
+    };
     let Some(proto) = model.onnx() else {
         return Err(Error::model(model.path(), "is a plan already"));
     };
-    let (network, plan) =
-        plan(model, proto)?.map_err(|(node, what)| Error::model_node(model.path(), node, what))?;
+    let (network, plan) = plan(model, proto, kernel)?
+        .map_err(|(node, what)| Error::model_node(model.path(), node, what))?;
     let (network, weights) = stored::write(&network, &plan);
     let card = model
         .card()
@@ -67,8 +75,7 @@ pub fn compile(model: &ModelFile) -> Result<Vec<u8>> {
 /// A network and its plan, or the node that does not fit and why.
 type Planned = std::result::Result<(Network, Plan), (String, String)>;
 
-fn plan(model: &ModelFile, proto: &ModelProto) -> Result<Planned> {
-    let kernel = kernel::best().map_err(Error::usage)?;
+fn plan(model: &ModelFile, proto: &ModelProto, kernel: &'static dyn Kernel) -> Result<Planned> {
     let input_shape = graph::declared_input(model, proto)?;
     let typed = catch_panic(|| -> TractResult<TypedModel> {
         carry::reader()

@@ -190,7 +190,7 @@ pub(super) fn available() -> Vec<&'static dyn Kernel> {
         }
         kernels.push(&neon::NEON);
     }
-    kernels.push(&portable::Portable);
+    kernels.push(&portable::PORTABLE);
     kernels
 }
 
@@ -216,6 +216,20 @@ pub(super) fn named(name: &str) -> Result<&'static dyn Kernel, String> {
     kernels
         .iter()
         .find(|kernel| kernel.name() == name)
+        .copied()
+        .ok_or_else(|| names.join(", "))
+}
+
+/// The kernel of this name, of any processor, to pack weights for: what it is the twin of may be faster.
+///
+/// # Errors
+/// The names there are, if it is none of them.
+#[cfg(feature = "onnx")]
+pub(super) fn of_family(name: &str) -> Result<&'static dyn Kernel, String> {
+    let names: Vec<_> = portable::FAMILIES.iter().map(|twin| twin.name()).collect();
+    portable::FAMILIES
+        .iter()
+        .find(|twin| twin.name() == name)
         .copied()
         .ok_or_else(|| names.join(", "))
 }

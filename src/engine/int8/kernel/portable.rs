@@ -1,18 +1,66 @@
-//! Plain Rust, for any processor: what every other kernel is compared with.
+//! Plain Rust, for any processor: what every other kernel is compared with, and the twins of the other
+//! kernels.
+//!
+//! A twin reads the weights that its family packs, so that a model can be compiled on one kind of
+//! processor for another.
 
 use super::epilogue;
 use super::winograd::{self, Winograd};
 use super::{Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 
-const MR: usize = 4;
-const NR: usize = 8;
-const KR: usize = 4;
+/// `STRIP` channels of a block are packed together.
+pub(super) struct Portable<
+    const MR: usize,
+    const NR: usize,
+    const KR: usize,
+    const STRIP: usize = NR,
+> {
+    name: &'static str,
+    /// What takes its place where weights are -128.
+    careful: Option<&'static Self>,
+    winograd: Option<&'static dyn Winograd>,
+}
 
-pub(super) struct Portable;
+pub(super) static PORTABLE: Portable<4, 8, 4> = Portable {
+    name: "portable",
+    careful: None,
+    winograd: Some(&winograd::PORTABLE),
+};
 
-impl Kernel for Portable {
+/// The families whose plans can be compiled anywhere.
+pub(super) static FAMILIES: [&dyn Kernel; 5] = [
+    &PORTABLE,
+    &Portable::<4, 8, 16, 4> {
+        name: "neon",
+        careful: Some(&Portable {
+            name: "neon",
+            careful: None,
+            winograd: Some(&winograd::NEON_TWIN),
+        }),
+        winograd: Some(&winograd::NEON_TWIN),
+    },
+    &Portable::<8, 8, 4> {
+        name: "neon-dot",
+        careful: None,
+        winograd: None,
+    },
+    &Portable::<8, 8, 8> {
+        name: "neon-i8mm",
+        careful: None,
+        winograd: None,
+    },
+    &Portable::<6, 16, 2> {
+        name: "avx2",
+        careful: None,
+        winograd: Some(&winograd::AVX2_TWIN),
+    },
+];
+
+impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kernel
+    for Portable<MR, NR, KR, STRIP>
+{
     fn name(&self) -> &'static str {
-        "portable"
+        self.name
     }
 
     fn shape(&self) -> Shape {
@@ -24,15 +72,23 @@ impl Kernel for Portable {
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::Portable)
+        self.winograd
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
 
+    fn instead_for(&self, weights: &[i8]) -> Option<&'static dyn Kernel> {
+        let careful = self.careful?;
+        weights.contains(&i8::MIN).then_some(careful)
+    }
+
+    /// [nr / strip][k / kr][strip][kr].
     fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, KR, packed);
+        for strip in block.chunks_exact(STRIP * k) {
+            pack_interleaved(strip, k, KR, packed);
+        }
     }
 
     /// The scratch is [mr][k].
@@ -50,12 +106,16 @@ impl Kernel for Portable {
         place: &Place,
     ) {
         let mut sums = [[0_i32; NR]; MR];
-        for (group, weights) in weights.chunks_exact(NR * KR).take(k / KR).enumerate() {
-            for (pixel, sums) in sums.iter_mut().enumerate() {
-                let inputs = &scratch[pixel * k + group * KR..][..KR];
-                for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
-                    for (&input, &weight) in inputs.iter().zip(weights) {
-                        *sum += i32::from(input.cast_signed()) * i32::from(weight);
+        let strips = weights.chunks_exact(STRIP * k).take(NR / STRIP);
+        for (strip, weights) in strips.enumerate() {
+            for (group, weights) in weights.chunks_exact(STRIP * KR).enumerate() {
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    let inputs = &scratch[pixel * k + group * KR..][..KR];
+                    let sums = &mut sums[strip * STRIP..][..STRIP];
+                    for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
+                        for (&input, &weight) in inputs.iter().zip(weights) {
+                            *sum += i32::from(input.cast_signed()) * i32::from(weight);
+                        }
                     }
                 }
             }

@@ -1,5 +1,6 @@
-//! Every kernel of this processor against plain sums, byte for byte, over odd sizes.
+//! Every kernel of this processor, and every twin, against plain sums, byte for byte, over odd sizes.
 
+use super::portable::FAMILIES;
 use super::*;
 use proptest::prelude::*;
 
@@ -189,7 +190,7 @@ proptest! {
     #[test]
     fn every_kernel_gives_the_plain_sums(problem in problem()) {
         let expected = problem.expected();
-        for kernel in available() {
+        for kernel in available().into_iter().chain(FAMILIES) {
             let found = problem.run(kernel);
             prop_assert_eq!(&found[..], &expected[..found.len()], "{}", kernel.name());
         }
@@ -213,7 +214,7 @@ fn the_largest_products_do_not_overflow() {
         residual: None,
     };
     let expected = problem.expected();
-    for kernel in available() {
+    for kernel in available().into_iter().chain(FAMILIES) {
         let found = problem.run(kernel);
         assert_eq!(found[..], expected[..found.len()], "{}", kernel.name());
     }
@@ -224,4 +225,29 @@ fn kernels_have_distinct_names_and_portable_is_always_there() {
     let names: Vec<_> = available().iter().map(|kernel| kernel.name()).collect();
     assert_eq!(names.last(), Some(&"portable"));
     assert!((1..names.len()).all(|index| !names[index..].contains(&names[index - 1])));
+}
+
+/// What decides about a compiled plan, and must be the same for a kernel and its twin.
+fn compiled(kernel: &dyn Kernel) -> impl PartialEq + std::fmt::Debug {
+    let Shape { nr, kr, .. } = kernel.shape();
+    let block: Vec<i8> = (0..nr * 4 * kr).map(|index| (index * 7) as i8).collect();
+    let mut packed = Vec::new();
+    kernel.pack(&block, 4 * kr, &mut packed);
+    let winograd = kernel.winograd().map(|way| (way.shape(), way.price()));
+    (kernel.shape(), packed, winograd)
+}
+
+#[test]
+fn plans_for_another_processor_are_those_it_would_make_itself() {
+    for kernel in available() {
+        let twin = of_family(kernel.name()).unwrap();
+        assert_eq!(compiled(kernel), compiled(twin), "{}", kernel.name());
+        for weights in [[0, 1], [-128, 5]] {
+            match (kernel.instead_for(&weights), twin.instead_for(&weights)) {
+                (None, None) => {}
+                (Some(kernel), Some(twin)) => assert_eq!(compiled(kernel), compiled(twin)),
+                _ => panic!("{}: only one of them minds {weights:?}", kernel.name()),
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::avx2_store::Epilogue;
 use super::super::{Place, Requant, Shape};
-use super::{Form, Price, Winograd, transform};
+use super::{AVX2_PRICE, Form, Price, Winograd, transform};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
@@ -22,12 +22,7 @@ impl Winograd for Avx2 {
     }
 
     fn price(&self) -> Price {
-        Price {
-            product: 1.05,
-            input: 150.0,
-            weight: 80.0,
-            output: 300.0,
-        }
+        AVX2_PRICE
     }
 
     // SAFETY: the contract is the trait's.

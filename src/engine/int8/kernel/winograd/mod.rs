@@ -25,7 +25,7 @@ mod tests;
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "aarch64")]
 pub(super) use neon::Neon;
-pub(super) use portable::Portable;
+pub(super) use portable::{AVX2_TWIN, NEON_TWIN, PORTABLE};
 
 use super::{Place, Requant, Shape};
 
@@ -97,7 +97,7 @@ impl Form {
 }
 
 /// What the parts cost, in multiply-accumulates of the direct kernel of the same family.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in super::super) struct Price {
     /// Of one multiply-accumulate of transformed values.
     pub product: f32,
@@ -108,6 +108,22 @@ pub(in super::super) struct Price {
     /// Of transforming a tile of one output channel, and storing it.
     pub output: f32,
 }
+
+/// Of the kernel for NEON, which its twin must agree with: the price decides how a layer is compiled.
+const NEON_PRICE: Price = Price {
+    product: 1.4,
+    input: 100.0,
+    weight: 50.0,
+    output: 200.0,
+};
+
+/// Likewise for AVX2.
+const AVX2_PRICE: Price = Price {
+    product: 1.05,
+    input: 150.0,
+    weight: 80.0,
+    output: 300.0,
+};
 
 /// The four parts of a Winograd convolution.
 pub(in super::super) trait Winograd: Send + Sync {

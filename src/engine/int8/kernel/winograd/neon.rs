@@ -1,7 +1,7 @@
 //! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
 
 use super::super::{Place, Requant, Shape, neon_store};
-use super::{Form, Price, Winograd, transform};
+use super::{Form, NEON_PRICE, Price, Winograd, transform};
 use std::arch::aarch64::*;
 
 const MR: usize = 8;
@@ -19,12 +19,7 @@ impl Winograd for Neon {
     }
 
     fn price(&self) -> Price {
-        Price {
-            product: 1.4,
-            input: 100.0,
-            weight: 50.0,
-            output: 200.0,
-        }
+        NEON_PRICE
     }
 
     // SAFETY: the contract is the trait's.

@@ -1,29 +1,36 @@
-//! Plain Rust, for any processor.
+//! Plain Rust, for any processor, and the twins of the other kernels: see the direct kernels' ones.
 
 use super::super::{Place, Requant, Shape, epilogue};
-use super::{Form, Price, Winograd, transform};
+use super::{AVX2_PRICE, Form, NEON_PRICE, Price, Winograd, transform};
 
-const MR: usize = 4;
-const NR: usize = 8;
+pub(in super::super) struct Portable<const MR: usize, const NR: usize, const KR: usize> {
+    price: Price,
+}
 
-pub(in super::super) struct Portable;
+pub(in super::super) static PORTABLE: Portable<4, 8, 1> = Portable {
+    price: Price {
+        product: 1.0,
+        input: 200.0,
+        weight: 100.0,
+        output: 300.0,
+    },
+};
 
-impl Winograd for Portable {
+pub(in super::super) static NEON_TWIN: Portable<8, 8, 1> = Portable { price: NEON_PRICE };
+
+pub(in super::super) static AVX2_TWIN: Portable<6, 16, 2> = Portable { price: AVX2_PRICE };
+
+impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR, NR, KR> {
     fn shape(&self) -> Shape {
         Shape {
             mr: MR,
             nr: NR,
-            kr: 1,
+            kr: KR,
         }
     }
 
     fn price(&self) -> Price {
-        Price {
-            product: 1.0,
-            input: 200.0,
-            weight: 100.0,
-            output: 300.0,
-        }
+        self.price
     }
 
     // SAFETY: the contract is the trait's.
@@ -43,9 +50,11 @@ impl Winograd for Portable {
             .take(MR)
         {
             sums.fill(0);
-            for (&input, weights) in line.iter().zip(weights.chunks_exact(NR)) {
-                for (sum, &weight) in sums.iter_mut().zip(weights) {
-                    *sum = sum.wrapping_add(i32::from(input) * i32::from(weight));
+            for (inputs, weights) in line.chunks_exact(KR).zip(weights.chunks_exact(NR * KR)) {
+                for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
+                    for (&input, &weight) in inputs.iter().zip(weights) {
+                        *sum = sum.wrapping_add(i32::from(input) * i32::from(weight));
+                    }
                 }
             }
         }

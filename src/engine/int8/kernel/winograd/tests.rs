@@ -1,5 +1,6 @@
-//! Every Winograd kernel of this processor against plain sums, byte for byte.
+//! Every Winograd kernel of this processor, and every twin, against plain sums, byte for byte.
 
+use super::super::portable::FAMILIES;
 use super::super::{MAX_MR, Place, Requant, available, quantise};
 use super::*;
 use proptest::prelude::*;
@@ -124,7 +125,7 @@ proptest! {
     #[test]
     fn every_kernel_gives_the_plain_sums(problem in problem()) {
         let expected = problem.expected();
-        for kernel in available() {
+        for kernel in available().into_iter().chain(FAMILIES) {
             if let Some(winograd) = kernel.winograd() {
                 prop_assert_eq!(&problem.run(winograd), &expected, "{}", kernel.name());
             }
@@ -145,7 +146,7 @@ fn the_largest_values_do_not_overflow() {
                 multiplier: 1e-5,
             };
             let expected = problem.expected();
-            for kernel in available() {
+            for kernel in available().into_iter().chain(FAMILIES) {
                 if let Some(winograd) = kernel.winograd() {
                     assert_eq!(problem.run(winograd), expected, "{}", kernel.name());
                 }
