@@ -7,6 +7,7 @@
 //! The arithmetic is that of OpenCV's `warpAffine` as MMPose calls it: bilinear with 5 fractional
 //! bits, black outside the frame.
 
+mod axis;
 mod region;
 mod warp;
 

@@ -3,6 +3,10 @@
 //! The source owns the memory; a [`Frame`] lives until the source is asked for the next one. Pixel
 //! (0, 0) is the top-left one and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
 
+mod convert;
+
+pub use convert::WidePixel;
+
 use crate::clock::Instant;
 
 /// Largest side of a frame, in pixels: the wire's 16-bit coordinates still have a fraction there.
@@ -17,19 +21,44 @@ pub enum PixelFormat {
     Bgr24,
     /// 1 byte a pixel.
     Grey,
-    /// 4 bytes for two pixels, Y0 U Y1 V; BT.601, limited range.
+    /// 4 bytes for two pixels, Y0 U Y1 V; BT.601, limited range, as in the next two.
     Yuyv,
+    /// 4 bytes for two pixels, U Y0 V Y1.
+    Uyvy,
+    /// A plane of luma, then a plane of interleaved U and V with the same stride: one pair for each
+    /// 2 x 2 pixels, so half as many rows (rounded up).
+    Nv12,
 }
 
 impl PixelFormat {
-    /// Bytes in one row of `width_px` pixels without padding.
+    /// Bytes in one row of `width_px` pixels without padding. A row of NV12 is one of either plane,
+    /// and has room for the last pair of an odd width.
     pub fn row_bytes(self, width_px: u32) -> usize {
         let width = width_px as usize;
         match self {
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3 * width,
             PixelFormat::Grey => width,
-            PixelFormat::Yuyv => 4 * width.div_ceil(2),
+            PixelFormat::Yuyv | PixelFormat::Uyvy => 4 * width.div_ceil(2),
+            PixelFormat::Nv12 => 2 * width.div_ceil(2),
         }
+    }
+
+    /// Rows of `stride` bytes in a frame of `height_px`: more than its height if there are planes.
+    fn stored_rows(self, height_px: u32) -> usize {
+        let height = height_px as usize;
+        match self {
+            PixelFormat::Nv12 => height + height.div_ceil(2),
+            _ => height,
+        }
+    }
+
+    /// Bytes in a frame whose rows are `stride_bytes` apart; the last one needs no padding. `None`
+    /// if there is no row, a row does not fit in the stride, or a `usize` cannot tell.
+    pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
+        let row = self.row_bytes(width_px);
+        let before_last = self.stored_rows(height_px).checked_sub(1)?;
+        let bytes = stride_bytes.checked_mul(before_last)?.checked_add(row)?;
+        (stride_bytes >= row).then_some(bytes)
     }
 }
 
@@ -45,7 +74,7 @@ pub struct Pixels<'a> {
 
 impl<'a> Pixels<'a> {
     /// `None` if a side is 0 or above [`MAX_SIDE_PX`], a row does not fit in the stride, or
-    /// `bytes` is too short for the last row.
+    /// `bytes` is too short for the last row (of the last plane).
     pub fn new(
         format: PixelFormat,
         width_px: u32,
@@ -57,9 +86,7 @@ impl<'a> Pixels<'a> {
         if !side.contains(&width_px) || !side.contains(&height_px) {
             return None;
         }
-        let row = format.row_bytes(width_px);
-        let last_row = stride_bytes.checked_mul(height_px as usize - 1)?;
-        if stride_bytes < row || bytes.len() < last_row.checked_add(row)? {
+        if bytes.len() < format.frame_bytes(width_px, height_px, stride_bytes)? {
             return None;
         }
         Some(Pixels {
@@ -83,54 +110,44 @@ impl<'a> Pixels<'a> {
         self.height_px
     }
 
-    /// The bytes of row `y_px`, without padding. Panics if `y_px` is not below the height.
-    pub fn row(&self, y_px: u32) -> &'a [u8] {
-        assert!(y_px < self.height_px);
-        let start = y_px as usize * self.stride_bytes;
+    /// The bytes of a stored row, without padding.
+    fn stored_row(&self, index: usize) -> &'a [u8] {
+        let start = index * self.stride_bytes;
         &self.bytes[start..start + self.format.row_bytes(self.width_px)]
+    }
+
+    /// Reads pixels `first_px..first_px + out.len()` of row `y_px`. Panics if the frame has less.
+    pub fn read_row(&self, y_px: u32, first_px: u32, out: &mut [WidePixel]) {
+        let first = first_px as usize;
+        assert!(y_px < self.height_px && first + out.len() <= self.width_px as usize);
+        let y = y_px as usize;
+        let row = self.stored_row(y);
+        match self.format {
+            PixelFormat::Rgb24 => convert::rgb24(&row[3 * first..], out),
+            PixelFormat::Bgr24 => convert::bgr24(&row[3 * first..], out),
+            PixelFormat::Grey => convert::grey(&row[first..], out),
+            PixelFormat::Yuyv => convert::packed_yuv::<0>(row, first, out),
+            PixelFormat::Uyvy => convert::packed_yuv::<1>(row, first, out),
+            PixelFormat::Nv12 => {
+                let chroma = self.stored_row(self.height_px as usize + y / 2);
+                convert::nv12(row, chroma, first, out);
+            }
+        }
     }
 
     /// The whole picture as packed RGB, for overlays; not used on the frame path.
     pub fn to_rgb(&self) -> Vec<u8> {
         let width = self.width_px as usize;
         let mut rgb = vec![0; 3 * width * self.height_px as usize];
-        for (y, out) in rgb.chunks_exact_mut(3 * width).enumerate() {
-            let row = self.row(y as u32);
-            for (x, pixel) in out.chunks_exact_mut(3).enumerate() {
-                pixel.copy_from_slice(&self.format.rgb_at(row, x));
+        let mut row = vec![WidePixel::BLACK; width];
+        for (y, out) in (0..self.height_px).zip(rgb.chunks_exact_mut(3 * width)) {
+            self.read_row(y, 0, &mut row);
+            for (out, pixel) in out.as_chunks_mut().0.iter_mut().zip(&row) {
+                *out = pixel.rgb();
             }
         }
         rgb
     }
-}
-
-impl PixelFormat {
-    /// The colour of pixel `x_px` of a row. Panics if the row is shorter.
-    #[inline(always)]
-    pub fn rgb_at(self, row: &[u8], x_px: usize) -> [u8; 3] {
-        match self {
-            PixelFormat::Rgb24 => [row[3 * x_px], row[3 * x_px + 1], row[3 * x_px + 2]],
-            PixelFormat::Bgr24 => [row[3 * x_px + 2], row[3 * x_px + 1], row[3 * x_px]],
-            PixelFormat::Grey => [row[x_px]; 3],
-            PixelFormat::Yuyv => {
-                let pair = 4 * (x_px / 2);
-                yuv_to_rgb(row[pair + 2 * (x_px % 2)], row[pair + 1], row[pair + 3])
-            }
-        }
-    }
-}
-
-/// BT.601 limited range to RGB, in 8-bit fixed point.
-#[inline(always)]
-fn yuv_to_rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
-    let luma = 298 * (i32::from(y) - 16) + 128;
-    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-    let byte = |value: i32| (value >> 8).clamp(0, 255) as u8;
-    [
-        byte(luma + 409 * v),
-        byte(luma - 100 * u - 208 * v),
-        byte(luma + 516 * u),
-    ]
 }
 
 /// One picture and its history.
