@@ -24,17 +24,8 @@ fn noise(count: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-const FORMATS: [PixelFormat; 6] = [
-    PixelFormat::Yuyv,
-    PixelFormat::Uyvy,
-    PixelFormat::Nv12,
-    PixelFormat::Rgb24,
-    PixelFormat::Bgr24,
-    PixelFormat::Grey,
-];
-
 /// From a box in a 640 x 480 frame to the input of a 256 x 256 network.
-#[divan::bench(args = FORMATS)]
+#[divan::bench(args = PixelFormat::ALL)]
 fn crop_box(bencher: Bencher, format: PixelFormat) {
     let bbox = BBox {
         x_px: 200.0,
@@ -46,7 +37,7 @@ fn crop_box(bencher: Bencher, format: PixelFormat) {
 }
 
 /// The same of the whole frame, as when there is nothing to track.
-#[divan::bench(args = FORMATS)]
+#[divan::bench(args = PixelFormat::ALL)]
 fn crop_whole(bencher: Bencher, format: PixelFormat) {
     let whole = BBox::whole(FRAME.0, FRAME.1);
     crop(bencher, format, CropBox::new(whole, 1.0, [256, 256]));

@@ -46,8 +46,5 @@ pub(super) fn fill(positions: &mut [Position], side_px: u32, center_px: f64, len
 /// included.
 pub(super) fn span(positions: &[Position]) -> Range<i32> {
     let before = || positions.iter().map(|position| position.before_px);
-    match (before().min(), before().max()) {
-        (Some(first), Some(last)) => first..last + 2,
-        _ => 0..0,
-    }
+    before().min().unwrap_or(0)..before().max().unwrap_or(0) + 2
 }

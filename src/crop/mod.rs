@@ -8,6 +8,8 @@
 //! bits, black outside the frame.
 
 mod axis;
+#[cfg(test)]
+mod reference;
 mod region;
 mod warp;
 

@@ -108,7 +108,7 @@ impl Warp {
         let (width_px, height_px) = (pixels.width_px(), pixels.height_px());
         axis::fill(&mut self.columns, width_px, crop.center_x_px, crop.width_px);
         axis::fill(&mut self.rows, height_px, crop.center_y_px, crop.height_px);
-        let mut source = Source::new(pixels, &self.columns, &mut self.span);
+        let mut source = Source::new(pixels, &mut self.columns, &mut self.span);
         // What they hold is of another frame.
         self.above.y_px = None;
         self.below.y_px = None;
@@ -155,27 +155,32 @@ impl BlendedRow {
 /// The rows of a frame as far as a crop needs them, with black around the frame.
 struct Source<'a> {
     pixels: &'a Pixels<'a>,
+    /// Counted from the start of the span.
     columns: &'a [Position],
-    /// Starts with column `first_px`, which may be outside the frame.
     span: &'a mut [WidePixel],
-    first_px: i32,
-    /// The columns of the span that are inside the frame.
-    inside_px: Range<u32>,
+    /// The part of the span that is inside the frame, and the column of the frame it starts with.
+    inside: Range<usize>,
+    first_px: u32,
 }
 
 impl<'a> Source<'a> {
-    fn new(pixels: &'a Pixels<'_>, columns: &'a [Position], span: &'a mut [WidePixel]) -> Self {
+    fn new(pixels: &'a Pixels<'_>, columns: &'a mut [Position], span: &'a mut [WidePixel]) -> Self {
         let needed_px = axis::span(columns);
+        for column in columns.iter_mut() {
+            column.before_px -= needed_px.start;
+        }
         let span = &mut span[..needed_px.len()];
         // Rows are read into the part inside the frame; the rest stays as it is.
         span.fill(WidePixel::BLACK);
-        let inside = |x_px: i32| x_px.clamp(0, pixels.width_px() as i32) as u32;
+        let into_frame = |x_px: i32| x_px.clamp(0, pixels.width_px() as i32);
+        let inside_px = into_frame(needed_px.start)..into_frame(needed_px.end);
+        let in_span = |x_px: i32| (x_px - needed_px.start) as usize;
         Source {
             pixels,
             columns,
             span,
-            first_px: needed_px.start,
-            inside_px: inside(needed_px.start)..inside(needed_px.end),
+            inside: in_span(inside_px.start)..in_span(inside_px.end),
+            first_px: inside_px.start as u32,
         }
     }
 
@@ -185,29 +190,27 @@ impl<'a> Source<'a> {
             out.fill([0; 4]);
             return;
         };
-        let Range { start, end } = self.inside_px;
-        let skip = (start as i32 - self.first_px) as usize;
-        let inside = &mut self.span[skip..][..(end - start) as usize];
-        self.pixels.read_row(y_px, start, inside);
+        let inside = &mut self.span[self.inside.clone()];
+        self.pixels.read_row(y_px, self.first_px, inside);
         // Of one length, so that one check of bounds serves both.
         let before = &self.span[..self.span.len() - 1];
         let after = &self.span[1..];
         for (out, column) in out.iter_mut().zip(self.columns) {
-            let index = (column.before_px - self.first_px) as usize;
+            let index = column.before_px as usize;
             *out = before[index].blend(after[index], column.weight);
         }
     }
 }
 
 /// `((32 - weight) * above + weight * below + 512) >> 10`, in 16 bits: the same as
-/// `(above + 16 + (weight * change >> 5)) >> 5` with `change` from above to below, whose whole
+/// `(above + 16 + ((weight * change) >> 5)) >> 5` with `change` from above to below, whose whole
 /// multiples of 32 need not wait for the shift.
 fn blend_rows(above: &[u16], below: &[u16], weight: u32, out: &mut [u8]) {
     let weight = weight as i16;
     for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {
         let (above, below) = (above as i16, below as i16);
         let change = below - above;
-        let part = weight * (change >> 5) + (weight * (change & 31) >> 5);
+        let part = weight * (change >> 5) + ((weight * (change & 31)) >> 5);
         *out = ((above + 16 + part) >> 5) as u8;
     }
 }
@@ -216,6 +219,7 @@ fn blend_rows(above: &[u16], below: &[u16], weight: u32, out: &mut [u8]) {
 mod tests {
     use super::*;
     use crate::crop::BBox;
+    use crate::frame::PixelFormat;
 
     fn cropper(side: u32) -> Cropper {
         Cropper::new([side, side], [0.0; 3], [1.0; 3])
@@ -257,6 +261,23 @@ mod tests {
         let mut input = vec![0.0; 3];
         cropper(1).crop(&pixels, &crop, &mut input);
         assert_eq!(input, [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn the_widest_frame_and_its_surroundings_fit() {
+        let bytes = [200; MAX_SIDE_PX as usize];
+        let pixels = Pixels::new(PixelFormat::Grey, MAX_SIDE_PX, 1, bytes.len(), &bytes).unwrap();
+        let crop = CropBox {
+            center_x_px: f64::from(MAX_SIDE_PX / 2),
+            center_y_px: 2.0,
+            width_px: f64::from(2 * MAX_SIDE_PX),
+            height_px: 4.0,
+        };
+        let mut rgb = vec![0; 3 * 16];
+        cropper(4).crop_rgb(&pixels, &crop, &mut rgb);
+        let lit = rgb.chunks(3).map(|pixel| pixel == [200; 3]);
+        let expected = (0..16).map(|index| index == 1 || index == 2);
+        assert!(lit.eq(expected));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn bgr24(row: &[u8], out: &mut [WidePixel]) {
 
 pub(super) fn grey(row: &[u8], out: &mut [WidePixel]) {
     for (out, &y) in out.iter_mut().zip(row) {
-        *out = WidePixel::new([y; 3]);
+        *out = WidePixel(u64::from(y) * 0x1_0001_0001);
     }
 }
 
@@ -82,9 +82,10 @@ pub(super) fn nv12(luma: &[u8], chroma: &[u8], first_px: usize, out: &mut [WideP
         for (y, &byte) in block.y.iter_mut().zip(&luma[bytes.clone()]) {
             *y = byte.into();
         }
-        for (index, &[cb, cr]) in chroma[bytes].as_chunks().0.iter().enumerate() {
-            block.u[index] = [cb.into(); 2];
-            block.v[index] = [cr.into(); 2];
+        for (index, &pair) in chroma[bytes].as_chunks().0.iter().enumerate() {
+            let pair = u16::from_le_bytes(pair);
+            block.u[index] = [pair as u8 as i16; 2];
+            block.v[index] = [(pair >> 8) as i16; 2];
         }
     });
 }

@@ -31,6 +31,15 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
+    pub const ALL: [PixelFormat; 6] = [
+        PixelFormat::Rgb24,
+        PixelFormat::Bgr24,
+        PixelFormat::Grey,
+        PixelFormat::Yuyv,
+        PixelFormat::Uyvy,
+        PixelFormat::Nv12,
+    ];
+
     /// Bytes in one row of `width_px` pixels without padding. A row of NV12 is one of either plane,
     /// and has room for the last pair of an odd width.
     pub fn row_bytes(self, width_px: u32) -> usize {
@@ -178,6 +187,17 @@ mod tests {
     #[test]
     fn the_last_row_needs_no_padding() {
         assert!(Pixels::new(PixelFormat::Grey, 3, 2, 4, &[0; 7]).is_some());
+        assert!(Pixels::new(PixelFormat::Uyvy, 3, 2, 10, &[0; 18]).is_some());
+        assert!(Pixels::new(PixelFormat::Uyvy, 3, 2, 10, &[0; 17]).is_none());
+    }
+
+    #[test]
+    fn nv12_has_both_planes_whole() {
+        // 3 rows of luma and 2 of chroma, each with room for 2 pairs.
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 4]).is_some());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 3]).is_none());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 3, &[0; 64]).is_none());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 2, usize::MAX / 2, &[0; 64]).is_none());
     }
 
     #[test]
@@ -189,13 +209,50 @@ mod tests {
         assert_eq!(grey.to_rgb(), [7, 7, 7, 9, 9, 9]);
     }
 
+    const BLACK_WHITE_RED_RED: [u8; 12] = [0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0];
+
     #[test]
     fn yuyv_black_white_and_red() {
         let bytes = [16, 128, 235, 128, 81, 90, 81, 240];
         let yuyv = Pixels::new(PixelFormat::Yuyv, 4, 1, 8, &bytes).unwrap();
-        assert_eq!(
-            yuyv.to_rgb(),
-            [0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0]
-        );
+        assert_eq!(yuyv.to_rgb(), BLACK_WHITE_RED_RED);
+    }
+
+    #[test]
+    fn uyvy_is_yuyv_with_its_bytes_swapped() {
+        let bytes = [128, 16, 128, 235, 90, 81, 240, 81];
+        let uyvy = Pixels::new(PixelFormat::Uyvy, 4, 1, 8, &bytes).unwrap();
+        assert_eq!(uyvy.to_rgb(), BLACK_WHITE_RED_RED);
+    }
+
+    #[test]
+    fn two_rows_of_nv12_share_their_chroma() {
+        let luma = [16, 235, 81, 81, 0, 16, 235, 81, 81, 0, 16, 16, 16, 16, 0];
+        let chroma = [128, 128, 90, 240, 0, 128, 128, 128, 128];
+        let bytes = [&luma[..], &chroma[..]].concat();
+        let nv12 = Pixels::new(PixelFormat::Nv12, 4, 3, 5, &bytes).unwrap();
+        let expected = [BLACK_WHITE_RED_RED, BLACK_WHITE_RED_RED, [0; 12]].concat();
+        assert_eq!(nv12.to_rgb(), expected);
+    }
+
+    #[test]
+    fn a_row_is_read_from_any_pixel_to_any_other() {
+        let width = 131;
+        for format in PixelFormat::ALL {
+            let stride = format.row_bytes(width);
+            let count = format.frame_bytes(width, 3, stride).unwrap();
+            let bytes: Vec<u8> = (0..count).map(|index| ((index * 97) >> 2) as u8).collect();
+            let pixels = Pixels::new(format, width, 3, stride, &bytes).unwrap();
+            let mut whole = [WidePixel::BLACK; 131];
+            pixels.read_row(2, 0, &mut whole);
+            for first in 0..=131 {
+                for end in first..=131 {
+                    let mut part = [WidePixel::BLACK; 131];
+                    let part = &mut part[first..end];
+                    pixels.read_row(2, first as u32, part);
+                    assert_eq!(*part, whole[first..end], "{format:?} {first}..{end}");
+                }
+            }
+        }
     }
 }
