@@ -52,6 +52,7 @@ pub(super) fn bgr24(row: &[u8], out: &mut [WidePixel]) {
 
 pub(super) fn grey(row: &[u8], out: &mut [WidePixel]) {
     for (out, &y) in out.iter_mut().zip(row) {
+        // The byte in each channel at once.
         *out = WidePixel(u64::from(y) * 0x1_0001_0001);
     }
 }
