@@ -24,19 +24,30 @@ fn noise(count: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-/// From a 640 x 480 frame to the input of a 256 x 256 network.
-#[divan::bench(args = [PixelFormat::Yuyv, PixelFormat::Rgb24, PixelFormat::Grey])]
-fn crop(bencher: Bencher, format: PixelFormat) {
-    let stride = format.row_bytes(FRAME.0);
-    let bytes = noise(stride * FRAME.1 as usize);
-    let pixels = Pixels::new(format, FRAME.0, FRAME.1, stride, &bytes).expect("a sound frame");
+/// From a box in a 640 x 480 frame to the input of a 256 x 256 network.
+#[divan::bench(args = PixelFormat::ALL)]
+fn crop_box(bencher: Bencher, format: PixelFormat) {
     let bbox = BBox {
         x_px: 200.0,
         y_px: 120.0,
         width_px: 240.0,
         height_px: 240.0,
     };
-    let region = CropBox::new(bbox, 1.5, [256, 256]);
+    crop(bencher, format, CropBox::new(bbox, 1.5, [256, 256]));
+}
+
+/// The same of the whole frame, as when there is nothing to track.
+#[divan::bench(args = PixelFormat::ALL)]
+fn crop_whole(bencher: Bencher, format: PixelFormat) {
+    let whole = BBox::whole(FRAME.0, FRAME.1);
+    crop(bencher, format, CropBox::new(whole, 1.0, [256, 256]));
+}
+
+fn crop(bencher: Bencher, format: PixelFormat, region: CropBox) {
+    let stride = format.row_bytes(FRAME.0);
+    let count = format.frame_bytes(FRAME.0, FRAME.1, stride);
+    let bytes = noise(count.expect("a sound frame"));
+    let pixels = Pixels::new(format, FRAME.0, FRAME.1, stride, &bytes).expect("a sound frame");
     let mut cropper = Cropper::new(
         [256, 256],
         [123.675, 116.28, 103.53],

@@ -71,8 +71,11 @@ fn network() {
 
 /// Crop, decode, track, and the packet both ways.
 fn around_the_network() {
-    let bytes = [128; 64 * 64];
-    let pixels = Pixels::new(PixelFormat::Grey, 64, 64, 64, &bytes).unwrap();
+    let bytes = [128; 3 * 64 * 64];
+    let pictures = PixelFormat::ALL.map(|format| {
+        let stride = format.row_bytes(64);
+        Pixels::new(format, 64, 64, stride, &bytes).unwrap()
+    });
     let mut cropper = Cropper::new([64, 64], [128.0; 3], [64.0; 3]);
     let mut tracker = Tracker::new(None, 1.5, [64, 64], 0.3);
     let mut input = vec![0.0; 3 * 64 * 64];
@@ -83,7 +86,9 @@ fn around_the_network() {
         [DecodeMode::Default, DecodeMode::Dark].map(|mode| Decoder::new(21, 16, 16, mode));
     let mut frame = || {
         let (crop, _) = tracker.region(64, 64);
-        cropper.crop(&pixels, &crop, &mut input);
+        for pixels in &pictures {
+            cropper.crop(pixels, &crop, &mut input);
+        }
         for decoder in &mut decoders {
             let keypoints = decoder.decode(&heatmaps);
             tracker.update(&keypoints, 64, 64);

@@ -7,6 +7,9 @@
 //! The arithmetic is that of OpenCV's `warpAffine` as MMPose calls it: bilinear with 5 fractional
 //! bits, black outside the frame.
 
+mod axis;
+#[cfg(test)]
+mod reference;
 mod region;
 mod warp;
 

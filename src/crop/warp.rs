@@ -1,31 +1,19 @@
 //! The resampling itself: OpenCV's fixed-point bilinear `warpAffine` for a scale and a shift.
 //!
-//! Without rotation the map is separable, so each output column and row has one source position,
-//! worked out once per crop in 1/32 pixel, exactly as OpenCV rounds it.
+//! Each source row that the crop needs is converted once, over the columns that the crop needs, and
+//! blended along x once. Two such rows are kept, because neighbouring output rows often share them,
+//! and blended along y for each output row. All sums are exact, so their order does not matter.
 
 use crate::crop::CropBox;
-use crate::frame::{PixelFormat, Pixels};
+use crate::crop::axis::{self, OUTSIDE_PX, Position};
+use crate::frame::{MAX_SIDE_PX, Pixels, WidePixel};
+use std::ops::Range;
 
-/// OpenCV's INTER_BITS: source positions have 5 fractional bits.
-const FRACTION_BITS: u32 = 5;
-const FRACTION_ONE: i32 = 1 << FRACTION_BITS;
-/// OpenCV's AB_BITS: the matrix has 10 fractional bits before positions are rounded.
-const MATRIX_BITS: u32 = 10;
-
-/// Where an output column or row lies in the source: the pixel before it, and the weight (of 32) of
-/// the pixel after it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Position {
-    before_px: i32,
-    weight: i32,
-}
-
-/// Crops, scales and normalises; owns its tables, sized once for one network input.
+/// Crops, scales and normalises; owns its tables and buffers, sized once for one network input and
+/// for any frame.
 #[derive(Debug)]
 pub struct Cropper {
-    input_size: [u32; 2],
-    columns: Vec<Position>,
-    rows: Vec<Position>,
+    warp: Warp,
     /// Normalised value of each byte, per RGB channel.
     normalised: [[f32; 256]; 3],
 }
@@ -40,127 +28,190 @@ impl Cropper {
             }
         }
         Cropper {
-            input_size,
-            columns: vec![Position::default(); input_size[0] as usize],
-            rows: vec![Position::default(); input_size[1] as usize],
+            warp: Warp::new(input_size.map(|side| side as usize)),
             normalised,
         }
     }
 
     /// Writes the normalised crop to `input`, 3 x H x W. Panics if its length is another one.
     pub fn crop(&mut self, pixels: &Pixels<'_>, crop: &CropBox, input: &mut [f32]) {
-        let [width, height] = self.input_size.map(|side| side as usize);
+        let [width, height] = self.warp.output_size();
         let plane = width * height;
         assert_eq!(input.len(), 3 * plane, "the crop fills the network's input");
-        let normalised = self.normalised;
+        let [red_of, green_of, blue_of] = &self.normalised;
         let (red, rest) = input.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        self.each_pixel(pixels, crop, |index, [r, g, b]| {
-            red[index] = normalised[0][usize::from(r)];
-            green[index] = normalised[1][usize::from(g)];
-            blue[index] = normalised[2][usize::from(b)];
+        self.warp.each_row(pixels, crop, |y, row| {
+            let columns = y * width..(y + 1) * width;
+            let red = &mut red[columns.clone()];
+            let green = &mut green[columns.clone()];
+            let blue = &mut blue[columns];
+            for (((red, green), blue), &[r, g, b, _]) in
+                red.iter_mut().zip(green).zip(blue).zip(row)
+            {
+                *red = red_of[usize::from(r)];
+                *green = green_of[usize::from(g)];
+                *blue = blue_of[usize::from(b)];
+            }
         });
     }
 
     /// Writes the crop as packed RGB bytes, H x W x 3: the picture the network sees.
     pub fn crop_rgb(&mut self, pixels: &Pixels<'_>, crop: &CropBox, rgb: &mut [u8]) {
-        let [width, height] = self.input_size.map(|side| side as usize);
+        let [width, height] = self.warp.output_size();
         assert_eq!(rgb.len(), 3 * width * height, "the crop fills the picture");
-        self.each_pixel(pixels, crop, |index, pixel| {
-            rgb[3 * index..3 * index + 3].copy_from_slice(&pixel);
+        self.warp.each_row(pixels, crop, |y, row| {
+            let out = &mut rgb[3 * y * width..3 * (y + 1) * width];
+            for (out, &[r, g, b, _]) in out.as_chunks_mut().0.iter_mut().zip(row) {
+                *out = [r, g, b];
+            }
         });
     }
+}
 
-    fn each_pixel(&mut self, pixels: &Pixels<'_>, crop: &CropBox, put: impl FnMut(usize, [u8; 3])) {
-        let [width, height] = self.input_size;
-        fill_positions(&mut self.columns, width, crop.center_x_px, crop.width_px);
-        fill_positions(&mut self.rows, height, crop.center_y_px, crop.height_px);
-        // One loop per format: the format is a constant inside each.
-        match pixels.format() {
-            PixelFormat::Rgb24 => {
-                self.warp(pixels, |row, x| PixelFormat::Rgb24.rgb_at(row, x), put)
-            }
-            PixelFormat::Bgr24 => {
-                self.warp(pixels, |row, x| PixelFormat::Bgr24.rgb_at(row, x), put)
-            }
-            PixelFormat::Grey => self.warp(pixels, |row, x| PixelFormat::Grey.rgb_at(row, x), put),
-            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 => {
-                self.warp(pixels, |row, x| PixelFormat::Yuyv.rgb_at(row, x), put)
-            }
+#[derive(Debug)]
+struct Warp {
+    columns: Vec<Position>,
+    rows: Vec<Position>,
+    /// The part of one source row that the crop needs.
+    span: Vec<WidePixel>,
+    above: BlendedRow,
+    below: BlendedRow,
+    /// One output row: red, green, blue and a zero for each pixel.
+    output: Vec<[u8; 4]>,
+}
+
+impl Warp {
+    fn new([width, height]: [usize; 2]) -> Self {
+        Warp {
+            columns: vec![Position::default(); width],
+            rows: vec![Position::default(); height],
+            span: vec![WidePixel::BLACK; MAX_SIDE_PX as usize + 2 * OUTSIDE_PX as usize],
+            above: BlendedRow::new(width),
+            below: BlendedRow::new(width),
+            output: vec![[0; 4]; width],
         }
     }
 
-    fn warp(
-        &self,
+    /// Width and height of the crop.
+    fn output_size(&self) -> [usize; 2] {
+        [self.columns.len(), self.rows.len()]
+    }
+
+    /// Gives each output row and its index to `put`, from the top down.
+    fn each_row(
+        &mut self,
         pixels: &Pixels<'_>,
-        rgb_at: impl Fn(&[u8], usize) -> [u8; 3],
-        mut put: impl FnMut(usize, [u8; 3]),
+        crop: &CropBox,
+        mut put: impl FnMut(usize, &[[u8; 4]]),
     ) {
-        let source_row = |y_px: i32| {
-            u32::try_from(y_px)
-                .ok()
-                .filter(|&y| y < pixels.height_px())
-                .map(|y| pixels.row(y))
-        };
-        let width_px = pixels.width_px() as i32;
-        let at = |row: Option<&[u8]>, x_px: i32| match row {
-            Some(row) if (0..width_px).contains(&x_px) => rgb_at(row, x_px as usize),
-            _ => [0; 3],
-        };
-        let mut index = 0;
-        for y in &self.rows {
-            let above = source_row(y.before_px);
-            let below = source_row(y.before_px + 1);
-            for x in &self.columns {
-                let corners = [
-                    at(above, x.before_px),
-                    at(above, x.before_px + 1),
-                    at(below, x.before_px),
-                    at(below, x.before_px + 1),
-                ];
-                put(index, blend(corners, x.weight, y.weight));
-                index += 1;
+        let (width_px, height_px) = (pixels.width_px(), pixels.height_px());
+        axis::fill(&mut self.columns, width_px, crop.center_x_px, crop.width_px);
+        axis::fill(&mut self.rows, height_px, crop.center_y_px, crop.height_px);
+        let mut source = Source::new(pixels, &mut self.columns, &mut self.span);
+        // What they hold is of another frame.
+        self.above.y_px = None;
+        self.below.y_px = None;
+        for (index, row) in self.rows.iter().enumerate() {
+            if self.below.y_px == Some(row.before_px) {
+                std::mem::swap(&mut self.above, &mut self.below);
             }
+            self.above.set(row.before_px, &mut source);
+            self.below.set(row.before_px + 1, &mut source);
+            blend_rows(
+                self.above.columns.as_flattened(),
+                self.below.columns.as_flattened(),
+                row.weight,
+                self.output.as_flattened_mut(),
+            );
+            put(index, &self.output);
         }
     }
 }
 
-/// Bilinear mean of the corners (top-left, top-right, bottom-left, bottom-right), rounded.
-#[inline(always)]
-fn blend(corners: [[u8; 3]; 4], weight_x: i32, weight_y: i32) -> [u8; 3] {
-    let weights = [
-        (FRACTION_ONE - weight_x) * (FRACTION_ONE - weight_y),
-        weight_x * (FRACTION_ONE - weight_y),
-        (FRACTION_ONE - weight_x) * weight_y,
-        weight_x * weight_y,
-    ];
-    const SHIFT: u32 = 2 * FRACTION_BITS;
-    std::array::from_fn(|channel| {
-        let sum: i32 = (0..4)
-            .map(|corner| weights[corner] * i32::from(corners[corner][channel]))
-            .sum();
-        ((sum + (1 << (SHIFT - 1))) >> SHIFT) as u8
-    })
+/// A source row blended along x: 32 times the value of each channel at each output column.
+#[derive(Debug)]
+struct BlendedRow {
+    y_px: Option<i32>,
+    columns: Vec<[u16; 4]>,
 }
 
-/// Source positions of `side_px` outputs, `center_px` falling on the output's middle (side / 2).
-fn fill_positions(positions: &mut [Position], side_px: u32, center_px: f64, length_px: f64) {
-    let scale = length_px / f64::from(side_px);
-    let shift = center_px - 0.5 * length_px;
-    let one = f64::from(1 << MATRIX_BITS);
-    let to_fraction = MATRIX_BITS - FRACTION_BITS;
-    // Half of 1/32, so that the shift below rounds to nearest.
-    let origin = ((shift * one).round_ties_even() as i64).saturating_add(1 << (to_fraction - 1));
-    for (index, position) in positions.iter_mut().enumerate() {
-        let along = (scale * index as f64 * one).round_ties_even() as i64;
-        let fixed = origin.saturating_add(along) >> to_fraction;
-        // Positions far outside any frame stay outside when they are clamped to 31 bits.
-        let before =
-            (fixed >> FRACTION_BITS).clamp(i64::from(i32::MIN) + 1, i64::from(i32::MAX) - 1);
-        *position = Position {
-            before_px: before as i32,
-            weight: (fixed & i64::from(FRACTION_ONE - 1)) as i32,
+impl BlendedRow {
+    fn new(width: usize) -> Self {
+        BlendedRow {
+            y_px: None,
+            columns: vec![[0; 4]; width],
+        }
+    }
+
+    fn set(&mut self, y_px: i32, source: &mut Source<'_>) {
+        if self.y_px != Some(y_px) {
+            source.blend_columns(y_px, &mut self.columns);
+            self.y_px = Some(y_px);
+        }
+    }
+}
+
+/// The rows of a frame as far as a crop needs them, with black around the frame.
+struct Source<'a> {
+    pixels: &'a Pixels<'a>,
+    /// Counted from the start of the span.
+    columns: &'a [Position],
+    span: &'a mut [WidePixel],
+    /// The part of the span that is inside the frame, and the column of the frame it starts with.
+    inside: Range<usize>,
+    first_px: u32,
+}
+
+impl<'a> Source<'a> {
+    fn new(pixels: &'a Pixels<'_>, columns: &'a mut [Position], span: &'a mut [WidePixel]) -> Self {
+        let needed_px = axis::span(columns);
+        for column in columns.iter_mut() {
+            column.before_px -= needed_px.start;
+        }
+        let span = &mut span[..needed_px.len()];
+        // Rows are read into the part inside the frame; the rest stays as it is.
+        span.fill(WidePixel::BLACK);
+        let into_frame = |x_px: i32| x_px.clamp(0, pixels.width_px() as i32);
+        let inside_px = into_frame(needed_px.start)..into_frame(needed_px.end);
+        let in_span = |x_px: i32| (x_px - needed_px.start) as usize;
+        Source {
+            pixels,
+            columns,
+            span,
+            inside: in_span(inside_px.start)..in_span(inside_px.end),
+            first_px: inside_px.start as u32,
+        }
+    }
+
+    fn blend_columns(&mut self, y_px: i32, out: &mut [[u16; 4]]) {
+        let inside = u32::try_from(y_px).ok();
+        let Some(y_px) = inside.filter(|&y| y < self.pixels.height_px()) else {
+            out.fill([0; 4]);
+            return;
         };
+        let inside = &mut self.span[self.inside.clone()];
+        self.pixels.read_row(y_px, self.first_px, inside);
+        // Of one length, so that one check of bounds serves both.
+        let before = &self.span[..self.span.len() - 1];
+        let after = &self.span[1..];
+        for (out, column) in out.iter_mut().zip(self.columns) {
+            let index = column.before_px as usize;
+            *out = before[index].blend(after[index], column.weight);
+        }
+    }
+}
+
+/// `((32 - weight) * above + weight * below + 512) >> 10`, in 16 bits: the same as
+/// `(above + 16 + ((weight * change) >> 5)) >> 5` with `change` from above to below, whose whole
+/// multiples of 32 need not wait for the shift.
+fn blend_rows(above: &[u16], below: &[u16], weight: u32, out: &mut [u8]) {
+    let weight = weight as i16;
+    for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {
+        let (above, below) = (above as i16, below as i16);
+        let change = below - above;
+        let part = weight * (change >> 5) + ((weight * (change & 31)) >> 5);
+        *out = ((above + 16 + part) >> 5) as u8;
     }
 }
 
@@ -168,6 +219,7 @@ fn fill_positions(positions: &mut [Position], side_px: u32, center_px: f64, leng
 mod tests {
     use super::*;
     use crate::crop::BBox;
+    use crate::frame::PixelFormat;
 
     fn cropper(side: u32) -> Cropper {
         Cropper::new([side, side], [0.0; 3], [1.0; 3])
@@ -209,6 +261,23 @@ mod tests {
         let mut input = vec![0.0; 3];
         cropper(1).crop(&pixels, &crop, &mut input);
         assert_eq!(input, [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn the_widest_frame_and_its_surroundings_fit() {
+        let bytes = [200; MAX_SIDE_PX as usize];
+        let pixels = Pixels::new(PixelFormat::Grey, MAX_SIDE_PX, 1, bytes.len(), &bytes).unwrap();
+        let crop = CropBox {
+            center_x_px: f64::from(MAX_SIDE_PX / 2),
+            center_y_px: 2.0,
+            width_px: f64::from(2 * MAX_SIDE_PX),
+            height_px: 4.0,
+        };
+        let mut rgb = vec![0; 3 * 16];
+        cropper(4).crop_rgb(&pixels, &crop, &mut rgb);
+        let lit = rgb.chunks(3).map(|pixel| pixel == [200; 3]);
+        let expected = (0..16).map(|index| index == 1 || index == 2);
+        assert!(lit.eq(expected));
     }
 
     #[test]

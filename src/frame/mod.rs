@@ -1,0 +1,258 @@
+//! A picture as a source hands it over: borrowed pixels, their layout, and when they were taken.
+//!
+//! The source owns the memory; a [`Frame`] lives until the source is asked for the next one. Pixel
+//! (0, 0) is the top-left one and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
+
+mod convert;
+
+pub use convert::WidePixel;
+
+use crate::clock::Instant;
+
+/// Largest side of a frame, in pixels: the wire's 16-bit coordinates still have a fraction there.
+pub const MAX_SIDE_PX: u32 = 16_384;
+
+/// How the bytes of a frame map to pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PixelFormat {
+    /// 3 bytes a pixel: red, green, blue.
+    Rgb24,
+    /// 3 bytes a pixel: blue, green, red.
+    Bgr24,
+    /// 1 byte a pixel.
+    Grey,
+    /// 4 bytes for two pixels, Y0 U Y1 V; BT.601, limited range, as in the next two.
+    Yuyv,
+    /// 4 bytes for two pixels, U Y0 V Y1.
+    Uyvy,
+    /// A plane of luma, then a plane of interleaved U and V with the same stride: one pair for each
+    /// 2 x 2 pixels, so half as many rows (rounded up).
+    Nv12,
+}
+
+impl PixelFormat {
+    pub const ALL: [PixelFormat; 6] = [
+        PixelFormat::Rgb24,
+        PixelFormat::Bgr24,
+        PixelFormat::Grey,
+        PixelFormat::Yuyv,
+        PixelFormat::Uyvy,
+        PixelFormat::Nv12,
+    ];
+
+    /// Bytes in one row of `width_px` pixels without padding. A row of NV12 is one of either plane,
+    /// and has room for the last pair of an odd width.
+    pub fn row_bytes(self, width_px: u32) -> usize {
+        let width = width_px as usize;
+        match self {
+            PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3 * width,
+            PixelFormat::Grey => width,
+            PixelFormat::Yuyv | PixelFormat::Uyvy => 4 * width.div_ceil(2),
+            PixelFormat::Nv12 => 2 * width.div_ceil(2),
+        }
+    }
+
+    /// Rows of `stride` bytes in a frame of `height_px`: more than its height if there are planes.
+    fn stored_rows(self, height_px: u32) -> usize {
+        let height = height_px as usize;
+        match self {
+            PixelFormat::Nv12 => height + height.div_ceil(2),
+            _ => height,
+        }
+    }
+
+    /// Bytes in a frame whose rows are `stride_bytes` apart; the last one needs no padding. `None`
+    /// if there is no row, a row does not fit in the stride, or a `usize` cannot tell.
+    pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
+        let row = self.row_bytes(width_px);
+        let before_last = self.stored_rows(height_px).checked_sub(1)?;
+        let bytes = stride_bytes.checked_mul(before_last)?.checked_add(row)?;
+        (stride_bytes >= row).then_some(bytes)
+    }
+}
+
+/// Borrowed pixels whose size has been checked against their layout.
+#[derive(Debug, Clone, Copy)]
+pub struct Pixels<'a> {
+    format: PixelFormat,
+    width_px: u32,
+    height_px: u32,
+    stride_bytes: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Pixels<'a> {
+    /// `None` if a side is 0 or above [`MAX_SIDE_PX`], a row does not fit in the stride, or
+    /// `bytes` is too short for the last row (of the last plane).
+    pub fn new(
+        format: PixelFormat,
+        width_px: u32,
+        height_px: u32,
+        stride_bytes: usize,
+        bytes: &'a [u8],
+    ) -> Option<Self> {
+        let side = 1..=MAX_SIDE_PX;
+        if !side.contains(&width_px) || !side.contains(&height_px) {
+            return None;
+        }
+        if bytes.len() < format.frame_bytes(width_px, height_px, stride_bytes)? {
+            return None;
+        }
+        Some(Pixels {
+            format,
+            width_px,
+            height_px,
+            stride_bytes,
+            bytes,
+        })
+    }
+
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    pub fn width_px(&self) -> u32 {
+        self.width_px
+    }
+
+    pub fn height_px(&self) -> u32 {
+        self.height_px
+    }
+
+    /// The bytes of a stored row, without padding.
+    fn stored_row(&self, index: usize) -> &'a [u8] {
+        let start = index * self.stride_bytes;
+        &self.bytes[start..start + self.format.row_bytes(self.width_px)]
+    }
+
+    /// Reads pixels `first_px..first_px + out.len()` of row `y_px`. Panics if the frame has less.
+    pub fn read_row(&self, y_px: u32, first_px: u32, out: &mut [WidePixel]) {
+        let first = first_px as usize;
+        assert!(y_px < self.height_px && first + out.len() <= self.width_px as usize);
+        let y = y_px as usize;
+        let row = self.stored_row(y);
+        match self.format {
+            PixelFormat::Rgb24 => convert::rgb24(&row[3 * first..], out),
+            PixelFormat::Bgr24 => convert::bgr24(&row[3 * first..], out),
+            PixelFormat::Grey => convert::grey(&row[first..], out),
+            PixelFormat::Yuyv => convert::packed_yuv::<0>(row, first, out),
+            PixelFormat::Uyvy => convert::packed_yuv::<1>(row, first, out),
+            PixelFormat::Nv12 => {
+                let chroma = self.stored_row(self.height_px as usize + y / 2);
+                convert::nv12(row, chroma, first, out);
+            }
+        }
+    }
+
+    /// The whole picture as packed RGB, for overlays; not used on the frame path.
+    pub fn to_rgb(&self) -> Vec<u8> {
+        let width = self.width_px as usize;
+        let mut rgb = vec![0; 3 * width * self.height_px as usize];
+        let mut row = vec![WidePixel::BLACK; width];
+        for (y, out) in (0..self.height_px).zip(rgb.chunks_exact_mut(3 * width)) {
+            self.read_row(y, 0, &mut row);
+            for (out, pixel) in out.as_chunks_mut().0.iter_mut().zip(&row) {
+                *out = pixel.rgb();
+            }
+        }
+        rgb
+    }
+}
+
+/// One picture and its history.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub pixels: Pixels<'a>,
+    /// When the picture was taken, as near as the source knows.
+    pub captured: Instant,
+    /// Counts the source's pictures from 0, those it skipped included.
+    pub index: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_checked() {
+        let bytes = [0; 24];
+        assert!(Pixels::new(PixelFormat::Rgb24, 4, 2, 12, &bytes).is_some());
+        assert!(Pixels::new(PixelFormat::Rgb24, 4, 2, 11, &bytes).is_none());
+        assert!(Pixels::new(PixelFormat::Rgb24, 4, 2, 12, &bytes[1..]).is_none());
+        assert!(Pixels::new(PixelFormat::Rgb24, 0, 2, 12, &bytes).is_none());
+        assert!(Pixels::new(PixelFormat::Grey, MAX_SIDE_PX + 1, 1, 1 << 20, &bytes).is_none());
+        assert!(Pixels::new(PixelFormat::Grey, 4, 2, usize::MAX, &bytes).is_none());
+    }
+
+    #[test]
+    fn the_last_row_needs_no_padding() {
+        assert!(Pixels::new(PixelFormat::Grey, 3, 2, 4, &[0; 7]).is_some());
+        assert!(Pixels::new(PixelFormat::Uyvy, 3, 2, 10, &[0; 18]).is_some());
+        assert!(Pixels::new(PixelFormat::Uyvy, 3, 2, 10, &[0; 17]).is_none());
+    }
+
+    #[test]
+    fn nv12_has_both_planes_whole() {
+        // 3 rows of luma and 2 of chroma, each with room for 2 pairs.
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 4]).is_some());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 3]).is_none());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 3, &[0; 64]).is_none());
+        assert!(Pixels::new(PixelFormat::Nv12, 3, 2, usize::MAX / 2, &[0; 64]).is_none());
+    }
+
+    #[test]
+    fn every_format_gives_the_same_colours() {
+        let rgb = Pixels::new(PixelFormat::Rgb24, 1, 1, 3, &[10, 20, 30]).unwrap();
+        let bgr = Pixels::new(PixelFormat::Bgr24, 1, 1, 3, &[30, 20, 10]).unwrap();
+        assert_eq!(rgb.to_rgb(), bgr.to_rgb());
+        let grey = Pixels::new(PixelFormat::Grey, 2, 1, 2, &[7, 9]).unwrap();
+        assert_eq!(grey.to_rgb(), [7, 7, 7, 9, 9, 9]);
+    }
+
+    const BLACK_WHITE_RED_RED: [u8; 12] = [0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0];
+
+    #[test]
+    fn yuyv_black_white_and_red() {
+        let bytes = [16, 128, 235, 128, 81, 90, 81, 240];
+        let yuyv = Pixels::new(PixelFormat::Yuyv, 4, 1, 8, &bytes).unwrap();
+        assert_eq!(yuyv.to_rgb(), BLACK_WHITE_RED_RED);
+    }
+
+    #[test]
+    fn uyvy_is_yuyv_with_its_bytes_swapped() {
+        let bytes = [128, 16, 128, 235, 90, 81, 240, 81];
+        let uyvy = Pixels::new(PixelFormat::Uyvy, 4, 1, 8, &bytes).unwrap();
+        assert_eq!(uyvy.to_rgb(), BLACK_WHITE_RED_RED);
+    }
+
+    #[test]
+    fn two_rows_of_nv12_share_their_chroma() {
+        let luma = [16, 235, 81, 81, 0, 16, 235, 81, 81, 0, 16, 16, 16, 16, 0];
+        let chroma = [128, 128, 90, 240, 0, 128, 128, 128, 128];
+        let bytes = [&luma[..], &chroma[..]].concat();
+        let nv12 = Pixels::new(PixelFormat::Nv12, 4, 3, 5, &bytes).unwrap();
+        let expected = [BLACK_WHITE_RED_RED, BLACK_WHITE_RED_RED, [0; 12]].concat();
+        assert_eq!(nv12.to_rgb(), expected);
+    }
+
+    #[test]
+    fn a_row_is_read_from_any_pixel_to_any_other() {
+        let width = 131;
+        for format in PixelFormat::ALL {
+            let stride = format.row_bytes(width);
+            let count = format.frame_bytes(width, 3, stride).unwrap();
+            let bytes: Vec<u8> = (0..count).map(|index| ((index * 97) >> 2) as u8).collect();
+            let pixels = Pixels::new(format, width, 3, stride, &bytes).unwrap();
+            let mut whole = [WidePixel::BLACK; 131];
+            pixels.read_row(2, 0, &mut whole);
+            for first in 0..=131 {
+                for end in first..=131 {
+                    let mut part = [WidePixel::BLACK; 131];
+                    let part = &mut part[first..end];
+                    pixels.read_row(2, first as u32, part);
+                    assert_eq!(*part, whole[first..end], "{format:?} {first}..{end}");
+                }
+            }
+        }
+    }
+}
