@@ -129,6 +129,36 @@ fn sigterm_ends_the_stream_with_a_last_packet() {
 }
 
 #[test]
+fn a_camera_that_is_not_there_is_waited_for_and_said_to_be_missing() {
+    let device = "v4l2:/dev/video-none";
+    let mut sender = spawn(&["run", "--source", device, "--model", MODEL, "--json", "-"]);
+    let mut packets = BufReader::new(sender.stdout.take().unwrap());
+    let mut log = wait_for(&mut sender, "no such device");
+    let mut line = String::new();
+    for _ in 0..3 {
+        line.clear();
+        packets.read_line(&mut line).unwrap();
+        let packet: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(packet["kind"], "heartbeat");
+        let flags = packet["flags"].as_array().unwrap();
+        assert!(flags.iter().any(|flag| flag == "no_camera"), "{line}");
+        assert!(flags.iter().any(|flag| flag == "stale"), "{line}");
+    }
+    let killed = Command::new("kill")
+        .args(["-TERM", &sender.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let mut rest = String::new();
+    packets.read_to_string(&mut rest).unwrap();
+    assert!(rest.trim_end().ends_with('}') && rest.contains("last"), "{rest}");
+    assert!(sender.wait().unwrap().success());
+    let mut said = String::new();
+    log.read_to_string(&mut said).unwrap();
+    assert!(!said.contains("no such device"), "said again: {said}");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
     let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
     let mut out = BufReader::new(sender.stdout.take().unwrap());

@@ -185,10 +185,6 @@ fn pictures_and_folders() {
         format!("mjpeg:{}/none.mjpeg", dir.path().display()),
         &["none.mjpeg"],
     );
-    source(
-        "v4l2:/dev/video-none".into(),
-        &["/dev/video-none", "no such device"],
-    );
     source("v4l2:/dev/null".into(), &["/dev/null", "not a V4L2 device"]);
 
     // The file is read when its turn comes, after the log's first lines.
