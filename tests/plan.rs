@@ -39,6 +39,27 @@ fn heatmaps(network: &mut dyn Engine) -> Vec<f32> {
     heatmaps
 }
 
+/// The board in a box runs plans that were compiled elsewhere, so that its build needs no ONNX.
+#[test]
+#[cfg(feature = "demo")]
+fn the_plans_of_the_test_board_are_those_of_their_models() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (model, plan) in [
+        ("models/hand-demo.int8.onnx", "tests/board/hand.plan"),
+        ("tests/fixtures/hand.qdq.onnx", "tests/board/small.plan"),
+    ] {
+        let compiled = engine::compile(
+            &ModelFile::open(&root.join(model)).unwrap(),
+            Some("neon-dot"),
+        );
+        let stored = std::fs::read(root.join(plan)).unwrap();
+        assert!(
+            compiled.unwrap() == stored,
+            "{plan} is stale: posewire compile --model {model} --kernel neon-dot --out {plan}"
+        );
+    }
+}
+
 #[test]
 fn a_plan_gives_the_bytes_of_its_model() {
     let dir = TestDir::new("plan-same");

@@ -151,7 +151,10 @@ fn a_camera_that_is_not_there_is_waited_for_and_said_to_be_missing() {
     assert!(killed.success());
     let mut rest = String::new();
     packets.read_to_string(&mut rest).unwrap();
-    assert!(rest.trim_end().ends_with('}') && rest.contains("last"), "{rest}");
+    assert!(
+        rest.trim_end().ends_with('}') && rest.contains("last"),
+        "{rest}"
+    );
     assert!(sender.wait().unwrap().success());
     let mut said = String::new();
     log.read_to_string(&mut said).unwrap();
