@@ -3,6 +3,7 @@
 //! Each file of the corpus is changed at random, again and again, with a seed that is printed when
 //! something goes wrong. `POSEWIRE_HOSTILE_ROUNDS` asks for more rounds than a test run can afford. A
 //! file that once was a problem belongs into tests/corpus/.
+#![cfg(feature = "onnx")]
 
 use posewire::engine::{self, EngineChoice};
 use posewire::model::ModelFile;

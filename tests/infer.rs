@@ -1,4 +1,5 @@
 //! `posewire infer` against ONNX Runtime's result on the same file. tests/fixtures/make.py made both.
+#![cfg(feature = "onnx")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What runs for every frame allocates nothing: counted by the allocator itself.
+#![cfg(feature = "onnx")]
 
 use posewire::clock::Instant;
 use posewire::crop::Cropper;

@@ -1,5 +1,6 @@
 //! Compiled plans: the same results as the model they are made of, and a reason for every file that is
 //! not one.
+#![cfg(feature = "onnx")]
 
 mod common;
 

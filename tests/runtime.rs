@@ -1,4 +1,5 @@
 //! The integer engine through tract's own `Runtime` interface.
+#![cfg(feature = "onnx")]
 
 use posewire::engine::{self, EngineChoice, Int8Runtime, quantised_reader};
 use posewire::model::ModelFile;

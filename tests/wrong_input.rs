@@ -1,5 +1,6 @@
 //! What a user gets for a mistake: one line that says what, where and what to do, and the documented
 //! exit code. Never a panic, never a half-written result.
+#![cfg(feature = "onnx")]
 
 mod common;
 

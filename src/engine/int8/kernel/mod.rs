@@ -224,7 +224,7 @@ pub(super) fn named(name: &str) -> Result<&'static dyn Kernel, String> {
 ///
 /// # Errors
 /// The names there are, if it is none of them.
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", test))]
 pub(super) fn of_family(name: &str) -> Result<&'static dyn Kernel, String> {
     let names: Vec<_> = portable::FAMILIES.iter().map(|twin| twin.name()).collect();
     portable::FAMILIES
