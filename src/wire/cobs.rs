@@ -19,16 +19,23 @@ const LONGEST_GROUP: usize = 254;
 /// The longest packet with its code bytes, without the delimiter.
 const MAX_STUFFED_BYTES: usize = MAX_PACKET_BYTES + MAX_PACKET_BYTES / LONGEST_GROUP + 1;
 
-/// What goes on the line for one packet: the stuffed packet and the delimiter.
-pub type LineFrame = heapless::Vec<u8, { MAX_STUFFED_BYTES + 1 }>;
+/// The longest frame, its delimiter included.
+pub const MAX_LINE_FRAME_BYTES: usize = MAX_STUFFED_BYTES + 1;
 
-/// A delimiter alone: what a sender starts with, so that nothing before it is taken for a packet's
-/// beginning.
-pub const RESYNC: [u8; 1] = [DELIMITER];
+/// What goes on the line for one packet: the stuffed packet and the delimiter.
+pub type LineFrame = heapless::Vec<u8, MAX_LINE_FRAME_BYTES>;
+
+/// What a sender starts with, so that nothing before it is taken for a packet's beginning.
+pub const BEGIN: [u8; 1] = [DELIMITER];
+
+/// What a sender goes on with after a frame whose end was lost: with a delimiter alone, a frame that lacks
+/// nothing else would arrive now, however old it is. A code that promises 254 bytes spoils it; one alone
+/// might be the very byte that is missing, four are only if they are the whole checksum.
+pub const CANCEL: [u8; 5] = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, DELIMITER];
 
 /// Stuffs a packet and ends it.
 pub fn line_frame(packet: &Encoded) -> LineFrame {
-    let mut frame = [DELIMITER; MAX_STUFFED_BYTES + 1];
+    let mut frame = [DELIMITER; MAX_LINE_FRAME_BYTES];
     // Where the group's code goes, and the group's length with its code.
     let (mut code_at, mut code) = (0, 1_u8);
     let mut end = 1;
@@ -239,6 +246,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_cancelled_frame_is_no_packet(mut packet in any_packet(), keep: usize, last in 0_usize..6) {
+            // The hard case: what is missing at the end are bytes that the cancelling brings.
+            while packet.encode().last() != Some(&u8::MAX) {
+                packet.sequence = packet.sequence.wrapping_add(1);
+            }
+            let frame = line_frame(&packet.encode());
+            let keep = if last == 5 { keep % frame.len() } else { frame.len() - 1 - last };
+            let cut = &frame[..keep];
+            let mut splitter = FrameSplitter::default();
+            let found = frames(&mut splitter, &[&BEGIN, cut, &CANCEL, &frame].concat(), 64);
+            // None at all of a cut frame that this makes too long.
+            let (whole, cut) = found.split_last().unwrap();
+            prop_assert_eq!(whole, &frame[..frame.len() - 1]);
+            for cut in cut {
+                prop_assert!(unstuff(cut).map_or(true, |bytes| PacketView::new(&bytes).is_err()));
+            }
+        }
+
         #[test]
         fn what_is_stuffed_is_unstuffed_and_has_no_zero_inside(packet in vec(any::<u8>(), 0..=MAX_PACKET_BYTES)) {
             let frame = stuffed(&packet);

@@ -10,7 +10,9 @@ mod layout;
 mod packet;
 mod view;
 
-pub use cobs::{CobsError, FrameSplitter, LineFrame, RESYNC, line_frame, unstuff};
+pub use cobs::{
+    BEGIN, CANCEL, CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, line_frame, unstuff,
+};
 pub use layout::{MAX_PACKET_BYTES, VERSION};
 pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 pub use view::{PacketView, WireError};
