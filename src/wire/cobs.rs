@@ -110,7 +110,6 @@ pub fn unstuff(mut frame: &[u8]) -> Result<Encoded, CobsError> {
 pub struct FrameSplitter {
     frame: heapless::Vec<u8, MAX_STUFFED_BYTES>,
     state: State,
-    oversized: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +127,10 @@ impl FrameSplitter {
     /// Takes bytes off the front of `bytes` up to the end of a frame, which is returned without its
     /// delimiter. `None`: all bytes were taken. What comes before the first delimiter is ignored, as are
     /// empty frames.
-    pub fn next_frame(&mut self, bytes: &mut &[u8]) -> Option<&[u8]> {
+    ///
+    /// # Errors
+    /// [`CobsError::TooLong`], once for each frame that is dropped for its length.
+    pub fn next_frame(&mut self, bytes: &mut &[u8]) -> Option<Result<&[u8], CobsError>> {
         if self.state == State::Complete {
             self.frame.clear();
             self.state = State::Collecting;
@@ -138,21 +140,16 @@ impl FrameSplitter {
             if byte == DELIMITER {
                 if !self.frame.is_empty() {
                     self.state = State::Complete;
-                    return Some(&self.frame);
+                    return Some(Ok(&self.frame));
                 }
                 self.state = State::Collecting;
             } else if self.state == State::Collecting && self.frame.push(byte).is_err() {
-                self.oversized += 1;
                 self.frame.clear();
                 self.state = State::Skipping;
+                return Some(Err(CobsError::TooLong));
             }
         }
         None
-    }
-
-    /// How many frames were dropped because they are longer than any packet's.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
     }
 }
 
@@ -168,12 +165,13 @@ mod tests {
         line_frame(&Encoded::from_slice(bytes).unwrap()).to_vec()
     }
 
-    /// All frames of `bytes`, which come in pieces of `piece` bytes.
+    /// All frames of `bytes`, which come in pieces of `piece` bytes; an empty one stands for one that is
+    /// too long.
     fn frames(splitter: &mut FrameSplitter, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for mut rest in bytes.chunks(piece) {
             while let Some(frame) = splitter.next_frame(&mut rest) {
-                found.push(frame.to_vec());
+                found.push(frame.unwrap_or_default().to_vec());
             }
         }
         found
@@ -234,15 +232,13 @@ mod tests {
             );
         }
         assert_eq!(frames(&mut splitter, &[1, 1, 1, 0], 4), [[4, 1, 1, 1]]);
-        assert_eq!(splitter.oversized(), 0);
     }
 
     #[test]
     fn a_frame_that_never_ends_is_dropped_once_and_the_next_one_is_found() {
         let mut splitter = FrameSplitter::default();
         let flood = [vec![0], vec![5; 10_000], vec![0, 2, 7, 0]].concat();
-        assert_eq!(frames(&mut splitter, &flood, 512), [[2, 7]]);
-        assert_eq!(splitter.oversized(), 1);
+        assert_eq!(frames(&mut splitter, &flood, 512), [vec![], vec![2, 7]]);
     }
 
     proptest! {
@@ -257,7 +253,6 @@ mod tests {
             let cut = &frame[..keep];
             let mut splitter = FrameSplitter::default();
             let found = frames(&mut splitter, &[&BEGIN, cut, &CANCEL, &frame].concat(), 64);
-            // None at all of a cut frame that this makes too long.
             let (whole, cut) = found.split_last().unwrap();
             prop_assert_eq!(whole, &frame[..frame.len() - 1]);
             for cut in cut {
@@ -288,7 +283,7 @@ mod tests {
             let _ = unstuff(&bytes);
             let mut splitter = FrameSplitter::default();
             for frame in frames(&mut splitter, &bytes, piece) {
-                prop_assert!(!frame.is_empty() && !frame.contains(&0));
+                prop_assert!(!frame.contains(&0));
                 let _ = unstuff(&frame);
             }
         }

@@ -84,7 +84,7 @@ impl FakeDevice {
         let (mut splitter, mut rest) = (FrameSplitter::default(), &state.line[..]);
         let (mut sequences, mut damaged) = (Vec::new(), 0);
         while let Some(frame) = splitter.next_frame(&mut rest) {
-            match unstuff(frame).as_deref().map(PacketView::new) {
+            match frame.and_then(unstuff).as_deref().map(PacketView::new) {
                 Ok(Ok(view)) => sequences.push(view.sequence()),
                 _ => damaged += 1,
             }
