@@ -27,6 +27,7 @@ Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
   --seconds N       stop after N seconds
 
 Example: posewire listen --udp 127.0.0.1:9000
+         posewire listen --serial /dev/ttyUSB0:115200
 ";
 
 pub fn main(mut args: Args) -> Result<()> {
