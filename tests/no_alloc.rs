@@ -89,7 +89,11 @@ fn around_the_network() {
     grantpt(&far_end).unwrap();
     unlockpt(&far_end).unwrap();
     let near_end = ptsname(&far_end, Vec::new()).unwrap();
-    let mut line = SerialSink::open(&near_end.to_str().unwrap().parse().unwrap()).unwrap();
+    let mut line = match SerialSink::open(&near_end.to_str().unwrap().parse().unwrap()) {
+        // Emulators such as qemu-user 7.2 do not know termios2.
+        Err(error) if error.to_string().contains("not implemented") => None,
+        opened => Some(opened.unwrap()),
+    };
     let mut frame = || {
         let (crop, _) = tracker.region(64, 64);
         cropper.crop(&pixels, &crop, &mut input);
@@ -121,7 +125,9 @@ fn around_the_network() {
             assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
             let frame = line_frame(&bytes);
             assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), bytes);
-            assert_eq!(line.send(&packet, None), Ok(()));
+            if let Some(line) = &mut line {
+                assert_eq!(line.send(&packet, None), Ok(()));
+            }
         }
     };
     // The first frame may look once at what the processor has.
