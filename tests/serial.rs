@@ -4,7 +4,7 @@
 mod common;
 
 use common::{TestDir, lines, run, spawn, stderr, wait_for};
-use posewire::wire::{FrameSplitter, PacketView, unstuff};
+use posewire::wire::{FrameSplitter, PacketView, RESYNC, unstuff};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -92,7 +92,7 @@ fn the_listener_sees_the_senders_keypoints() {
 }
 
 #[test]
-fn the_line_begins_with_a_zero_and_each_frame_ends_with_one() {
+fn the_line_is_brought_in_step_and_each_frame_ends_with_a_zero() {
     let (far, near) = line();
     let reader = thread::spawn(move || read_all(far));
     let sender = run(&[
@@ -100,8 +100,9 @@ fn the_line_begins_with_a_zero_and_each_frame_ends_with_one() {
     ]);
     assert!(sender.status.success(), "{}", stderr(&sender));
     let bytes = reader.join().unwrap();
-    assert_eq!((bytes.first(), bytes.last()), (Some(&0), Some(&0)));
-    let frames: Vec<&[u8]> = bytes[1..bytes.len() - 1].split(|&byte| byte == 0).collect();
+    let bytes = bytes.strip_prefix(&RESYNC).unwrap();
+    let bytes = bytes.strip_suffix(&[0]).unwrap();
+    let frames: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
     let sequence = frames.iter().map(|frame| {
         let packet = unstuff(frame).unwrap();
         PacketView::new(&packet).unwrap().sequence()

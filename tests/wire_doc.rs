@@ -5,8 +5,8 @@ mod common;
 use common::TestDir;
 use posewire::clock::Instant;
 use posewire::wire::{
-    BEGIN, CANCEL, Flags, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView,
-    line_frame, unstuff,
+    Flags, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC, line_frame,
+    unstuff,
 };
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -83,7 +83,7 @@ fn the_frame_example() {
     let (end, stuffed) = frame.split_last().unwrap();
     assert_eq!(*end, 0);
     assert_eq!(unstuff(stuffed).unwrap(), example("heartbeat")[..]);
-    assert!(DOC.contains("`ff ff ff ff 00`") && CANCEL == [0xff, 0xff, 0xff, 0xff, 0]);
+    assert!(DOC.contains("`ff ff ff ff 00`") && RESYNC == [0xff, 0xff, 0xff, 0xff, 0]);
     assert!(DOC.contains(&format!("at most {MAX_LINE_FRAME_BYTES}.")));
 }
 
@@ -127,12 +127,12 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
     let line = [
         &keypoints[10..],
         &keypoints,
-        &BEGIN,
+        &[0],
         &damaged,
         &keypoints[..40],
-        &CANCEL,
+        &RESYNC,
         &[7; 5000],
-        &BEGIN,
+        &[0],
         &line_frame(&many.encode()),
         &heartbeat,
         &heartbeat[..30],

@@ -25,13 +25,11 @@ pub const MAX_LINE_FRAME_BYTES: usize = MAX_STUFFED_BYTES + 1;
 /// What goes on the line for one packet: the stuffed packet and the delimiter.
 pub type LineFrame = heapless::Vec<u8, MAX_LINE_FRAME_BYTES>;
 
-/// What a sender starts with, so that nothing before it is taken for a packet's beginning.
-pub const BEGIN: [u8; 1] = [DELIMITER];
-
-/// What a sender goes on with after a frame whose end was lost: with a delimiter alone, a frame that lacks
-/// nothing else would arrive now, however old it is. A code that promises 254 bytes spoils it; one alone
-/// might be the very byte that is missing, four are only if they are the whole checksum.
-pub const CANCEL: [u8; 5] = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, DELIMITER];
+/// What a sender starts with, and goes on with after a frame whose end was lost, so that nothing before it
+/// is taken for a packet's beginning. With a delimiter alone, a frame that lacks nothing else would arrive
+/// now, however old it is. A code that promises 254 bytes spoils it; one alone might be the very byte that
+/// is missing, four are only if they are the whole checksum.
+pub const RESYNC: [u8; 5] = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, DELIMITER];
 
 /// Stuffs a packet and ends it.
 pub fn line_frame(packet: &Encoded) -> LineFrame {
@@ -126,7 +124,7 @@ enum State {
 impl FrameSplitter {
     /// Takes bytes off the front of `bytes` up to the end of a frame, which is returned without its
     /// delimiter. `None`: all bytes were taken. What comes before the first delimiter is ignored, as are
-    /// empty frames.
+    /// empty frames and a [`RESYNC`] that cut nothing off.
     ///
     /// # Errors
     /// [`CobsError::TooLong`], once for each frame that is dropped for its length.
@@ -138,10 +136,11 @@ impl FrameSplitter {
         while let Some((&byte, rest)) = bytes.split_first() {
             *bytes = rest;
             if byte == DELIMITER {
-                if !self.frame.is_empty() {
+                if !self.frame.is_empty() && self.frame != RESYNC[..RESYNC.len() - 1] {
                     self.state = State::Complete;
                     return Some(Ok(&self.frame));
                 }
+                self.frame.clear();
                 self.state = State::Collecting;
             } else if self.state == State::Collecting && self.frame.push(byte).is_err() {
                 self.frame.clear();
@@ -252,7 +251,7 @@ mod tests {
             let keep = if last == 5 { keep % frame.len() } else { frame.len() - 1 - last };
             let cut = &frame[..keep];
             let mut splitter = FrameSplitter::default();
-            let found = frames(&mut splitter, &[&BEGIN, cut, &CANCEL, &frame].concat(), 64);
+            let found = frames(&mut splitter, &[&RESYNC, cut, &RESYNC, &frame].concat(), 64);
             let (whole, cut) = found.split_last().unwrap();
             prop_assert_eq!(whole, &frame[..frame.len() - 1]);
             for cut in cut {

@@ -11,7 +11,7 @@ mod packet;
 mod view;
 
 pub use cobs::{
-    BEGIN, CANCEL, CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, line_frame, unstuff,
+    CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC, line_frame, unstuff,
 };
 pub use layout::{MAX_PACKET_BYTES, VERSION};
 pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};

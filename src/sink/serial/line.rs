@@ -8,7 +8,7 @@
 use super::backlog::Backlog;
 use super::port::{Opener, Port};
 use crate::serial::BITS_PER_BYTE;
-use crate::wire::{BEGIN, CANCEL, LineFrame, MAX_LINE_FRAME_BYTES};
+use crate::wire::{LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
 use std::io;
 
 /// A frame is handed to the kernel while less than this much line time is queued there. Its whole buffer
@@ -84,7 +84,7 @@ impl<O: Opener> Line<O> {
             waiting: heapless::Deque::new(),
             started: None,
             backlog: Backlog::default(),
-            prelude: &BEGIN,
+            prelude: &RESYNC,
             gone: false,
             lost: 0,
             why: SLOW,
@@ -143,9 +143,7 @@ impl<O: Opener> Line<O> {
         }
         self.tried_us = now_us;
         match self.opener.open() {
-            Ok(port) => {
-                self.port = Some(port);
-            }
+            Ok(port) => self.port = Some(port),
             Err(why) => log::debug!("{}: {why}", self.name),
         }
     }
@@ -258,7 +256,7 @@ impl<O: Opener> Line<O> {
         let started = u64::from(self.started.take().is_some());
         let held = self.backlog.discard();
         self.lose(started + held, why);
-        self.prelude = &CANCEL;
+        self.prelude = &RESYNC;
     }
 
     fn fail(&mut self, error: &io::Error) {
