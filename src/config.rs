@@ -8,6 +8,7 @@ use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
 use crate::pipeline::StreamOptions;
+use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub struct RunConfig {
     pub bbox: Option<[f32; 4]>,
     /// HOST:PORT.
     pub udp: Option<String>,
+    /// DEVICE or DEVICE:BAUD.
+    pub serial: Option<String>,
     /// A file, or `-` for standard output.
     pub json: Option<String>,
     /// A folder for PNGs with the skeleton drawn on them.
@@ -66,6 +69,7 @@ pub struct Settings {
     pub model: PathBuf,
     pub bbox: Option<BBox>,
     pub udp: Option<String>,
+    pub serial: Option<SerialSpec>,
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
     pub threads: Threads,
@@ -103,6 +107,7 @@ impl RunConfig {
             model: self.model.or(other.model),
             bbox: self.bbox.or(other.bbox),
             udp: self.udp.or(other.udp),
+            serial: self.serial.or(other.serial),
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
             frames: self.frames.or(other.frames),
@@ -145,6 +150,7 @@ impl RunConfig {
             model: self.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             bbox: self.bbox.map(checked_bbox).transpose()?,
             udp: self.udp,
+            serial: self.serial.as_deref().map(str::parse).transpose()?,
             json: self.json,
             overlay: self.overlay,
             threads: Threads {
@@ -266,7 +272,9 @@ mod tests {
 
     #[test]
     fn the_command_line_beats_the_file_and_the_file_beats_the_default() {
-        let file = config("source = 'demo'\nthreads = 2\nudp = '10.0.0.1:9000'\n");
+        let file = config(
+            "source = 'demo'\nthreads = 2\nudp = '10.0.0.1:9000'\nserial = '/dev/ttyS0:9600'\n",
+        );
         let line = RunConfig {
             threads: Some(3),
             ..RunConfig::default()
@@ -274,6 +282,7 @@ mod tests {
         let settings = line.or(file).resolve().unwrap();
         assert_eq!(settings.threads.count, 3);
         assert_eq!(settings.udp.as_deref(), Some("10.0.0.1:9000"));
+        assert_eq!(settings.serial.map(|line| line.baud), Some(9_600));
         assert_eq!(settings.min_score, DEFAULT_MIN_SCORE);
         assert_eq!(settings.model, Path::new(DEFAULT_MODEL));
     }
@@ -299,6 +308,7 @@ mod tests {
             ("source = 'demo'\ncamera-size = '0x480'", "camera-size"),
             ("source = 'demo'\ncamera-fps = 0", "camera-fps"),
             ("source = 'demo'\ncamera-format = 'H264'", "camera-format"),
+            ("source = 'demo'\nserial = '/dev/ttyS0:0'", "serial"),
         ] {
             let error = config(text).resolve().unwrap_err().to_string();
             assert!(error.contains(name), "{text}: {error}");

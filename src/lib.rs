@@ -10,7 +10,7 @@
 //! | [`decode`] | heatmaps | [`keypoint::Keypoint`]s |
 //! | [`track`] | a frame's keypoints | where to look in the next frame |
 //! | [`wire`] | keypoints | bytes for a robot |
-//! | [`sink`] | packets | UDP, JSON lines, pictures |
+//! | [`sink`] | packets | UDP, a serial line, JSON lines, pictures |
 //!
 //! [`pipeline`] connects them; [`cli`] is the program around it.
 
@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod model;
 pub mod npy;
 pub mod pipeline;
+pub mod serial;
 pub mod sink;
 pub mod source;
 pub mod stats;

@@ -7,8 +7,12 @@ use posewire::decode::Decoder;
 use posewire::engine::{self, EngineChoice};
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
+use posewire::sink::{SerialSink, Sink};
 use posewire::track::Tracker;
-use posewire::wire::{FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint};
+use posewire::wire::{
+    FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint, line_frame, unstuff,
+};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,7 +74,7 @@ fn network() {
     }
 }
 
-/// Crop, decode, track, and the packet both ways.
+/// Crop, decode, track, the packet both ways, and a serial line.
 fn around_the_network() {
     let bytes = [128; 3 * 64 * 64];
     let pictures = PixelFormat::ALL.map(|format| {
@@ -85,6 +89,15 @@ fn around_the_network() {
         .collect();
     let mut decoders =
         [DecodeMode::Default, DecodeMode::Dark].map(|mode| Decoder::new(21, 16, 16, mode));
+    let far_end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&far_end).unwrap();
+    unlockpt(&far_end).unwrap();
+    let near_end = ptsname(&far_end, Vec::new()).unwrap();
+    let mut line = match SerialSink::open(&near_end.to_str().unwrap().parse().unwrap()) {
+        // Emulators such as qemu-user 7.2 do not know termios2.
+        Err(error) if error.to_string().contains("not implemented") => None,
+        opened => Some(opened.unwrap()),
+    };
     let mut frame = || {
         let (crop, _) = tracker.region(64, 64);
         for pixels in &pictures {
@@ -116,6 +129,11 @@ fn around_the_network() {
             };
             let bytes = packet.encode();
             assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
+            let frame = line_frame(&bytes);
+            assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), bytes);
+            if let Some(line) = &mut line {
+                assert_eq!(line.send(&packet, None), Ok(()));
+            }
         }
     };
     // The first frame may look once at what the processor has.

@@ -3,12 +3,11 @@
 
 mod common;
 
-use common::{TestDir, posewire, run, stderr};
+use common::{TestDir, lines, run, spawn, stderr, wait_for};
 use posewire::source::{FrameLength, frame_length};
-use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
 
@@ -21,35 +20,6 @@ fn free_port() -> u16 {
         .local_addr()
         .unwrap()
         .port()
-}
-
-fn spawn(args: &[&str]) -> Child {
-    posewire()
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Waits for a line on standard error that has `word`.
-fn wait_for(child: &mut Child, word: &str) -> BufReader<std::process::ChildStderr> {
-    let mut reader = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while reader.read_line(&mut line).unwrap() > 0 {
-        if line.contains(word) {
-            return reader;
-        }
-        line.clear();
-    }
-    panic!("the program ended without saying {word:?}");
-}
-
-fn lines(text: &[u8]) -> Vec<Value> {
-    text.split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).unwrap())
-        .collect()
 }
 
 /// The JPEGs of a clip, one by one.
@@ -138,7 +108,7 @@ fn a_camera_that_is_not_there_is_waited_for_and_said_to_be_missing() {
     for _ in 0..3 {
         line.clear();
         packets.read_line(&mut line).unwrap();
-        let packet: Value = serde_json::from_str(&line).unwrap();
+        let packet: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(packet["kind"], "heartbeat");
         let flags = packet["flags"].as_array().unwrap();
         assert!(flags.iter().any(|flag| flag == "no_camera"), "{line}");

@@ -1,16 +1,25 @@
 //! The worked examples of docs/wire.md, byte for byte: they were encoded by another program.
 
+mod common;
+
+use common::TestDir;
 use posewire::clock::Instant;
-use posewire::wire::{Flags, Kind, MAX_PACKET_BYTES, Packet, PacketView};
+use posewire::wire::{
+    Flags, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC, line_frame,
+    unstuff,
+};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 const DOC: &str = include_str!("../docs/wire.md");
 
-fn example(name: &str) -> Vec<u8> {
+fn block(name: &str) -> &'static str {
     let block = DOC.split(&format!("```{name}\n")).nth(1).unwrap();
-    block
-        .split("```")
-        .next()
-        .unwrap()
+    block.split("```").next().unwrap()
+}
+
+fn example(name: &str) -> Vec<u8> {
+    block(name)
         .lines()
         .flat_map(|line| line.split_whitespace().skip(1))
         .map(|byte| u8::from_str_radix(byte, 16).unwrap())
@@ -64,4 +73,80 @@ fn the_heartbeat_example() {
 #[test]
 fn the_longest_packet_is_as_long_as_it_says() {
     assert!(DOC.contains(&format!("at most {MAX_PACKET_BYTES} bytes")));
+}
+
+#[test]
+fn the_frame_example() {
+    let frame = example("frame");
+    let heartbeat = decode(&example("heartbeat"));
+    assert_eq!(line_frame(&heartbeat.encode()), frame[..]);
+    let (end, stuffed) = frame.split_last().unwrap();
+    assert_eq!(*end, 0);
+    assert_eq!(unstuff(stuffed).unwrap(), example("heartbeat")[..]);
+    assert!(DOC.contains("`ff ff ff ff 00`") && RESYNC == [0xff, 0xff, 0xff, 0xff, 0]);
+    assert!(DOC.contains(&format!("at most {MAX_LINE_FRAME_BYTES}.")));
+}
+
+/// Prints kind, sequence and first x of each packet that comes on standard input.
+const C_PROGRAM: &str = r#"
+#include <stdio.h>
+
+void on_packet(const uint8_t *packet, size_t length) {
+    int x = length > 56 ? (int16_t)(packet[52] | packet[53] << 8) : 0;
+    printf("%d %d %d\n", packet[5], packet[12], x);
+}
+
+int main(void) {
+    for (int byte; (byte = getchar()) != EOF;) on_byte((uint8_t)byte);
+}
+"#;
+
+#[test]
+fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
+    let dir = TestDir::new("receiver-in-c");
+    let source = dir.file("receiver.c", [block("c"), C_PROGRAM].concat().as_bytes());
+    let program = dir.path().join("receiver");
+    let compiler = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", "-o"])
+        .args([&program, &source])
+        .output();
+    let Ok(compiler) = compiler else {
+        eprintln!("no C compiler here: the receiver in C is not tested");
+        return;
+    };
+    let messages = String::from_utf8_lossy(&compiler.stderr);
+    assert!(compiler.status.success(), "{messages}");
+
+    let frame = |name: &str| line_frame(&decode(&example(name)).encode()).to_vec();
+    let (keypoints, heartbeat) = (frame("keypoints"), frame("heartbeat"));
+    let mut damaged = keypoints.clone();
+    damaged[20] ^= 0x40;
+    let mut many = decode(&example("keypoints"));
+    let joint = many.keypoints[0];
+    many.keypoints.resize(64, joint).unwrap();
+    let line = [
+        &keypoints[10..],
+        &keypoints,
+        &[0],
+        &damaged,
+        &keypoints[..40],
+        &RESYNC,
+        &[7; 5000],
+        &[0],
+        &line_frame(&many.encode()),
+        &heartbeat,
+        &heartbeat[..30],
+    ]
+    .concat();
+    let mut receiver = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    receiver.stdin.take().unwrap().write_all(&line).unwrap();
+    let output = receiver.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "1 7 5128\n1 7 5128\n2 8 0\n"
+    );
 }

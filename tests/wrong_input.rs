@@ -47,6 +47,11 @@ fn the_command_line() {
         &["1,2,3", "width"],
     );
     fails(&["infer", "--model", "x.onnx"], 2, &["--input"]);
+    fails(
+        &["run", "--source", "demo", "--serial", "/dev/ttyS0:0"],
+        2,
+        &["/dev/ttyS0:0", "rate"],
+    );
     fails(&["inspect"], 2, &["no model file"]);
     fails(
         &["bench", "--model", "x", "--engine", "fast"],
@@ -213,6 +218,12 @@ fn sinks_and_ports() {
     };
     to("--udp", "no-port", &["no-port", "HOST:PORT"]);
     to(
+        "--serial",
+        "/dev/no-such-line",
+        &["no-such-line", "plugged in"],
+    );
+    to("--serial", "/dev/null:9600", &["/dev/null", "not a serial"]);
+    to(
         "--json",
         "/nowhere/x.jsonl",
         &["/nowhere/x.jsonl", "cannot be written"],
@@ -230,6 +241,17 @@ fn sinks_and_ports() {
         &["listen", "--udp", &format!("127.0.0.1:{port}")],
         6,
         &["in use", "another port"],
+    );
+    fails(
+        &["listen", "--serial", "/dev/no-such-line"],
+        6,
+        &["no-such-line", "plugged in"],
+    );
+    fails(&["listen"], 2, &["--udp", "--serial"]);
+    fails(
+        &["listen", "--udp", "127.0.0.1:0", "--serial", "/dev/null"],
+        2,
+        &["one of", "--udp", "--serial"],
     );
 }
 

@@ -8,7 +8,7 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Pipeline, Stream};
-use crate::sink::{JsonSink, OverlaySink, Sink, UdpSink};
+use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, UdpSink};
 use crate::source;
 use crate::stats::StageTimes;
 
@@ -29,6 +29,8 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --bbox X,Y,W,H      where the hand or person is, in pixels; without it the whole frame is searched
                       and then the last frame's keypoints are followed
   --udp HOST:PORT     send a packet for each frame (docs/wire.md)
+  --serial DEVICE[:BAUD]
+                      the same packets on a serial line [115200 baud]
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --frames N          stop after N frames
@@ -57,6 +59,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "model" => line.model = Some(args.path()?),
             "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
             "udp" => line.udp = Some(args.value()?),
+            "serial" => line.serial = Some(args.value()?),
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "frames" => line.frames = Some(args.value()?),
@@ -134,6 +137,9 @@ fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>
     if let Some(to) = &settings.udp {
         sinks.push(Box::new(UdpSink::open(to)?));
     }
+    if let Some(line) = &settings.serial {
+        sinks.push(Box::new(SerialSink::open(line)?));
+    }
     if let Some(to) = &settings.json {
         sinks.push(Box::new(JsonSink::open(to)?));
     }
@@ -142,7 +148,7 @@ fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>
     }
     if sinks.is_empty() {
         return Err(Error::usage(
-            "nowhere to send keypoints to: give --udp, --json or --overlay",
+            "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
         ));
     }
     Ok(sinks)

@@ -8,12 +8,14 @@ mod draw;
 mod fake;
 mod json;
 mod overlay;
+mod serial;
 mod udp;
 
 pub use draw::{Canvas, draw_skeleton};
 pub use fake::RecordingSink;
 pub use json::{JsonSink, json_line};
 pub use overlay::OverlaySink;
+pub use serial::SerialSink;
 pub use udp::UdpSink;
 
 use crate::frame::Frame;
@@ -22,7 +24,7 @@ use crate::wire::Packet;
 /// Why a packet was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
-    /// This one was lost; later ones may arrive.
+    /// One packet was lost, this one or one that had been taken before; later ones may arrive.
     Dropped(String),
     /// The reader of the output went away: there is no use in going on.
     Closed,

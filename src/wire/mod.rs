@@ -1,13 +1,18 @@
 //! The wire format, version 1: one datagram for each frame, and heartbeats when there are none.
 //!
 //! [`Packet`] is what a sink is given; [`encode`](Packet::encode) writes it into a fixed buffer, and
-//! [`PacketView`] reads bytes from a network. Neither allocates, and no bytes make the view panic.
+//! [`PacketView`] reads bytes from a network. On a serial line packets are [`line_frame`]s, which
+//! [`FrameSplitter`] and [`unstuff`] take apart. None of them allocates, and no bytes make them panic.
 //! The byte table with worked examples is docs/wire.md.
 
+mod cobs;
 mod layout;
 mod packet;
 mod view;
 
+pub use cobs::{
+    CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC, line_frame, unstuff,
+};
 pub use layout::{MAX_PACKET_BYTES, VERSION};
 pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 pub use view::{PacketView, WireError};

@@ -166,12 +166,12 @@ impl<'a> PacketView<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     prop_compose! {
-        fn any_packet()(
+        pub(in crate::wire) fn any_packet()(
             heartbeat: bool,
             flags: u16,
             ids: [u32; 4],

@@ -1,8 +1,9 @@
 //! What several tests need: the golden vectors, the program itself, and a folder of their own.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 /// A file of vectors that MMPose computed.
 pub fn golden(name: &str) -> PathBuf {
@@ -89,4 +90,35 @@ pub fn stderr(output: &Output) -> String {
 
 pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Starts the program with both outputs piped.
+pub fn spawn(args: &[&str]) -> Child {
+    posewire()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for a line on standard error that has `word`.
+pub fn wait_for(child: &mut Child, word: &str) -> BufReader<ChildStderr> {
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while reader.read_line(&mut line).unwrap() > 0 {
+        if line.contains(word) {
+            return reader;
+        }
+        line.clear();
+    }
+    panic!("the program ended without saying {word:?}");
+}
+
+/// The objects of a program's JSON lines.
+pub fn lines(text: &[u8]) -> Vec<serde_json::Value> {
+    text.split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
 }

@@ -1,0 +1,128 @@
+//! `posewire listen`: a receiver, to see what a robot would get.
+
+mod counts;
+mod receiver;
+
+use super::args::{Args, Item};
+use super::{say, stop_on_signals};
+use crate::error::{Error, Result};
+use crate::serial::SerialSpec;
+use crate::sink::json_line;
+use crate::wire::{Kind, Packet, PacketView};
+use counts::Counts;
+use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "\
+Receive keypoints and print them, one line a packet, until stopped; then the count of each kind.
+
+Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
+
+  --udp ADDR:PORT   the address to listen on; 0.0.0.0:9000 is port 9000 of every interface
+  --serial DEVICE[:BAUD]
+                    the serial line to listen on [115200 baud]
+  --json            print each packet as a JSON line
+  --packets N       stop after N valid packets
+  --seconds N       stop after N seconds
+
+Example: posewire listen --udp 127.0.0.1:9000
+         posewire listen --serial /dev/ttyUSB0:115200
+";
+
+pub fn main(mut args: Args) -> Result<()> {
+    let (mut address, mut line, mut as_json) = (None::<String>, None::<String>, false);
+    let (mut packets, mut seconds) = (u64::MAX, None::<f64>);
+    while let Some(item) = args.next()? {
+        let Item::Option(name) = &item else {
+            return Err(Args::unknown(item));
+        };
+        match name.as_str() {
+            "udp" => address = Some(args.value()?),
+            "serial" => line = Some(args.value()?),
+            "json" => as_json = true,
+            "packets" => packets = args.value()?,
+            "seconds" => seconds = Some(args.value()?),
+            "help" => {
+                say!("{HELP}");
+                return Ok(());
+            }
+            _ => return Err(Args::unknown(item)),
+        }
+    }
+    let limit = seconds
+        .map(|seconds| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Error::usage(format!("--seconds {seconds} is not a duration")))
+        })
+        .transpose()?;
+    let mut receiver: Box<dyn Receiver> = match (address, line) {
+        (Some(address), None) => Box::new(UdpReceiver::open(&address)?),
+        (None, Some(line)) => Box::new(SerialReceiver::open(&line.parse::<SerialSpec>()?)?),
+        _ => {
+            return Err(Error::usage(
+                "give one of --udp and --serial, the place to listen: try --help",
+            ));
+        }
+    };
+    log::info!("listening on {}", receiver.name());
+
+    let stop = stop_on_signals()?;
+    let start = Instant::now();
+    let mut counts = Counts::default();
+    while !stop.load(Ordering::Relaxed)
+        && counts.valid < packets
+        && limit.is_none_or(|limit| start.elapsed() < limit)
+    {
+        let view = match receiver.receive()? {
+            Arrival::Nothing => continue,
+            Arrival::Packet(bytes) => PacketView::new(bytes).map_err(|error| error.to_string()),
+            Arrival::Broken(why) => Err(why),
+        };
+        match view {
+            Ok(view) => {
+                let packet = view.to_packet();
+                counts.take(&packet);
+                if as_json {
+                    say!("{}", json_line(&packet));
+                } else {
+                    say!("{}", text_line(&packet));
+                }
+            }
+            Err(why) => {
+                counts.invalid += 1;
+                log::warn!("not a packet: {why}");
+            }
+        }
+    }
+    log::info!("{counts}");
+    Ok(())
+}
+
+fn text_line(packet: &Packet) -> String {
+    let flags: Vec<_> = packet.flags.names().collect();
+    let age = match packet.age_us {
+        u32::MAX => "-".to_string(),
+        age_us => format!("{:.1}", f64::from(age_us) / 1000.0),
+    };
+    let mut line = format!(
+        "#{:<6} {} frame {} age {age} ms [{}]",
+        packet.sequence,
+        match packet.kind {
+            Kind::Keypoints => "keypoints",
+            Kind::Heartbeat => "heartbeat",
+        },
+        packet.frame_index,
+        flags.join(" ")
+    );
+    if packet.kind == Kind::Keypoints {
+        line += &format!(" score {:.2}", packet.score());
+        for keypoint in &packet.keypoints {
+            line += &match keypoint.position_px(packet.unit) {
+                Some((x, y)) => format!(" {x:.1},{y:.1}"),
+                None => " -".to_string(),
+            };
+        }
+    }
+    line
+}

@@ -1,0 +1,280 @@
+//! The rules of sending on a line, apart from the operating system and the clock.
+//!
+//! A receiver acts on what it gets, so nothing may get old on the way: the kernel is given no more than it
+//! can send soon, what waits for that waits shortly, and newer packets push out older ones. Every packet
+//! that was taken and is given up is reported exactly once, one by each [`send`](Line::send), what is left
+//! by [`close`](Line::close). What the kernel holds of a device that fails counts as given up.
+
+use super::backlog::Backlog;
+use super::port::{Opener, Port};
+use crate::serial::BITS_PER_BYTE;
+use crate::wire::{LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
+use std::io;
+
+/// A frame is handed to the kernel while less than this much line time is queued there. Its whole buffer
+/// would be 350 ms at 115200 baud.
+const KERNEL_US: u64 = 50_000;
+
+/// The packets that wait here for the kernel's queue to get shorter. Each that waits makes all later ones
+/// older; two are a result and the last packet, which follows at once.
+const WAITING_PACKETS: usize = 2;
+
+/// What waited here longer is given up.
+const MAX_WAIT_US: u64 = 100_000;
+
+/// A packet that was taken so long ago, and the line time of so many bytes, should have left the kernel
+/// long since: if it has not, the line is jammed, and what the kernel holds is thrown away, so that it does
+/// not come out as fresh when the line goes on. The bytes are a packet's own and a buffer of the adapters on
+/// USB, which report what they sent by whole buffers.
+const JAMMED_US: u64 = MAX_WAIT_US + KERNEL_US + 50_000;
+const JAMMED_BYTES: u64 = MAX_LINE_FRAME_BYTES as u64 + 512;
+
+/// How often a device that is gone is looked for.
+const REOPEN_EVERY_US: u64 = 1_000_000;
+
+const SLOW: &str = "the line is slower than the packets come";
+const JAMMED: &str = "the device sends nothing on";
+const GONE: &str = "the device is gone";
+
+struct Outgoing {
+    frame: LineFrame,
+    since_us: u64,
+    /// The part that the kernel has taken.
+    sent_bytes: usize,
+}
+
+/// Times are microseconds of the steady clock.
+pub(super) struct Line<O: Opener> {
+    /// For the log.
+    name: String,
+    opener: O,
+    port: Option<O::Port>,
+    /// When the device was last opened, or that was tried.
+    tried_us: u64,
+    kernel_bytes: usize,
+    jammed_us: u64,
+    waiting: heapless::Deque<Outgoing, WAITING_PACKETS>,
+    /// A frame that the kernel took in part.
+    started: Option<Outgoing>,
+    backlog: Backlog,
+    /// What the receiver must get before the next frame.
+    prelude: &'static [u8],
+    /// The log says that the device is gone.
+    gone: bool,
+    /// Packets that were given up and not reported yet, and why the last of them was.
+    lost: u64,
+    why: &'static str,
+}
+
+impl<O: Opener> Line<O> {
+    /// # Errors
+    /// The opener's.
+    pub fn open(name: &str, mut opener: O, baud: u32, now_us: u64) -> Result<Self, String> {
+        let port = opener.open()?;
+        let line_us = |bytes: u64| bytes * u64::from(BITS_PER_BYTE) * 1_000_000 / u64::from(baud);
+        let kernel_bytes = u64::from(baud / BITS_PER_BYTE) * KERNEL_US / 1_000_000;
+        Ok(Line {
+            name: name.into(),
+            opener,
+            port: Some(port),
+            tried_us: now_us,
+            // At the slowest rates nothing may be queued.
+            kernel_bytes: usize::try_from(kernel_bytes).unwrap_or(usize::MAX).max(1),
+            jammed_us: JAMMED_US + line_us(JAMMED_BYTES),
+            waiting: heapless::Deque::new(),
+            started: None,
+            backlog: Backlog::default(),
+            prelude: &RESYNC,
+            gone: false,
+            lost: 0,
+            why: SLOW,
+        })
+    }
+
+    /// Takes a frame, and gives the kernel what it may have now. Never waits for the line.
+    ///
+    /// # Errors
+    /// Why a packet was given up, this one or an earlier one; one packet for each error.
+    pub fn send(&mut self, frame: &LineFrame, now_us: u64) -> Result<(), &'static str> {
+        self.reopen(now_us);
+        if self.port.is_some() {
+            // What waits goes first, and perhaps makes room.
+            let before = self.pump(now_us);
+            self.queue(frame, now_us);
+            if let Err(error) = before.and_then(|()| self.pump(now_us)) {
+                self.fail(&error);
+            }
+        } else {
+            self.lose(1, GONE);
+        }
+        if self.lost == 0 {
+            return Ok(());
+        }
+        self.lost -= 1;
+        Err(self.why)
+    }
+
+    /// Goes on sending what was taken; true when all of it has left, or cannot.
+    pub fn is_done(&mut self, now_us: u64) -> bool {
+        if let Err(error) = self.pump(now_us) {
+            self.fail(&error);
+        }
+        self.waiting.is_empty() && self.started.is_none() && self.backlog.is_empty()
+    }
+
+    /// Closes the device without waiting. Returns how many packets were lost that no error reported.
+    pub fn close(&mut self) -> u64 {
+        // What has left since the last look is not lost; a device that cannot be asked is gone.
+        let _ = self.queued_bytes();
+        // Bytes that have left the kernel's queue may still be in the hardware's, and are not touched
+        // unless something is in the way.
+        if !self.backlog.is_empty() || self.started.is_some() {
+            self.discard(GONE);
+        }
+        self.lose(self.waiting.len() as u64, GONE);
+        self.waiting.clear();
+        self.port = None;
+        std::mem::take(&mut self.lost)
+    }
+
+    fn reopen(&mut self, now_us: u64) {
+        if self.port.is_some() || now_us.saturating_sub(self.tried_us) < REOPEN_EVERY_US {
+            return;
+        }
+        self.tried_us = now_us;
+        match self.opener.open() {
+            Ok(port) => self.port = Some(port),
+            Err(why) => log::debug!("{}: {why}", self.name),
+        }
+    }
+
+    fn queue(&mut self, frame: &LineFrame, now_us: u64) {
+        if self.waiting.is_full() {
+            self.waiting.pop_front();
+            self.lose(1, SLOW);
+        }
+        // There is room now.
+        let _ = self.waiting.push_back(Outgoing {
+            frame: frame.clone(),
+            since_us: now_us,
+            sent_bytes: 0,
+        });
+    }
+
+    /// Gives the kernel what it may have.
+    fn pump(&mut self, now_us: u64) -> io::Result<()> {
+        let Some(mut queued_bytes) = self.queued_bytes()? else {
+            return Ok(());
+        };
+        let started_us = self.started.as_ref().map_or(now_us, |part| part.since_us);
+        let age_us = now_us.saturating_sub(started_us);
+        if self.backlog.age_us(now_us).max(age_us) > self.jammed_us {
+            self.discard(JAMMED);
+            queued_bytes = 0;
+        }
+        if !self.finish_started(now_us)? {
+            return Ok(());
+        }
+        while let Some(next) = self.waiting.front() {
+            if now_us.saturating_sub(next.since_us) > MAX_WAIT_US {
+                self.waiting.pop_front();
+                self.lose(1, SLOW);
+                continue;
+            }
+            if queued_bytes >= self.kernel_bytes || !self.write_prelude(now_us)? {
+                break;
+            }
+            self.started = self.waiting.pop_front();
+            if !self.finish_started(now_us)? {
+                break;
+            }
+            queued_bytes = self.queued_bytes()?.unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// `None` if the device is closed.
+    fn queued_bytes(&mut self) -> io::Result<Option<usize>> {
+        let Some(port) = &mut self.port else {
+            return Ok(None);
+        };
+        let queued_bytes = port.queued_bytes()?;
+        let part_bytes = self.started.as_ref().map_or(0, |part| part.sent_bytes);
+        self.backlog.look(queued_bytes, part_bytes);
+        Ok(Some(queued_bytes))
+    }
+
+    /// True if there is nothing left of it.
+    fn write_prelude(&mut self, now_us: u64) -> io::Result<bool> {
+        if !self.prelude.is_empty() {
+            let taken = self.write(self.prelude, now_us)?;
+            self.prelude = &self.prelude[taken..];
+        }
+        Ok(self.prelude.is_empty())
+    }
+
+    /// True if there is no frame that the kernel has only a part of.
+    fn finish_started(&mut self, now_us: u64) -> io::Result<bool> {
+        let Some(mut started) = self.started.take() else {
+            return Ok(true);
+        };
+        let taken = self.write(&started.frame[started.sent_bytes..], now_us);
+        started.sent_bytes += *taken.as_ref().unwrap_or(&0);
+        if started.sent_bytes == started.frame.len() {
+            self.backlog
+                .completed(started.frame.len(), started.since_us);
+            return Ok(true);
+        }
+        if started.sent_bytes > 0 || taken.is_err() {
+            self.started = Some(started);
+        } else {
+            // Of this one the receiver has seen nothing: a newer one may still take its place. It was
+            // taken from there, so there is room.
+            let _ = self.waiting.push_front(started);
+        }
+        taken.map(|_| false)
+    }
+
+    fn write(&mut self, bytes: &[u8], now_us: u64) -> io::Result<usize> {
+        let Some(port) = &mut self.port else {
+            return Ok(0);
+        };
+        let taken = port.write(bytes)?.min(bytes.len());
+        self.backlog.wrote(bytes.len(), taken, now_us);
+        if self.gone && taken > 0 {
+            self.gone = false;
+            log::info!("{} is back", self.name);
+        }
+        Ok(taken)
+    }
+
+    /// Throws away what the kernel holds, and the frame that it has a part of.
+    fn discard(&mut self, why: &'static str) {
+        if let Some(port) = &mut self.port {
+            port.discard();
+        }
+        let started = u64::from(self.started.take().is_some());
+        let held = self.backlog.discard();
+        self.lose(started + held, why);
+        self.prelude = &RESYNC;
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        if !self.gone {
+            self.gone = true;
+            log::warn!("{}: {error}; opening it again", self.name);
+        }
+        // Closing waits for a jammed device, so nothing may be left in the kernel.
+        self.discard(GONE);
+        self.lose(self.waiting.len() as u64, GONE);
+        self.waiting.clear();
+        self.port = None;
+    }
+
+    fn lose(&mut self, packets: u64, why: &'static str) {
+        if packets > 0 {
+            self.lost += packets;
+            self.why = why;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Packets on a serial line, one frame each (docs/wire.md, 'On a serial line').
+//!
+//! Nothing waits for the line: [`Line`] holds a few packets for a moment and gives up what gets old. A
+//! device that fails is closed, and opened again once a second. All buffers are inside the sink.
+
+mod backlog;
+#[cfg(test)]
+mod fake;
+mod line;
+mod port;
+#[cfg(test)]
+mod tests;
+
+use super::{Delivery, NotSent, Sink};
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::serial::SerialSpec;
+use crate::wire::{Packet, line_frame};
+use line::Line;
+use port::TtyOpener;
+use std::time::Duration;
+
+/// How long the end of the run waits for the last packet to leave: a hand's packet takes 192 ms at 9600
+/// baud, the slowest rate that makes any sense.
+const FAREWELL: Duration = Duration::from_millis(200);
+/// How often it looks whether the packet has left.
+const FAREWELL_STEP: Duration = Duration::from_millis(2);
+
+/// See the module's comment.
+pub struct SerialSink {
+    name: String,
+    line: Line<TtyOpener>,
+}
+
+impl SerialSink {
+    /// # Errors
+    /// [`Error::Sink`] if the device is not there, not permitted, not a serial line, or does not run at
+    /// the rate: a wrong name should be seen at the start.
+    pub fn open(spec: &SerialSpec) -> Result<Self> {
+        let name = spec.to_string();
+        let opener = TtyOpener(spec.clone());
+        let line = Line::open(&name, opener, spec.baud, Instant::now().mono_us)
+            .map_err(|why| Error::sink(&name, why))?;
+        Ok(SerialSink { name, line })
+    }
+}
+
+impl Sink for SerialSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        let frame = line_frame(&packet.encode());
+        self.line
+            .send(&frame, Instant::now().mono_us)
+            .map_err(|why| NotSent::Dropped(why.into()))
+    }
+}
+
+impl Drop for SerialSink {
+    fn drop(&mut self) {
+        let start = std::time::Instant::now();
+        while !self.line.is_done(Instant::now().mono_us) && start.elapsed() < FAREWELL {
+            std::thread::sleep(FAREWELL_STEP);
+        }
+        let lost = self.line.close();
+        if lost > 0 {
+            log::warn!(
+                "{}: {lost} more packet(s) dropped: the end came first",
+                self.name
+            );
+        }
+    }
+}

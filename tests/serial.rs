@@ -1,0 +1,164 @@
+//! `posewire run` and `posewire listen` on serial lines, for which pseudo-terminals stand in.
+#![cfg(feature = "demo")]
+
+mod common;
+
+use common::{TestDir, lines, run, spawn, stderr, wait_for};
+use posewire::wire::{FrameSplitter, PacketView, RESYNC, unstuff};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A small network: these tests are about packets, not about accuracy.
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/hand.qdq.onnx");
+
+const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
+
+/// The kernel waits so long for a jammed line that is closed with bytes in it.
+const CLOSING_WAIT: Duration = Duration::from_secs(30);
+
+/// The far end of a line, and the name of its near end.
+fn line() -> (File, String) {
+    // Closed in the programs that the tests start, or they would hold the far end open.
+    let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&far).unwrap();
+    unlockpt(&far).unwrap();
+    let near = ptsname(&far, Vec::new()).unwrap();
+    (far.into(), near.into_string().unwrap())
+}
+
+/// Everything that comes until the near end is closed.
+fn read_all(mut far: File) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 1024]);
+    // A pseudo-terminal's end is an error.
+    while let Ok(length) = far.read(&mut buffer) {
+        all.extend_from_slice(&buffer[..length]);
+    }
+    all
+}
+
+#[test]
+fn the_listener_sees_the_senders_keypoints() {
+    let ((mut from, sender_end), (mut to, listener_end)) = (line(), line());
+    let mut listener = spawn(&[
+        "listen",
+        "--serial",
+        &format!("{listener_end}:230400"),
+        "--json",
+        "--packets",
+        "9",
+    ]);
+    let mut log = wait_for(&mut listener, "listening");
+    // The wire between the two: what stands on it before the sender starts is noise.
+    let wire = thread::spawn(move || {
+        to.write_all(b"noise before the first frame").unwrap();
+        let mut buffer = [0; 100];
+        while let Ok(length) = from.read(&mut buffer) {
+            to.write_all(&buffer[..length]).unwrap();
+        }
+        to
+    });
+    let sender = run(&[
+        "run",
+        "--source",
+        "demo",
+        "--model",
+        MODEL,
+        "--serial",
+        &format!("{sender_end}:230400"),
+        "--json",
+        "-",
+        "--frames",
+        "8",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    let received = listener.wait_with_output().unwrap();
+    assert!(received.status.success());
+    drop(wire.join().unwrap());
+
+    let (sent, received) = (lines(&sender.stdout), lines(&received.stdout));
+    // Eight frames and the last packet; every field is the same at both ends.
+    assert_eq!(sent.len(), 9);
+    assert_eq!(sent, received);
+    assert_eq!(received[0]["keypoints"].as_array().unwrap().len(), 21);
+    let mut counts = String::new();
+    log.read_to_string(&mut counts).unwrap();
+    assert!(
+        counts.contains("9 packets (8 keypoints, 1 heartbeats), 0 lost, 0 out of order, 0 invalid"),
+        "{counts}"
+    );
+}
+
+#[test]
+fn the_line_is_brought_in_step_and_each_frame_ends_with_a_zero() {
+    let (far, near) = line();
+    let reader = thread::spawn(move || read_all(far));
+    let sender = run(&[
+        "run", "--source", "demo", "--model", MODEL, "--serial", &near, "--frames", "3",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    let bytes = reader.join().unwrap();
+    let bytes = bytes.strip_prefix(&RESYNC).unwrap();
+    let bytes = bytes.strip_suffix(&[0]).unwrap();
+    let frames: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
+    let sequence = frames.iter().map(|frame| {
+        let packet = unstuff(frame).unwrap();
+        PacketView::new(&packet).unwrap().sequence()
+    });
+    assert_eq!(sequence.collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_line_that_nobody_reads_neither_slows_the_run_down_nor_holds_up_its_end() {
+    let (far, near) = line();
+    let dir = TestDir::new("jam");
+    // Not in the clip's own time, and more packets than a pseudo-terminal holds.
+    let clip = dir.file("clip.mjpeg", &HAND_CLIP.repeat(20));
+    let source = format!("mjpeg:{}", clip.display());
+    let start = Instant::now();
+    let sender = run(&[
+        "run", "--source", &source, "--model", MODEL, "--serial", &near, "--frames", "300",
+    ]);
+    let log = stderr(&sender);
+    assert!(sender.status.success(), "{log}");
+    assert!(start.elapsed() < CLOSING_WAIT, "{log}");
+    assert!(log.contains("300 frames"), "{log}");
+    assert!(
+        log.contains("packets dropped") && !log.contains(" 0 packets dropped"),
+        "{log}"
+    );
+    // stage, min, median: nothing to the 33 ms between a camera's frames.
+    let send = log.lines().find(|row| row.contains(" send ")).unwrap();
+    let figures: Vec<f64> = send
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert!(figures[1] < 5.0, "{send}");
+    drop(far);
+}
+
+#[test]
+fn a_line_that_goes_away_does_not_end_the_run() {
+    let (mut far, near) = line();
+    let mut sender = spawn(&[
+        "run", "--source", "demo", "--model", MODEL, "--serial", &near, "--json", "-", "--frames",
+        "60",
+    ]);
+    let (mut splitter, mut buffer, mut found) = (FrameSplitter::default(), [0; 256], 0);
+    while found < 3 {
+        let length = far.read(&mut buffer).unwrap();
+        let mut rest = &buffer[..length];
+        while let Some(frame) = splitter.next_frame(&mut rest) {
+            let packet = frame.and_then(unstuff).unwrap();
+            assert!(PacketView::new(&packet).is_ok());
+            found += 1;
+        }
+    }
+    drop(far);
+    let _log = wait_for(&mut sender, "opening it again");
+    let output = sender.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(lines(&output.stdout).len(), 61);
+}
