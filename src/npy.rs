@@ -171,7 +171,9 @@ mod tests {
         assert!(refused(&good.replace("False", "True")).contains("Fortran"));
         assert!(refused(&good.replace("(2,)", "(3,)")).contains("cut off"));
         assert!(refused(&good.replace("(2,)", "(-2,)")).contains("side"));
-        assert!(refused(&good.replace("(2,)", "(99999999999, 99999999999)")).contains("too large"));
+        assert!(
+            refused(&good.replace("(2,)", "(99999999, 99999999, 99999999)")).contains("too large")
+        );
         assert!(refused("").contains("type"));
     }
 
