@@ -149,6 +149,16 @@ impl Board {
         Ok(camera)
     }
 
+    /// A fresh virtual camera that shows a test pattern by itself. Faults that are injected find
+    /// no other program on the device, so they all reach the one under test.
+    pub fn lone_camera(&mut self) -> Outcome<Camera> {
+        self.unload_camera()?;
+        self.load_camera()?;
+        let camera = self.find_camera()?;
+        self.ask(&format!("input {} Webcam", camera.capture))?;
+        Ok(camera)
+    }
+
     pub fn load_camera(&mut self) -> Outcome<()> {
         self.ask(&format!("load vivid {VIVID_OPTIONS}")).map(drop)
     }
@@ -192,9 +202,24 @@ impl Board {
         .map(drop)
     }
 
-    /// A fresh camera, the program on it, and the receiver of its packets.
-    pub fn stream(&mut self, model: &str, more: &str) -> Outcome<(Camera, Receiver)> {
+    /// A fresh camera before a screen, the program on it, and the receiver of its packets.
+    pub fn stream_hands(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
         let camera = self.camera("YUYV")?;
+        self.start_stream(camera, FULL_MODEL, more)
+    }
+
+    /// The same with a test pattern and the small network: many frames, no hands.
+    pub fn stream_frames(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
+        let camera = self.lone_camera()?;
+        self.start_stream(camera, SMALL_MODEL, more)
+    }
+
+    fn start_stream(
+        &mut self,
+        camera: Camera,
+        model: &str,
+        more: &str,
+    ) -> Outcome<(Camera, Receiver)> {
         let receiver = Receiver::start(0)?;
         self.start_posewire(&camera.capture, model, receiver.port, more)?;
         let limit = self.within(Duration::from_secs(20));

@@ -74,9 +74,6 @@ pub fn prepare() -> Outcome<Files> {
         folder,
         kernel: packages.kernel,
         initramfs,
-        joints: pictures
-            .into_iter()
-            .map(|picture| picture.joints)
-            .collect(),
+        joints: pictures.into_iter().map(|picture| picture.joints).collect(),
     })
 }

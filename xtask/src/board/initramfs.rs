@@ -15,7 +15,10 @@ use std::path::Path;
 const LISTS: [(&str, &[&str]); 4] = [
     ("boot", &["virtio_pci", "virtio_net"]),
     ("vivid", &["vivid"]),
-    ("gadget", &["configfs", "libcomposite", "dummy_hcd", "usb_f_uvc"]),
+    (
+        "gadget",
+        &["configfs", "libcomposite", "dummy_hcd", "usb_f_uvc"],
+    ),
     ("uvcvideo", &["uvcvideo"]),
 ];
 
@@ -46,10 +49,7 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
     let mut needed = BTreeSet::new();
     for (name, roots) in LISTS {
         let order = modules.order(roots)?;
-        archive.file(
-            &format!("modules/{name}.list"),
-            order.join("\n").as_bytes(),
-        );
+        archive.file(&format!("modules/{name}.list"), order.join("\n").as_bytes());
         needed.extend(order);
     }
     for name in needed {

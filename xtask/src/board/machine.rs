@@ -38,9 +38,17 @@ impl Machine {
             .args(["-m", &MEMORY_MIB.to_string()])
             .args(["-display", "none", "-monitor", "none", "-no-reboot"])
             .args(["-serial", "stdio"])
-            .args(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"])
+            .args([
+                "-netdev",
+                "user,id=net",
+                "-device",
+                "virtio-net-pci,netdev=net",
+            ])
             .arg("-chardev")
-            .arg(format!("pipe,id=line,path={}", folder.join("serial").display()))
+            .arg(format!(
+                "pipe,id=line,path={}",
+                folder.join("serial").display()
+            ))
             .args(["-device", "pci-serial,chardev=line"])
             .arg("-kernel")
             .arg(kernel)

@@ -49,9 +49,9 @@ pub fn main(args: &[String]) -> Outcome<bool> {
             return Err(format!("there is no scenario {name}: try --list"));
         }
     }
-    let chosen = SCENARIOS.iter().filter(|scenario| {
-        names.is_empty() || names.iter().any(|name| *name == scenario.name)
-    });
+    let chosen = SCENARIOS
+        .iter()
+        .filter(|scenario| names.is_empty() || names.iter().any(|name| *name == scenario.name));
     let files = build::prepare()?;
     let start = Instant::now();
     let mut board = None;

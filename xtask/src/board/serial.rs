@@ -26,9 +26,8 @@ impl Deframer {
                 continue;
             }
             let frame = std::mem::take(&mut self.partial);
-            let packet = decode(&frame).and_then(|bytes| {
-                PacketView::new(&bytes).ok().map(|view| view.to_packet())
-            });
+            let packet = decode(&frame)
+                .and_then(|bytes| PacketView::new(&bytes).ok().map(|view| view.to_packet()));
             match packet {
                 Some(packet) => self.packets.push(packet),
                 // Empty frames are fillers.

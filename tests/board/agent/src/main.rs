@@ -7,6 +7,7 @@
 mod commands;
 mod picture;
 mod programs;
+mod queue;
 mod system;
 mod video;
 

@@ -1,11 +1,11 @@
-//! A screen before the camera: a thread writes one picture again and again to vivid's output.
+//! A screen before the camera: a thread feeds one picture again and again to vivid's output.
 //!
 //! The device may vanish at any time (that is what is tested); the thread then opens it again until
 //! it is back.
 
 use crate::Outcome;
+use crate::queue::OutputQueue;
 use crate::video::Node;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -75,33 +75,34 @@ impl Drop for Screen {
     }
 }
 
-fn prepare(node: &str, shown: &Shown) -> Outcome<Node> {
-    let open = Node::open(node)?;
-    let bytes = open.set_format(true, &shown.format, shown.size_px)?;
+fn prepare(path: &str, shown: &Shown) -> Outcome<OutputQueue> {
+    let node = Node::open(path)?;
+    let bytes = node.set_format(true, &shown.format, shown.size_px)?;
     if bytes != shown.bytes.len() {
         return Err(format!(
-            "{node}: a picture has {bytes} bytes, this one {}",
+            "{path}: a picture has {bytes} bytes, this one {}",
             shown.bytes.len()
         ));
     }
-    Ok(open)
+    OutputQueue::start(node, &shown.bytes)
 }
 
-fn keep_showing(node: &str, mut open: Option<Node>, shown: &Mutex<Shown>, stop: &AtomicBool) {
+fn keep_showing(
+    path: &str,
+    mut queue: Option<OutputQueue>,
+    shown: &Mutex<Shown>,
+    stop: &AtomicBool,
+) {
     while !stop.load(Ordering::Relaxed) {
-        let now = shown
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        // The driver takes one frame a write and holds the writer back to the frame rate.
-        let written = open
+        let now = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let shown = queue
             .as_mut()
-            .is_some_and(|screen| screen.file.write_all(&now.bytes).is_ok());
-        if !written {
+            .is_some_and(|queue| queue.send(&now.bytes).is_ok());
+        if !shown {
             // Closed before the pause: an open handle keeps an unplugged device away.
-            drop(open.take());
+            drop(queue.take());
             std::thread::sleep(RETRY_EVERY);
-            open = prepare(node, &now).ok();
+            queue = prepare(path, &now).ok();
         }
     }
 }

@@ -14,9 +14,9 @@ use v4l::v4l_sys::{
 use v4l::v4l2::vidioc;
 
 const CAPTURE: u32 = 1;
-const OUTPUT: u32 = 2;
+pub const OUTPUT: u32 = 2;
 const NEXT_CONTROL: u32 = 0x8000_0000;
-const PROGRESSIVE: u32 = 1;
+pub const PROGRESSIVE: u32 = 1;
 /// Requests that the v4l crate does not list: 'V' 87 and 99, over [`DvTimings`].
 const S_DV_TIMINGS: vidioc::_IOC_TYPE = request(READ_WRITE, 87, size_of::<DvTimings>());
 const QUERY_DV_TIMINGS: vidioc::_IOC_TYPE = request(READ, 99, size_of::<DvTimings>());
@@ -90,7 +90,7 @@ impl Node {
         })
     }
 
-    fn ask<T>(&self, what: &str, request: vidioc::_IOC_TYPE, argument: &mut T) -> Outcome<()> {
+    pub fn ask<T>(&self, what: &str, request: vidioc::_IOC_TYPE, argument: &mut T) -> Outcome<()> {
         self.try_ask(request, argument)
             .map_err(|error| format!("{}: {what}: {error}", self.path))
     }
@@ -228,10 +228,7 @@ impl Node {
         let mut query: v4l2_queryctrl = zeroed();
         loop {
             query.id |= NEXT_CONTROL;
-            if self
-                .try_ask(vidioc::VIDIOC_QUERYCTRL, &mut query)
-                .is_err()
-            {
+            if self.try_ask(vidioc::VIDIOC_QUERYCTRL, &mut query).is_err() {
                 return Err(format!("{}: there is no control {name}", self.path));
             }
             if plain(&text(&query.name)) == name {
@@ -271,7 +268,7 @@ pub fn nodes() -> Vec<(String, String, &'static str)> {
         .collect()
 }
 
-fn zeroed<T: Copy>() -> T {
+pub fn zeroed<T: Copy>() -> T {
     // SAFETY: used for the kernel's plain structures only, whose fields are integers, arrays and
     // unions of them: all zeros is a value of each.
     unsafe { std::mem::zeroed() }

@@ -15,7 +15,7 @@ const ALLOWED_SILENCE: Duration = Duration::from_millis(1000);
 
 pub fn error_flags(board: &mut Board) -> Outcome<Report> {
     const PRESSES: u32 = 20;
-    let (camera, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (camera, receiver) = board.stream_frames("")?;
     receiver.drain()?;
     let mut all = Vec::new();
     for _ in 0..PRESSES {
@@ -38,7 +38,7 @@ pub fn error_flags(board: &mut Board) -> Outcome<Report> {
 }
 
 pub fn dropped_frames(board: &mut Board) -> Outcome<Report> {
-    let (camera, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (camera, receiver) = board.stream_frames("")?;
     receiver.drain()?;
     let rate = |seen: &[Seen], time: Duration| {
         seen.iter().filter(|seen| seen.is_keypoints()).count() as f64 / time.as_secs_f64()
@@ -65,7 +65,7 @@ pub fn dropped_frames(board: &mut Board) -> Outcome<Report> {
 }
 
 pub fn fatal_error(board: &mut Board) -> Outcome<Report> {
-    let (camera, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (camera, receiver) = board.stream_frames("")?;
     let mut times = Vec::new();
     for _ in 0..3 {
         receiver.drain()?;
@@ -95,7 +95,7 @@ pub fn fatal_error(board: &mut Board) -> Outcome<Report> {
 
 pub fn unplug(board: &mut Board) -> Outcome<Report> {
     const AWAY: Duration = Duration::from_secs(5);
-    let (camera, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (camera, receiver) = board.stream_frames("")?;
     // The driver brings the device back when its last user closes it: this handle is the cable.
     board.ask(&format!("hold {}", camera.capture))?;
     receiver.drain()?;
@@ -158,7 +158,11 @@ fn back_after(board: &mut Board, receiver: &Receiver) -> Outcome<f64> {
     let start = Instant::now();
     receiver.drain()?;
     let limit = board.within(5 * ALLOWED_RETURN);
-    let seen = receiver.wait_for("frame of the camera that is back", limit, Seen::is_keypoints)?;
+    let seen = receiver.wait_for(
+        "frame of the camera that is back",
+        limit,
+        Seen::is_keypoints,
+    )?;
     board.must_live()?;
     if seen.has(Flags::NO_CAMERA) || seen.has(Flags::STALE) {
         return Err("the first frame says that there is no camera, or is stale".into());

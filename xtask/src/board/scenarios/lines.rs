@@ -15,7 +15,7 @@ const LINE_RATE: &str = "--camera-fps 30";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub fn serial(board: &mut Board) -> Outcome<Report> {
-    let (_, receiver) = board.stream(SMALL_MODEL, &options(board))?;
+    let (_, receiver) = board.stream_frames(&options(board))?;
     receiver.drain()?;
     let mut deframer = Deframer::default();
     read_serial(board, &mut deframer, Duration::from_secs(4));
@@ -46,7 +46,7 @@ pub fn serial(board: &mut Board) -> Outcome<Report> {
 
 pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
     const JAMMED: Duration = Duration::from_secs(8);
-    let (_, receiver) = board.stream(SMALL_MODEL, &options(board))?;
+    let (_, receiver) = board.stream_frames(&options(board))?;
     receiver.drain()?;
     let during = receiver.collect(board.within(JAMMED))?;
     board.must_live()?;
@@ -126,7 +126,7 @@ pub fn late_receiver(board: &mut Board) -> Outcome<Report> {
 
 pub fn sigterm(board: &mut Board) -> Outcome<Report> {
     const ALLOWED_MS: u64 = 1000;
-    let (_, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (_, receiver) = board.stream_frames("")?;
     board.ask("signal posewire TERM")?;
     let ended = board.ask("wait posewire 5000")?;
     let (code, took_ms) = ended

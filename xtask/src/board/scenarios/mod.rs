@@ -47,24 +47,94 @@ impl Scenario {
 }
 
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("boot", "from power-on to the first keypoints", 60, flow::boot),
-    scenario("loop", "a hand on the screen, its joints on the wire", 90, flow::hands),
-    scenario("serial", "the same packets over the serial line", 60, lines::serial)
-        .needing(&["--serial"]),
-    scenario("formats", "every pixel format of the camera that is read", 120, flow::formats)
-        .needing(&["--camera-format"]),
-    scenario("thousand", "1,000 frames in sequence, nothing grows", 120, flow::thousand),
-    scenario("error-flags", "buffers that the driver marks as damaged", 40, faults::error_flags),
-    scenario("dropped-frames", "the driver drops every other frame", 40, faults::dropped_frames),
-    scenario("fatal-error", "the driver stops the stream for good", 40, faults::fatal_error),
+    scenario(
+        "boot",
+        "from power-on to the first keypoints",
+        60,
+        flow::boot,
+    ),
+    scenario(
+        "loop",
+        "a hand on the screen, its joints on the wire",
+        90,
+        flow::hands,
+    ),
+    scenario(
+        "serial",
+        "the same packets over the serial line",
+        60,
+        lines::serial,
+    )
+    .needing(&["--serial"]),
+    scenario(
+        "formats",
+        "every pixel format of the camera that is read",
+        120,
+        flow::formats,
+    )
+    .needing(&["--camera-format"]),
+    scenario(
+        "thousand",
+        "1,000 frames in sequence, nothing grows",
+        120,
+        flow::thousand,
+    ),
+    scenario(
+        "error-flags",
+        "buffers that the driver marks as damaged",
+        40,
+        faults::error_flags,
+    ),
+    scenario(
+        "dropped-frames",
+        "the driver drops every other frame",
+        40,
+        faults::dropped_frames,
+    ),
+    scenario(
+        "fatal-error",
+        "the driver stops the stream for good",
+        40,
+        faults::fatal_error,
+    ),
     scenario("unplug", "the camera is away for 5 s", 60, faults::unplug),
-    scenario("late-camera", "the camera appears after the program started", 60, faults::late_camera),
-    scenario("late-receiver", "nobody listens for 3 s", 40, lines::late_receiver),
-    scenario("serial-jam", "nobody reads the serial line", 60, lines::serial_jam)
-        .needing(&["--serial"]),
-    scenario("sigterm", "a last packet, and an orderly end", 40, lines::sigterm),
-    scenario("storm", "200 faults of all kinds in one run", 180, storm::storm),
-    scenario("slow-consumer", "the camera is faster than the network", 60, flow::slow_consumer),
+    scenario(
+        "late-camera",
+        "the camera appears after the program started",
+        60,
+        faults::late_camera,
+    ),
+    scenario(
+        "late-receiver",
+        "nobody listens for 3 s",
+        40,
+        lines::late_receiver,
+    ),
+    scenario(
+        "serial-jam",
+        "nobody reads the serial line",
+        60,
+        lines::serial_jam,
+    )
+    .needing(&["--serial"]),
+    scenario(
+        "sigterm",
+        "a last packet, and an orderly end",
+        40,
+        lines::sigterm,
+    ),
+    scenario(
+        "storm",
+        "200 faults of all kinds in one run",
+        180,
+        storm::storm,
+    ),
+    scenario(
+        "slow-consumer",
+        "the camera is faster than the network",
+        60,
+        flow::slow_consumer,
+    ),
 ];
 
 /// The longest silence between packets, in milliseconds.
@@ -80,7 +150,10 @@ fn in_sequence(seen: &[Seen]) -> Outcome<()> {
     let mut last = frames.next().map(|seen| seen.packet.frame_index);
     for now in frames.map(|seen| seen.packet.frame_index) {
         if last.is_some_and(|last| now <= last) {
-            return Err(format!("frame {now} came after frame {}", last.unwrap_or(0)));
+            return Err(format!(
+                "frame {now} came after frame {}",
+                last.unwrap_or(0)
+            ));
         }
         last = Some(now);
     }

@@ -2,7 +2,7 @@
 
 use super::{Report, longest_silence_ms};
 use crate::board::Outcome;
-use crate::board::board_up::{Board, SMALL_MODEL};
+use crate::board::board_up::Board;
 use crate::board::receiver::Seen;
 use std::time::Duration;
 
@@ -37,14 +37,16 @@ enum Fault {
 }
 
 pub fn storm(board: &mut Board) -> Outcome<Report> {
-    let (camera, receiver) = board.stream(SMALL_MODEL, "")?;
+    let (camera, receiver) = board.stream_frames("")?;
     let node = camera.capture;
     let mut all: Vec<Seen> = Vec::new();
     let mut before = None;
     for number in 0..FAULTS {
         match ROUND[number % ROUND.len()] {
             Fault::Press(control) => board.ask(&format!("control {node} {control} 1"))?,
-            Fault::Set(control, value) => board.ask(&format!("control {node} {control} {value}"))?,
+            Fault::Set(control, value) => {
+                board.ask(&format!("control {node} {control} {value}"))?
+            }
             Fault::Replug => {
                 board.ask(&format!("hold {node}"))?;
                 board.ask(&format!("control {node} disconnect 1"))?;
