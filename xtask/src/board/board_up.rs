@@ -16,6 +16,9 @@ const HOST: &str = "10.0.2.2";
 pub const SERIAL: &str = "/dev/ttyS0";
 /// Only a camera and a screen; without the other kinds of device vivid loads faster.
 const VIVID_OPTIONS: &str = "node_types=0x101";
+/// Frames a second of the camera that shows a test pattern: vivid's most at 640 x 480, and no more
+/// packets than the serial line carries.
+const LONE_RATE: u32 = 25;
 pub const FULL_MODEL: &str = "builtin:hand";
 /// A small network of random weights: as fast as a camera, even emulated.
 pub const SMALL_MODEL: &str = "/models/small.onnx";
@@ -118,10 +121,6 @@ impl Board {
         self.link.ready_ms
     }
 
-    pub fn can(&self, option: &str) -> bool {
-        self.help.contains(option)
-    }
-
     pub fn ask(&mut self, command: &str) -> Outcome<String> {
         if Instant::now() > self.deadline {
             return Err(format!("out of time at: {command}"));
@@ -155,7 +154,18 @@ impl Board {
         self.unload_camera()?;
         self.load_camera()?;
         let camera = self.find_camera()?;
-        self.ask(&format!("input {} Webcam", camera.capture))?;
+        let node = &camera.capture;
+        self.ask(&format!("input {node} Webcam"))?;
+        // The driver's first choice at this size is 5 frames a second.
+        self.ask(&format!(
+            "format {node} YUYV {} {}",
+            pictures::WIDTH_PX,
+            pictures::HEIGHT_PX
+        ))?;
+        let rate = self.ask(&format!("rate {node} {LONE_RATE}"))?;
+        if rate != LONE_RATE.to_string() {
+            return Err(format!("the camera runs at {rate} frames/s"));
+        }
         Ok(camera)
     }
 

@@ -10,12 +10,10 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 const BAUD: u32 = 115_200;
-/// The line carries about 60 of a hand's packets a second.
-const LINE_RATE: &str = "--camera-fps 30";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub fn serial(board: &mut Board) -> Outcome<Report> {
-    let (_, receiver) = board.stream_frames(&options(board))?;
+    let (_, receiver) = board.stream_frames(&options())?;
     receiver.drain()?;
     let mut deframer = Deframer::default();
     read_serial(board, &mut deframer, Duration::from_secs(4));
@@ -46,7 +44,7 @@ pub fn serial(board: &mut Board) -> Outcome<Report> {
 
 pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
     const JAMMED: Duration = Duration::from_secs(8);
-    let (_, receiver) = board.stream_frames(&options(board))?;
+    let (_, receiver) = board.stream_frames(&options())?;
     receiver.drain()?;
     let during = receiver.collect(board.within(JAMMED))?;
     board.must_live()?;
@@ -82,13 +80,8 @@ pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
     )))
 }
 
-fn options(board: &Board) -> String {
-    let rate = if board.can("--camera-fps") {
-        LINE_RATE
-    } else {
-        ""
-    };
-    format!("--serial {SERIAL}:{BAUD} {rate}")
+fn options() -> String {
+    format!("--serial {SERIAL}:{BAUD}")
 }
 
 fn read_serial(board: &mut Board, deframer: &mut Deframer, time: Duration) {
@@ -103,7 +96,7 @@ fn read_serial(board: &mut Board, deframer: &mut Deframer, time: Duration) {
 }
 
 pub fn late_receiver(board: &mut Board) -> Outcome<Report> {
-    let camera = board.camera("YUYV")?;
+    let camera = board.lone_camera()?;
     let port = Receiver::start(0)?.port;
     board.start_posewire(&camera.capture, SMALL_MODEL, port, "")?;
     std::thread::sleep(Duration::from_secs(3));
