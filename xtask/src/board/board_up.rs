@@ -224,6 +224,31 @@ impl Board {
         self.start_stream(camera, SMALL_MODEL, more)
     }
 
+    /// A USB camera that is plugged in and sends the first picture, and the program on it.
+    pub fn stream_usb(&mut self, model: &str) -> Outcome<(Camera, Receiver)> {
+        const LONGEST_ENUMERATION: Duration = Duration::from_secs(10);
+        self.ask("load usb")?;
+        self.ask("usb plug /pictures/0.JPEG")?;
+        let start = Instant::now();
+        let capture = loop {
+            let nodes = self.ask("nodes")?;
+            let found = nodes
+                .split_whitespace()
+                .find_map(|node| node.strip_suffix(":uvcvideo:capture"));
+            if let Some(path) = found {
+                break path.to_string();
+            }
+            if start.elapsed() > LONGEST_ENUMERATION {
+                return Err(format!("the USB camera did not appear among {nodes:?}"));
+            }
+        };
+        let camera = Camera {
+            capture,
+            output: String::new(),
+        };
+        self.start_stream(camera, model, "")
+    }
+
     fn start_stream(
         &mut self,
         camera: Camera,

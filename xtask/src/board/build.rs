@@ -65,7 +65,6 @@ pub fn prepare() -> Outcome<Files> {
             agent: &built(BUILD_AGENT, "board-agent")?,
             posewire: &posewire,
             small_model: &repository.join("tests/fixtures/hand.qoperator.onnx"),
-            clip: &clips.join("hand.mjpeg"),
             pictures: &pictures,
         },
         &initramfs,

@@ -12,14 +12,10 @@ use std::fs;
 use std::path::Path;
 
 /// Module lists that the agent can load by name; `boot` comes first and by itself.
-const LISTS: [(&str, &[&str]); 4] = [
+const LISTS: [(&str, &[&str]); 3] = [
     ("boot", &["virtio_pci", "virtio_net"]),
     ("vivid", &["vivid"]),
-    (
-        "gadget",
-        &["configfs", "libcomposite", "dummy_hcd", "usb_f_uvc"],
-    ),
-    ("uvcvideo", &["uvcvideo"]),
+    ("usb", &["vhci_hcd", "uvcvideo"]),
 ];
 
 pub struct Contents<'a> {
@@ -28,7 +24,6 @@ pub struct Contents<'a> {
     pub posewire: &'a Path,
     /// The small network of random weights, for scenarios about frames rather than hands.
     pub small_model: &'a Path,
-    pub clip: &'a Path,
     pub pictures: &'a [Picture],
 }
 
@@ -44,7 +39,6 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
     archive.program("bin/busybox", &read(&contents.packages.busybox)?);
     archive.program("bin/posewire", &read(contents.posewire)?);
     archive.file("models/small.onnx", &read(contents.small_model)?);
-    archive.file("pictures/hand.mjpeg", &read(contents.clip)?);
     let modules = Modules::find(&contents.packages.modules)?;
     let mut needed = BTreeSet::new();
     for (name, roots) in LISTS {
@@ -60,6 +54,7 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
             &format!("pictures/{index}.YUYV"),
             &encode(&picture.rgb, "YUYV")?,
         );
+        archive.file(&format!("pictures/{index}.JPEG"), &picture.jpeg);
     }
     for format in FORMATS.iter().filter(|&&format| format != "YUYV") {
         archive.file(

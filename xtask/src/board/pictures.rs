@@ -1,7 +1,7 @@
 //! Pictures of the demo clip as a camera would send them, and where the hand's joints are in them.
 
 use super::{Outcome, at};
-use posewire::source::{FrameSource, MjpegSource, Next};
+use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +15,7 @@ const CHOSEN: [usize; 6] = [0, 4, 8, 12, 16, 20];
 pub const FORMATS: [&str; 6] = ["YUYV", "UYVY", "NV12", "GREY", "RGB3", "BGR3"];
 
 pub struct Picture {
+    pub jpeg: Vec<u8>,
     pub rgb: Vec<u8>,
     /// x, y in pixels; `None` for a joint that is hidden.
     pub joints: Vec<Option<[f64; 2]>>,
@@ -27,12 +28,19 @@ pub fn load(clips: &Path) -> Outcome<Vec<Picture>> {
     let truth: serde_json::Value = serde_json::from_str(&text).map_err(at(&path))?;
     let clip = clips.join("hand.mjpeg");
     let mut source = MjpegSource::open(&clip).map_err(|error| error.to_string())?;
+    let bytes = fs::read(&clip).map_err(at(&clip))?;
+    let mut rest = &bytes[..];
     let mut pictures = Vec::new();
     for index in 0.. {
         let next = source
             .next_frame(Duration::ZERO)
             .map_err(|error| error.to_string())?;
         let Next::Frame(frame) = next else { break };
+        let FrameLength::Complete(length) = frame_length(rest) else {
+            return Err(format!("{}: frame {index} is damaged", clip.display()));
+        };
+        let (jpeg, after) = rest.split_at(length);
+        rest = after;
         if !CHOSEN.contains(&index) {
             continue;
         }
@@ -41,6 +49,7 @@ pub fn load(clips: &Path) -> Outcome<Vec<Picture>> {
             return Err(format!("{}: frames are {size:?}", clip.display()));
         }
         pictures.push(Picture {
+            jpeg: jpeg.to_vec(),
             rgb: frame.pixels.to_rgb(),
             joints: joints(&truth["frames"][index])
                 .ok_or_else(|| format!("{}: frame {index} is not as expected", path.display()))?,

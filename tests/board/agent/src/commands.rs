@@ -2,6 +2,7 @@
 
 use crate::picture::Screen;
 use crate::programs::{self, Programs};
+use crate::usb::UsbCamera;
 use crate::video::{self, Node};
 use crate::{Outcome, system};
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ pub struct Commands {
     programs: Programs,
     held: BTreeMap<String, Node>,
     screen: Option<Screen>,
+    usb_camera: Option<UsbCamera>,
 }
 
 impl Commands {
@@ -30,6 +32,8 @@ impl Commands {
     /// | `screen NODE CODE W H FILE`, `show FILE`, `dark` | what the output sends |
     /// | `control NODE NAME VALUE` | |
     /// | `hold NODE`, `release NODE` | keeps a device open |
+    /// | `usb plug FILE`, `usb show FILE`, `usb unplug` | a camera that sends a JPEG |
+    /// | `usb spoil FAULT FRAMES` | cut, garbage, flagged or missing frames |
     /// | `uptime`, `busybox ARGS`, `poweroff` | |
     pub fn run(&mut self, line: &str) -> Outcome<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -48,6 +52,7 @@ impl Commands {
             ["log", name, lines] => programs::log_tail(name, number(lines)?),
             ["clear"] => {
                 self.screen = None;
+                self.usb_camera = None;
                 self.held.clear();
                 self.programs.clear()
             }
@@ -98,12 +103,33 @@ impl Commands {
                 .remove(node)
                 .map(|_| String::new())
                 .ok_or_else(|| format!("{node} is not held")),
-            ["mount", kind, at] => system::mount_one(kind, at).map(done),
+            ["usb", "plug", file] => {
+                self.usb_camera = None;
+                self.usb_camera = Some(UsbCamera::plug(read(file)?)?);
+                Ok(String::new())
+            }
+            ["usb", "unplug"] => {
+                self.usb_camera = None;
+                Ok(String::new())
+            }
+            ["usb", "show", file] => {
+                self.usb()?.show(read(file)?);
+                Ok(String::new())
+            }
+            ["usb", "spoil", fault, frames] => self.usb()?.spoil(fault, number(frames)?).map(done),
             ["uptime"] => Ok(system::uptime_ms().to_string()),
             ["busybox", ..] => system::busybox(line.trim_start_matches("busybox")),
             ["poweroff"] => system::power_off(),
             _ => Err(format!("unknown command: {line}")),
         }
+    }
+}
+
+impl Commands {
+    fn usb(&self) -> Outcome<&UsbCamera> {
+        self.usb_camera
+            .as_ref()
+            .ok_or_else(|| "no USB camera is plugged in".into())
     }
 }
 

@@ -9,6 +9,7 @@ mod picture;
 mod programs;
 mod queue;
 mod system;
+mod usb;
 mod video;
 
 use std::io::{BufRead, BufReader, Write};

@@ -24,8 +24,7 @@ pub fn mount_all() -> Outcome<()> {
     fs::create_dir_all("/log").map_err(|error| format!("/log: {error}"))
 }
 
-/// After configfs was loaded, which is a module.
-pub fn mount_one(kind: &str, at: &str) -> Outcome<()> {
+fn mount_one(kind: &str, at: &str) -> Outcome<()> {
     fs::create_dir_all(at).map_err(|error| format!("{at}: {error}"))?;
     mount(kind, at, kind, MountFlags::empty(), None)
         .map_err(|error| format!("mounting {kind} at {at}: {error}"))

@@ -103,7 +103,15 @@ pub fn unplug(board: &mut Board) -> Outcome<Report> {
     let unplugged = Instant::now();
     let seen = receiver.collect(board.within(AWAY))?;
     board.must_live()?;
-    in_sequence(&seen)?;
+    let told = told_away(&seen, unplugged)?;
+    board.ask(&format!("release {}", camera.capture))?;
+    let back = back_after(board, &receiver)?;
+    Ok(Report::Passed(format!("{told}, back after {back:.2} s")))
+}
+
+/// Checks what packets say while the camera is away, and puts it into words.
+pub fn told_away(seen: &[Seen], unplugged: Instant) -> Outcome<String> {
+    in_sequence(seen)?;
     let late: Vec<&Seen> = seen
         .iter()
         .filter(|seen| seen.at > unplugged + ALLOWED_SILENCE)
@@ -123,13 +131,11 @@ pub fn unplug(board: &mut Board) -> Outcome<Report> {
         .find(|seen| seen.has(Flags::NO_CAMERA))
         .ok_or("no packet said that the camera is away")?;
     let told_ms = 1000.0 * (told.at - unplugged).as_secs_f64();
-    let silence = longest_silence_ms(&seen);
-    board.ask(&format!("release {}", camera.capture))?;
-    let back = back_after(board, &receiver)?;
-    Ok(Report::Passed(format!(
-        "said so after {told_ms:.0} ms, {} heartbeats, longest silence {silence:.0} ms, back after {back:.2} s",
-        seen.len()
-    )))
+    Ok(format!(
+        "said so after {told_ms:.0} ms, {} packets meanwhile, longest silence {:.0} ms",
+        seen.len(),
+        longest_silence_ms(seen)
+    ))
 }
 
 pub fn late_camera(board: &mut Board) -> Outcome<Report> {
@@ -154,7 +160,7 @@ pub fn late_camera(board: &mut Board) -> Outcome<Report> {
 }
 
 /// Seconds until the next frame, which must not be many.
-fn back_after(board: &mut Board, receiver: &Receiver) -> Outcome<f64> {
+pub fn back_after(board: &mut Board, receiver: &Receiver) -> Outcome<f64> {
     let start = Instant::now();
     receiver.drain()?;
     let limit = board.within(5 * ALLOWED_RETURN);

@@ -34,10 +34,21 @@ pub fn boot(board: &mut Board) -> Outcome<Report> {
 
 pub fn hands(board: &mut Board) -> Outcome<Report> {
     let (_, receiver) = board.stream_hands("")?;
+    shown_hands(board, &receiver, |index| {
+        format!("show /pictures/{index}.YUYV")
+    })
+}
+
+/// Shows each picture with a command and compares the joints with the truth.
+pub fn shown_hands(
+    board: &mut Board,
+    receiver: &Receiver,
+    show: impl Fn(usize) -> String,
+) -> Outcome<Report> {
     let mut errors = Vec::new();
     for index in 0..board.joints.len() {
-        board.ask(&format!("show /pictures/{index}.YUYV"))?;
-        let error = settled_error(board, &receiver, index)?;
+        board.ask(&show(index))?;
+        let error = settled_error(board, receiver, index)?;
         errors.push(error);
     }
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;

@@ -4,6 +4,7 @@ mod faults;
 mod flow;
 mod lines;
 mod storm;
+mod usb;
 
 use super::Outcome;
 use super::board_up::Board;
@@ -135,6 +136,24 @@ pub const SCENARIOS: &[Scenario] = &[
         60,
         flow::slow_consumer,
     ),
+    scenario(
+        "usb-camera",
+        "a hand before a USB camera that sends JPEGs",
+        90,
+        usb::hands,
+    ),
+    scenario(
+        "usb-unplug",
+        "a USB camera is pulled out and put back",
+        60,
+        usb::unplug,
+    ),
+    scenario(
+        "usb-damage",
+        "JPEGs that are cut, garbled, flagged or missing",
+        60,
+        usb::damage,
+    ),
 ];
 
 /// The longest silence between packets, in milliseconds.
@@ -144,19 +163,22 @@ fn longest_silence_ms(seen: &[Seen]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// An error unless the packets are one session without a gap, and frames only go forward.
-fn in_sequence(seen: &[Seen]) -> Outcome<()> {
-    let mut frames = seen.iter().filter(|seen| seen.is_keypoints());
-    let mut last = frames.next().map(|seen| seen.packet.frame_index);
-    for now in frames.map(|seen| seen.packet.frame_index) {
-        if last.is_some_and(|last| now <= last) {
-            return Err(format!(
-                "frame {now} came after frame {}",
-                last.unwrap_or(0)
-            ));
+/// An error unless frames only go forward.
+fn ascending(seen: &[Seen]) -> Outcome<()> {
+    let mut last = None;
+    for frame in seen.iter().filter(|seen| seen.is_keypoints()) {
+        let now = frame.packet.frame_index;
+        if let Some(last) = last.filter(|&last| now <= last) {
+            return Err(format!("frame {now} came after frame {last}"));
         }
         last = Some(now);
     }
+    Ok(())
+}
+
+/// An error unless the packets are one session without a gap, and frames only go forward.
+fn in_sequence(seen: &[Seen]) -> Outcome<()> {
+    ascending(seen)?;
     for pair in seen.windows(2) {
         let [before, after] = [&pair[0].packet, &pair[1].packet];
         if after.session != before.session {
