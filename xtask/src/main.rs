@@ -5,11 +5,11 @@ mod board;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Usage: cargo xtask board-test [--list] [--keep] [SCENARIO...]
+Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
 
   board-test    run the program on an emulated 64-bit ARM board: a real kernel with virtual cameras
     --list      name the scenarios
-    --keep      leave the board running after the last scenario, with a shell on this terminal
+    --shell     run only the scenarios that are named, then take commands for the board from here
 ";
 
 fn main() -> ExitCode {

@@ -31,7 +31,7 @@ pub type Outcome<T> = Result<T, String>;
 pub fn main(args: &[String]) -> Outcome<bool> {
     let (options, names): (Vec<&String>, Vec<&String>) =
         args.iter().partition(|arg| arg.starts_with("--"));
-    let mut keep = false;
+    let mut shell = false;
     for option in options {
         match option.as_str() {
             "--list" => {
@@ -40,7 +40,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
                 }
                 return Ok(true);
             }
-            "--keep" => keep = true,
+            "--shell" => shell = true,
             other => return Err(format!("unknown option {other}: try cargo xtask")),
         }
     }
@@ -49,9 +49,9 @@ pub fn main(args: &[String]) -> Outcome<bool> {
             return Err(format!("there is no scenario {name}: try --list"));
         }
     }
-    let chosen = SCENARIOS
-        .iter()
-        .filter(|scenario| names.is_empty() || names.iter().any(|name| *name == scenario.name));
+    let chosen = SCENARIOS.iter().filter(|scenario| {
+        (names.is_empty() && !shell) || names.iter().any(|name| *name == scenario.name)
+    });
     let files = build::prepare()?;
     let start = Instant::now();
     let mut board = None;
@@ -67,8 +67,8 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         },
         start.elapsed().as_secs_f64()
     );
-    if keep && let Some(mut board) = board {
-        board.shell()?;
+    if shell {
+        board.map_or_else(|| Board::start(&files), Ok)?.shell()?;
     }
     Ok(failed == 0)
 }

@@ -93,26 +93,40 @@ impl Receiver {
         }
     }
 
-    /// Passes packets over until one is as wanted.
-    pub fn wait_for(
+    /// Packets up to and with the first that is as wanted.
+    pub fn until(
         &self,
         what: &str,
         limit: Duration,
         mut wanted: impl FnMut(&Seen) -> bool,
-    ) -> Outcome<Seen> {
+    ) -> Outcome<Vec<Seen>> {
         let start = Instant::now();
-        let mut passed = 0;
+        let mut all = Vec::new();
         while let Some(left) = limit.checked_sub(start.elapsed()) {
-            match self.next(left)? {
-                Some(seen) if wanted(&seen) => return Ok(seen),
-                Some(_) => passed += 1,
-                None => break,
+            let Some(seen) = self.next(left)? else { break };
+            let found = wanted(&seen);
+            all.push(seen);
+            if found {
+                return Ok(all);
             }
         }
         Err(format!(
-            "no {what} within {:.1} s ({passed} other packets)",
-            limit.as_secs_f64()
+            "no {what} within {:.1} s ({} other packets)",
+            limit.as_secs_f64(),
+            all.len()
         ))
+    }
+
+    /// The first packet that is as wanted.
+    pub fn wait_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        wanted: impl FnMut(&Seen) -> bool,
+    ) -> Outcome<Seen> {
+        self.until(what, limit, wanted)?
+            .pop()
+            .ok_or_else(|| format!("no {what}"))
     }
 
     /// Everything that has come so far.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const ALLOWED_MEAN_PX: f64 = 12.0;
 const ALLOWED_WORST_PX: f64 = 20.0;
 /// Packets after a change of picture until its joints are expected.
-const SETTLE_PACKETS: usize = 8;
+const SETTLE_PACKETS: usize = 6;
 /// What an emulated board on a busy machine may add to a silence.
 const JITTER_MS: f64 = 400.0;
 /// 640 x 480 at 60 Hz.

@@ -9,7 +9,11 @@ mod usb;
 use super::Outcome;
 use super::board_up::Board;
 use super::receiver::Seen;
+use posewire::wire::Flags;
 use std::time::Duration;
+
+/// As the program is started.
+const STALE_AFTER_US: u32 = 500_000;
 
 pub enum Report {
     Passed(String),
@@ -163,8 +167,9 @@ fn longest_silence_ms(seen: &[Seen]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// An error unless frames only go forward.
-fn ascending(seen: &[Seen]) -> Outcome<()> {
+/// An error unless the packets are one session without a gap, frames only go forward, and none that
+/// is old is sent as fresh.
+fn in_sequence(seen: &[Seen]) -> Outcome<()> {
     let mut last = None;
     for frame in seen.iter().filter(|seen| seen.is_keypoints()) {
         let now = frame.packet.frame_index;
@@ -172,13 +177,13 @@ fn ascending(seen: &[Seen]) -> Outcome<()> {
             return Err(format!("frame {now} came after frame {last}"));
         }
         last = Some(now);
+        if frame.packet.age_us > STALE_AFTER_US && !frame.has(Flags::STALE) {
+            return Err(format!(
+                "frame {now} was {} us old and not marked as stale",
+                frame.packet.age_us
+            ));
+        }
     }
-    Ok(())
-}
-
-/// An error unless the packets are one session without a gap, and frames only go forward.
-fn in_sequence(seen: &[Seen]) -> Outcome<()> {
-    ascending(seen)?;
     for pair in seen.windows(2) {
         let [before, after] = [&pair[0].packet, &pair[1].packet];
         if after.session != before.session {

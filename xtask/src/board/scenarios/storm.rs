@@ -1,6 +1,6 @@
 //! Every fault that the virtual camera knows, again and again in one run.
 
-use super::{Report, longest_silence_ms};
+use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::board_up::Board;
 use crate::board::receiver::Seen;
@@ -56,21 +56,23 @@ pub fn storm(board: &mut Board) -> Outcome<Report> {
         };
         std::thread::sleep(PAUSE);
         if (number + 1) % ROUND.len() == 0 {
-            all.extend(receiver.drain()?);
             board
                 .must_live()
                 .map_err(|error| format!("after {} faults: {error}", number + 1))?;
             let limit = board.within(ALLOWED_RETURN);
+            // What came before the pause after the last fault does not count as recovery.
+            all.extend(receiver.drain()?);
             let seen = receiver
-                .wait_for("frame", limit, Seen::is_keypoints)
+                .until("frame", limit, Seen::is_keypoints)
                 .map_err(|error| format!("after {} faults: {error}", number + 1))?;
-            all.push(seen);
+            all.extend(seen);
         }
         if number + 1 == SETTLED_AFTER {
             before = Some(board.figures()?);
         }
     }
     let (before, after) = (before.ok_or("no figures")?, board.figures()?);
+    in_sequence(&all)?;
     let figures = format!(
         "{FAULTS} faults, {} packets, longest silence {:.0} ms, fds {} -> {}, rss {} -> {} KiB",
         all.len(),

@@ -2,7 +2,7 @@
 
 use super::faults::{back_after, told_away};
 use super::flow::shown_hands;
-use super::{Report, ascending, longest_silence_ms};
+use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::board_up::{Board, FULL_MODEL, SMALL_MODEL};
 use crate::board::receiver::Seen;
@@ -43,17 +43,15 @@ pub fn damage(board: &mut Board) -> Outcome<Report> {
         board.ask(&format!("usb spoil {fault} {FRAMES}"))?;
         all.extend(receiver.collect(Duration::from_secs(1))?);
         let limit = board.within(Duration::from_secs(5));
-        all.push(
+        all.extend(
             receiver
-                .wait_for("frame", limit, Seen::is_keypoints)
+                .until("frame", limit, Seen::is_keypoints)
                 .map_err(|error| format!("after {fault} frames: {error}"))?,
         );
         board.must_live()?;
-        all.extend(receiver.drain()?);
     }
     let after = board.figures()?;
-    // Packets that were passed over while waiting for a frame are gaps here, not on the wire.
-    ascending(&all)?;
+    in_sequence(&all)?;
     let frames: Vec<Seen> = all.into_iter().filter(Seen::is_keypoints).collect();
     if after.fds != before.fds {
         return Err(format!("from {before:?} to {after:?}"));
