@@ -1,7 +1,7 @@
 //! Gets everything that a board needs into one folder: packages, programs, pictures.
 
-use super::board_up::Files;
 use super::initramfs::{self, Contents};
+use super::running::Files;
 use super::{Outcome, at, packages, pictures};
 use std::ffi::OsString;
 use std::fs;

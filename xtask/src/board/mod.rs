@@ -4,7 +4,6 @@
 //! In: this repository and the machine's package sources. Out: a line for each scenario with its
 //! figures. Everything that is fetched or built lies in the build folder, under `board`.
 
-mod board_up;
 mod build;
 mod cpio;
 mod initramfs;
@@ -14,10 +13,11 @@ mod modules;
 mod packages;
 mod pictures;
 mod receiver;
+mod running;
 mod scenarios;
 mod serial;
 
-use board_up::{Board, Files};
+use running::{Board, Files};
 use scenarios::{Report, SCENARIOS, Scenario};
 use std::fmt::Display;
 use std::path::Path;
@@ -55,16 +55,16 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let files = build::prepare()?;
     let start = Instant::now();
     let mut board = None;
-    let mut failed = 0;
+    let (mut passed, mut skipped, mut failed) = (0, 0, 0);
     for scenario in chosen {
-        failed += u32::from(!run_one(scenario, &files, &mut board));
+        match run_one(scenario, &files, &mut board) {
+            Ok(Report::Passed(_)) => passed += 1,
+            Ok(Report::Skipped(_)) => skipped += 1,
+            Err(_) => failed += 1,
+        }
     }
     println!(
-        "{} in {:.0} s",
-        match failed {
-            0 => "all passed".into(),
-            count => format!("{count} FAILED"),
-        },
+        "{passed} passed, {skipped} skipped, {failed} failed in {:.0} s",
         start.elapsed().as_secs_f64()
     );
     if shell {
@@ -74,7 +74,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
 }
 
 /// Runs a scenario on the board, which is started if there is none, and prints its line.
-fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> bool {
+fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> Outcome<Report> {
     let start = Instant::now();
     let report = match board.take().map_or_else(|| Board::start(files), Ok) {
         Ok(mut up) => {
@@ -96,7 +96,7 @@ fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> boo
         scenario.name,
         start.elapsed().as_secs_f64()
     );
-    report.is_ok()
+    report
 }
 
 /// Puts a path before an error.

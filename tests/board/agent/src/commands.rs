@@ -8,6 +8,9 @@ use crate::{Outcome, system};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Of vivid's menu.
+const NO_TEXT: i32 = 2;
+
 #[derive(Default)]
 pub struct Commands {
     programs: Programs,
@@ -139,6 +142,8 @@ fn connect_loop(capture: &str, output: &str) -> Outcome<()> {
     to.connect(false, "HDMI")?;
     from.send_vga()?;
     to.control("loop_video", 1)?;
+    // The driver would write frame counters over the picture.
+    to.control("osd_text_mode", NO_TEXT)?;
     to.follow_signal()
 }
 

@@ -2,9 +2,9 @@
 
 use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
-use crate::board::board_up::{Board, FULL_MODEL, median};
 use crate::board::pictures::FORMATS;
 use crate::board::receiver::{Receiver, Seen};
+use crate::board::running::{Board, FULL_MODEL, median};
 use posewire::wire::Flags;
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,8 @@
 
 use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
-use crate::board::board_up::{Board, SERIAL, SMALL_MODEL};
 use crate::board::receiver::{Receiver, Seen};
+use crate::board::running::{Board, SERIAL, SMALL_MODEL};
 use crate::board::serial::Deframer;
 use posewire::wire::Flags;
 use std::io::Read;

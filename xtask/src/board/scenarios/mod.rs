@@ -7,8 +7,8 @@ mod storm;
 mod usb;
 
 use super::Outcome;
-use super::board_up::Board;
 use super::receiver::Seen;
+use super::running::Board;
 use posewire::wire::Flags;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
-use crate::board::board_up::Board;
 use crate::board::receiver::Seen;
+use crate::board::running::Board;
 use std::time::Duration;
 
 const FAULTS: usize = 200;

@@ -4,8 +4,8 @@ use super::faults::{back_after, told_away};
 use super::flow::shown_hands;
 use super::{Report, in_sequence, longest_silence_ms};
 use crate::board::Outcome;
-use crate::board::board_up::{Board, FULL_MODEL, SMALL_MODEL};
 use crate::board::receiver::Seen;
+use crate::board::running::{Board, FULL_MODEL, SMALL_MODEL};
 use std::time::{Duration, Instant};
 
 pub fn hands(board: &mut Board) -> Outcome<Report> {

@@ -5,7 +5,6 @@ use super::machine::Machine;
 use super::receiver::Receiver;
 use super::scenarios::{Report, Scenario};
 use super::{Outcome, pictures};
-use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -295,21 +294,9 @@ impl Board {
     }
 }
 
-/// Of the small statistics that scenarios print.
+/// The middle value; not a number if there is none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut sorted: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut count = 0;
-    for value in values {
-        // Positive floats sort as their bits do.
-        *sorted.entry(value.max(0.0).to_bits()).or_default() += 1;
-        count += 1;
-    }
-    let mut passed = 0;
-    for (bits, times) in sorted {
-        passed += times;
-        if 2 * passed >= count {
-            return f64::from_bits(bits);
-        }
-    }
-    f64::NAN
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
