@@ -1,0 +1,97 @@
+//! Which kernel modules a module needs, from the modules' own words.
+//!
+//! In: a kernel's module tree. Out: lists of names in loading order. `modules.dep` is not read: a
+//! package does not carry it, it is made on installation.
+
+use super::{Outcome, at};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every module of a tree by its name, with underscores.
+pub struct Modules {
+    paths: BTreeMap<String, PathBuf>,
+}
+
+impl Modules {
+    pub fn find(tree: &Path) -> Outcome<Self> {
+        let mut paths = BTreeMap::new();
+        let mut folders = vec![tree.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).map_err(at(&folder))? {
+                let path = entry.map_err(at(&folder))?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "ko")
+                    && let Some(stem) = path.file_stem()
+                {
+                    paths.insert(plain(&stem.to_string_lossy()), path.clone());
+                }
+            }
+        }
+        Ok(Modules { paths })
+    }
+
+    pub fn path(&self, name: &str) -> Outcome<&Path> {
+        self.paths
+            .get(name)
+            .map(PathBuf::as_path)
+            .ok_or_else(|| format!("the kernel has no module {name}"))
+    }
+
+    /// What to load for `roots`, what is needed first coming first.
+    pub fn order(&self, roots: &[&str]) -> Outcome<Vec<String>> {
+        let mut order = Vec::new();
+        for root in roots {
+            self.add(&plain(root), &mut order)?;
+        }
+        Ok(order)
+    }
+
+    fn add(&self, name: &str, order: &mut Vec<String>) -> Outcome<()> {
+        if order.iter().any(|done| done == name) {
+            return Ok(());
+        }
+        let path = self.path(name)?;
+        for needed in needs(&fs::read(path).map_err(at(path))?) {
+            // The rest is built into the kernel.
+            if self.paths.contains_key(&needed) {
+                self.add(&needed, order)?;
+            }
+        }
+        order.push(name.to_string());
+        Ok(())
+    }
+}
+
+/// The `depends=` entry of a module's information section: words that end with a zero byte.
+fn needs(module: &[u8]) -> Vec<String> {
+    const KEY: &[u8] = b"\0depends=";
+    let Some(start) = module.windows(KEY.len()).position(|bytes| bytes == KEY) else {
+        return Vec::new();
+    };
+    let list = &module[start + KEY.len()..];
+    let end = list.iter().position(|&b| b == 0).unwrap_or(list.len());
+    String::from_utf8_lossy(&list[..end])
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(plain)
+        .collect()
+}
+
+fn plain(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_are_read_from_the_information_section() {
+        let module = b"\x7fELF junk\0license=GPL\0depends=video-tpg,mc\0name=x\0";
+        assert_eq!(needs(module), ["video_tpg", "mc"]);
+        assert!(needs(b"a\0depends=\0name=x\0").is_empty());
+        assert!(needs(b"nothing").is_empty());
+    }
+}

@@ -1,0 +1,156 @@
+//! What a robot would do: take packets from the network, check each, and note when it came.
+
+use super::Outcome;
+use posewire::wire::{Flags, Kind, Packet, PacketView};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub struct Seen {
+    pub at: Instant,
+    pub packet: Packet,
+}
+
+impl Seen {
+    pub fn is_keypoints(&self) -> bool {
+        self.packet.kind == Kind::Keypoints
+    }
+
+    pub fn has(&self, flag: Flags) -> bool {
+        self.packet.flags.contains(flag)
+    }
+}
+
+/// A socket with a thread behind it, so that packets are timed when they come and none is lost while
+/// a scenario is busy.
+pub struct Receiver {
+    pub port: u16,
+    packets: mpsc::Receiver<Outcome<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    /// On any free port, or on the given one.
+    pub fn start(port: u16) -> Outcome<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))
+            .and_then(|socket| {
+                socket.set_read_timeout(Some(LOOK_EVERY))?;
+                Ok(socket)
+            })
+            .map_err(|error| format!("listening to packets: {error}"))?;
+        let port = socket.local_addr().map_err(|e| e.to_string())?.port();
+        let (sender, packets) = mpsc::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut bytes = [0; 2048];
+                while !stop.load(Ordering::Relaxed) {
+                    let seen = match socket.recv(&mut bytes) {
+                        Ok(length) => PacketView::new(&bytes[..length])
+                            .map(|view| Seen {
+                                at: Instant::now(),
+                                packet: view.to_packet(),
+                            })
+                            .map_err(|error| format!("a bad packet: {error}")),
+                        Err(error)
+                            if matches!(
+                                error.kind(),
+                                ErrorKind::WouldBlock | ErrorKind::TimedOut
+                            ) =>
+                        {
+                            continue;
+                        }
+                        Err(error) => Err(format!("receiving: {error}")),
+                    };
+                    if sender.send(seen).is_err() {
+                        return;
+                    }
+                }
+            })
+        };
+        Ok(Receiver {
+            port,
+            packets,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// The next packet, if one comes in time.
+    pub fn next(&self, limit: Duration) -> Outcome<Option<Seen>> {
+        match self.packets.recv_timeout(limit) {
+            Ok(seen) => seen.map(Some),
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err("the receiver stopped".into()),
+        }
+    }
+
+    /// Packets up to and with the first that is as wanted.
+    pub fn until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut wanted: impl FnMut(&Seen) -> bool,
+    ) -> Outcome<Vec<Seen>> {
+        let start = Instant::now();
+        let mut all = Vec::new();
+        while let Some(left) = limit.checked_sub(start.elapsed()) {
+            let Some(seen) = self.next(left)? else { break };
+            let found = wanted(&seen);
+            all.push(seen);
+            if found {
+                return Ok(all);
+            }
+        }
+        Err(format!(
+            "no {what} within {:.1} s ({} other packets)",
+            limit.as_secs_f64(),
+            all.len()
+        ))
+    }
+
+    /// The first packet that is as wanted.
+    pub fn wait_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        wanted: impl FnMut(&Seen) -> bool,
+    ) -> Outcome<Seen> {
+        self.until(what, limit, wanted)?
+            .pop()
+            .ok_or_else(|| format!("no {what}"))
+    }
+
+    /// Everything that has come so far.
+    pub fn drain(&self) -> Outcome<Vec<Seen>> {
+        self.packets.try_iter().collect()
+    }
+
+    /// Everything that comes within a time.
+    pub fn collect(&self, time: Duration) -> Outcome<Vec<Seen>> {
+        let start = Instant::now();
+        let mut all = Vec::new();
+        while let Some(left) = time.checked_sub(start.elapsed()) {
+            all.extend(self.next(left)?);
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It holds nothing that a panic could leave half done.
+            let _ = thread.join();
+        }
+    }
+}

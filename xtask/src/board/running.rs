@@ -1,0 +1,302 @@
+//! A board that runs: what the scenarios say to it, in their words.
+
+use super::link::{self, Link};
+use super::machine::Machine;
+use super::receiver::Receiver;
+use super::scenarios::{Report, Scenario};
+use super::{Outcome, pictures};
+use std::io::BufRead;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// This machine, as the board's network knows it.
+const HOST: &str = "10.0.2.2";
+/// The line to the host that is not the console.
+pub const SERIAL: &str = "/dev/ttyS0";
+/// Only a camera and a screen; without the other kinds of device vivid loads faster.
+const VIVID_OPTIONS: &str = "node_types=0x101";
+/// Frames a second of the camera that shows a test pattern: vivid's most at 640 x 480, and no more
+/// packets than the serial line carries.
+const LONE_RATE: u32 = 25;
+pub const FULL_MODEL: &str = "builtin:hand";
+/// A small network of random weights: as fast as a camera, even emulated.
+pub const SMALL_MODEL: &str = "/models/small.onnx";
+
+/// What a board is made of.
+pub struct Files {
+    pub folder: PathBuf,
+    pub kernel: PathBuf,
+    pub initramfs: PathBuf,
+    /// Of each picture, where each joint is; `None` for hidden ones.
+    pub joints: Vec<Vec<Option<[f64; 2]>>>,
+}
+
+pub struct Board {
+    pub machine: Machine,
+    link: Link,
+    pub joints: Vec<Vec<Option<[f64; 2]>>>,
+    pub switched_on: Instant,
+    /// From switching on to the agent's first word.
+    pub ready_after: Duration,
+    deadline: Instant,
+    /// The program's help, which says what it can do.
+    help: String,
+    broken: bool,
+}
+
+/// A camera and the screen before it.
+pub struct Camera {
+    pub capture: String,
+    pub output: String,
+}
+
+/// Open file descriptors and resident memory of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    pub fds: u64,
+    pub rss_kib: u64,
+}
+
+impl Board {
+    pub fn start(files: &Files) -> Outcome<Self> {
+        let (listener, port) = link::listen()?;
+        let switched_on = Instant::now();
+        let mut machine = Machine::start(&files.folder, &files.kernel, &files.initramfs, port)?;
+        let mut link = Link::accept(&listener, &mut machine)
+            .map_err(|error| format!("{error}\n{}", machine.console_tail()))?;
+        let ready_after = switched_on.elapsed();
+        link.ask("spawn help /bin/posewire run --help")?;
+        link.ask("wait help 10000")?;
+        let help = link.ask("log help 100")?;
+        link.ask("clear")?;
+        Ok(Board {
+            machine,
+            link,
+            joints: files.joints.clone(),
+            switched_on,
+            ready_after,
+            deadline: Instant::now(),
+            help,
+            broken: false,
+        })
+    }
+
+    /// Runs a scenario and tidies up after it. On failure its message has what the program said.
+    pub fn run(&mut self, scenario: &Scenario) -> Outcome<Report> {
+        self.deadline = Instant::now() + scenario.limit;
+        let missing = scenario
+            .needs
+            .iter()
+            .find(|option| !self.help.contains(**option));
+        if let Some(option) = missing {
+            return Ok(Report::Skipped(format!("this posewire has no {option}")));
+        }
+        self.machine.drain_serial();
+        let report = (scenario.run)(self).map_err(|error| {
+            let said = self.link.ask("log posewire 8").unwrap_or_default();
+            format!("{error}\n    {}", said.replace('|', "\n    "))
+        });
+        self.broken = self.tidy().is_err();
+        report.map_err(|error| {
+            if self.broken {
+                format!("{error}\n{}", self.machine.console_tail())
+            } else {
+                error
+            }
+        })
+    }
+
+    fn tidy(&mut self) -> Outcome<()> {
+        self.link.ask("clear")?;
+        self.unload_camera()
+    }
+
+    pub fn is_usable(&mut self) -> bool {
+        !self.broken && self.machine.is_running()
+    }
+
+    /// Milliseconds from the kernel's start to the agent's first word, on the board's own clock.
+    pub fn kernel_ready_ms(&self) -> u64 {
+        self.link.ready_ms
+    }
+
+    pub fn ask(&mut self, command: &str) -> Outcome<String> {
+        if Instant::now() > self.deadline {
+            return Err(format!("out of time at: {command}"));
+        }
+        self.link.ask(command)
+    }
+
+    /// What is left of the scenario's time, at most `limit`.
+    pub fn within(&self, limit: Duration) -> Duration {
+        limit.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// A fresh virtual camera that looks at a screen with the first picture, in `format`.
+    pub fn camera(&mut self, format: &str) -> Outcome<Camera> {
+        self.unload_camera()?;
+        self.load_camera()?;
+        let camera = self.find_camera()?;
+        self.ask(&format!("loop {} {}", camera.capture, camera.output))?;
+        self.ask(&format!(
+            "screen {} {format} {} {} /pictures/0.{format}",
+            camera.output,
+            pictures::WIDTH_PX,
+            pictures::HEIGHT_PX
+        ))?;
+        Ok(camera)
+    }
+
+    /// A fresh virtual camera that shows a test pattern by itself. Faults that are injected find
+    /// no other program on the device, so they all reach the one under test.
+    pub fn lone_camera(&mut self) -> Outcome<Camera> {
+        self.unload_camera()?;
+        self.load_camera()?;
+        let camera = self.find_camera()?;
+        let node = &camera.capture;
+        self.ask(&format!("input {node} Webcam"))?;
+        // The driver's first choice at this size is 5 frames a second.
+        self.ask(&format!(
+            "format {node} YUYV {} {}",
+            pictures::WIDTH_PX,
+            pictures::HEIGHT_PX
+        ))?;
+        let rate = self.ask(&format!("rate {node} {LONE_RATE}"))?;
+        if rate != LONE_RATE.to_string() {
+            return Err(format!("the camera runs at {rate} frames/s"));
+        }
+        Ok(camera)
+    }
+
+    pub fn load_camera(&mut self) -> Outcome<()> {
+        self.ask(&format!("load vivid {VIVID_OPTIONS}")).map(drop)
+    }
+
+    pub fn unload_camera(&mut self) -> Outcome<()> {
+        let nodes = self.link.ask("nodes")?;
+        if nodes.contains(":vivid:") {
+            self.link.ask("unload vivid")?;
+        }
+        Ok(())
+    }
+
+    pub fn find_camera(&mut self) -> Outcome<Camera> {
+        let nodes = self.ask("nodes")?;
+        let find = |kind: &str| {
+            nodes
+                .split_whitespace()
+                .find_map(|node| node.strip_suffix(&format!(":vivid:{kind}")))
+                .map(str::to_string)
+                .ok_or_else(|| format!("no vivid node for {kind} among {nodes:?}"))
+        };
+        Ok(Camera {
+            capture: find("capture")?,
+            output: find("output")?,
+        })
+    }
+
+    /// Starts the program as `posewire` with packets to `port`, a heartbeat each 100 ms and frames
+    /// stale after 500 ms.
+    pub fn start_posewire(
+        &mut self,
+        source: &str,
+        model: &str,
+        port: u16,
+        more: &str,
+    ) -> Outcome<()> {
+        self.ask(&format!(
+            "spawn posewire RUST_LOG=info /bin/posewire run --source v4l2:{source} --model {model} \
+             --udp {HOST}:{port} --heartbeat-ms 100 --stale-ms 500 {more}"
+        ))
+        .map(drop)
+    }
+
+    /// A fresh camera before a screen, the program on it, and the receiver of its packets.
+    pub fn stream_hands(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
+        let camera = self.camera("YUYV")?;
+        self.start_stream(camera, FULL_MODEL, more)
+    }
+
+    /// The same with a test pattern and the small network: many frames, no hands.
+    pub fn stream_frames(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
+        let camera = self.lone_camera()?;
+        self.start_stream(camera, SMALL_MODEL, more)
+    }
+
+    /// A USB camera that is plugged in and sends the first picture, and the program on it.
+    pub fn stream_usb(&mut self, model: &str) -> Outcome<(Camera, Receiver)> {
+        const LONGEST_ENUMERATION: Duration = Duration::from_secs(10);
+        self.ask("load usb")?;
+        self.ask("usb plug /pictures/0.JPEG")?;
+        let start = Instant::now();
+        let capture = loop {
+            let nodes = self.ask("nodes")?;
+            let found = nodes
+                .split_whitespace()
+                .find_map(|node| node.strip_suffix(":uvcvideo:capture"));
+            if let Some(path) = found {
+                break path.to_string();
+            }
+            if start.elapsed() > LONGEST_ENUMERATION {
+                return Err(format!("the USB camera did not appear among {nodes:?}"));
+            }
+        };
+        let camera = Camera {
+            capture,
+            output: String::new(),
+        };
+        self.start_stream(camera, model, "")
+    }
+
+    fn start_stream(
+        &mut self,
+        camera: Camera,
+        model: &str,
+        more: &str,
+    ) -> Outcome<(Camera, Receiver)> {
+        let receiver = Receiver::start(0)?;
+        self.start_posewire(&camera.capture, model, receiver.port, more)?;
+        let limit = self.within(Duration::from_secs(20));
+        receiver.wait_for("first keypoints", limit, |seen| seen.is_keypoints())?;
+        Ok((camera, receiver))
+    }
+
+    pub fn figures(&mut self) -> Outcome<Figures> {
+        let text = self.ask("figures posewire")?;
+        let numbers: Vec<u64> = text
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        match numbers[..] {
+            [fds, rss_kib, ..] => Ok(Figures { fds, rss_kib }),
+            _ => Err(format!("figures: {text:?}")),
+        }
+    }
+
+    /// An error if the program has ended.
+    pub fn must_live(&mut self) -> Outcome<()> {
+        match self.ask("alive posewire")?.as_str() {
+            "yes" => Ok(()),
+            other => Err(format!("posewire ended: {other}")),
+        }
+    }
+
+    /// Passes this terminal's lines to busybox on the board until they end.
+    pub fn shell(&mut self) -> Outcome<()> {
+        println!("the board is up; each line is a command for its agent, `busybox ARGS` runs one");
+        for line in std::io::stdin().lock().lines() {
+            let line = line.map_err(|error| error.to_string())?;
+            match self.link.ask(&line) {
+                Ok(text) | Err(text) => println!("{}", text.replace('|', "\n")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The middle value; not a number if there is none.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}

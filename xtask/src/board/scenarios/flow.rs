@@ -1,0 +1,195 @@
+//! Frames that flow as they should.
+
+use super::{Report, in_sequence, longest_silence_ms};
+use crate::board::Outcome;
+use crate::board::pictures::FORMATS;
+use crate::board::receiver::{Receiver, Seen};
+use crate::board::running::{Board, FULL_MODEL, median};
+use posewire::wire::Flags;
+use std::time::{Duration, Instant};
+
+/// On a joint that is visible, on average over the pictures and at worst: a hand is about 200 px
+/// wide in them, and the model itself is 4 to 15 px away.
+const ALLOWED_MEAN_PX: f64 = 12.0;
+const ALLOWED_WORST_PX: f64 = 20.0;
+/// Packets after a change of picture until its joints are expected.
+const SETTLE_PACKETS: usize = 6;
+/// What an emulated board on a busy machine may add to a silence.
+const JITTER_MS: f64 = 400.0;
+/// 640 x 480 at 60 Hz.
+const FRAME_MS: f64 = 1000.0 / 60.0;
+
+pub fn boot(board: &mut Board) -> Outcome<Report> {
+    let started = Instant::now();
+    let (_, _receiver) = board.stream_hands("")?;
+    Ok(Report::Passed(format!(
+        "agent after {:.1} s ({:.1} s of the kernel's), keypoints {:.1} s after loading the camera, \
+         {:.1} s after power-on",
+        board.ready_after.as_secs_f64(),
+        board.kernel_ready_ms() as f64 / 1000.0,
+        started.elapsed().as_secs_f64(),
+        board.switched_on.elapsed().as_secs_f64()
+    )))
+}
+
+pub fn hands(board: &mut Board) -> Outcome<Report> {
+    let (_, receiver) = board.stream_hands("")?;
+    shown_hands(board, &receiver, |index| {
+        format!("show /pictures/{index}.YUYV")
+    })
+}
+
+/// Shows each picture with a command and compares the joints with the truth.
+pub fn shown_hands(
+    board: &mut Board,
+    receiver: &Receiver,
+    show: impl Fn(usize) -> String,
+) -> Outcome<Report> {
+    let mut errors = Vec::new();
+    for index in 0..board.joints.len() {
+        board.ask(&show(index))?;
+        let error = settled_error(board, receiver, index)?;
+        errors.push(error);
+    }
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    let worst = errors.iter().copied().fold(0.0, f64::max);
+    let figures = format!(
+        "{} pictures, {mean:.1} px from the truth on average, {worst:.1} px on the worst",
+        errors.len()
+    );
+    if mean > ALLOWED_MEAN_PX || worst > ALLOWED_WORST_PX {
+        return Err(format!("{figures}: {errors:.1?}"));
+    }
+    Ok(Report::Passed(figures))
+}
+
+/// The mean distance of visible joints from picture `index`'s truth, once the picture has arrived.
+fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f64> {
+    receiver.drain()?;
+    let mut left = SETTLE_PACKETS;
+    let limit = board.within(Duration::from_secs(20));
+    let seen = receiver.wait_for("settled keypoints", limit, |seen| {
+        left = left.saturating_sub(usize::from(seen.is_keypoints()));
+        left == 0 && seen.is_keypoints() && !seen.has(Flags::LOST)
+    })?;
+    mean_error(&seen, &board.joints[index])
+}
+
+fn mean_error(seen: &Seen, truth: &[Option<[f64; 2]>]) -> Outcome<f64> {
+    let packet = &seen.packet;
+    if packet.keypoints.len() != truth.len() {
+        return Err(format!("{} keypoints came", packet.keypoints.len()));
+    }
+    let mut distances = Vec::new();
+    for (keypoint, truth) in packet.keypoints.iter().zip(truth) {
+        let Some([x, y]) = truth else { continue };
+        let (found_x, found_y) = keypoint
+            .position_px(packet.unit)
+            .ok_or("a visible joint was not found")?;
+        distances.push((f64::from(found_x) - x).hypot(f64::from(found_y) - y));
+    }
+    Ok(distances.iter().sum::<f64>() / distances.len() as f64)
+}
+
+pub fn formats(board: &mut Board) -> Outcome<Report> {
+    let mut figures = Vec::new();
+    for format in FORMATS {
+        let camera = board.camera(format)?;
+        let offered = board.ask(&format!("formats {}", camera.capture))?;
+        if !offered.split_whitespace().any(|offer| offer == format) {
+            return Err(format!("vivid has no {format}: {offered}"));
+        }
+        let receiver = Receiver::start(0)?;
+        let more = format!("--camera-format {format}");
+        board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
+        let error =
+            settled_error(board, &receiver, 0).map_err(|error| format!("{format}: {error}"))?;
+        if error > ALLOWED_WORST_PX {
+            return Err(format!(
+                "{format}: joints are {error:.1} px away on average"
+            ));
+        }
+        figures.push(format!("{format} {error:.1} px"));
+        board.ask("clear")?;
+    }
+    Ok(Report::Passed(figures.join(", ")))
+}
+
+pub fn thousand(board: &mut Board) -> Outcome<Report> {
+    const FRAMES: usize = 1000;
+    const SETTLED_AFTER: usize = 100;
+    /// A page or two of a log line's buffer; a frame kept by mistake has hundreds.
+    const ALLOWED_GROWTH_KIB: u64 = 64;
+    let (_, receiver) = board.stream_frames("")?;
+    let start = Instant::now();
+    let mut all = Vec::new();
+    let mut frames = 0;
+    let mut before = None;
+    while frames < FRAMES {
+        let limit = board.within(Duration::from_secs(5));
+        let seen = receiver.next(limit)?.ok_or("packets stopped")?;
+        frames += usize::from(seen.is_keypoints());
+        all.push(seen);
+        if frames == SETTLED_AFTER && before.is_none() {
+            before = Some(board.figures()?);
+        }
+    }
+    let took = start.elapsed();
+    let (before, after) = (before.ok_or("no figures")?, board.figures()?);
+    in_sequence(&all)?;
+    let silence = longest_silence_ms(&all);
+    if silence > 100.0 + JITTER_MS {
+        return Err(format!("silence of {silence:.0} ms"));
+    }
+    if after.fds != before.fds || after.rss_kib > before.rss_kib + ALLOWED_GROWTH_KIB {
+        return Err(format!("from {before:?} to {after:?}"));
+    }
+    Ok(Report::Passed(format!(
+        "{:.1} frames/s, longest silence {silence:.0} ms, {} heartbeats, fds {} -> {}, rss {} -> {} KiB",
+        FRAMES as f64 / took.as_secs_f64(),
+        all.len() - frames,
+        before.fds,
+        after.fds,
+        before.rss_kib,
+        after.rss_kib
+    )))
+}
+
+pub fn slow_consumer(board: &mut Board) -> Outcome<Report> {
+    let (_, receiver) = board.stream_hands("")?;
+    receiver.drain()?;
+    let seen = receiver.collect(board.within(Duration::from_secs(10)))?;
+    in_sequence(&seen)?;
+    let frames: Vec<&Seen> = seen.iter().filter(|seen| seen.is_keypoints()).collect();
+    if frames.len() < 10 {
+        return Err(format!("only {} frames in 10 s", frames.len()));
+    }
+    // While the network is the bottleneck, packets are as far apart as one takes.
+    let work_ms = median(
+        frames
+            .windows(2)
+            .map(|pair| 1000.0 * (pair[1].at - pair[0].at).as_secs_f64()),
+    );
+    let age_ms = median(
+        frames
+            .iter()
+            .map(|seen| f64::from(seen.packet.age_us) / 1000.0),
+    );
+    let worst_ms = frames
+        .iter()
+        .map(|seen| f64::from(seen.packet.age_us) / 1000.0)
+        .fold(0.0, f64::max);
+    let figures = format!(
+        "a camera at 60/s, {:.1} packets/s; age {age_ms:.0} ms, at worst {worst_ms:.0} ms; \
+         a frame takes {work_ms:.0} ms",
+        1000.0 / work_ms
+    );
+    if work_ms < 4.0 * FRAME_MS {
+        return Err(format!("the network is not slow enough to tell: {figures}"));
+    }
+    // Half a frame's work for an emulated board's uneven speed.
+    if age_ms > 1.5 * work_ms + FRAME_MS {
+        return Err(format!("frames wait too long: {figures}"));
+    }
+    Ok(Report::Passed(figures))
+}

@@ -1,0 +1,140 @@
+//! The ways out: network, serial line, and the end of the program.
+
+use super::{Report, in_sequence, longest_silence_ms};
+use crate::board::Outcome;
+use crate::board::receiver::{Receiver, Seen};
+use crate::board::running::{Board, SERIAL, SMALL_MODEL};
+use crate::board::serial::Deframer;
+use posewire::wire::Flags;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+const BAUD: u32 = 115_200;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+pub fn serial(board: &mut Board) -> Outcome<Report> {
+    let (_, receiver) = board.stream_frames(&options())?;
+    receiver.drain()?;
+    let mut deframer = Deframer::default();
+    read_serial(board, &mut deframer, Duration::from_secs(4));
+    let by_network = receiver.drain()?;
+    let mut same = 0;
+    for packet in &deframer.packets {
+        if let Some(twin) = by_network
+            .iter()
+            .find(|seen| seen.packet.sequence == packet.sequence)
+        {
+            if twin.packet != *packet {
+                return Err(format!("packet {} differs", packet.sequence));
+            }
+            same += 1;
+        }
+    }
+    let figures = format!(
+        "{} packets by serial line, {} by network, {same} on both, {} damaged",
+        deframer.packets.len(),
+        by_network.len(),
+        deframer.damaged
+    );
+    if same < 20 || deframer.damaged > 0 {
+        return Err(figures);
+    }
+    Ok(Report::Passed(figures))
+}
+
+pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
+    const JAMMED: Duration = Duration::from_secs(8);
+    let (_, receiver) = board.stream_frames(&options())?;
+    receiver.drain()?;
+    let during = receiver.collect(board.within(JAMMED))?;
+    board.must_live()?;
+    in_sequence(&during)?;
+    let silence = longest_silence_ms(&during);
+    let frames = during.iter().filter(|seen| seen.is_keypoints()).count();
+    if silence > 500.0 || frames < 40 {
+        return Err(format!(
+            "the network suffers: {frames} frames, silence of {silence:.0} ms"
+        ));
+    }
+    let drained = board.machine.drain_serial();
+    let mut after = Deframer::default();
+    read_serial(board, &mut after, Duration::from_secs(3));
+    let newest = receiver.drain()?;
+    let last_by_network = newest.last().ok_or("packets stopped")?.packet.sequence;
+    let last_by_line = after
+        .packets
+        .last()
+        .ok_or("the serial line did not come back")?
+        .sequence;
+    // What the kernel holds is older; it must have been passed by now.
+    if last_by_line + 30 < last_by_network {
+        return Err(format!(
+            "the serial line is at packet {last_by_line}, the network at {last_by_network}"
+        ));
+    }
+    Ok(Report::Passed(format!(
+        "{frames} frames by network meanwhile, longest silence {silence:.0} ms; {drained} bytes had \
+         filled the line, {} packets after it, {} damaged",
+        after.packets.len(),
+        after.damaged
+    )))
+}
+
+fn options() -> String {
+    format!("--serial {SERIAL}:{BAUD}")
+}
+
+fn read_serial(board: &mut Board, deframer: &mut Deframer, time: Duration) {
+    let start = Instant::now();
+    let mut buffer = [0; 4096];
+    while start.elapsed() < time {
+        match board.machine.serial.read(&mut buffer) {
+            Ok(bytes @ 1..) => deframer.feed(&buffer[..bytes]),
+            _ => std::thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+pub fn late_receiver(board: &mut Board) -> Outcome<Report> {
+    let camera = board.lone_camera()?;
+    let port = Receiver::start(0)?.port;
+    board.start_posewire(&camera.capture, SMALL_MODEL, port, "")?;
+    std::thread::sleep(Duration::from_secs(3));
+    board.must_live()?;
+    let receiver = Receiver::start(port)?;
+    let start = Instant::now();
+    let limit = board.within(Duration::from_secs(5));
+    let first = receiver.wait_for("frame", limit, Seen::is_keypoints)?;
+    let after = (first.at - start).as_secs_f64();
+    let more = receiver.collect(Duration::from_secs(1))?;
+    in_sequence(&more)?;
+    let said = board.ask("log posewire 1000")?;
+    Ok(Report::Passed(format!(
+        "packet {} was the first, {:.0} ms after listening; {} lines of log",
+        first.packet.sequence,
+        1000.0 * after,
+        said.split('|').count()
+    )))
+}
+
+pub fn sigterm(board: &mut Board) -> Outcome<Report> {
+    const ALLOWED_MS: u64 = 1000;
+    let (_, receiver) = board.stream_frames("")?;
+    board.ask("signal posewire TERM")?;
+    let ended = board.ask("wait posewire 5000")?;
+    let (code, took_ms) = ended
+        .split_once(' ')
+        .and_then(|(code, ms)| Some((code.parse::<i32>().ok()?, ms.parse::<u64>().ok()?)))
+        .ok_or_else(|| format!("wait gave {ended:?}"))?;
+    let rest = receiver.collect(Duration::from_millis(300))?;
+    let last = rest.last().ok_or("no packet came at the end")?;
+    if !last.has(Flags::LAST) {
+        return Err("the last packet does not say that it is".into());
+    }
+    if code != 0 || took_ms > ALLOWED_MS {
+        return Err(format!("exit code {code} after {took_ms} ms"));
+    }
+    Ok(Report::Passed(format!(
+        "exit code 0 and a last packet {took_ms} ms after SIGTERM"
+    )))
+}

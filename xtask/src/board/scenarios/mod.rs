@@ -1,0 +1,200 @@
+//! What is tried on the board. Each scenario starts from an idle board and gives its figures.
+
+mod faults;
+mod flow;
+mod lines;
+mod storm;
+mod usb;
+
+use super::Outcome;
+use super::receiver::Seen;
+use super::running::Board;
+use posewire::wire::Flags;
+use std::time::Duration;
+
+/// As the program is started.
+const STALE_AFTER_US: u32 = 500_000;
+
+pub enum Report {
+    Passed(String),
+    Skipped(String),
+}
+
+pub struct Scenario {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Options without which the program cannot take part.
+    pub needs: &'static [&'static str],
+    pub limit: Duration,
+    pub run: fn(&mut Board) -> Outcome<Report>,
+}
+
+const fn scenario(
+    name: &'static str,
+    about: &'static str,
+    limit_s: u64,
+    run: fn(&mut Board) -> Outcome<Report>,
+) -> Scenario {
+    Scenario {
+        name,
+        about,
+        needs: &[],
+        limit: Duration::from_secs(limit_s),
+        run,
+    }
+}
+
+impl Scenario {
+    const fn needing(mut self, options: &'static [&'static str]) -> Self {
+        self.needs = options;
+        self
+    }
+}
+
+pub const SCENARIOS: &[Scenario] = &[
+    scenario(
+        "boot",
+        "from power-on to the first keypoints",
+        60,
+        flow::boot,
+    ),
+    scenario(
+        "loop",
+        "a hand on the screen, its joints on the wire",
+        90,
+        flow::hands,
+    ),
+    scenario(
+        "serial",
+        "the same packets over the serial line",
+        60,
+        lines::serial,
+    )
+    .needing(&["--serial"]),
+    scenario(
+        "formats",
+        "every pixel format of the camera that is read",
+        120,
+        flow::formats,
+    )
+    .needing(&["--camera-format"]),
+    scenario(
+        "thousand",
+        "1,000 frames in sequence, nothing grows",
+        120,
+        flow::thousand,
+    ),
+    scenario(
+        "error-flags",
+        "buffers that the driver marks as damaged",
+        40,
+        faults::error_flags,
+    ),
+    scenario(
+        "dropped-frames",
+        "the driver drops every other frame",
+        40,
+        faults::dropped_frames,
+    ),
+    scenario(
+        "fatal-error",
+        "the driver stops the stream for good",
+        40,
+        faults::fatal_error,
+    ),
+    scenario("unplug", "the camera is away for 5 s", 60, faults::unplug),
+    scenario(
+        "late-camera",
+        "the camera appears after the program started",
+        60,
+        faults::late_camera,
+    ),
+    scenario(
+        "late-receiver",
+        "nobody listens for 3 s",
+        40,
+        lines::late_receiver,
+    ),
+    scenario(
+        "serial-jam",
+        "nobody reads the serial line",
+        60,
+        lines::serial_jam,
+    )
+    .needing(&["--serial"]),
+    scenario(
+        "sigterm",
+        "a last packet, and an orderly end",
+        40,
+        lines::sigterm,
+    ),
+    scenario(
+        "storm",
+        "200 faults of all kinds in one run",
+        180,
+        storm::storm,
+    ),
+    scenario(
+        "slow-consumer",
+        "the camera is faster than the network",
+        60,
+        flow::slow_consumer,
+    ),
+    scenario(
+        "usb-camera",
+        "a hand before a USB camera that sends JPEGs",
+        90,
+        usb::hands,
+    ),
+    scenario(
+        "usb-unplug",
+        "a USB camera is pulled out and put back",
+        60,
+        usb::unplug,
+    ),
+    scenario(
+        "usb-damage",
+        "JPEGs that are cut, garbled, flagged or missing",
+        60,
+        usb::damage,
+    ),
+];
+
+/// The longest silence between packets, in milliseconds.
+fn longest_silence_ms(seen: &[Seen]) -> f64 {
+    seen.windows(2)
+        .map(|pair| 1000.0 * (pair[1].at - pair[0].at).as_secs_f64())
+        .fold(0.0, f64::max)
+}
+
+/// An error unless the packets are one session without a gap, frames only go forward, and none that
+/// is old is sent as fresh.
+fn in_sequence(seen: &[Seen]) -> Outcome<()> {
+    let mut last = None;
+    for frame in seen.iter().filter(|seen| seen.is_keypoints()) {
+        let now = frame.packet.frame_index;
+        if let Some(last) = last.filter(|&last| now <= last) {
+            return Err(format!("frame {now} came after frame {last}"));
+        }
+        last = Some(now);
+        if frame.packet.age_us > STALE_AFTER_US && !frame.has(Flags::STALE) {
+            return Err(format!(
+                "frame {now} was {} us old and not marked as stale",
+                frame.packet.age_us
+            ));
+        }
+    }
+    for pair in seen.windows(2) {
+        let [before, after] = [&pair[0].packet, &pair[1].packet];
+        if after.session != before.session {
+            return Err("the program was restarted".into());
+        }
+        if after.sequence != before.sequence.wrapping_add(1) {
+            return Err(format!(
+                "packet {} came after packet {}",
+                after.sequence, before.sequence
+            ));
+        }
+    }
+    Ok(())
+}

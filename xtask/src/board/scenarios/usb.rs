@@ -1,0 +1,64 @@
+//! A USB camera, through the kernel's own driver for them.
+
+use super::faults::{back_after, told_away};
+use super::flow::shown_hands;
+use super::{Report, in_sequence, longest_silence_ms};
+use crate::board::Outcome;
+use crate::board::receiver::Seen;
+use crate::board::running::{Board, FULL_MODEL, SMALL_MODEL};
+use std::time::{Duration, Instant};
+
+pub fn hands(board: &mut Board) -> Outcome<Report> {
+    let (_, receiver) = board.stream_usb(FULL_MODEL)?;
+    shown_hands(board, &receiver, |index| {
+        format!("usb show /pictures/{index}.JPEG")
+    })
+}
+
+pub fn unplug(board: &mut Board) -> Outcome<Report> {
+    const AWAY: Duration = Duration::from_secs(4);
+    let (camera, receiver) = board.stream_usb(SMALL_MODEL)?;
+    receiver.drain()?;
+    board.ask("usb unplug")?;
+    let unplugged = Instant::now();
+    let seen = receiver.collect(board.within(AWAY))?;
+    board.must_live()?;
+    let told = told_away(&seen, unplugged)?;
+    let nodes = board.ask("nodes")?;
+    if nodes.contains(&camera.capture) {
+        return Err(format!("the device file is still there: {nodes}"));
+    }
+    board.ask("usb plug /pictures/0.JPEG")?;
+    let back = back_after(board, &receiver)?;
+    Ok(Report::Passed(format!("{told}, back after {back:.2} s")))
+}
+
+pub fn damage(board: &mut Board) -> Outcome<Report> {
+    const FRAMES: u32 = 15;
+    let (_, receiver) = board.stream_usb(SMALL_MODEL)?;
+    receiver.drain()?;
+    let before = board.figures()?;
+    let mut all = Vec::new();
+    for fault in ["cut", "garbage", "flagged", "missing"] {
+        board.ask(&format!("usb spoil {fault} {FRAMES}"))?;
+        all.extend(receiver.collect(Duration::from_secs(1))?);
+        let limit = board.within(Duration::from_secs(5));
+        all.extend(
+            receiver
+                .until("frame", limit, Seen::is_keypoints)
+                .map_err(|error| format!("after {fault} frames: {error}"))?,
+        );
+        board.must_live()?;
+    }
+    let after = board.figures()?;
+    in_sequence(&all)?;
+    let frames: Vec<Seen> = all.into_iter().filter(Seen::is_keypoints).collect();
+    if after.fds != before.fds {
+        return Err(format!("from {before:?} to {after:?}"));
+    }
+    Ok(Report::Passed(format!(
+        "4 kinds, {FRAMES} frames each: {} good frames, longest wait for one {:.0} ms",
+        frames.len(),
+        longest_silence_ms(&frames)
+    )))
+}
