@@ -18,9 +18,9 @@ const VIVID_OPTIONS: &str = "node_types=0x101";
 /// Frames a second of the camera that shows a test pattern: vivid's most at 640 x 480, and no more
 /// packets than the serial line carries.
 const LONE_RATE: u32 = 25;
-pub const FULL_MODEL: &str = "builtin:hand";
+pub const FULL_MODEL: &str = "/models/hand.plan";
 /// A small network of random weights: as fast as a camera, even emulated.
-pub const SMALL_MODEL: &str = "/models/small.onnx";
+pub const SMALL_MODEL: &str = "/models/small.plan";
 
 /// What a board is made of.
 pub struct Files {
