@@ -3,7 +3,7 @@
 use super::link::{self, Link};
 use super::machine::Machine;
 use super::receiver::Receiver;
-use super::scenarios::{Report, Scenario};
+use super::scenarios::Scenario;
 use super::{Outcome, pictures};
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -39,8 +39,6 @@ pub struct Board {
     /// From switching on to the agent's first word.
     pub ready_after: Duration,
     deadline: Instant,
-    /// The program's help, which says what it can do.
-    help: String,
     broken: bool,
 }
 
@@ -62,13 +60,9 @@ impl Board {
         let (listener, port) = link::listen()?;
         let switched_on = Instant::now();
         let mut machine = Machine::start(&files.folder, &files.kernel, &files.initramfs, port)?;
-        let mut link = Link::accept(&listener, &mut machine)
+        let link = Link::accept(&listener, &mut machine)
             .map_err(|error| format!("{error}\n{}", machine.console_tail()))?;
         let ready_after = switched_on.elapsed();
-        link.ask("spawn help /bin/posewire run --help")?;
-        link.ask("wait help 10000")?;
-        let help = link.ask("log help 100")?;
-        link.ask("clear")?;
         Ok(Board {
             machine,
             link,
@@ -76,21 +70,13 @@ impl Board {
             switched_on,
             ready_after,
             deadline: Instant::now(),
-            help,
             broken: false,
         })
     }
 
     /// Runs a scenario and tidies up after it. On failure its message has what the program said.
-    pub fn run(&mut self, scenario: &Scenario) -> Outcome<Report> {
+    pub fn run(&mut self, scenario: &Scenario) -> Outcome<String> {
         self.deadline = Instant::now() + scenario.limit;
-        let missing = scenario
-            .needs
-            .iter()
-            .find(|option| !self.help.contains(**option));
-        if let Some(option) = missing {
-            return Ok(Report::Skipped(format!("this posewire has no {option}")));
-        }
         self.machine.drain_serial();
         let report = (scenario.run)(self).map_err(|error| {
             let said = self.link.ask("log posewire 8").unwrap_or_default();

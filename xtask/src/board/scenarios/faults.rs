@@ -1,6 +1,6 @@
 //! Cameras that fail.
 
-use super::{Report, in_sequence, longest_silence_ms};
+use super::{in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, SMALL_MODEL};
@@ -13,7 +13,7 @@ const ALLOWED_RETURN: Duration = Duration::from_secs(2);
 /// emulation adds.
 const ALLOWED_SILENCE: Duration = Duration::from_millis(1000);
 
-pub fn error_flags(board: &mut Board) -> Outcome<Report> {
+pub fn error_flags(board: &mut Board) -> Outcome<String> {
     const PRESSES: u32 = 20;
     let (camera, receiver) = board.stream_frames("")?;
     receiver.drain()?;
@@ -31,13 +31,13 @@ pub fn error_flags(board: &mut Board) -> Outcome<Report> {
     if frames < PRESSES as usize {
         return Err(format!("only {frames} frames while {PRESSES} were damaged"));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "{PRESSES} damaged, {frames} frames, longest silence {:.0} ms",
         longest_silence_ms(&all)
-    )))
+    ))
 }
 
-pub fn dropped_frames(board: &mut Board) -> Outcome<Report> {
+pub fn dropped_frames(board: &mut Board) -> Outcome<String> {
     let (camera, receiver) = board.stream_frames("")?;
     receiver.drain()?;
     let rate = |seen: &[Seen], time: Duration| {
@@ -61,10 +61,10 @@ pub fn dropped_frames(board: &mut Board) -> Outcome<Report> {
     if !during.iter().any(Seen::is_keypoints) {
         return Err(format!("no frames: {figures}"));
     }
-    Ok(Report::Passed(figures))
+    Ok(figures)
 }
 
-pub fn fatal_error(board: &mut Board) -> Outcome<Report> {
+pub fn fatal_error(board: &mut Board) -> Outcome<String> {
     let (camera, receiver) = board.stream_frames("")?;
     let mut times = Vec::new();
     for _ in 0..3 {
@@ -87,13 +87,13 @@ pub fn fatal_error(board: &mut Board) -> Outcome<Report> {
     if worst > ALLOWED_RETURN.as_secs_f64() {
         return Err(format!("frames were back only after {worst:.1} s"));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "{} times, frames were back after at most {worst:.2} s",
         times.len()
-    )))
+    ))
 }
 
-pub fn unplug(board: &mut Board) -> Outcome<Report> {
+pub fn unplug(board: &mut Board) -> Outcome<String> {
     const AWAY: Duration = Duration::from_secs(5);
     let (camera, receiver) = board.stream_frames("")?;
     // The driver brings the device back when its last user closes it: this handle is the cable.
@@ -106,7 +106,7 @@ pub fn unplug(board: &mut Board) -> Outcome<Report> {
     let told = told_away(&seen, unplugged)?;
     board.ask(&format!("release {}", camera.capture))?;
     let back = back_after(board, &receiver)?;
-    Ok(Report::Passed(format!("{told}, back after {back:.2} s")))
+    Ok(format!("{told}, back after {back:.2} s"))
 }
 
 /// Checks what packets say while the camera is away, and puts it into words.
@@ -138,7 +138,7 @@ pub fn told_away(seen: &[Seen], unplugged: Instant) -> Outcome<String> {
     ))
 }
 
-pub fn late_camera(board: &mut Board) -> Outcome<Report> {
+pub fn late_camera(board: &mut Board) -> Outcome<String> {
     board.unload_camera()?;
     let receiver = Receiver::start(0)?;
     board.start_posewire("/dev/video0", SMALL_MODEL, receiver.port, "")?;
@@ -153,10 +153,10 @@ pub fn late_camera(board: &mut Board) -> Outcome<Report> {
     }
     board.load_camera()?;
     let back = back_after(board, &receiver)?;
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "{} heartbeats in 2 s before, frames {back:.2} s after the camera appeared",
         waiting.len()
-    )))
+    ))
 }
 
 /// Seconds until the next frame, which must not be many.

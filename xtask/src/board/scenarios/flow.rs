@@ -1,6 +1,6 @@
 //! Frames that flow as they should.
 
-use super::{Report, in_sequence, longest_silence_ms};
+use super::{in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::pictures::FORMATS;
 use crate::board::receiver::{Receiver, Seen};
@@ -21,20 +21,20 @@ const EMULATION_MS: f64 = 50.0;
 /// 640 x 480 at 60 Hz.
 const FRAME_MS: f64 = 1000.0 / 60.0;
 
-pub fn boot(board: &mut Board) -> Outcome<Report> {
+pub fn boot(board: &mut Board) -> Outcome<String> {
     let started = Instant::now();
     let (_, _receiver) = board.stream_hands("")?;
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "agent after {:.1} s ({:.1} s of the kernel's), keypoints {:.1} s after loading the camera, \
          {:.1} s after power-on",
         board.ready_after.as_secs_f64(),
         board.kernel_ready_ms() as f64 / 1000.0,
         started.elapsed().as_secs_f64(),
         board.switched_on.elapsed().as_secs_f64()
-    )))
+    ))
 }
 
-pub fn hands(board: &mut Board) -> Outcome<Report> {
+pub fn hands(board: &mut Board) -> Outcome<String> {
     let (_, receiver) = board.stream_hands("")?;
     shown_hands(board, &receiver, |index| {
         format!("show /pictures/{index}.YUYV")
@@ -46,7 +46,7 @@ pub fn shown_hands(
     board: &mut Board,
     receiver: &Receiver,
     show: impl Fn(usize) -> String,
-) -> Outcome<Report> {
+) -> Outcome<String> {
     let mut errors = Vec::new();
     for index in 0..board.joints.len() {
         board.ask(&show(index))?;
@@ -62,7 +62,7 @@ pub fn shown_hands(
     if mean > ALLOWED_MEAN_PX || worst > ALLOWED_WORST_PX {
         return Err(format!("{figures}: {errors:.1?}"));
     }
-    Ok(Report::Passed(figures))
+    Ok(figures)
 }
 
 /// The mean distance of visible joints from picture `index`'s truth, once the picture has arrived.
@@ -93,7 +93,7 @@ fn mean_error(seen: &Seen, truth: &[Option<[f64; 2]>]) -> Outcome<f64> {
     Ok(distances.iter().sum::<f64>() / distances.len() as f64)
 }
 
-pub fn formats(board: &mut Board) -> Outcome<Report> {
+pub fn formats(board: &mut Board) -> Outcome<String> {
     let mut figures = Vec::new();
     for format in FORMATS {
         let camera = board.camera(format)?;
@@ -114,10 +114,10 @@ pub fn formats(board: &mut Board) -> Outcome<Report> {
         figures.push(format!("{format} {error:.1} px"));
         board.ask("clear")?;
     }
-    Ok(Report::Passed(figures.join(", ")))
+    Ok(figures.join(", "))
 }
 
-pub fn thousand(board: &mut Board) -> Outcome<Report> {
+pub fn thousand(board: &mut Board) -> Outcome<String> {
     const FRAMES: usize = 1000;
     const SETTLED_AFTER: usize = 100;
     /// A page or two of a log line's buffer; a frame kept by mistake has hundreds.
@@ -146,7 +146,7 @@ pub fn thousand(board: &mut Board) -> Outcome<Report> {
     if after.fds != before.fds || after.rss_kib > before.rss_kib + ALLOWED_GROWTH_KIB {
         return Err(format!("from {before:?} to {after:?}"));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "{:.1} frames/s, longest silence {silence:.0} ms, {} heartbeats, fds {} -> {}, rss {} -> {} KiB",
         FRAMES as f64 / took.as_secs_f64(),
         all.len() - frames,
@@ -154,10 +154,10 @@ pub fn thousand(board: &mut Board) -> Outcome<Report> {
         after.fds,
         before.rss_kib,
         after.rss_kib
-    )))
+    ))
 }
 
-pub fn slow_consumer(board: &mut Board) -> Outcome<Report> {
+pub fn slow_consumer(board: &mut Board) -> Outcome<String> {
     let (_, receiver) = board.stream_hands("")?;
     receiver.drain()?;
     let seen = receiver.collect(board.within(Duration::from_secs(10)))?;
@@ -187,5 +187,5 @@ pub fn slow_consumer(board: &mut Board) -> Outcome<Report> {
     if longest_ms > FRAME_MS + EMULATION_MS {
         return Err(format!("frames wait too long: {figures}"));
     }
-    Ok(Report::Passed(figures))
+    Ok(figures)
 }

@@ -1,6 +1,6 @@
 //! The ways out: network, serial line, and the end of the program.
 
-use super::{Report, in_sequence, longest_silence_ms};
+use super::{in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, SERIAL, SMALL_MODEL};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const BAUD: u32 = 115_200;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-pub fn serial(board: &mut Board) -> Outcome<Report> {
+pub fn serial(board: &mut Board) -> Outcome<String> {
     let (_, receiver) = board.stream_frames(&options())?;
     receiver.drain()?;
     let mut deframer = Deframer::default();
@@ -39,10 +39,10 @@ pub fn serial(board: &mut Board) -> Outcome<Report> {
     if same < 20 || deframer.damaged > 0 {
         return Err(figures);
     }
-    Ok(Report::Passed(figures))
+    Ok(figures)
 }
 
-pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
+pub fn serial_jam(board: &mut Board) -> Outcome<String> {
     const JAMMED: Duration = Duration::from_secs(8);
     let (_, receiver) = board.stream_frames(&options())?;
     receiver.drain()?;
@@ -72,12 +72,12 @@ pub fn serial_jam(board: &mut Board) -> Outcome<Report> {
             "the serial line is at packet {last_by_line}, the network at {last_by_network}"
         ));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "{frames} frames by network meanwhile, longest silence {silence:.0} ms; {drained} bytes had \
          filled the line, {} packets after it, {} damaged",
         after.packets.len(),
         after.damaged
-    )))
+    ))
 }
 
 fn options() -> String {
@@ -95,7 +95,7 @@ fn read_serial(board: &mut Board, deframer: &mut Deframer, time: Duration) {
     }
 }
 
-pub fn late_receiver(board: &mut Board) -> Outcome<Report> {
+pub fn late_receiver(board: &mut Board) -> Outcome<String> {
     let camera = board.lone_camera()?;
     let port = Receiver::start(0)?.port;
     board.start_posewire(&camera.capture, SMALL_MODEL, port, "")?;
@@ -109,15 +109,15 @@ pub fn late_receiver(board: &mut Board) -> Outcome<Report> {
     let more = receiver.collect(Duration::from_secs(1))?;
     in_sequence(&more)?;
     let said = board.ask("log posewire 1000")?;
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "packet {} was the first, {:.0} ms after listening; {} lines of log",
         first.packet.sequence,
         1000.0 * after,
         said.split('|').count()
-    )))
+    ))
 }
 
-pub fn sigterm(board: &mut Board) -> Outcome<Report> {
+pub fn sigterm(board: &mut Board) -> Outcome<String> {
     const ALLOWED_MS: u64 = 1000;
     let (_, receiver) = board.stream_frames("")?;
     board.ask("signal posewire TERM")?;
@@ -134,7 +134,7 @@ pub fn sigterm(board: &mut Board) -> Outcome<Report> {
     if code != 0 || took_ms > ALLOWED_MS {
         return Err(format!("exit code {code} after {took_ms} ms"));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "exit code 0 and a last packet {took_ms} ms after SIGTERM"
-    )))
+    ))
 }

@@ -15,39 +15,24 @@ use std::time::Duration;
 /// As the program is started.
 const STALE_AFTER_US: u32 = 500_000;
 
-pub enum Report {
-    Passed(String),
-    Skipped(String),
-}
-
 pub struct Scenario {
     pub name: &'static str,
     pub about: &'static str,
-    /// Options without which the program cannot take part.
-    pub needs: &'static [&'static str],
     pub limit: Duration,
-    pub run: fn(&mut Board) -> Outcome<Report>,
+    pub run: fn(&mut Board) -> Outcome<String>,
 }
 
 const fn scenario(
     name: &'static str,
     about: &'static str,
     limit_s: u64,
-    run: fn(&mut Board) -> Outcome<Report>,
+    run: fn(&mut Board) -> Outcome<String>,
 ) -> Scenario {
     Scenario {
         name,
         about,
-        needs: &[],
         limit: Duration::from_secs(limit_s),
         run,
-    }
-}
-
-impl Scenario {
-    const fn needing(mut self, options: &'static [&'static str]) -> Self {
-        self.needs = options;
-        self
     }
 }
 
@@ -69,15 +54,13 @@ pub const SCENARIOS: &[Scenario] = &[
         "the same packets over the serial line",
         60,
         lines::serial,
-    )
-    .needing(&["--serial"]),
+    ),
     scenario(
         "formats",
         "every pixel format of the camera that is read",
         120,
         flow::formats,
-    )
-    .needing(&["--camera-format"]),
+    ),
     scenario(
         "thousand",
         "1,000 frames in sequence, nothing grows",
@@ -120,8 +103,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "nobody reads the serial line",
         60,
         lines::serial_jam,
-    )
-    .needing(&["--serial"]),
+    ),
     scenario(
         "sigterm",
         "a last packet, and an orderly end",

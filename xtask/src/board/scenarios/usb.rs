@@ -2,20 +2,20 @@
 
 use super::faults::{back_after, told_away};
 use super::flow::shown_hands;
-use super::{Report, in_sequence, longest_silence_ms};
+use super::{in_sequence, longest_silence_ms};
 use crate::board::Outcome;
 use crate::board::receiver::Seen;
 use crate::board::running::{Board, FULL_MODEL, SMALL_MODEL};
 use std::time::{Duration, Instant};
 
-pub fn hands(board: &mut Board) -> Outcome<Report> {
+pub fn hands(board: &mut Board) -> Outcome<String> {
     let (_, receiver) = board.stream_usb(FULL_MODEL)?;
     shown_hands(board, &receiver, |index| {
         format!("usb show /pictures/{index}.JPEG")
     })
 }
 
-pub fn unplug(board: &mut Board) -> Outcome<Report> {
+pub fn unplug(board: &mut Board) -> Outcome<String> {
     const AWAY: Duration = Duration::from_secs(4);
     let (camera, receiver) = board.stream_usb(SMALL_MODEL)?;
     receiver.drain()?;
@@ -30,10 +30,10 @@ pub fn unplug(board: &mut Board) -> Outcome<Report> {
     }
     board.ask("usb plug /pictures/0.JPEG")?;
     let back = back_after(board, &receiver)?;
-    Ok(Report::Passed(format!("{told}, back after {back:.2} s")))
+    Ok(format!("{told}, back after {back:.2} s"))
 }
 
-pub fn damage(board: &mut Board) -> Outcome<Report> {
+pub fn damage(board: &mut Board) -> Outcome<String> {
     const FRAMES: u32 = 15;
     let (_, receiver) = board.stream_usb(SMALL_MODEL)?;
     receiver.drain()?;
@@ -56,9 +56,9 @@ pub fn damage(board: &mut Board) -> Outcome<Report> {
     if after.fds != before.fds {
         return Err(format!("from {before:?} to {after:?}"));
     }
-    Ok(Report::Passed(format!(
+    Ok(format!(
         "4 kinds, {FRAMES} frames each: {} good frames, longest wait for one {:.0} ms",
         frames.len(),
         longest_silence_ms(&frames)
-    )))
+    ))
 }
