@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{TestDir, lines, run, spawn, stderr, wait_for};
+use common::{TestDir, lines, run, serial_lines_can_be_set, spawn, stderr, wait_for};
 use posewire::wire::{FrameSplitter, PacketView, RESYNC, unstuff};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
@@ -41,6 +41,9 @@ fn read_all(mut far: File) -> Vec<u8> {
 
 #[test]
 fn the_listener_sees_the_senders_keypoints() {
+    if !serial_lines_can_be_set() {
+        return;
+    }
     let ((mut from, sender_end), (mut to, listener_end)) = (line(), line());
     let mut listener = spawn(&[
         "listen",
@@ -93,6 +96,9 @@ fn the_listener_sees_the_senders_keypoints() {
 
 #[test]
 fn the_line_is_brought_in_step_and_each_frame_ends_with_a_zero() {
+    if !serial_lines_can_be_set() {
+        return;
+    }
     let (far, near) = line();
     let reader = thread::spawn(move || read_all(far));
     let sender = run(&[
@@ -112,6 +118,9 @@ fn the_line_is_brought_in_step_and_each_frame_ends_with_a_zero() {
 
 #[test]
 fn a_line_that_nobody_reads_neither_slows_the_run_down_nor_holds_up_its_end() {
+    if !serial_lines_can_be_set() {
+        return;
+    }
     let (far, near) = line();
     let dir = TestDir::new("jam");
     // Not in the clip's own time, and more packets than a pseudo-terminal holds.
@@ -141,6 +150,9 @@ fn a_line_that_nobody_reads_neither_slows_the_run_down_nor_holds_up_its_end() {
 
 #[test]
 fn a_line_that_goes_away_does_not_end_the_run() {
+    if !serial_lines_can_be_set() {
+        return;
+    }
     let (mut far, near) = line();
     let mut sender = spawn(&[
         "run", "--source", "demo", "--model", MODEL, "--serial", &near, "--json", "-", "--frames",

@@ -92,6 +92,12 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// False under emulators that do not know termios2, such as qemu-user 7.2: no serial line can be set there.
+pub fn serial_lines_can_be_set() -> bool {
+    let terminal = std::fs::File::open("/dev/ptmx").unwrap();
+    rustix::termios::tcgetattr(terminal).err() != Some(rustix::io::Errno::NOSYS)
+}
+
 /// Starts the program with both outputs piped.
 pub fn spawn(args: &[&str]) -> Child {
     posewire()
