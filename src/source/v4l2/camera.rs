@@ -130,9 +130,12 @@ pub(super) struct Camera {
     pub layout: Layout,
     pub encoding: Encoding,
     pub interval: Option<Duration>,
-    /// Path and model, for messages.
+    /// For messages.
     pub name: String,
+    /// The model.
     pub card: String,
+    /// Who it is and what it sends, for the log.
+    pub agreed: String,
 }
 
 impl Camera {
@@ -271,9 +274,8 @@ impl Found {
         self.node
             .start()
             .map_err(|error| failed("cannot be started", &error))?;
-        log::info!(
-            "v4l2:{}: {} ({}, {}): {} x {} {}, {}, {} buffers",
-            self.path.display(),
+        let agreed = format!(
+            "{} ({}, {}): {} x {} {}, {}, {} buffers",
             self.identity.card,
             self.identity.driver,
             self.identity.bus,
@@ -294,6 +296,7 @@ impl Found {
             interval,
             name: format!("v4l2:{}", self.path.display()),
             card: self.identity.card,
+            agreed,
         })
     }
 
@@ -346,13 +349,20 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
     {
         layout.stride_bytes = format.row_bytes(layout.width_px.min(MAX_SIDE_PX));
     }
-    let sound = sides.contains(&layout.width_px) && sides.contains(&layout.height_px);
-    if sound {
+    let fits = match encoding {
+        Encoding::Raw(format) => {
+            let stride = layout.stride_bytes;
+            let bytes = format.frame_bytes(layout.width_px, layout.height_px, stride);
+            bytes.is_some()
+        }
+        Encoding::Jpeg => true,
+    };
+    if fits && sides.contains(&layout.width_px) && sides.contains(&layout.height_px) {
         Ok(layout)
     } else {
         Err(Missing::Useless(format!(
-            "gives pictures of {} x {} px",
-            layout.width_px, layout.height_px
+            "gives pictures of {} x {} px in rows of {} bytes",
+            layout.width_px, layout.height_px, layout.stride_bytes
         )))
     }
 }

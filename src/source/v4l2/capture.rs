@@ -20,6 +20,7 @@ const SHORTEST_STALL: Duration = Duration::from_secs(1);
 const LONGEST_STALL: Duration = Duration::from_secs(5);
 /// So many frames must be missing before a camera counts as stalled.
 const STALL_FRAMES: u32 = 10;
+const ALWAYS_SAID: u64 = 16;
 /// Sequence numbers that jump further than this are taken for a driver that does not count.
 const LONGEST_GAP: u32 = 100_000;
 
@@ -71,6 +72,7 @@ impl Capture {
     /// Runs until it is told to stop. `camera` was opened already, if there is one.
     pub(super) fn run(mut self, mut camera: Option<Camera>) {
         let _mark = EndMark(Arc::clone(&self.handover));
+        // The last state of the camera that the log knows.
         let mut said = String::new();
         while !self.handover.is_stopping() {
             let opened = match camera.take() {
@@ -79,16 +81,18 @@ impl Capture {
             };
             match opened {
                 Ok(mut camera) => {
-                    said.clear();
+                    if said != camera.agreed {
+                        log::info!("{}: {}", camera.name, camera.agreed);
+                        said.clone_from(&camera.agreed);
+                    }
                     self.remember(&camera);
                     let why = self.stream(&mut camera);
                     self.handover.clear();
                     if let Err(error) = why {
-                        log::warn!("{}: {error}; closed, to be opened again", camera.name);
-                        self.handover.count(|counts| counts.reopened += 1);
+                        self.say_closed(&camera.name, &error);
                     }
                 }
-                // Said once, not twice a second for a year.
+                // Not twice a second for a year.
                 Err(missing) if missing.what() != said => {
                     log::warn!("{}: {}; waiting for it", self.wanted, missing.what());
                     said = missing.what().into();
@@ -96,6 +100,17 @@ impl Capture {
                 Err(_) => {}
             }
             self.handover.pause(self.patience.reopen);
+        }
+    }
+
+    /// Each time at first, then at each power of two: a camera with a loose plug must not fill the log.
+    fn say_closed(&self, name: &str, error: &io::Error) {
+        let times = self.handover.count(|counts| {
+            counts.reopened += 1;
+            counts.reopened
+        });
+        if times <= ALWAYS_SAID || times.is_power_of_two() {
+            log::warn!("{name}: {error}; opening it again ({times} times so far)");
         }
     }
 

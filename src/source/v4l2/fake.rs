@@ -45,6 +45,8 @@ pub(super) struct Device {
     /// Each with the most frames a second.
     pub formats: Vec<(FourCc, f64)>,
     pub size_px: [u32; 2],
+    /// As the driver says it; 0 if it does not.
+    pub stride_bytes: usize,
     pub interval: Duration,
     /// The bytes of every frame.
     pub picture: Vec<u8>,
@@ -68,6 +70,7 @@ impl Device {
             },
             formats: vec![(FourCc(*b"YUYV"), 30.0)],
             size_px: [8, 4],
+            stride_bytes: 0,
             interval: Duration::from_millis(2),
             picture: vec![128; 8 * 4 * 2],
             closed: None,
@@ -302,7 +305,7 @@ impl Node for FakeNode {
                 format,
                 width_px,
                 height_px,
-                stride_bytes: 0,
+                stride_bytes: state.device.stride_bytes,
             })
         })
     }

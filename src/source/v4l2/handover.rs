@@ -111,8 +111,8 @@ impl Handover {
         slot.camera = false;
     }
 
-    pub(super) fn count(&self, change: impl FnOnce(&mut SourceCounts)) {
-        change(&mut self.lock().counts);
+    pub(super) fn count<T>(&self, change: impl FnOnce(&mut SourceCounts) -> T) -> T {
+        change(&mut self.lock().counts)
     }
 
     pub(super) fn counts(&self) -> SourceCounts {

@@ -362,6 +362,7 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     assert!(refused(&|d| d.closed = Some(Errno::ACCESS)).contains("group video"));
     assert!(refused(&|d| d.buffers = 2).contains("2 buffers"));
     assert!(refused(&|d| d.size_px = [1 << 20, 4]).contains("1048576 x 4 px"));
+    assert!(refused(&|d| d.stride_bytes = 15).contains("rows of 15 bytes"));
     let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
     for device in ["", "video0", "/dev/\0"] {
         assert!(message(open(&kernel, device)).contains("v4l2:auto"));
