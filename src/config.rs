@@ -47,6 +47,8 @@ pub struct RunConfig {
     pub json: Option<String>,
     /// A folder for PNGs with the skeleton drawn on them.
     pub overlay: Option<PathBuf>,
+    /// The board's watchdog, usually `/dev/watchdog`.
+    pub watchdog: Option<PathBuf>,
     pub frames: Option<u64>,
     pub threads: Option<usize>,
     /// Each thread on a processor of its own.
@@ -72,6 +74,7 @@ pub struct Settings {
     pub serial: Option<SerialSpec>,
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
+    pub watchdog: Option<PathBuf>,
     pub threads: Threads,
     pub engine: EngineChoice,
     pub min_score: f32,
@@ -110,6 +113,7 @@ impl RunConfig {
             serial: self.serial.or(other.serial),
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
+            watchdog: self.watchdog.or(other.watchdog),
             frames: self.frames.or(other.frames),
             threads: self.threads.or(other.threads),
             pin: self.pin.or(other.pin),
@@ -153,6 +157,7 @@ impl RunConfig {
             serial: self.serial.as_deref().map(str::parse).transpose()?,
             json: self.json,
             overlay: self.overlay,
+            watchdog: self.watchdog,
             threads: Threads {
                 count: checked_threads(self.threads.unwrap_or(1))?,
                 pinned: self.pin.unwrap_or(false),

@@ -227,3 +227,37 @@ fn a_given_box_and_a_configuration_file() {
         assert!((50.0..=350.0).contains(&x), "{joint}");
     }
 }
+
+#[test]
+fn systemd_hears_of_the_start_of_packets_and_of_the_end() {
+    let dir = TestDir::new("notify");
+    let socket = dir.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    let output = common::posewire()
+        .args([
+            "run",
+            "--source",
+            "demo",
+            "--model",
+            MODEL,
+            "--json",
+            "/dev/null",
+        ])
+        .args(["--frames", "8"])
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "400000")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    manager.set_nonblocking(true).unwrap();
+    let (mut heard, mut bytes) = (Vec::new(), [0; 256]);
+    while let Ok(length) = manager.recv(&mut bytes) {
+        heard.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+    }
+    assert_eq!(heard[0], "READY=1");
+    assert_eq!(heard.last().unwrap(), "STOPPING=1");
+    // Half a second of frames, and food each 100 ms.
+    let fed = heard.iter().filter(|said| *said == "WATCHDOG=1").count();
+    assert!((2..=8).contains(&fed), "{heard:?}");
+    assert!(heard.iter().any(|said| said.starts_with("STATUS=")));
+}

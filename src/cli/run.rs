@@ -8,7 +8,7 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Pipeline, Stream};
-use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, UdpSink};
+use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
 use crate::source;
 use crate::stats::StageTimes;
 
@@ -33,6 +33,7 @@ Usage: posewire run --source SOURCE [OPTIONS]
                       the same packets on a serial line [115200 baud]
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
+  --watchdog DEVICE   feed the board's watchdog with each packet; it reboots a board that hangs
   --frames N          stop after N frames
   --threads N         threads of the network [1]
   --pin               each thread on a processor of its own
@@ -62,6 +63,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "serial" => line.serial = Some(args.value()?),
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
+            "watchdog" => line.watchdog = Some(args.path()?),
             "frames" => line.frames = Some(args.value()?),
             "camera-size" => line.camera_size = Some(args.value()?),
             "camera-fps" => line.camera_fps = Some(args.value()?),
@@ -91,11 +93,13 @@ fn stream(settings: Settings) -> Result<()> {
     let card = model.require_card()?.clone();
     // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
     let mut source = source::open(&settings.source, card.task, &settings.camera)?;
-    let sinks = open_sinks(&settings, &card)?;
+    let mut sinks = open_sinks(&settings, &card)?;
     let network = engine::load(&model, settings.engine, settings.threads)?;
     let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
     // The graph's file is not needed any more.
     drop(model);
+    // Last: opening a watchdog starts it, and it is to hear of packets that all others have got.
+    add_supervisors(&settings, &mut sinks)?;
     log::info!(
         "{} at {} x {} from {} on {}, {} thread(s)",
         card.task.name(),
@@ -152,6 +156,16 @@ fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>
         ));
     }
     Ok(sinks)
+}
+
+fn add_supervisors(settings: &Settings, sinks: &mut Vec<Box<dyn Sink>>) -> Result<()> {
+    if let Some(systemd) = Systemd::from_environment()? {
+        sinks.push(Box::new(systemd));
+    }
+    if let Some(device) = &settings.watchdog {
+        sinks.push(Box::new(WatchdogDevice::open(device)?));
+    }
+    Ok(())
 }
 
 /// A number that differs from one start to the next, also on boards without a set clock: the time

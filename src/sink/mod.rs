@@ -9,6 +9,7 @@ mod fake;
 mod json;
 mod overlay;
 mod serial;
+mod supervise;
 mod udp;
 
 pub use draw::{Canvas, draw_skeleton};
@@ -16,6 +17,7 @@ pub use fake::RecordingSink;
 pub use json::{JsonSink, json_line};
 pub use overlay::OverlaySink;
 pub use serial::SerialSink;
+pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
 
 use crate::frame::Frame;

@@ -14,5 +14,7 @@ pub use cobs::{
     CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC, line_frame, unstuff,
 };
 pub use layout::{MAX_PACKET_BYTES, VERSION};
+#[cfg(test)]
+pub(crate) use packet::test_packet;
 pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 pub use view::{PacketView, WireError};

@@ -287,6 +287,28 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);
 }
 
+/// A heartbeat of a hand's stream, for tests.
+#[cfg(test)]
+pub(crate) fn test_packet(flags: Flags) -> Packet {
+    Packet {
+        kind: Kind::Heartbeat,
+        flags,
+        session: 0,
+        sequence: 0,
+        captured: Instant::default(),
+        age_us: 0,
+        frame_index: 0,
+        frame_width_px: 0,
+        frame_height_px: 0,
+        task: 1,
+        joint_table: 1,
+        unit: FixedPoint::for_frame(1, 1),
+        instance: 0,
+        score: 0,
+        keypoints: heapless::Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

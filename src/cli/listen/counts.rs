@@ -57,26 +57,13 @@ impl fmt::Display for Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
-    use crate::wire::{FixedPoint, Flags};
+    use crate::wire::{Flags, test_packet};
 
     fn packet(session: u32, sequence: u32) -> Packet {
         Packet {
-            kind: Kind::Heartbeat,
-            flags: Flags::default(),
             session,
             sequence,
-            captured: clock::Instant::default(),
-            age_us: 0,
-            frame_index: 0,
-            frame_width_px: 0,
-            frame_height_px: 0,
-            task: 1,
-            joint_table: 1,
-            unit: FixedPoint::for_frame(1, 1),
-            instance: 0,
-            score: 0,
-            keypoints: heapless::Vec::new(),
+            ..test_packet(Flags::default())
         }
     }
 

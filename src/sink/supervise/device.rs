@@ -1,0 +1,91 @@
+//! The board's own watchdog (the kernel's Watchdog Timer Driver API): it reboots the board when nobody
+//! writes to it for its time, usually 15 s to a minute.
+
+use super::Every;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::sink::{Delivery, NotSent, Sink};
+use crate::wire::{Flags, Packet};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const FEED_EVERY: Duration = Duration::from_secs(1);
+/// The last byte before an orderly end: the board is not to be rebooted.
+const MAGIC_CLOSE: &[u8] = b"V";
+
+/// Feeds the watchdog with packets. A run that ends without its last packet leaves it running.
+#[derive(Debug)]
+pub struct WatchdogDevice {
+    name: String,
+    device: File,
+    feed: Every,
+}
+
+impl WatchdogDevice {
+    /// Opens the device, which starts the watchdog.
+    ///
+    /// # Errors
+    /// [`Error::Sink`] if it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = format!("watchdog:{}", path.display());
+        let device = OpenOptions::new().write(true).open(path).map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such device: has the board one?".into(),
+                io::ErrorKind::PermissionDenied => "no permission: only root may open it".into(),
+                io::ErrorKind::ResourceBusy => {
+                    "is in use: systemd may have it (RuntimeWatchdogSec)".into()
+                }
+                _ => format!("cannot be opened: {error}"),
+            };
+            Error::sink(&name, what)
+        })?;
+        Ok(WatchdogDevice {
+            name,
+            device,
+            feed: Every::new(FEED_EVERY),
+        })
+    }
+}
+
+impl Sink for WatchdogDevice {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        let food: &[u8] = if packet.flags.contains(Flags::LAST) {
+            MAGIC_CLOSE
+        } else if self.feed.is_due(Instant::now()) {
+            b"\0"
+        } else {
+            return Ok(());
+        };
+        self.device
+            .write_all(food)
+            .map_err(|error| NotSent::Dropped(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::test_packet;
+
+    #[test]
+    fn it_is_fed_now_and_then_and_let_go_at_an_orderly_end() {
+        let path = std::env::temp_dir().join(format!("posewire-watchdog-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let mut watchdog = WatchdogDevice::open(&path).unwrap();
+        for _ in 0..3 {
+            watchdog.send(&test_packet(Flags::default()), None).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"\0");
+        watchdog.send(&test_packet(Flags::LAST), None).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"\0V");
+        std::fs::remove_file(&path).unwrap();
+        let error = WatchdogDevice::open(&path).unwrap_err().to_string();
+        assert!(error.contains("no such device"), "{error}");
+    }
+}

@@ -1,0 +1,190 @@
+//! systemd's notification protocol (sd_notify(3)): datagrams to the socket that `NOTIFY_SOCKET` names.
+//!
+//! `READY=1` with the first packet, `WATCHDOG=1` with later ones at a quarter of the time that the unit
+//! allows, `STATUS=` now and then, `STOPPING=1` with the last packet.
+
+use super::Every;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::sink::{Delivery, NotSent, Sink};
+use crate::wire::{Flags, Kind, Packet};
+use std::fmt::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
+
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// When the unit has no watchdog.
+const NEVER: Duration = Duration::MAX;
+
+/// See the module's comment.
+#[derive(Debug)]
+pub struct Systemd {
+    socket: UnixDatagram,
+    feed: Every,
+    status: Every,
+    /// Frames, and when they were counted from.
+    frames: u64,
+    since: Instant,
+    text: heapless::String<128>,
+    is_ready: bool,
+}
+
+impl Systemd {
+    /// The one that started this process, if it wants to be told.
+    ///
+    /// # Errors
+    /// [`Error::Sink`] if its socket cannot be reached.
+    pub fn from_environment() -> Result<Option<Self>> {
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
+            return Ok(None);
+        };
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+        // Without a process id the watchdog is meant for whoever gets the variable.
+        let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let patience = number("WATCHDOG_USEC")
+            .filter(|_| ours)
+            .map(Duration::from_micros);
+        Self::connect(name.as_encoded_bytes(), patience).map(Some)
+    }
+
+    /// `name` is a path, or `@` and the name of an abstract socket; `patience` is the watchdog's.
+    fn connect(name: &[u8], patience: Option<Duration>) -> Result<Self> {
+        let text = String::from_utf8_lossy(name);
+        let connected = match name {
+            [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+            _ => SocketAddr::from_pathname(text.as_ref()),
+        }
+        .and_then(|address| {
+            let socket = UnixDatagram::unbound()?;
+            // A full socket of a busy manager must not hold up the loop: the next one will get through.
+            socket.set_nonblocking(true)?;
+            socket.connect_addr(&address)?;
+            Ok(socket)
+        });
+        let socket = connected.map_err(|error| {
+            Error::sink(
+                "systemd",
+                format!("NOTIFY_SOCKET {text} cannot be reached: {error}"),
+            )
+        })?;
+        Ok(Systemd {
+            socket,
+            feed: Every::new(patience.map_or(NEVER, |patience| patience / 4)),
+            status: Every::new(STATUS_EVERY),
+            frames: 0,
+            since: Instant::now(),
+            text: heapless::String::new(),
+            is_ready: false,
+        })
+    }
+
+    fn tell(&self, text: &str) -> Delivery {
+        self.socket
+            .send(text.as_bytes())
+            .map(drop)
+            .map_err(|error| NotSent::Dropped(error.to_string()))
+    }
+
+    /// What `systemctl status` shows. It fits, and if it did not it would only be cut.
+    fn write_status(&mut self, packet: &Packet, now: Instant) {
+        let seconds = (now - self.since).as_secs_f64().max(1e-3);
+        let rate = self.frames as f64 / seconds;
+        self.text.clear();
+        let _ = write!(self.text, "STATUS={rate:.1} frames/s");
+        for flag in packet.flags.names() {
+            let _ = write!(self.text, " {flag}");
+        }
+        self.frames = 0;
+        self.since = now;
+    }
+}
+
+impl Sink for Systemd {
+    fn name(&self) -> &str {
+        "systemd"
+    }
+
+    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        let now = Instant::now();
+        self.frames += u64::from(packet.kind == Kind::Keypoints);
+        if !std::mem::replace(&mut self.is_ready, true) {
+            self.tell("READY=1")?;
+        }
+        if packet.flags.contains(Flags::LAST) {
+            return self.tell("STOPPING=1");
+        }
+        if self.feed.is_due(now) && self.feed.period != NEVER {
+            self.tell("WATCHDOG=1")?;
+        }
+        if self.status.is_due(now) {
+            self.write_status(packet, now);
+            self.tell(&self.text)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::test_packet;
+
+    fn manager(name: &[u8]) -> UnixDatagram {
+        let address = SocketAddr::from_abstract_name(&name[1..]).unwrap();
+        let socket = UnixDatagram::bind_addr(&address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    fn heard(socket: &UnixDatagram) -> Vec<String> {
+        let (mut all, mut bytes) = (Vec::new(), [0; 256]);
+        while let Ok(length) = socket.recv(&mut bytes) {
+            all.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+        }
+        all
+    }
+
+    #[test]
+    fn the_manager_hears_of_the_start_of_packets_and_of_the_end() {
+        let name = format!("@posewire-test-{}", std::process::id());
+        let socket = manager(name.as_bytes());
+        let patience = Some(Duration::from_millis(40));
+        let mut systemd = Systemd::connect(name.as_bytes(), patience).unwrap();
+        assert!(heard(&socket).is_empty(), "nothing before the first packet");
+        let missing = test_packet(Flags::NO_CAMERA);
+        systemd.send(&missing, None).unwrap();
+        assert_eq!(
+            heard(&socket),
+            ["READY=1", "WATCHDOG=1", "STATUS=0.0 frames/s no_camera"]
+        );
+        systemd.send(&missing, None).unwrap();
+        assert!(heard(&socket).is_empty(), "not with every packet");
+        std::thread::sleep(Duration::from_millis(12));
+        systemd.send(&missing, None).unwrap();
+        assert_eq!(heard(&socket), ["WATCHDOG=1"]);
+        systemd.send(&test_packet(Flags::LAST), None).unwrap();
+        assert_eq!(heard(&socket), ["STOPPING=1"]);
+    }
+
+    #[test]
+    fn without_a_watchdog_it_is_not_fed() {
+        let name = format!("@posewire-test-calm-{}", std::process::id());
+        let socket = manager(name.as_bytes());
+        let mut systemd = Systemd::connect(name.as_bytes(), None).unwrap();
+        systemd.send(&test_packet(Flags::default()), None).unwrap();
+        let heard = heard(&socket);
+        assert_eq!(heard[0], "READY=1");
+        assert!(!heard.contains(&"WATCHDOG=1".into()), "{heard:?}");
+    }
+
+    #[test]
+    fn a_manager_that_is_not_there_is_an_error_with_its_name() {
+        for name in ["/nowhere/notify", "@posewire-no-such-manager", ""] {
+            let error = Systemd::connect(name.as_bytes(), None)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("NOTIFY_SOCKET"), "{error}");
+        }
+    }
+}
