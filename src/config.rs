@@ -22,6 +22,9 @@ pub const DEFAULT_MODEL: &str = "builtin:hand";
 pub const DEFAULT_MIN_SCORE: f32 = 0.3;
 const DEFAULT_HEARTBEAT_MS: u64 = 100;
 const DEFAULT_STALE_MS: u64 = 500;
+const DEFAULT_STATS_SECONDS: u64 = 60;
+/// The slowest board with the largest network needs 3 s for a frame.
+const DEFAULT_STAGE_DEADLINE_MS: u64 = 5000;
 pub const MAX_THREADS: usize = 64;
 const MAX_CAMERA_FPS: u32 = 1000;
 
@@ -59,6 +62,10 @@ pub struct RunConfig {
     pub min_score: Option<f32>,
     pub heartbeat_ms: Option<u64>,
     pub stale_ms: Option<u64>,
+    /// How often the log gets a line of figures; 0 is never.
+    pub stats_seconds: Option<u64>,
+    /// A stage that takes longer is named in the log.
+    pub stage_deadline_ms: Option<u64>,
     pub mirrored: Option<bool>,
     pub instance: Option<u8>,
 }
@@ -78,6 +85,7 @@ pub struct Settings {
     pub threads: Threads,
     pub engine: EngineChoice,
     pub min_score: f32,
+    pub stage_deadline: Duration,
     pub stream: StreamOptions,
 }
 
@@ -121,6 +129,8 @@ impl RunConfig {
             min_score: self.min_score.or(other.min_score),
             heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
             stale_ms: self.stale_ms.or(other.stale_ms),
+            stats_seconds: self.stats_seconds.or(other.stats_seconds),
+            stage_deadline_ms: self.stage_deadline_ms.or(other.stage_deadline_ms),
             mirrored: self.mirrored.or(other.mirrored),
             instance: self.instance.or(other.instance),
         }
@@ -167,6 +177,10 @@ impl RunConfig {
                 .as_deref()
                 .map_or(Ok(EngineChoice::Auto), str::parse)?,
             min_score,
+            stage_deadline: milliseconds(
+                "stage-deadline-ms",
+                self.stage_deadline_ms.unwrap_or(DEFAULT_STAGE_DEADLINE_MS),
+            )?,
             stream: StreamOptions {
                 frames: self.frames,
                 heartbeat: milliseconds(
@@ -174,6 +188,15 @@ impl RunConfig {
                     self.heartbeat_ms.unwrap_or(DEFAULT_HEARTBEAT_MS),
                 )?,
                 stale_after: milliseconds("stale-ms", self.stale_ms.unwrap_or(DEFAULT_STALE_MS))?,
+                stats_every: match self.stats_seconds.unwrap_or(DEFAULT_STATS_SECONDS) {
+                    0 => None,
+                    seconds @ 1..=86_400 => Some(Duration::from_secs(seconds)),
+                    seconds => {
+                        return Err(Error::usage(format!(
+                            "stats-seconds is {seconds}, must be in 0..86400"
+                        )));
+                    }
+                },
                 mirrored: self.mirrored.unwrap_or(false),
                 instance: self.instance.unwrap_or(0),
             },
@@ -309,6 +332,11 @@ mod tests {
             ("source = 'demo'\nbbox = [0.0, 0.0, 0.0, 5.0]", "bbox"),
             ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
             ("source = 'demo'\nengine = 'magic'", "engine"),
+            ("source = 'demo'\nstats-seconds = 100000", "stats-seconds"),
+            (
+                "source = 'demo'\nstage-deadline-ms = 0",
+                "stage-deadline-ms",
+            ),
             ("source = 'demo'\ncamera-size = '640'", "camera-size"),
             ("source = 'demo'\ncamera-size = '0x480'", "camera-size"),
             ("source = 'demo'\ncamera-fps = 0", "camera-fps"),

@@ -256,8 +256,8 @@ fn systemd_hears_of_the_start_of_packets_and_of_the_end() {
     }
     assert_eq!(heard[0], "READY=1");
     assert_eq!(heard.last().unwrap(), "STOPPING=1");
-    // Half a second of frames, and food each 100 ms.
+    // Half a second of frames at least, and food each 100 ms.
     let fed = heard.iter().filter(|said| *said == "WATCHDOG=1").count();
-    assert!((2..=8).contains(&fed), "{heard:?}");
+    assert!(fed >= 2, "{heard:?}");
     assert!(heard.iter().any(|said| said.starts_with("STATUS=")));
 }

@@ -87,10 +87,11 @@ pub fn main(mut args: Args) -> Result<()> {
         frames: Some(frames),
         heartbeat: Duration::from_millis(100),
         stale_after: Duration::from_secs(60),
+        stats_every: None,
         mirrored: false,
         instance: 0,
     };
-    let mut times = StageTimes::new(frames as usize);
+    let mut times = StageTimes::default();
     let mut source = TestPicture::new();
     let stop = AtomicBool::new(false);
     let mut stream = Stream::new(pipeline, vec![Box::new(EncodeOnly)], options, 0);

@@ -86,11 +86,12 @@ fn play(task: Task, out: &Path) -> Result<()> {
         frames: Some(clip.frames.len() as u64),
         heartbeat: Duration::from_millis(100),
         stale_after: Duration::from_secs(1),
+        stats_every: None,
         mirrored: false,
         instance: 0,
     };
     let mut source = MjpegSource::once(format!("demo:{}", task.name()), clip.mjpeg.into());
-    let mut times = StageTimes::new(clip.frames.len());
+    let mut times = StageTimes::default();
     Stream::new(
         pipeline,
         vec![Box::new(report), Box::new(lines), Box::new(overlay)],

@@ -72,7 +72,7 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     let shape = network.output_shape();
     let mut heatmaps = vec![0.0; shape.iter().product()];
-    let mut times = StageTimes::new(repeat);
+    let mut times = StageTimes::default();
     for _ in 0..repeat {
         let start = Instant::now();
         network.infer(&tensor.values, &mut heatmaps)?;

@@ -10,10 +10,7 @@ use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Pipeline, Stream};
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
 use crate::source;
-use crate::stats::StageTimes;
-
-/// Stage times are those of this many last frames.
-const TIMED_FRAMES: usize = 4096;
+use crate::stats::{Overruns, StageTimes};
 
 const HELP: &str = "\
 Read frames, find keypoints, send them.
@@ -41,6 +38,8 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --min-score S       the heatmap maximum from which a joint counts [0.3]
   --heartbeat-ms N    the longest silence while there are no frames [100]
   --stale-ms N        frames older than this are marked stale [500]
+  --stats-seconds N   how often the log gets a line of figures, 0 never [60]
+  --stage-deadline-ms N  a stage that takes longer is named in the log [5000]
   --mirrored          declare on the wire that the pictures are mirrored
   --instance N        a number on the wire that tells several streams apart [0]
   --config FILE       the same settings as TOML; the command line wins
@@ -74,6 +73,8 @@ pub fn main(mut args: Args) -> Result<()> {
             "min-score" => line.min_score = Some(args.value()?),
             "heartbeat-ms" => line.heartbeat_ms = Some(args.value()?),
             "stale-ms" => line.stale_ms = Some(args.value()?),
+            "stats-seconds" => line.stats_seconds = Some(args.value()?),
+            "stage-deadline-ms" => line.stage_deadline_ms = Some(args.value()?),
             "mirrored" => line.mirrored = Some(true),
             "instance" => line.instance = Some(args.value()?),
             "config" => file = RunConfig::read(&args.path()?)?,
@@ -109,7 +110,8 @@ fn stream(settings: Settings) -> Result<()> {
         pipeline.engine_name(),
         settings.threads.count
     );
-    let mut times = StageTimes::new(TIMED_FRAMES);
+    let mut times = StageTimes::default();
+    let _overruns = Overruns::watch(times.clock(), settings.stage_deadline);
     let totals = Stream::new(pipeline, sinks, settings.stream, new_session()).run(
         source.as_mut(),
         &stop,

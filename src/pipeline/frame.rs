@@ -9,7 +9,6 @@ use crate::keypoint::Keypoints;
 use crate::model::{ModelCard, ModelFile};
 use crate::stats::{Stage, StageTimes};
 use crate::track::{RegionKind, Sighting, Tracker};
-use std::time::Instant;
 
 /// What was seen in one frame.
 #[derive(Debug, Clone)]
@@ -89,15 +88,15 @@ impl Pipeline {
         let (width_px, height_px) = (frame.pixels.width_px(), frame.pixels.height_px());
         let (crop, region) = self.tracker.region(width_px, height_px);
 
-        let start = Instant::now();
+        let begun = times.begin(Stage::Crop);
         self.cropper.crop(&frame.pixels, &crop, &mut self.input);
-        times.record(Stage::Crop, start.elapsed());
+        times.end(begun);
 
-        let start = Instant::now();
+        let begun = times.begin(Stage::Infer);
         self.engine.infer(&self.input, &mut self.heatmaps)?;
-        times.record(Stage::Infer, start.elapsed());
+        times.end(begun);
 
-        let start = Instant::now();
+        let begun = times.begin(Stage::Decode);
         let mut keypoints = self.decoder.decode(&self.heatmaps);
         let scale = [0, 1]
             .map(|axis| self.card.input_size[axis] as f32 / self.card.heatmap_size[axis] as f32);
@@ -109,7 +108,7 @@ impl Pipeline {
             );
         }
         let sighting = self.tracker.update(&keypoints, width_px, height_px);
-        times.record(Stage::Decode, start.elapsed());
+        times.end(begun);
         Ok(Observation {
             keypoints,
             sighting,

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::frame::Frame;
 use crate::sink::{NotSent, Sink};
 use crate::source::{FrameSource, Next, SourceCounts};
-use crate::stats::{Stage, StageTimes};
+use crate::stats::{RecentLine, Stage, StageTimes};
 use crate::track::RegionKind;
 use crate::wire::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ pub struct StreamOptions {
     pub heartbeat: Duration,
     /// A frame older than this when it is sent is marked stale.
     pub stale_after: Duration,
+    /// How often the log gets a line of figures.
+    pub stats_every: Option<Duration>,
     /// The source shows a mirror image.
     pub mirrored: bool,
     /// Names this stream among several to one receiver.
@@ -113,7 +115,7 @@ impl<'a> Stream<'a> {
     /// # Errors
     /// That of the source or of the network.
     pub fn warm_up(&mut self, source: &mut dyn FrameSource, frames: u64) -> Result<()> {
-        let mut times = StageTimes::new(1);
+        let mut times = StageTimes::default();
         for _ in 0..frames {
             if let Next::Frame(frame) = source.next_frame(self.options.heartbeat)? {
                 self.pipeline.process(&frame, &mut times)?;
@@ -130,11 +132,15 @@ impl<'a> Stream<'a> {
     ) -> Result<()> {
         let wanted = self.options.frames.unwrap_or(u64::MAX);
         let mut asked = Instant::now();
+        let mut told = asked;
         while self.totals.frames + self.totals.failed < wanted
             && !self.closed
             && !stop.load(Ordering::Relaxed)
         {
-            match source.next_frame(self.options.heartbeat)? {
+            let begun = times.begin(Stage::Source);
+            let next = source.next_frame(self.options.heartbeat);
+            times.pause(begun);
+            match next? {
                 Next::End => break,
                 Next::Quiet { camera } => {
                     self.send_heartbeat(camera, false);
@@ -150,6 +156,16 @@ impl<'a> Stream<'a> {
                     asked = Instant::now();
                 }
             }
+            let period = told.elapsed();
+            if self
+                .options
+                .stats_every
+                .is_some_and(|every| period >= every)
+            {
+                log::info!("{}", RecentLine { times, period });
+                times.forget_recent();
+                told = Instant::now();
+            }
         }
         Ok(())
     }
@@ -159,10 +175,12 @@ impl<'a> Stream<'a> {
             Ok(seen) => {
                 self.totals.frames += 1;
                 self.totals.found += u64::from(seen.sighting.found);
-                let start = Instant::now();
+                let begun = times.begin(Stage::Send);
                 self.fill(frame, &seen);
                 self.send(Some(frame));
-                times.record(Stage::Send, start.elapsed());
+                times.end(begun);
+                let age_us = u64::from(self.packet.age_us);
+                times.record(Stage::Age, Duration::from_micros(age_us));
             }
             Err(error) => {
                 log::error!("frame {}: {error}", frame.index);
@@ -259,6 +277,7 @@ mod tests {
             frames: None,
             heartbeat: Duration::from_millis(1),
             stale_after: Duration::from_millis(500),
+            stats_every: None,
             mirrored: false,
             instance: 3,
         }
@@ -276,7 +295,7 @@ mod tests {
         let totals = stream.run(
             &mut source,
             &AtomicBool::new(false),
-            &mut StageTimes::new(16),
+            &mut StageTimes::default(),
         );
         (totals, sink.packets())
     }
@@ -381,14 +400,14 @@ mod tests {
         let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
         let stop = AtomicBool::new(false);
         let totals = stream
-            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .run(&mut source, &stop, &mut StageTimes::default())
             .unwrap();
         assert_eq!((totals.frames, sink.packets().len()), (2, 3));
 
         stop.store(true, Ordering::Relaxed);
         let mut stream = Stream::new(pipeline(hand()), vec![], options(), 0);
         let totals = stream
-            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .run(&mut source, &stop, &mut StageTimes::default())
             .unwrap();
         assert_eq!(totals.frames, 0);
     }
@@ -400,7 +419,7 @@ mod tests {
         let mut source = Faulty::script([Fault::Frame; 3].into_iter());
         let stop = AtomicBool::new(false);
         let totals = stream
-            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .run(&mut source, &stop, &mut StageTimes::default())
             .unwrap();
         assert_eq!((totals.frames, totals.dropped), (3, 4));
 
@@ -408,7 +427,7 @@ mod tests {
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(closed)], options(), 0);
         let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
         let totals = stream
-            .run(&mut source, &stop, &mut StageTimes::new(4))
+            .run(&mut source, &stop, &mut StageTimes::default())
             .unwrap();
         assert_eq!(totals.frames, 1);
     }

@@ -1,0 +1,191 @@
+//! How long each stage took, and which one is running.
+//!
+//! In: the begin and the end of each stage. Out: order statistics in milliseconds, over the whole run and
+//! over the last while. Memory is allocated once; recording costs two clock readings.
+
+mod histogram;
+mod overrun;
+
+pub use histogram::{Histogram, Summary};
+pub use overrun::{Overruns, StageClock};
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// The stages of a frame, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for and reading the frame.
+    Source,
+    /// Crop, scale and normalise.
+    Crop,
+    /// The network.
+    Infer,
+    /// Heatmaps to keypoints, and where to look next.
+    Decode,
+    /// Encoding and all sinks.
+    Send,
+    /// No stage of its own: the whole way from the capture of the frame to its sending.
+    Age,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 6] = [
+        Stage::Source,
+        Stage::Crop,
+        Stage::Infer,
+        Stage::Decode,
+        Stage::Send,
+        Stage::Age,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Source => "source",
+            Stage::Crop => "crop",
+            Stage::Infer => "infer",
+            Stage::Decode => "decode",
+            Stage::Send => "send",
+            Stage::Age => "age",
+        }
+    }
+}
+
+/// A stage that was begun.
+#[derive(Debug)]
+#[must_use]
+pub struct Begun {
+    stage: Stage,
+    at: Instant,
+}
+
+/// Durations of every stage.
+#[derive(Debug, Clone, Default)]
+pub struct StageTimes {
+    all: [Histogram; Stage::ALL.len()],
+    recent: [Histogram; Stage::ALL.len()],
+    clock: StageClock,
+}
+
+impl StageTimes {
+    pub fn begin(&mut self, stage: Stage) -> Begun {
+        self.clock.enter(stage);
+        Begun {
+            stage,
+            at: Instant::now(),
+        }
+    }
+
+    pub fn end(&mut self, begun: Begun) {
+        self.clock.leave();
+        self.record(begun.stage, begun.at.elapsed());
+    }
+
+    /// Ends a part of a stage whose parts are recorded as one.
+    pub fn pause(&mut self, _begun: Begun) {
+        self.clock.leave();
+    }
+
+    pub fn record(&mut self, stage: Stage, duration: Duration) {
+        self.all[stage as usize].record(duration);
+        self.recent[stage as usize].record(duration);
+    }
+
+    /// Over the whole run; `None` if the stage never ran.
+    pub fn summary(&self, stage: Stage) -> Option<Summary> {
+        self.all[stage as usize].summary()
+    }
+
+    /// Since [`forget_recent`](StageTimes::forget_recent).
+    pub fn recent(&self, stage: Stage) -> Option<Summary> {
+        self.recent[stage as usize].summary()
+    }
+
+    pub fn forget_recent(&mut self) {
+        self.recent.iter_mut().for_each(Histogram::clear);
+    }
+
+    /// Which stage is running now, for another thread.
+    pub fn clock(&self) -> StageClock {
+        self.clock.clone()
+    }
+}
+
+impl fmt::Display for StageTimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
+            "stage", "min", "median", "p95", "p99", "max"
+        )?;
+        for stage in Stage::ALL {
+            if let Some(s) = self.summary(stage) {
+                write!(
+                    f,
+                    "\n{:<8}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
+                    stage.name(),
+                    s.min_ms,
+                    s.median_ms,
+                    s.p95_ms,
+                    s.p99_ms,
+                    s.max_ms
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last while in one line: frames a second, and median, 99th percentile and maximum of each stage.
+pub struct RecentLine<'a> {
+    pub times: &'a StageTimes,
+    pub period: Duration,
+}
+
+impl fmt::Display for RecentLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = self.times.recent(Stage::Infer).map_or(0, |s| s.count);
+        let rate = frames as f64 / self.period.as_secs_f64().max(1e-3);
+        write!(f, "{rate:.1} frames/s; median/p99/max ms:")?;
+        for stage in Stage::ALL {
+            if let Some(s) = self.times.recent(stage) {
+                let (name, median, p99, max) = (stage.name(), s.median_ms, s.p99_ms, s.max_ms);
+                write!(f, " {name} {median:.2}/{p99:.2}/{max:.2}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_while_is_forgotten_and_the_whole_is_not() {
+        let mut times = StageTimes::default();
+        times.record(Stage::Infer, Duration::from_millis(8));
+        times.forget_recent();
+        times.record(Stage::Infer, Duration::from_millis(2));
+        assert_eq!(times.summary(Stage::Infer).unwrap().count, 2);
+        assert_eq!(times.recent(Stage::Infer).unwrap().max_ms, 2.0);
+        assert_eq!(times.summary(Stage::Send), None);
+        let line = RecentLine {
+            times: &times,
+            period: Duration::from_millis(500),
+        };
+        assert_eq!(
+            line.to_string(),
+            "2.0 frames/s; median/p99/max ms: infer 2.00/2.00/2.00"
+        );
+    }
+
+    #[test]
+    fn a_stage_is_timed_from_its_begin_to_its_end() {
+        let mut times = StageTimes::default();
+        let begun = times.begin(Stage::Crop);
+        std::thread::sleep(Duration::from_millis(3));
+        times.end(begun);
+        assert!(times.summary(Stage::Crop).unwrap().min_ms >= 3.0);
+    }
+}
