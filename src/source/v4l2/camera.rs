@@ -274,11 +274,13 @@ impl Found {
         self.node
             .start()
             .map_err(|error| failed("cannot be started", &error))?;
+        // A USB device chooses its own name, and the log goes to terminals.
+        let printable = |text: &str| text.replace(char::is_control, "?");
         let agreed = format!(
             "{} ({}, {}): {} x {} {}, {}, {} buffers",
-            self.identity.card,
-            self.identity.driver,
-            self.identity.bus,
+            printable(&self.identity.card),
+            printable(&self.identity.driver),
+            printable(&self.identity.bus),
             layout.width_px,
             layout.height_px,
             layout.format,

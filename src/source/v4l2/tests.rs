@@ -337,6 +337,19 @@ fn the_cheapest_format_that_is_fast_enough_is_taken() {
 }
 
 #[test]
+fn a_camera_cannot_write_to_the_terminal() {
+    let mut device = Device::webcam("/dev/video0");
+    device.identity.card = "Webcam\x1b[2J\r\n".into();
+    let wanted = Wanted::Path("/dev/video0".into());
+    let camera = Camera::open(&FakeKernel::with([device]), &wanted, &options());
+    let agreed = camera.map(|camera| camera.agreed).unwrap();
+    assert_eq!(
+        agreed,
+        "Webcam?[2J?? (uvcvideo, usb-1): 8 x 4 YUYV, 500.0 frames a second, 5 buffers"
+    );
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_with_the_reason() {
     let refused = |change: &dyn Fn(&mut Device)| {
         let mut device = Device::webcam("/dev/video0");
