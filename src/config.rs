@@ -10,6 +10,7 @@ use crate::frame::MAX_SIDE_PX;
 use crate::pipeline::StreamOptions;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
+use crate::wire::Key;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -46,6 +47,8 @@ pub struct RunConfig {
     pub udp: Option<String>,
     /// DEVICE or DEVICE:BAUD.
     pub serial: Option<String>,
+    /// A file with the key that packets by UDP and serial line are sealed with.
+    pub key_file: Option<PathBuf>,
     /// A file, or `-` for standard output.
     pub json: Option<String>,
     /// A folder for PNGs with the skeleton drawn on them.
@@ -79,6 +82,7 @@ pub struct Settings {
     pub bbox: Option<BBox>,
     pub udp: Option<String>,
     pub serial: Option<SerialSpec>,
+    pub key: Option<Key>,
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
     pub watchdog: Option<PathBuf>,
@@ -119,6 +123,7 @@ impl RunConfig {
             bbox: self.bbox.or(other.bbox),
             udp: self.udp.or(other.udp),
             serial: self.serial.or(other.serial),
+            key_file: self.key_file.or(other.key_file),
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
             watchdog: self.watchdog.or(other.watchdog),
@@ -139,7 +144,7 @@ impl RunConfig {
     /// Fills in the defaults and checks every value.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the setting.
+    /// [`Error::Usage`] naming the setting, [`Error::Config`] if the key cannot be read.
     pub fn resolve(self) -> Result<Settings> {
         let source = self.source.ok_or_else(|| {
             Error::usage(
@@ -165,6 +170,7 @@ impl RunConfig {
             bbox: self.bbox.map(checked_bbox).transpose()?,
             udp: self.udp,
             serial: self.serial.as_deref().map(str::parse).transpose()?,
+            key: self.key_file.as_deref().map(Key::read).transpose()?,
             json: self.json,
             overlay: self.overlay,
             watchdog: self.watchdog,

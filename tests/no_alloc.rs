@@ -10,7 +10,7 @@ use posewire::model::{DecodeMode, ModelFile};
 use posewire::sink::{SerialSink, Sink};
 use posewire::track::Tracker;
 use posewire::wire::{
-    FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint, line_frame, unstuff,
+    FixedPoint, Flags, Key, Kind, Packet, PacketView, WireKeypoint, line_frame, unstuff,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -93,7 +93,10 @@ fn around_the_network() {
     grantpt(&far_end).unwrap();
     unlockpt(&far_end).unwrap();
     let near_end = ptsname(&far_end, Vec::new()).unwrap();
-    let mut line = match SerialSink::open(&near_end.to_str().unwrap().parse().unwrap()) {
+    let mut line = match SerialSink::open(
+        &near_end.to_str().unwrap().parse().unwrap(),
+        Some(Key::new(&[7; 32])),
+    ) {
         // Emulators such as qemu-user 7.2 do not know termios2.
         Err(error) if error.to_string().contains("not implemented") => None,
         opened => Some(opened.unwrap()),

@@ -261,3 +261,67 @@ fn systemd_hears_of_the_start_of_packets_and_of_the_end() {
     assert!(fed >= 2, "{heard:?}");
     assert!(heard.iter().any(|said| said.starts_with("STATUS=")));
 }
+
+#[test]
+fn sealed_packets_are_taken_with_their_key_once_and_with_no_other() {
+    let dir = TestDir::new("sealed");
+    let (right, wrong) = ("0123456789abcdef".repeat(4), "00".repeat(32));
+    let right = dir.file("right.key", format!("{right}\n").as_bytes());
+    let wrong = dir.file("wrong.key", wrong.as_bytes());
+    let listeners = [right.as_path(), wrong.as_path()].map(|key| {
+        let to = format!("127.0.0.1:{}", free_port());
+        let key = key.to_str().unwrap();
+        let mut listener = spawn(&["listen", "--udp", &to, "--key-file", key, "--seconds", "60"]);
+        let log = wait_for(&mut listener, "listening");
+        (to, listener, log)
+    });
+    // A man in the middle: every packet reaches both listeners, twice, and once damaged.
+    let middle = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = middle.local_addr().unwrap().to_string();
+    let sender = run(&[
+        "run",
+        "--source",
+        "demo",
+        "--model",
+        MODEL,
+        "--udp",
+        &address,
+        "--frames",
+        "5",
+        "--key-file",
+        right.to_str().unwrap(),
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    middle.set_nonblocking(true).unwrap();
+    let mut bytes = [0; 2048];
+    let mut passed_on = 0;
+    while let Ok(length) = middle.recv(&mut bytes) {
+        for (to, ..) in &listeners {
+            for _ in 0..2 {
+                middle.send_to(&bytes[..length], to).unwrap();
+            }
+            middle.send_to(&bytes[..length - 1], to).unwrap();
+            bytes[20] ^= 1;
+            middle.send_to(&bytes[..length], to).unwrap();
+            bytes[20] ^= 1;
+        }
+        passed_on += 1;
+    }
+    assert_eq!(passed_on, 6, "five frames and the last packet");
+    let expected = [
+        "6 packets (5 keypoints, 1 heartbeats), 0 lost, 0 out of order, 12 invalid, 6 replayed",
+        "0 packets (0 keypoints, 0 heartbeats), 0 lost, 0 out of order, 24 invalid, 0 replayed",
+    ];
+    for ((_, mut listener, mut log), expected) in listeners.into_iter().zip(expected) {
+        // Everything was sent before; what is in the socket is read before the signal is looked at again.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let killed = Command::new("kill")
+            .args(["-TERM", &listener.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success() && listener.wait().unwrap().success());
+        let mut said = String::new();
+        log.read_to_string(&mut said).unwrap();
+        assert!(said.contains(expected), "{said}");
+    }
+}

@@ -5,8 +5,8 @@ mod common;
 use common::TestDir;
 use posewire::clock::Instant;
 use posewire::wire::{
-    Flags, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC, line_frame,
-    unstuff,
+    Flags, Key, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC,
+    line_frame, unstuff,
 };
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -84,7 +84,15 @@ fn the_frame_example() {
     assert_eq!(*end, 0);
     assert_eq!(unstuff(stuffed).unwrap(), example("heartbeat")[..]);
     assert!(DOC.contains("`ff ff ff ff 00`") && RESYNC == [0xff, 0xff, 0xff, 0xff, 0]);
-    assert!(DOC.contains(&format!("at most {MAX_LINE_FRAME_BYTES}.")));
+    assert!(DOC.contains(&format!("or {MAX_LINE_FRAME_BYTES} if it is")));
+}
+
+#[test]
+fn the_tag_example() {
+    let heartbeat = decode(&example("heartbeat"));
+    let key = Key::new(&std::array::from_fn(|index| index as u8));
+    let sealed = heartbeat.encode_sealed(Some(&key));
+    assert_eq!(sealed[..], [example("heartbeat"), example("tag")].concat());
 }
 
 /// Prints kind, sequence and first x of each packet that comes on standard input.

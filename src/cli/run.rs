@@ -28,6 +28,7 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --udp HOST:PORT     send a packet for each frame (docs/wire.md)
   --serial DEVICE[:BAUD]
                       the same packets on a serial line [115200 baud]
+  --key-file FILE     seal these packets with the key in FILE, 64 hexadecimal digits
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --watchdog DEVICE   feed the board's watchdog with each packet; it reboots a board that hangs
@@ -60,6 +61,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
             "udp" => line.udp = Some(args.value()?),
             "serial" => line.serial = Some(args.value()?),
+            "key-file" => line.key_file = Some(args.path()?),
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "watchdog" => line.watchdog = Some(args.path()?),
@@ -141,10 +143,10 @@ fn stream(settings: Settings) -> Result<()> {
 fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(to) = &settings.udp {
-        sinks.push(Box::new(UdpSink::open(to)?));
+        sinks.push(Box::new(UdpSink::open(to, settings.key.clone())?));
     }
     if let Some(line) = &settings.serial {
-        sinks.push(Box::new(SerialSink::open(line)?));
+        sinks.push(Box::new(SerialSink::open(line, settings.key.clone())?));
     }
     if let Some(to) = &settings.json {
         sinks.push(Box::new(JsonSink::open(to)?));

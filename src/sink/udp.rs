@@ -3,7 +3,7 @@
 use super::{Delivery, NotSent, Sink};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::wire::Packet;
+use crate::wire::{Key, Packet};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 #[derive(Debug)]
@@ -11,14 +11,15 @@ pub struct UdpSink {
     name: String,
     socket: UdpSocket,
     to: SocketAddr,
+    key: Option<Key>,
 }
 
 impl UdpSink {
-    /// `to` is HOST:PORT; the name is resolved once.
+    /// `to` is HOST:PORT; the name is resolved once. With a key packets are sealed.
     ///
     /// # Errors
     /// [`Error::Sink`] if the name does not resolve or no socket can be had.
-    pub fn open(to: &str) -> Result<Self> {
+    pub fn open(to: &str, key: Option<Key>) -> Result<Self> {
         let name = format!("udp:{to}");
         let fail = |what: String| Error::sink(&name, what);
         let address = to
@@ -40,6 +41,7 @@ impl UdpSink {
             name,
             socket,
             to: address,
+            key,
         })
     }
 }
@@ -52,7 +54,7 @@ impl Sink for UdpSink {
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
         // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
         self.socket
-            .send_to(&packet.encode(), self.to)
+            .send_to(&packet.encode_sealed(self.key.as_ref()), self.to)
             .map(|_| ())
             .map_err(|error| NotSent::Dropped(error.to_string()))
     }

@@ -5,7 +5,7 @@
 //! or bytes from a line. Out: a frame, or packets' bytes, still to be checked by
 //! [`PacketView`](super::PacketView). All buffers are in place and of fixed size.
 
-use super::layout::MAX_PACKET_BYTES;
+use super::layout::MAX_SEALED_BYTES;
 use super::packet::Encoded;
 use std::fmt;
 
@@ -17,7 +17,7 @@ const DELIMITER: u8 = 0;
 const LONGEST_GROUP: usize = 254;
 
 /// The longest packet with its code bytes, without the delimiter.
-const MAX_STUFFED_BYTES: usize = MAX_PACKET_BYTES + MAX_PACKET_BYTES / LONGEST_GROUP + 1;
+const MAX_STUFFED_BYTES: usize = MAX_SEALED_BYTES + MAX_SEALED_BYTES / LONGEST_GROUP + 1;
 
 /// The longest frame, its delimiter included.
 pub const MAX_LINE_FRAME_BYTES: usize = MAX_STUFFED_BYTES + 1;
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn the_longest_packet_fits_whatever_it_holds() {
         for byte in [0, 1] {
-            let packet = [byte; MAX_PACKET_BYTES];
+            let packet = [byte; MAX_SEALED_BYTES];
             let frame = stuffed(&packet);
             assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), packet);
         }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn more_than_a_packet_is_refused() {
-        let mut frame = stuffed(&[1; MAX_PACKET_BYTES]);
+        let mut frame = stuffed(&[1; MAX_SEALED_BYTES]);
         frame.pop();
         assert_eq!(
             unstuff(&[&frame[..], &[1]].concat()),
@@ -260,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_stuffed_is_unstuffed_and_has_no_zero_inside(packet in vec(any::<u8>(), 0..=MAX_PACKET_BYTES)) {
+        fn what_is_stuffed_is_unstuffed_and_has_no_zero_inside(packet in vec(any::<u8>(), 0..=MAX_SEALED_BYTES)) {
             let frame = stuffed(&packet);
             let (&end, body) = frame.split_last().unwrap();
             prop_assert_eq!(end, 0);
@@ -272,7 +272,7 @@ mod tests {
         // Long runs without a zero are rare among random bytes.
         #[test]
         fn runs_of_any_length_survive(runs in vec(0_usize..300, 1..4)) {
-            let packet: Vec<u8> = runs.iter().flat_map(|&run| [vec![1; run], vec![0]].concat()).take(MAX_PACKET_BYTES).collect();
+            let packet: Vec<u8> = runs.iter().flat_map(|&run| [vec![1; run], vec![0]].concat()).take(MAX_SEALED_BYTES).collect();
             let frame = stuffed(&packet);
             prop_assert_eq!(&unstuff(&frame[..frame.len() - 1]).unwrap()[..], packet);
         }

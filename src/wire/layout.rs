@@ -44,7 +44,13 @@ pub(super) const fn packet_bytes(keypoints: usize) -> usize {
     HEADER_BYTES + KEYPOINT_BYTES * keypoints + CRC_BYTES
 }
 
-const _: () = assert!(MAX_PACKET_BYTES <= 1200);
+/// Behind a packet that is sealed with a key.
+pub const TAG_BYTES: usize = 16;
+
+/// The longest packet with its tag.
+pub(super) const MAX_SEALED_BYTES: usize = MAX_PACKET_BYTES + TAG_BYTES;
+
+const _: () = assert!(MAX_SEALED_BYTES <= 1200);
 
 // The least significant bit of a score is 1/32768: 1.0 is 0x8000, and 2.0 the first value too large.
 pub(super) const SCORE_ONE: f32 = 32_768.0;

@@ -2,12 +2,13 @@
 //!
 //! [`Packet`] is what a sink is given; [`encode`](Packet::encode) writes it into a fixed buffer, and
 //! [`PacketView`] reads bytes from a network. On a serial line packets are [`line_frame`]s, which
-//! [`FrameSplitter`] and [`unstuff`] take apart. None of them allocates, and no bytes make them panic.
+//! [`FrameSplitter`] and [`unstuff`] take apart. A [`Key`] seals packets against forgery. None of them allocates, and no bytes make them panic.
 //! The byte table with worked examples is docs/wire.md.
 
 mod cobs;
 mod layout;
 mod packet;
+mod seal;
 mod view;
 
 pub use cobs::{
@@ -17,4 +18,5 @@ pub use layout::{MAX_PACKET_BYTES, VERSION};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
 pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+pub use seal::{Key, SealError, TAG_BYTES};
 pub use view::{PacketView, WireError};

@@ -1,12 +1,13 @@
 //! A packet as the sender holds it, and its encoding.
 
 use super::layout::*;
+use super::seal::Key;
 use crate::clock::Instant;
 use crate::keypoint::{Keypoint, MAX_KEYPOINTS};
 use crate::model::{JointTable, Task};
 
-/// An encoded packet, in place.
-pub type Encoded = heapless::Vec<u8, MAX_PACKET_BYTES>;
+/// An encoded packet, in place, with room for a tag.
+pub type Encoded = heapless::Vec<u8, MAX_SEALED_BYTES>;
 
 /// What a packet reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,6 +229,14 @@ impl Packet {
         };
         self.age_us = u32::try_from(age_us).unwrap_or(u32::MAX);
         self.flags.set(Flags::STALE, age_us > limit_us);
+    }
+
+    /// The bytes to send, with a tag if there is a key.
+    pub fn encode_sealed(&self, key: Option<&Key>) -> Encoded {
+        match key {
+            Some(key) => key.seal(self.encode()),
+            None => self.encode(),
+        }
     }
 
     /// The bytes to send.

@@ -11,6 +11,7 @@ pub(super) struct Counts {
     lost: u64,
     late: u64,
     pub invalid: u64,
+    pub replayed: u64,
     sessions: u64,
     /// Session and next sequence number of the sender heard last.
     expected: Option<(u32, u32)>,
@@ -42,13 +43,14 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} packets ({} keypoints, {} heartbeats), {} lost, {} out of order, {} invalid, {} session(s)",
+            "{} packets ({} keypoints, {} heartbeats), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
             self.valid,
             self.keypoints,
             self.valid - self.keypoints,
             self.lost,
             self.late,
             self.invalid,
+            self.replayed,
             self.sessions
         )
     }

@@ -2,15 +2,17 @@
 
 mod counts;
 mod receiver;
+mod replay;
 
 use super::args::{Args, Item};
 use super::{say, stop_on_signals};
 use crate::error::{Error, Result};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
-use crate::wire::{Kind, Packet, PacketView};
+use crate::wire::{Key, Kind, Packet, PacketView};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
+use replay::Replay;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
   --udp ADDR:PORT   the address to listen on; 0.0.0.0:9000 is port 9000 of every interface
   --serial DEVICE[:BAUD]
                     the serial line to listen on [115200 baud]
+  --key-file FILE   take only packets that are sealed with this key, each once
   --json            print each packet as a JSON line
   --packets N       stop after N valid packets
   --seconds N       stop after N seconds
@@ -32,6 +35,7 @@ Example: posewire listen --udp 127.0.0.1:9000
 
 pub fn main(mut args: Args) -> Result<()> {
     let (mut address, mut line, mut as_json) = (None::<String>, None::<String>, false);
+    let mut key = None;
     let (mut packets, mut seconds) = (u64::MAX, None::<f64>);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
@@ -40,6 +44,7 @@ pub fn main(mut args: Args) -> Result<()> {
         match name.as_str() {
             "udp" => address = Some(args.value()?),
             "serial" => line = Some(args.value()?),
+            "key-file" => key = Some(Key::read(&args.path()?)?),
             "json" => as_json = true,
             "packets" => packets = args.value()?,
             "seconds" => seconds = Some(args.value()?),
@@ -69,19 +74,22 @@ pub fn main(mut args: Args) -> Result<()> {
 
     let stop = stop_on_signals()?;
     let start = Instant::now();
-    let mut counts = Counts::default();
+    let (mut counts, mut replay) = (Counts::default(), Replay::default());
     while !stop.load(Ordering::Relaxed)
         && counts.valid < packets
         && limit.is_none_or(|limit| start.elapsed() < limit)
     {
-        let view = match receiver.receive()? {
+        let arrived = match receiver.receive()? {
             Arrival::Nothing => continue,
-            Arrival::Packet(bytes) => PacketView::new(bytes).map_err(|error| error.to_string()),
+            Arrival::Packet(bytes) => check(bytes, key.as_ref()),
             Arrival::Broken(why) => Err(why),
         };
-        match view {
-            Ok(view) => {
-                let packet = view.to_packet();
+        match arrived {
+            Ok(packet) if key.is_some() && !replay.accepts(packet.session, packet.sequence) => {
+                counts.replayed += 1;
+                log::warn!("packet {} was heard before", packet.sequence);
+            }
+            Ok(packet) => {
                 counts.take(&packet);
                 if as_json {
                     say!("{}", json_line(&packet));
@@ -97,6 +105,16 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     log::info!("{counts}");
     Ok(())
+}
+
+/// The packet in these bytes, which must be sealed if there is a key.
+fn check(bytes: &[u8], key: Option<&Key>) -> std::result::Result<Packet, String> {
+    let bytes = match key {
+        Some(key) => key.open(bytes).map_err(|error| error.to_string())?,
+        None => bytes,
+    };
+    let view = PacketView::new(bytes).map_err(|error| error.to_string())?;
+    Ok(view.to_packet())
 }
 
 fn text_line(packet: &Packet) -> String {

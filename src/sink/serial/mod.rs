@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::serial::SerialSpec;
-use crate::wire::{Packet, line_frame};
+use crate::wire::{Key, Packet, line_frame};
 use line::Line;
 use port::TtyOpener;
 use std::time::Duration;
@@ -31,18 +31,21 @@ const FAREWELL_STEP: Duration = Duration::from_millis(2);
 pub struct SerialSink {
     name: String,
     line: Line<TtyOpener>,
+    key: Option<Key>,
 }
 
 impl SerialSink {
+    /// With a key packets are sealed.
+    ///
     /// # Errors
     /// [`Error::Sink`] if the device is not there, not permitted, not a serial line, or does not run at
     /// the rate: a wrong name should be seen at the start.
-    pub fn open(spec: &SerialSpec) -> Result<Self> {
+    pub fn open(spec: &SerialSpec, key: Option<Key>) -> Result<Self> {
         let name = spec.to_string();
         let opener = TtyOpener(spec.clone());
         let line = Line::open(&name, opener, spec.baud, Instant::now().mono_us)
             .map_err(|why| Error::sink(&name, why))?;
-        Ok(SerialSink { name, line })
+        Ok(SerialSink { name, line, key })
     }
 }
 
@@ -52,7 +55,7 @@ impl Sink for SerialSink {
     }
 
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        let frame = line_frame(&packet.encode());
+        let frame = line_frame(&packet.encode_sealed(self.key.as_ref()));
         self.line
             .send(&frame, Instant::now().mono_us)
             .map_err(|why| NotSent::Dropped(why.into()))
