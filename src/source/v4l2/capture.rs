@@ -21,6 +21,7 @@ const LONGEST_STALL: Duration = Duration::from_secs(5);
 /// So many frames must be missing before a camera counts as stalled.
 const STALL_FRAMES: u32 = 10;
 const ALWAYS_SAID: u64 = 16;
+const NOTHING_CAME: Duration = Duration::from_millis(1);
 /// Sequence numbers that jump further than this are taken for a driver that does not count.
 const LONGEST_GAP: u32 = 100_000;
 
@@ -134,13 +135,15 @@ impl Capture {
             while let Some(index) = self.handover.take_returned(self.session) {
                 queue(camera, &mut queued, index)?;
             }
-            if camera.node.wait(self.patience.look)?
-                && let Some(newest) = self.drain(camera, &mut queued, &mut counter)?
-            {
-                self.publish(camera, &mut queued, newest)?;
-                good = Instant::now();
-                patience = stall;
-                continue;
+            if camera.node.wait(self.patience.look)? {
+                if let Some(newest) = self.drain(camera, &mut queued, &mut counter)? {
+                    self.publish(camera, &mut queued, newest)?;
+                    good = Instant::now();
+                    patience = stall;
+                    continue;
+                }
+                // A driver that says there is a frame and has none must not keep a core busy.
+                self.handover.pause(NOTHING_CAME);
             }
             if good.elapsed() > patience {
                 return Err(io::Error::new(
