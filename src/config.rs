@@ -7,7 +7,9 @@ use crate::crop::BBox;
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
+use crate::memory;
 use crate::pipeline::StreamOptions;
+use crate::realtime::Priority;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::Key;
@@ -59,6 +61,10 @@ pub struct RunConfig {
     pub threads: Option<usize>,
     /// Each thread on a processor of its own.
     pub pin: Option<bool>,
+    /// Bytes, or a number with KiB, MiB or GiB behind it.
+    pub memory_budget: Option<String>,
+    /// A SCHED_FIFO priority.
+    pub realtime: Option<u8>,
     /// `auto` or `tract`.
     pub engine: Option<String>,
     /// The heatmap maximum from which a joint counts as found.
@@ -87,6 +93,10 @@ pub struct Settings {
     pub overlay: Option<PathBuf>,
     pub watchdog: Option<PathBuf>,
     pub threads: Threads,
+    /// Nothing: any amount.
+    pub memory_budget_bytes: Option<u64>,
+    /// Nothing: threads share the processors like those of other programs.
+    pub realtime: Option<Priority>,
     pub engine: EngineChoice,
     pub min_score: f32,
     pub stage_deadline: Duration,
@@ -130,6 +140,8 @@ impl RunConfig {
             frames: self.frames.or(other.frames),
             threads: self.threads.or(other.threads),
             pin: self.pin.or(other.pin),
+            memory_budget: self.memory_budget.or(other.memory_budget),
+            realtime: self.realtime.or(other.realtime),
             engine: self.engine.or(other.engine),
             min_score: self.min_score.or(other.min_score),
             heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
@@ -163,9 +175,16 @@ impl RunConfig {
                 "{name} is {value}, must be in 1..60000"
             ))),
         };
+        let memory_budget_bytes = self
+            .memory_budget
+            .as_deref()
+            .map(|text| memory::parse_bytes("memory-budget", text))
+            .transpose()?;
+        let mut camera = checked_camera(self.camera_size, self.camera_fps, self.camera_format)?;
+        camera.most_bytes = memory_budget_bytes.map(|_| camera.buffer_bytes());
         Ok(Settings {
             source: source.parse()?,
-            camera: checked_camera(self.camera_size, self.camera_fps, self.camera_format)?,
+            camera,
             model: self.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
             bbox: self.bbox.map(checked_bbox).transpose()?,
             udp: self.udp,
@@ -176,8 +195,11 @@ impl RunConfig {
             watchdog: self.watchdog,
             threads: Threads {
                 count: checked_threads(self.threads.unwrap_or(1))?,
-                pinned: self.pin.unwrap_or(false),
+                // A thread that runs before all others is not to be moved about.
+                pinned: self.pin.unwrap_or(self.realtime.is_some()),
             },
+            memory_budget_bytes,
+            realtime: self.realtime.map(Priority::new).transpose()?,
             engine: self
                 .engine
                 .as_deref()
@@ -268,7 +290,7 @@ fn checked_camera(
                 "camera-fps is {fps}, must be in 1..{MAX_CAMERA_FPS}"
             )));
         }
-        camera.frames_per_second = fps;
+        camera.frames_per_second = Some(fps);
     }
     camera.format = format
         .map(|format| format.parse())
@@ -348,6 +370,9 @@ mod tests {
             ("source = 'demo'\ncamera-fps = 0", "camera-fps"),
             ("source = 'demo'\ncamera-format = 'H264'", "camera-format"),
             ("source = 'demo'\nserial = '/dev/ttyS0:0'", "serial"),
+            ("source = 'demo'\nmemory-budget = '64MB'", "memory-budget"),
+            ("source = 'demo'\nrealtime = 0", "realtime"),
+            ("source = 'demo'\nrealtime = 99", "realtime"),
         ] {
             let error = config(text).resolve().unwrap_err().to_string();
             assert!(error.contains(name), "{text}: {error}");

@@ -30,7 +30,12 @@ pub enum Error {
     Sink { sink: String, what: String },
     /// A data file (tensor, picture, clip truth) is missing or malformed.
     Data { path: PathBuf, what: String },
+    /// More memory is needed than the budget has.
+    Memory { what: String },
 }
+
+/// Also that of a process that passes its memory budget while it runs.
+pub const MEMORY_EXIT_CODE: u8 = 9;
 
 impl Error {
     pub fn usage(what: impl Into<String>) -> Self {
@@ -85,6 +90,10 @@ impl Error {
         }
     }
 
+    pub fn memory(what: impl Into<String>) -> Self {
+        Error::Memory { what: what.into() }
+    }
+
     /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -95,6 +104,7 @@ impl Error {
             Error::Source { .. } => 6,
             Error::Sink { .. } => 7,
             Error::Data { .. } => 8,
+            Error::Memory { .. } => MEMORY_EXIT_CODE,
         }
     }
 }
@@ -119,6 +129,7 @@ impl fmt::Display for Error {
             }
             Error::Sink { sink, what } => write!(f, "sink {}: {}", OneLine(sink), OneLine(what)),
             Error::Data { path, what } => write!(f, "{}: {}", path.display(), OneLine(what)),
+            Error::Memory { what } => write!(f, "memory: {}", OneLine(what)),
         }
     }
 }
@@ -176,9 +187,10 @@ mod tests {
             Error::source("", ""),
             Error::sink("", ""),
             Error::data(path, ""),
+            Error::memory(""),
         ];
         let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
         codes.dedup();
-        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -6,43 +6,26 @@ use posewire::crop::Cropper;
 use posewire::decode::Decoder;
 use posewire::engine::{self, EngineChoice};
 use posewire::frame::{PixelFormat, Pixels};
+use posewire::memory::{self, Heap, Meter};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::sink::{SerialSink, Sink};
+use posewire::source::{self, CameraOptions, FrameSource, SourceSpec, StillsSource};
 use posewire::track::Tracker;
 use posewire::wire::{
     FixedPoint, Flags, Key, Kind, Packet, PacketView, WireKeypoint, line_frame, unstuff,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use std::time::Duration;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static HEAP: Heap = Heap;
 
 /// How many allocations `work` makes.
 fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    memory::warmed_up();
     work();
-    ALLOCATIONS.load(Ordering::Relaxed) - before
+    memory::figures().allocations
 }
 
 // One test alone in this program: another one's allocations would be counted too.
@@ -52,6 +35,28 @@ fn a_frame_allocates_nothing() {
     assert_eq!(probe, 1, "the allocator counts");
     network();
     around_the_network();
+    decoding();
+}
+
+/// A JPEG takes no more than a memory budget counts for it, of either kind.
+fn decoding() {
+    let camera = CameraOptions::default();
+    assert_eq!(camera.size_px, [640, 480]);
+    let counted = source::picture_bytes(&SourceSpec::V4l2("auto".into()), &camera);
+    for name in ["baseline-420.jpg", "progressive-444.jpg"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name);
+        let mut meter = Meter::default();
+        meter.measure(|| {
+            let mut source = StillsSource::image(&path).unwrap();
+            source.next_frame(Duration::ZERO).map(drop).unwrap();
+        });
+        let most = meter.most_bytes();
+        println!("{name}: {most} bytes at most, {counted} are counted");
+        // The pixels alone are 3 x 640 x 480.
+        assert!((921_600..counted).contains(&most), "{name}: {most}");
+    }
 }
 
 /// The integer engine.

@@ -61,6 +61,19 @@ impl Args {
             .map_err(|error| Error::usage(format!("--{}: {error}", self.option)))
     }
 
+    /// The same where the option may stand alone: the value is only what follows it by `=`.
+    pub fn optional_value<T: FromStr>(&mut self) -> Result<Option<T>>
+    where
+        T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Some(raw) = self.parser.optional_value() else {
+            return Ok(None);
+        };
+        raw.parse()
+            .map(Some)
+            .map_err(|error| Error::usage(format!("--{}: {error}", self.option)))
+    }
+
     pub fn path(&mut self) -> Result<PathBuf> {
         Ok(self.raw()?.into())
     }

@@ -1,7 +1,9 @@
 //! `posewire inspect`: what is in a model file.
 
 use super::args::{Args, Item};
+use super::prepare::Loading;
 use super::say;
+use super::settings::Asked;
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
@@ -12,15 +14,21 @@ use std::path::PathBuf;
 use tract_onnx::pb::ModelProto;
 
 const HELP: &str = "\
-Say what is in a model file: its card, its operators, its shapes, and what would run it.
+Say what is in a model file: its card, its operators, its shapes, and what would run it. Or what
+memory a run would take, without running it.
 
 Usage: posewire inspect FILE
+       posewire inspect --budget [FILE] [OPTIONS of posewire run]
 
-Example: posewire inspect hand.int8.onnx
+Examples: posewire inspect hand.int8.onnx
+          posewire inspect --budget hand.plan --threads 4 --camera-size 1280x720
 ";
 
 pub fn main(mut args: Args) -> Result<()> {
     let mut path: Option<PathBuf> = None;
+    let mut budget = false;
+    let mut asked = Asked::default();
+    let mut setting = None;
     while let Some(item) = args.next()? {
         match item {
             Item::Positional(value) if path.is_none() => path = Some(value.into()),
@@ -28,8 +36,19 @@ pub fn main(mut args: Args) -> Result<()> {
                 say!("{HELP}");
                 return Ok(());
             }
+            Item::Option(name) if name == "budget" => budget = true,
+            Item::Option(name) if asked.take(&name, &mut args)? => setting = Some(name),
             other => return Err(Args::unknown(other)),
         }
+    }
+    if budget {
+        asked.line.model = path.or(asked.line.model);
+        return print_budget(asked);
+    }
+    if let Some(name) = setting {
+        return Err(Error::usage(format!(
+            "--{name} is for --budget: try --help"
+        )));
     }
     let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
     let model = ModelFile::open(&path)?;
@@ -55,6 +74,21 @@ pub fn main(mut args: Args) -> Result<()> {
     say!("output     {:?} float32", network.output_shape());
     say!("engine     {}", network.name());
     Ok(())
+}
+
+/// The table of what a run takes, with a camera if no other source is named.
+fn print_budget(asked: Asked) -> Result<()> {
+    let mut settings = asked.settings();
+    settings.source.get_or_insert_with(|| "v4l2:auto".into());
+    let settings = settings.resolve()?;
+    let mut loading = Loading::begin(&settings);
+    let model = loading.model()?;
+    loading.network(model)?;
+    let budget = loading.budget();
+    say!("{budget}");
+    settings
+        .memory_budget_bytes
+        .map_or(Ok(()), |allowed| budget.check(allowed))
 }
 
 fn print_card(card: &ModelCard) {

@@ -9,7 +9,9 @@ mod demo;
 mod infer;
 mod inspect;
 mod listen;
+mod prepare;
 mod run;
+mod settings;
 
 use crate::error::{Error, Result};
 use args::Args;
@@ -38,13 +40,13 @@ Commands:
   listen   receive keypoints and print them
   bench    measure the time of each stage
   infer    run the bare network on a tensor
-  inspect  say what is in a model file
+  inspect  say what is in a model file, or what memory a run takes
   compile  make a plan of a model: quick to start, and all that a build without ONNX runs
 
 `posewire COMMAND --help` has the options and an example.
 
 Exit codes: 0 done, 2 command line, 3 configuration, 4 model, 5 inference, 6 source,
-7 sink, 8 data file, 101 a bug.
+7 sink, 8 data file, 9 memory budget, 101 a bug.
 ";
 
 /// Runs the command that `args` (without the program's name) ask for.

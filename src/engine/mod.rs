@@ -41,6 +41,11 @@ pub trait Engine: Send {
     /// [`Error::Engine`] if the network fails; `heatmaps` then holds nothing useful.
     fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()>;
 
+    /// Whether everything it ever needs is there once it is built.
+    fn has_fixed_memory(&self) -> bool {
+        false
+    }
+
     /// Runs once and gives the time of each layer, in order; nothing if the engine cannot tell.
     ///
     /// # Errors

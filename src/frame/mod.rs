@@ -4,8 +4,10 @@
 //! (0, 0) is the top-left one and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
 
 mod convert;
+mod encode;
 
 pub use convert::WidePixel;
+pub use encode::encode;
 
 use crate::clock::Instant;
 

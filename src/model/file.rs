@@ -140,6 +140,15 @@ impl ModelFile {
         self.bytes
     }
 
+    /// How much of it is used where it lies, and stays mapped.
+    pub fn mapped_bytes(&self) -> u64 {
+        match self.contents {
+            #[cfg(feature = "onnx")]
+            Contents::Onnx(_) => 0,
+            Contents::Plan(_) => self.bytes,
+        }
+    }
+
     pub fn contents(&self) -> &Contents {
         &self.contents
     }

@@ -4,6 +4,7 @@ use super::frame::{Observation, Pipeline};
 use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
+use crate::memory;
 use crate::sink::{NotSent, Sink};
 use crate::source::{FrameSource, Next, SourceCounts};
 use crate::stats::{RecentLine, Stage, StageTimes};
@@ -11,6 +12,9 @@ use crate::track::RegionKind;
 use crate::wire::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// After so many frames every cache and buffer has its size.
+const WARM_UP_FRAMES: u64 = 30;
 
 /// How the loop behaves, apart from what it is connected to.
 #[derive(Debug, Clone)]
@@ -174,6 +178,9 @@ impl<'a> Stream<'a> {
         match self.pipeline.process(frame, times) {
             Ok(seen) => {
                 self.totals.frames += 1;
+                if self.totals.frames == WARM_UP_FRAMES {
+                    memory::warmed_up();
+                }
                 self.totals.found += u64::from(seen.sighting.found);
                 let begun = times.begin(Stage::Send);
                 self.fill(frame, &seen);

@@ -13,6 +13,10 @@ use zune_jpeg::JpegDecoder;
 /// The most pixels of a picture that is decoded: a bound on memory, not on any camera.
 pub const MAX_PICTURE_PIXELS: usize = 32 << 20;
 
+/// Measured, rounded up (tests/no_alloc.rs).
+const DECODER_BYTES: u64 = 512 << 10;
+const DECODER_BYTES_A_PIXEL: u64 = 8;
+
 const START: u8 = 0xD8;
 const END: u8 = 0xD9;
 const SCAN: u8 = 0xDA;
@@ -74,12 +78,42 @@ pub fn frame_length(bytes: &[u8]) -> FrameLength {
     }
 }
 
+/// How many components the first frame header names; nothing if there is none before the first scan.
+/// The bytes are a [`FrameLength::Complete`] picture.
+fn components(bytes: &[u8]) -> Option<u8> {
+    let mut rest = bytes.get(2..)?;
+    loop {
+        let &[first, marker, high, low, ..] = rest else {
+            return None;
+        };
+        match (first, marker) {
+            (0xFF, 0xFF) => rest = &rest[1..],
+            (0xFF, 0x01 | 0xD0..=0xD7) => rest = &rest[2..],
+            (0xFF, SCAN) => return None,
+            // Every SOFn, but not the tables DHT, JPG and DAC between them.
+            (0xFF, 0xC0..=0xCF) if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
+                return rest.get(9).copied();
+            }
+            _ => rest = rest.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
+        }
+    }
+}
+
 /// The first marker at or after `at` that ends entropy-coded data.
 fn entropy_end(bytes: &[u8], at: usize) -> Option<usize> {
     let data = bytes.get(at..)?;
     data.windows(2)
         .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xFF | 0xD0..=0xD7))
         .map(|offset| at + offset)
+}
+
+/// What decoding a picture of a size takes at most: its pixels, and the decoder's coefficients where it
+/// must keep all of them.
+pub(super) fn decoding_bytes(size_px: [u32; 2]) -> u64 {
+    // Whole blocks, of whatever sampling.
+    let [width_px, height_px] = size_px.map(|side| u64::from(side.next_multiple_of(32)));
+    let pixels = width_px * height_px;
+    DECODER_BYTES + (3 + DECODER_BYTES_A_PIXEL) * pixels
 }
 
 /// Decodes a whole JPEG to packed RGB in `rgb`, which only grows when a larger picture comes.
@@ -94,8 +128,14 @@ pub(super) fn decode_within(
     most_px: [u32; 2],
     rgb: &mut Vec<u8>,
 ) -> Result<(u32, u32), String> {
-    if !matches!(frame_length(bytes), FrameLength::Complete(_)) {
+    let FrameLength::Complete(_) = frame_length(bytes) else {
         return Err("the JPEG is cut off or damaged".into());
+    };
+    // A fourth one would take more memory than is reckoned with.
+    match components(bytes) {
+        Some(1 | 3) => {}
+        Some(count) => return Err(format!("the JPEG has {count} components, must have 1 or 3")),
+        None => return Err("the JPEG has no frame header".into()),
     }
     let options = DecoderOptions::default()
         .set_max_width(most_px[0] as usize)
@@ -152,6 +192,13 @@ mod tests {
         assert_eq!(frame_length(b"GIF89a"), FrameLength::Broken(0));
     }
 
+    #[test]
+    fn four_components_are_refused() {
+        let jpeg = include_bytes!("../../tests/fixtures/four-components.jpg");
+        let error = decode(jpeg, &mut Vec::new()).unwrap_err();
+        assert!(error.contains("4 components"), "{error}");
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
@@ -159,6 +206,7 @@ mod tests {
             bytes.splice(0..0, JPEG[..10].iter().copied());
             if let FrameLength::Complete(length) = frame_length(&bytes) {
                 prop_assert!(length <= bytes.len());
+                components(&bytes);
             }
             let _ = decode(&bytes, &mut Vec::new());
         }

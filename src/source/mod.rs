@@ -4,22 +4,26 @@
 //! they were taken. A source skips and counts what it cannot read; it fails only when it cannot go
 //! on at all.
 
-#[cfg(feature = "demo")]
+#[cfg(feature = "clips")]
 mod clip;
 mod fault;
 mod jpeg;
 mod mjpeg;
 mod paced;
 mod picture;
+#[cfg(feature = "clips")]
+mod rehearsal;
 mod stills;
 mod v4l2;
 
-#[cfg(feature = "demo")]
+#[cfg(feature = "clips")]
 pub use clip::{Clip, ClipFrame};
 pub use fault::{Fault, Faulty};
 pub use jpeg::{FrameLength, frame_length};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;
+#[cfg(feature = "clips")]
+use rehearsal::Rehearsal;
 pub use stills::StillsSource;
 pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
@@ -30,6 +34,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// The built-in clips' frames.
+const DEMO_SIZE_PX: [u32; 2] = [640, 480];
+const REHEARSED_PICTURES: u64 = 8;
+/// Pictures in files are counted in a memory budget as if they were so large, and their files so long.
+const FILE_SIZE_PX: [u32; 2] = [1920, 1080];
+const FILE_BYTES: u64 = 2 << 20;
 
 /// What a source has to offer right now.
 #[derive(Debug)]
@@ -118,6 +129,30 @@ impl fmt::Display for SourceSpec {
     }
 }
 
+/// What the drivers' buffers of a source take, which belong to the kernel.
+pub fn buffer_bytes(spec: &SourceSpec, camera: &CameraOptions) -> u64 {
+    match spec {
+        SourceSpec::V4l2(_) => camera.buffer_bytes(),
+        _ => 0,
+    }
+}
+
+/// What a source takes of the heap at most for its pictures. Files may hold larger ones, which a memory
+/// budget then does not let through.
+pub fn picture_bytes(spec: &SourceSpec, camera: &CameraOptions) -> u64 {
+    match (spec, camera.raw_format()) {
+        (SourceSpec::V4l2(_), _) if !camera.may_be_jpeg() => 0,
+        (SourceSpec::V4l2(_), _) => jpeg::decoding_bytes(camera.size_px),
+        (SourceSpec::Demo(_), Some(format)) => {
+            let [width_px, height_px] = DEMO_SIZE_PX;
+            let picture = (format.row_bytes(width_px) * height_px as usize * 3 / 2) as u64;
+            REHEARSED_PICTURES * picture + FILE_BYTES + jpeg::decoding_bytes(DEMO_SIZE_PX)
+        }
+        (SourceSpec::Demo(_), None) => FILE_BYTES + jpeg::decoding_bytes(DEMO_SIZE_PX),
+        _ => FILE_BYTES + jpeg::decoding_bytes(FILE_SIZE_PX),
+    }
+}
+
 /// Opens a source; `task` is the model's, for the demo clip, `camera` what is asked of a camera.
 ///
 /// # Errors
@@ -128,25 +163,28 @@ pub fn open(spec: &SourceSpec, task: Task, camera: &CameraOptions) -> Result<Box
         SourceSpec::Dir(path) => Box::new(StillsSource::folder(path)?),
         SourceSpec::Mjpeg(path) => Box::new(MjpegSource::open(path)?),
         SourceSpec::V4l2(device) => Box::new(V4l2Source::open(device, camera)?),
-        SourceSpec::Demo(chosen) => open_demo(chosen.unwrap_or(task))?,
+        SourceSpec::Demo(chosen) => open_demo(chosen.unwrap_or(task), camera)?,
     })
 }
 
-#[cfg(feature = "demo")]
-fn open_demo(task: Task) -> Result<Box<dyn FrameSource>> {
+/// The clip at its own rate and as JPEGs, or as a camera would show it that gives what is asked.
+#[cfg(feature = "clips")]
+fn open_demo(task: Task, camera: &CameraOptions) -> Result<Box<dyn FrameSource>> {
     let clip = Clip::shipped(task)?;
-    let period = Duration::from_secs(1) / clip.frames_per_second;
-    Ok(Box::new(Paced::new(
-        MjpegSource::looping(format!("demo:{}", task.name()), clip.mjpeg),
-        period,
-    )))
+    let rate = camera.frames_per_second.unwrap_or(clip.frames_per_second);
+    let period = Duration::from_secs(1) / rate;
+    let mut pictures = MjpegSource::looping(format!("demo:{}", task.name()), clip.mjpeg);
+    Ok(match camera.raw_format() {
+        Some(format) => Box::new(Paced::new(Rehearsal::new(&mut pictures, format)?, period)),
+        None => Box::new(Paced::new(pictures, period)),
+    })
 }
 
-#[cfg(not(feature = "demo"))]
-fn open_demo(task: Task) -> Result<Box<dyn FrameSource>> {
+#[cfg(not(feature = "clips"))]
+fn open_demo(task: Task, _: &CameraOptions) -> Result<Box<dyn FrameSource>> {
     Err(Error::source(
         SourceSpec::Demo(Some(task)),
-        "this build has no demo clips: build with --features demo",
+        "this build has no demo clips: build with --features clips",
     ))
 }
 

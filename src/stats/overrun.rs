@@ -2,6 +2,7 @@
 
 use super::Stage;
 use crate::clock;
+use crate::memory::Stack;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::sync::{Condvar, Mutex};
@@ -92,6 +93,7 @@ impl Overruns {
         let shared = Arc::clone(&stop);
         let spawned = std::thread::Builder::new()
             .name("overruns".into())
+            .stack_size(Stack::Overruns.bytes())
             .spawn(move || {
                 let (stop, lock, wake) = &*shared;
                 let mut watch = Watch::default();

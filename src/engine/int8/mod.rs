@@ -125,6 +125,10 @@ impl Engine for Int8Engine {
         Ok(())
     }
 
+    fn has_fixed_memory(&self) -> bool {
+        true
+    }
+
     fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
         Ok(self.workspace.profile(&self.plan, input, heatmaps))
     }

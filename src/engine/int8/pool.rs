@@ -4,6 +4,7 @@
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
 use crate::engine::Threads;
+use crate::memory::Stack;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ impl Pool {
             pool.workers.push(
                 thread::Builder::new()
                     .name(format!("posewire-{number}"))
+                    .stack_size(Stack::Worker.bytes())
                     .spawn(worker)?,
             );
         }

@@ -2,6 +2,7 @@
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::frame::{MAX_SIDE_PX, PixelFormat};
+use crate::memory::pages;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,19 +60,55 @@ const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, RGB3, BGR3, MJPG and GREY";
 pub struct CameraOptions {
     /// Width and height; the camera's nearest is taken.
     pub size_px: [u32; 2],
-    /// The camera's nearest is taken.
-    pub frames_per_second: u32,
+    /// The camera's nearest is taken; nothing: 30.
+    pub frames_per_second: Option<u32>,
     /// Nothing: the cheapest that reaches the size and the rate.
     pub format: Option<FourCc>,
+    /// What the driver's buffers may take in all; nothing: any amount.
+    pub most_bytes: Option<u64>,
 }
 
 impl Default for CameraOptions {
     fn default() -> Self {
         CameraOptions {
             size_px: [640, 480],
-            frames_per_second: 30,
+            frames_per_second: None,
             format: None,
+            most_bytes: None,
         }
+    }
+}
+
+impl CameraOptions {
+    fn rate(&self) -> u32 {
+        self.frames_per_second.unwrap_or(30)
+    }
+
+    /// The format that was asked for, if it is not compressed.
+    pub fn raw_format(&self) -> Option<PixelFormat> {
+        match encoding(self.format?)? {
+            Encoding::Raw(format) => Some(format),
+            Encoding::Jpeg => None,
+        }
+    }
+
+    /// What the buffers of a camera take that gives what it is asked for. A JPEG takes no more than the
+    /// pixels that it was made from.
+    pub fn buffer_bytes(&self) -> u64 {
+        let [width_px, height_px] = self.size_px.map(u64::from);
+        let bytes_a_pixel = match self.format.and_then(encoding) {
+            Some(Encoding::Raw(PixelFormat::Grey)) => 1,
+            Some(Encoding::Raw(PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12)) => 2,
+            Some(Encoding::Raw(PixelFormat::Rgb24 | PixelFormat::Bgr24) | Encoding::Jpeg)
+            | None => 3,
+        };
+        u64::from(BUFFERS) * pages(bytes_a_pixel * width_px * height_px)
+    }
+
+    /// Whether the camera may be one whose pictures must be decoded.
+    pub fn may_be_jpeg(&self) -> bool {
+        self.format
+            .is_none_or(|format| encoding(format) == Some(Encoding::Jpeg))
     }
 }
 
@@ -255,7 +292,7 @@ impl Found {
             ))
         })?;
         let layout = checked(layout, encoding)?;
-        let interval = self.node.set_rate(options.frames_per_second);
+        let interval = self.node.set_rate(options.rate());
         let buffers = self
             .node
             .allocate(BUFFERS)
@@ -264,6 +301,21 @@ impl Found {
             return Err(Missing::Useless(format!(
                 "has {} buffers, {FEWEST_BUFFERS} are needed",
                 buffers.len()
+            )));
+        }
+        let bytes = buffers
+            .iter()
+            .map(|buffer| pages(buffer.bytes().len() as u64));
+        let bytes: u64 = bytes.sum();
+        if options.most_bytes.is_some_and(|most| bytes > most) {
+            return Err(Missing::Useless(format!(
+                "takes {} KiB for its buffers ({} x {} {}), the memory budget has {} KiB for them: ask for a \
+                 smaller --camera-size or another --camera-format",
+                bytes / 1024,
+                layout.width_px,
+                layout.height_px,
+                layout.format,
+                options.most_bytes.unwrap_or(0) / 1024
             )));
         }
         for index in 0..buffers.len() {
@@ -319,7 +371,7 @@ impl Found {
             .iter()
             .map(|(code, _)| FourCc(**code))
             .filter(|format| self.formats.contains(format));
-        let wanted_rate = f64::from(options.frames_per_second);
+        let wanted_rate = f64::from(options.rate());
         let mut best = None;
         for format in ours {
             // Half a frame a second less is the same rate, written as a fraction.

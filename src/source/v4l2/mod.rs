@@ -21,6 +21,7 @@ pub use node::FourCc;
 use super::{FrameSource, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::memory::Stack;
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
 use handover::{Fresh, Handover, Taken};
@@ -93,6 +94,7 @@ impl V4l2Source {
         };
         let thread = std::thread::Builder::new()
             .name("capture".into())
+            .stack_size(Stack::Capture.bytes())
             .spawn(move || capture.run(camera))
             .map_err(|error| Error::source(&name, format!("no thread to capture: {error}")))?;
         Ok(V4l2Source {

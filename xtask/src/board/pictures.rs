@@ -1,6 +1,7 @@
 //! Pictures of the demo clip as a camera would send them, and where the hand's joints are in them.
 
 use super::{Outcome, at};
+use posewire::frame::{self, PixelFormat};
 use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length};
 use std::fs;
 use std::path::Path;
@@ -74,58 +75,16 @@ fn joints(frame: &serde_json::Value) -> Option<Vec<Option<[f64; 2]>>> {
         .collect()
 }
 
-/// The picture in one of [`FORMATS`]; colours are BT.601, limited range.
-pub fn encode(rgb: &[u8], format: &str) -> Outcome<Vec<u8>> {
-    let pixels = || rgb.chunks_exact(3).map(|p| [p[0], p[1], p[2]]);
-    Ok(match format {
-        "RGB3" => rgb.to_vec(),
-        "BGR3" => pixels().flat_map(|[r, g, b]| [b, g, r]).collect(),
-        "GREY" => pixels().map(|pixel| yuv(pixel)[0]).collect(),
-        "YUYV" | "UYVY" => rgb
-            .chunks_exact(6)
-            .flat_map(|pair| {
-                let left = yuv([pair[0], pair[1], pair[2]]);
-                let right = yuv([pair[3], pair[4], pair[5]]);
-                let mean = |channel: usize| mean_of(&[left[channel], right[channel]]);
-                if format == "YUYV" {
-                    [left[0], mean(1), right[0], mean(2)]
-                } else {
-                    [mean(1), left[0], mean(2), right[0]]
-                }
-            })
-            .collect(),
-        "NV12" => {
-            let all: Vec<[u8; 3]> = pixels().map(yuv).collect();
-            let mut bytes: Vec<u8> = all.iter().map(|pixel| pixel[0]).collect();
-            for rows in all.chunks_exact(2 * WIDTH_PX) {
-                for x in (0..WIDTH_PX).step_by(2) {
-                    for channel in [1, 2] {
-                        bytes.push(mean_of(&[
-                            rows[x][channel],
-                            rows[x + 1][channel],
-                            rows[WIDTH_PX + x][channel],
-                            rows[WIDTH_PX + x + 1][channel],
-                        ]));
-                    }
-                }
-            }
-            bytes
-        }
+/// The picture in one of [`FORMATS`], by its V4L2 code.
+pub fn encode(rgb: &[u8], code: &str) -> Outcome<Vec<u8>> {
+    let format = match code {
+        "RGB3" => PixelFormat::Rgb24,
+        "BGR3" => PixelFormat::Bgr24,
+        "GREY" => PixelFormat::Grey,
+        "YUYV" => PixelFormat::Yuyv,
+        "UYVY" => PixelFormat::Uyvy,
+        "NV12" => PixelFormat::Nv12,
         other => return Err(format!("pictures are not made in {other}")),
-    })
-}
-
-fn yuv([r, g, b]: [u8; 3]) -> [u8; 3] {
-    let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
-    let byte = |value: i32, offset: i32| (((value + 128) >> 8) + offset).clamp(0, 255) as u8;
-    [
-        byte(66 * r + 129 * g + 25 * b, 16),
-        byte(-38 * r - 74 * g + 112 * b, 128),
-        byte(112 * r - 94 * g - 18 * b, 128),
-    ]
-}
-
-fn mean_of(values: &[u8]) -> u8 {
-    let sum: usize = values.iter().map(|&value| usize::from(value)).sum();
-    (sum / values.len()) as u8
+    };
+    Ok(frame::encode(rgb, WIDTH_PX as u32, format))
 }

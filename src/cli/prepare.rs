@@ -1,0 +1,121 @@
+//! From settings to a network that is ready to run, and what its memory adds up to.
+
+use crate::config::Settings;
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::memory::{self, Budget, Meter, Shares, Stack};
+use crate::model::ModelFile;
+use crate::pipeline::Pipeline;
+use crate::source;
+
+/// What the heap may take at least while the model is read: enough for the table that says that the budget
+/// is too small.
+const LEAST_LOADING_BYTES: u64 = 64 << 20;
+/// A picture with a skeleton on it, and the PNG that it becomes.
+const OVERLAY_BYTES: u64 = 8 << 20;
+
+/// A model on its way into memory.
+pub(super) struct Loading<'a> {
+    settings: &'a Settings,
+    meter: Meter,
+    shares: Shares,
+}
+
+impl<'a> Loading<'a> {
+    /// Adds up what is known without the model. From here on the heap keeps to the budget, if there is one.
+    pub(super) fn begin(settings: &'a Settings) -> Self {
+        memory::tidy();
+        memory::limit_main_stack();
+        let workers = settings.threads.count as u64 - 1;
+        let stacks =
+            [Stack::Main, Stack::Capture, Stack::Overruns].map(|stack| stack.bytes() as u64);
+        let overlay = match settings.overlay {
+            Some(_) => OVERLAY_BYTES,
+            None => 0,
+        };
+        let shares = Shares {
+            program: memory::mapped_bytes(),
+            camera: source::buffer_bytes(&settings.source, &settings.camera),
+            pictures: source::picture_bytes(&settings.source, &settings.camera) + overlay,
+            stacks: stacks.iter().sum::<u64>() + workers * Stack::Worker.bytes() as u64,
+            ..Shares::default()
+        };
+        if let Some(allowed) = settings.memory_budget_bytes {
+            let mapped = shares.program + shares.camera + shares.stacks;
+            memory::set_limit(allowed.saturating_sub(mapped).max(LEAST_LOADING_BYTES));
+        }
+        Loading {
+            settings,
+            meter: Meter::default(),
+            shares,
+        }
+    }
+
+    /// # Errors
+    /// As for [`ModelFile::open`].
+    pub(super) fn model(&mut self) -> Result<ModelFile> {
+        let model = self
+            .meter
+            .measure(|| ModelFile::open(&self.settings.model))?;
+        self.shares.weights = model.mapped_bytes();
+        Ok(model)
+    }
+
+    /// Builds the network; the model's file is not needed any more.
+    ///
+    /// # Errors
+    /// As for [`engine::load`] and [`Pipeline::new`]; [`Error::Memory`] if there is a budget and the
+    /// engine cannot keep to any.
+    pub(super) fn network(&mut self, model: ModelFile) -> Result<Pipeline> {
+        let settings = self.settings;
+        let pipeline = self.meter.measure(|| {
+            let network = engine::load(&model, settings.engine, settings.threads)?;
+            if settings.memory_budget_bytes.is_some() && !network.has_fixed_memory() {
+                return Err(Error::memory(format!(
+                    "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
+                     kept: quantise it (models/quantize.py)",
+                    model.path().display(),
+                    network.name()
+                )));
+            }
+            let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
+            drop(model);
+            Ok(pipeline)
+        })?;
+        self.shares.network = self.meter.kept_bytes();
+        self.shares.loading = self.meter.most_bytes();
+        Ok(pipeline)
+    }
+
+    /// The table, once the network is there.
+    pub(super) fn budget(&self) -> Budget {
+        Budget::new(&self.shares)
+    }
+
+    /// Holds the program to its budget from here on, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if it is too small; the table is on standard error then.
+    pub(super) fn enforce(&self) -> Result<()> {
+        let budget = self.budget();
+        memory::tidy();
+        let Some(allowed) = self.settings.memory_budget_bytes else {
+            log::debug!(
+                "memory: {} KiB in all, no budget",
+                budget.total_bytes() / 1024
+            );
+            return Ok(());
+        };
+        if let Err(error) = budget.check(allowed) {
+            eprintln!("{budget}");
+            return Err(error);
+        }
+        memory::set_limit(allowed - budget.mapped_bytes());
+        log::info!(
+            "memory: {} KiB in all, the budget is {} KiB",
+            budget.total_bytes() / 1024,
+            allowed / 1024
+        );
+        Ok(())
+    }
+}

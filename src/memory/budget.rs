@@ -1,0 +1,237 @@
+//! The memory budget: what the program takes, row by row, and whether that is allowed.
+
+use super::pages;
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// Settings, log, sinks, queues and all else on the heap that is small.
+const RESERVE_BYTES: u64 = 1 << 20;
+/// What is measured is rounded up to this, so that it is the same from one start to the next.
+const STEP_BYTES: u64 = 64 << 10;
+/// A graph is read with containers whose sizes differ a little from one start to the next.
+const LOADING_STEP_BYTES: u64 = 1 << 20;
+
+/// What is known of the program's memory before the first frame. All in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// Code and constants.
+    pub program: u64,
+    /// A plan's file, mapped.
+    pub weights: u64,
+    /// The network and its pipeline on the heap: steps, arena, scratch, input and heatmaps; without a
+    /// plan also the weights.
+    pub network: u64,
+    /// The heap's largest use while the model was read.
+    pub loading: u64,
+    /// The camera's buffers.
+    pub camera: u64,
+    /// Pictures that are decoded or drawn, and the decoder's own memory.
+    pub pictures: u64,
+    /// All threads.
+    pub stacks: u64,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    what: &'static str,
+    bytes: u64,
+    on_heap: bool,
+}
+
+/// The table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    rows: [Row; 8],
+}
+
+impl Budget {
+    pub fn new(shares: &Shares) -> Self {
+        let network = shares.network.next_multiple_of(STEP_BYTES);
+        let pictures = pages(shares.pictures);
+        let running = network + pictures + RESERVE_BYTES;
+        let most = (shares.loading + RESERVE_BYTES).next_multiple_of(LOADING_STEP_BYTES);
+        let mapped = |what, bytes| Row {
+            what,
+            bytes: pages(bytes),
+            on_heap: false,
+        };
+        let heap = |what, bytes| Row {
+            what,
+            bytes,
+            on_heap: true,
+        };
+        Budget {
+            rows: [
+                mapped("program", shares.program),
+                mapped("weights, mapped from the plan", shares.weights),
+                mapped("camera's buffers", shares.camera),
+                mapped("stacks", shares.stacks),
+                heap("network", network),
+                heap("pictures and their decoder", pictures),
+                heap("everything else", RESERVE_BYTES),
+                heap(
+                    "reading the model, beyond that",
+                    match shares.loading > running {
+                        true => most.saturating_sub(running),
+                        false => 0,
+                    },
+                ),
+            ],
+        }
+    }
+
+    pub fn total_bytes(&self) -> u64 {
+        self.rows.iter().map(|row| row.bytes).sum()
+    }
+
+    /// What the heap may take while it runs.
+    pub fn heap_bytes(&self) -> u64 {
+        let heap = self.rows.iter().filter(|row| row.on_heap);
+        heap.map(|row| row.bytes).sum()
+    }
+
+    /// What is not on the heap.
+    pub fn mapped_bytes(&self) -> u64 {
+        self.total_bytes() - self.heap_bytes()
+    }
+
+    /// # Errors
+    /// [`Error::Memory`] if more is needed than allowed.
+    pub fn check(&self, allowed_bytes: u64) -> Result<()> {
+        let needed = self.total_bytes();
+        if needed <= allowed_bytes {
+            return Ok(());
+        }
+        Err(Error::memory(format!(
+            "{} KiB are needed and the memory budget is {} KiB: raise --memory-budget to {}KiB, or ask for \
+             less (--threads, --camera-size, a compiled plan)",
+            needed / 1024,
+            allowed_bytes / 1024,
+            needed.div_ceil(1024),
+        )))
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            writeln!(f, "{:<32}{:>10} KiB", row.what, row.bytes / 1024)?;
+        }
+        write!(f, "{:<32}{:>10} KiB", "in all", self.total_bytes() / 1024)
+    }
+}
+
+/// A number of bytes as it is written: `67108864`, `65536KiB`, `64MiB`, `1GiB`.
+///
+/// # Errors
+/// [`Error::Usage`] naming `setting`, if it is not that.
+pub fn parse_bytes(setting: &str, text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => Some(0),
+        "KiB" => Some(10),
+        "MiB" => Some(20),
+        "GiB" => Some(30),
+        _ => None,
+    };
+    let bytes = unit.and_then(|shift| {
+        digits
+            .trim_end()
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(1 << shift)
+    });
+    bytes.ok_or_else(|| {
+        Error::usage(format!(
+            "{setting} is {text:?}, expected is a size like 64MiB (KiB, MiB, GiB, or bytes)"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares() -> Shares {
+        Shares {
+            program: 3_000_000,
+            weights: 24_000_001,
+            network: 9_000_000,
+            loading: 9_100_000,
+            camera: 5 * 614_400,
+            pictures: 3_000_000,
+            stacks: 1_700_000,
+        }
+    }
+
+    #[test]
+    fn one_page_too_few_is_refused_and_the_exact_sum_is_not() {
+        let budget = Budget::new(&shares());
+        let total = budget.total_bytes();
+        assert_eq!(total % super::super::PAGE_BYTES, 0);
+        assert!(budget.check(total).is_ok());
+        let error = budget.check(total - super::super::PAGE_BYTES).unwrap_err();
+        assert!(error.to_string().contains(&format!("{}KiB", total / 1024)));
+    }
+
+    #[test]
+    fn nothing_is_counted_as_less_than_it_is() {
+        let given = shares();
+        let budget = Budget::new(&given);
+        assert_eq!(
+            budget.mapped_bytes() + budget.heap_bytes(),
+            budget.total_bytes()
+        );
+        assert!(budget.heap_bytes() >= given.network + given.pictures);
+        assert!(
+            budget.mapped_bytes() >= given.program + given.weights + given.camera + given.stacks
+        );
+    }
+
+    #[test]
+    fn a_model_that_is_large_to_read_counts_with_that() {
+        let large = Shares {
+            loading: 300 << 20,
+            ..shares()
+        };
+        assert!(Budget::new(&large).heap_bytes() >= 300 << 20);
+        // What is read in place of what runs later is not counted twice.
+        assert!(Budget::new(&large).heap_bytes() < 303 << 20);
+    }
+
+    #[test]
+    fn a_small_difference_gives_the_same_table() {
+        let other = Shares {
+            network: 9_000_500,
+            loading: 9_099_000,
+            ..shares()
+        };
+        assert_eq!(Budget::new(&other), Budget::new(&shares()));
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("36KiB", 36 << 10),
+            ("64MiB", 64 << 20),
+            ("64 MiB", 64 << 20),
+            ("2GiB", 2 << 30),
+        ] {
+            assert_eq!(parse_bytes("memory-budget", text).unwrap(), bytes, "{text}");
+        }
+        for text in [
+            "",
+            "MiB",
+            "64MB",
+            "-1",
+            "1.5MiB",
+            "99999999999999GiB",
+            "64M iB",
+        ] {
+            let error = parse_bytes("memory-budget", text).unwrap_err().to_string();
+            assert!(error.contains("memory-budget"), "{text}: {error}");
+        }
+    }
+}

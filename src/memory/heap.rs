@@ -1,0 +1,190 @@
+//! The heap: the system's allocator, counted and limited.
+//!
+//! Each allocation counts as what it takes of the system, its header and rounding included. One that
+//! would pass the limit ends the process with an exit code of its own: a supervisor can act on that, and
+//! the kernel's out-of-memory killer, which may pick another program, never has to.
+
+use super::pages;
+use crate::error::MEMORY_EXIT_CODE;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// What the C libraries put before a block.
+const HEADER_BYTES: usize = 16;
+/// Larger blocks are mapped on their own, by glibc and musl alike.
+const MAPPED_FROM_BYTES: usize = 128 << 10;
+
+static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
+static MOST_BYTES: AtomicUsize = AtomicUsize::new(0);
+static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static ALLOCATIONS_AT_WARM_UP: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The allocator of the program and of tests that count; others may do without, and see zeros.
+pub struct Heap;
+
+/// What a block of so many bytes takes of the system.
+fn footprint(bytes: usize) -> usize {
+    if bytes < MAPPED_FROM_BYTES {
+        (bytes + HEADER_BYTES).next_multiple_of(HEADER_BYTES)
+    } else {
+        pages((bytes + HEADER_BYTES) as u64) as usize
+    }
+}
+
+fn taken(bytes: usize) {
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    let bytes = footprint(bytes);
+    let live = LIVE_BYTES.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    MOST_BYTES.fetch_max(live, Ordering::Relaxed);
+    let limit = LIMIT_BYTES.load(Ordering::Relaxed);
+    if live > limit {
+        end(live, limit);
+    }
+}
+
+fn given_back(bytes: usize) {
+    LIVE_BYTES.fetch_sub(footprint(bytes), Ordering::Relaxed);
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; what is done besides touches no
+// memory that it manages.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller's promise is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        given_back(layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
+        taken(new_bytes);
+        given_back(layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, new_bytes) }
+    }
+}
+
+/// Says why, and ends the process at once: nothing that could allocate may run any more.
+fn end(live_bytes: usize, limit_bytes: usize) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        let mut line = heapless::String::<256>::new();
+        // What does not fit is cut off.
+        let _ = writeln!(
+            line,
+            "posewire: error: memory: the heap would take {} KiB, the memory budget leaves it {} KiB: \
+             raise --memory-budget, or compile the model to a plan",
+            live_bytes.div_ceil(1024),
+            limit_bytes / 1024
+        );
+        // Nobody may be there to read it.
+        let _ = rustix::io::write(std::io::stderr(), line.as_bytes());
+    }
+    // SAFETY: ends the process without running anything of it.
+    unsafe { libc::_exit(i32::from(MEMORY_EXIT_CODE)) }
+}
+
+/// What the heap took and takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    pub live_bytes: u64,
+    /// At any time so far, or since a [`Meter`] last began.
+    pub most_bytes: u64,
+    /// Nothing: there is none.
+    pub limit_bytes: Option<u64>,
+    /// Since [`warmed_up`]; 0 before that.
+    pub allocations: u64,
+}
+
+pub fn figures() -> Figures {
+    let limit = LIMIT_BYTES.load(Ordering::Relaxed);
+    Figures {
+        live_bytes: LIVE_BYTES.load(Ordering::Relaxed) as u64,
+        most_bytes: MOST_BYTES.load(Ordering::Relaxed) as u64,
+        limit_bytes: (limit != usize::MAX).then_some(limit as u64),
+        allocations: ALLOCATIONS
+            .load(Ordering::Relaxed)
+            .saturating_sub(ALLOCATIONS_AT_WARM_UP.load(Ordering::Relaxed)),
+    }
+}
+
+/// From here on no allocation may take the heap above so many bytes.
+pub fn set_limit(bytes: u64) {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    LIMIT_BYTES.store(bytes, Ordering::Relaxed);
+}
+
+/// Caches and buffers are filled: allocations are counted anew.
+pub fn warmed_up() {
+    ALLOCATIONS_AT_WARM_UP.store(ALLOCATIONS.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// Gives what was freed back to the system, and keeps the C library from holding it back later: one
+/// heap for all threads, and no threshold that moves.
+pub fn tidy() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: these calls only set numbers of glibc's allocator and give free pages back.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM_BYTES as i32);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, MAPPED_FROM_BYTES as i32);
+        libc::malloc_trim(0);
+    }
+}
+
+/// What pieces of work take of the heap, added up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Meter {
+    kept_bytes: u64,
+    most_bytes: u64,
+}
+
+impl Meter {
+    /// Does a piece of work. Those of one meter are parts of a whole: one may free what another took.
+    pub fn measure<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let before = LIVE_BYTES.load(Ordering::Relaxed) as u64;
+        MOST_BYTES.store(before as usize, Ordering::Relaxed);
+        let result = work();
+        let figures = figures();
+        let most = self.kept_bytes + figures.most_bytes.saturating_sub(before);
+        self.most_bytes = self.most_bytes.max(most);
+        self.kept_bytes = (self.kept_bytes + figures.live_bytes).saturating_sub(before);
+        result
+    }
+
+    /// What is still there.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
+    }
+
+    /// What was there at the worst time.
+    pub fn most_bytes(&self) -> u64 {
+        self.most_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_takes_more_than_its_bytes() {
+        assert_eq!(footprint(0), 16);
+        assert_eq!(footprint(1), 32);
+        assert_eq!(footprint(16), 32);
+        assert_eq!(footprint(128 << 10), (128 << 10) + 4096);
+    }
+}

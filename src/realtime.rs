@@ -1,0 +1,167 @@
+//! Opt-in steady time: memory that is never paged out, and threads that run before other programs'.
+//!
+//! In: a priority. Out: every thread of the process under SCHED_FIFO (sched(7)), all its memory locked and
+//! touched, and a guard that ends a thread that computes without a pause for longer than any frame takes.
+//! What is not granted is said once, and the run goes on without it.
+
+use crate::error::{Error, Result};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+pub const DEFAULT_PRIORITY: u8 = 10;
+/// Above this the kernel's own threads run on kernels with PREEMPT_RT.
+const MOST_PRIORITY: u8 = 49;
+/// How much of the main thread's stack is touched: more than it was seen to use.
+const TOUCHED_STACK_BYTES: usize = 512 << 10;
+/// Added to the stage deadline: what computes for longer without waiting once has gone wrong.
+const GUARD_MARGIN: Duration = Duration::from_secs(2);
+
+/// A SCHED_FIFO priority; the camera's thread, which has little to do, gets one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Priority(u8);
+
+impl Priority {
+    /// # Errors
+    /// [`Error::Usage`] if it is out of range.
+    pub fn new(priority: u8) -> Result<Self> {
+        if (1..MOST_PRIORITY).contains(&priority) {
+            Ok(Priority(priority))
+        } else {
+            Err(Error::usage(format!(
+                "realtime is {priority}, must be a priority in 1..{}",
+                MOST_PRIORITY - 1
+            )))
+        }
+    }
+
+    /// That of the thread with this name; nothing for one that can wait.
+    fn of(self, thread: &str) -> Option<u8> {
+        match thread {
+            "capture" => Some(self.0 + 1),
+            "overruns" => None,
+            _ => Some(self.0),
+        }
+    }
+}
+
+/// Called once all threads run and all memory is there. `longest` is what a stage may take.
+pub fn enter(priority: Priority, longest: Duration) {
+    let mut missing = Vec::new();
+    if let Err(what) = lock_memory() {
+        missing.push(what);
+    }
+    // The guard first: without it no thread may run before all others.
+    match guard(longest + GUARD_MARGIN).and_then(|()| set_priorities(priority)) {
+        Ok(threads) => log::info!(
+            "realtime: {threads} threads at SCHED_FIFO priority {} and {}",
+            priority.0,
+            priority.0 + 1
+        ),
+        Err(error) => missing.push(format!("threads have ordinary priority ({error})")),
+    }
+    if !missing.is_empty() {
+        log::warn!(
+            "realtime: {}; grant CAP_SYS_NICE and CAP_IPC_LOCK, or set LimitRTPRIO and LimitMEMLOCK \
+             in the unit; the run goes on without",
+            missing.join(", ")
+        );
+    }
+}
+
+/// Nothing is paged out any more, and what is mapped later is there at once.
+fn lock_memory() -> std::result::Result<(), String> {
+    touch_stack();
+    let refused =
+        |error: rustix::io::Errno| format!("memory is not locked ({})", io::Error::from(error));
+    mlockall(MlockAllFlags::CURRENT).map_err(refused)?;
+    // With a limit, a later mapping could fail because it cannot be locked, and end the program.
+    let unlimited = getrlimit(Resource::Memlock).current.is_none() || may_lock();
+    if !unlimited {
+        return Err("memory that is mapped later is not locked (RLIMIT_MEMLOCK)".into());
+    }
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).map_err(refused)
+}
+
+fn may_lock() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
+}
+
+/// The kernel maps a stack's pages when they are first used; used once, they stay.
+#[inline(never)]
+fn touch_stack() {
+    let mut pages = [0_u8; TOUCHED_STACK_BYTES];
+    std::hint::black_box(&mut pages);
+}
+
+/// A thread that computes for so long without waiting gets SIGXCPU, which ends the program: better that
+/// a supervisor starts it anew than that nothing else runs on the board.
+fn guard(longest: Duration) -> io::Result<()> {
+    let limit = u64::try_from(longest.as_micros()).ok();
+    let present = getrlimit(Resource::Rttime);
+    let current = match (limit, present.maximum) {
+        (Some(limit), Some(most)) => Some(limit.min(most)),
+        (limit, _) => limit,
+    };
+    let maximum = present.maximum;
+    Ok(setrlimit(Resource::Rttime, Rlimit { current, maximum })?)
+}
+
+/// How many threads have a real-time priority now.
+fn set_priorities(priority: Priority) -> io::Result<usize> {
+    let mut threads = 0;
+    for entry in fs::read_dir("/proc/self/task")? {
+        let entry = entry?;
+        let Some(id) = entry.file_name().to_str().and_then(|id| id.parse().ok()) else {
+            continue;
+        };
+        let name = fs::read_to_string(entry.path().join("comm"))?;
+        if let Some(priority) = priority.of(name.trim_end()) {
+            set_fifo(id, priority)?;
+            threads += 1;
+        }
+    }
+    Ok(threads)
+}
+
+fn set_fifo(thread: libc::pid_t, priority: u8) -> io::Result<()> {
+    let parameter = libc::c_int::from(priority);
+    // SAFETY: the kernel reads one int, sched_param's only member. musl's own function for this always
+    // fails, so the system call is made directly.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            thread,
+            libc::SCHED_FIFO,
+            &raw const parameter,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_comes_first_and_the_watch_can_wait() {
+        let priority = Priority::new(10).unwrap();
+        assert_eq!(priority.of("capture"), Some(11));
+        assert_eq!(priority.of("posewire-1"), Some(10));
+        assert_eq!(priority.of("overruns"), None);
+    }
+
+    #[test]
+    fn priorities_have_a_range() {
+        for (number, good) in [(0, false), (1, true), (48, true), (49, false), (255, false)] {
+            assert_eq!(Priority::new(number).is_ok(), good, "{number}");
+        }
+    }
+}

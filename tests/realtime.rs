@@ -1,0 +1,130 @@
+//! `--realtime` on the program itself: what the kernel says of its threads and its memory.
+#![cfg(feature = "demo")]
+
+mod common;
+
+use common::{TestDir, posewire, stderr};
+use std::fs;
+use std::process::{Command, Output};
+
+/// Runs some frames of the demo with this option and looks at the process meanwhile.
+fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
+    let lines = folder.path().join("packets.jsonl");
+    let child = posewire()
+        .args([
+            "run",
+            "--source",
+            "demo",
+            "--frames",
+            "40",
+            "--threads",
+            "2",
+        ])
+        .args(["--realtime=7", "--json", &lines.display().to_string()])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first packet comes after the settings were made.
+    while fs::metadata(&lines).map_or(0, |metadata| metadata.len()) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    look(child.id());
+    child.wait_with_output().unwrap()
+}
+
+/// Name, policy and real-time priority of each thread, from /proc/PID/task/TID/stat (proc(5)).
+fn threads(id: u32) -> Vec<(String, u32, u32)> {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    tasks
+        .map(|task| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+            let (before, after) = stat.rsplit_once(')').unwrap();
+            let name = before.split_once('(').unwrap().1.to_string();
+            let fields: Vec<&str> = after.split_whitespace().collect();
+            // Fields 41 and 40; what follows the name begins with field 3.
+            (
+                name,
+                fields[38].parse().unwrap(),
+                fields[37].parse().unwrap(),
+            )
+        })
+        .collect()
+}
+
+const SCHED_FIFO: u32 = 1;
+
+#[test]
+fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
+    if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
+        // The kernel would speak of the emulator.
+        return;
+    }
+    let folder = TestDir::new("realtime");
+    let (mut seen, mut locked_kib) = (Vec::new(), 0_u64);
+    let output = watched(&folder, |id| {
+        seen = threads(id);
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let row = status
+            .lines()
+            .find(|line| line.starts_with("VmLck:"))
+            .unwrap();
+        locked_kib = row.split_whitespace().nth(1).unwrap().parse().unwrap();
+    });
+    let log = stderr(&output);
+    assert!(output.status.success(), "{log}");
+    let warnings = log
+        .lines()
+        .filter(|line| line.contains("realtime: ") && line.contains("WARN"));
+    match warnings.count() {
+        0 => {
+            assert!(log.contains("at SCHED_FIFO priority 7"), "{log}");
+            assert!(locked_kib > 1024, "{locked_kib}");
+            for (name, policy, priority) in &seen {
+                if name == "overruns" {
+                    assert_ne!(*policy, SCHED_FIFO);
+                } else {
+                    assert_eq!((*policy, *priority), (SCHED_FIFO, 7), "{name}");
+                }
+            }
+            assert!(seen.len() >= 3, "{seen:?}");
+        }
+        1 => assert!(log.contains("CAP_SYS_NICE"), "{log}"),
+        _ => panic!("{log}"),
+    }
+}
+
+/// Without rights the run goes on; `setpriv` of util-linux takes them away, where this test may call it.
+#[test]
+fn without_the_rights_there_is_one_warning() {
+    let program = env!("CARGO_BIN_EXE_posewire");
+    let none = [
+        "--bounding-set=-sys_nice,-ipc_lock",
+        "--inh-caps=-sys_nice,-ipc_lock",
+    ];
+    let output = Command::new("setpriv")
+        .args(none)
+        .args(["prlimit", "--rtprio=0", "--memlock=65536", program])
+        .args([
+            "run",
+            "--source",
+            "demo",
+            "--frames",
+            "3",
+            "--realtime",
+            "--json",
+            "-",
+        ])
+        .env_remove("RUST_LOG")
+        .output();
+    let Ok(output) = output else { return };
+    let log = stderr(&output);
+    if log.starts_with("setpriv:") || std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
+        return;
+    }
+    assert!(output.status.success(), "{log}");
+    assert_eq!(log.matches("realtime: ").count(), 1, "{log}");
+    assert!(
+        log.contains("memory is not locked") && log.contains("ordinary priority"),
+        "{log}"
+    );
+}
