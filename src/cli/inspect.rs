@@ -4,7 +4,7 @@ use super::args::{Args, Item};
 use super::say;
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
-use crate::model::{Contents, ModelCard, ModelFile};
+use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use tract_onnx::pb::ModelProto;
 
 const HELP: &str = "\
-Say what is in a model file: its card, its operators, its shapes, and what would run it.
+Say what is in a model file: its SHA-256 (for `run --model-sha256`), its card, its operators, its shapes,
+and what would run it.
 
 Usage: posewire inspect FILE
 
@@ -32,12 +33,19 @@ pub fn main(mut args: Args) -> Result<()> {
         }
     }
     let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
-    let model = ModelFile::open(&path)?;
+    let mut hash = None;
+    let model = ModelFile::open_checked(&path, |file| {
+        hash = Some(ModelHash::of(file));
+        Ok(())
+    })?;
     say!(
         "file       {} ({:.1} MB)",
         path.display(),
         model.bytes() as f64 / 1e6
     );
+    if let Some(hash) = hash {
+        say!("sha256     {hash}");
+    }
     match model.card() {
         Some(card) => print_card(card),
         None => say!("card       none: `run` and `bench` need one, `infer` does not"),

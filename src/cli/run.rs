@@ -23,6 +23,7 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --camera-fps N      likewise [30]
   --camera-format F   YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY [the cheapest that is fast enough]
   --model FILE        an ONNX file with a model card [builtin:hand]; builtin:body is the other one
+  --model-sha256 HEX  refuse a model file with another SHA-256; `posewire inspect` prints it
   --bbox X,Y,W,H      where the hand or person is, in pixels; without it the whole frame is searched
                       and then the last frame's keypoints are followed
   --udp HOST:PORT     send a packet for each frame (docs/wire.md)
@@ -59,6 +60,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "source" => line.source = Some(args.value()?),
             "model" => line.model = Some(args.path()?),
             "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
+            "model-sha256" => line.model_sha256 = Some(args.value()?),
             "udp" => line.udp = Some(args.value()?),
             "serial" => line.serial = Some(args.value()?),
             "key-file" => line.key_file = Some(args.path()?),
@@ -92,7 +94,13 @@ pub fn main(mut args: Args) -> Result<()> {
 
 fn stream(settings: Settings) -> Result<()> {
     let stop = stop_on_signals()?;
-    let model = ModelFile::open(&settings.model)?;
+    let model = match &settings.model_sha256 {
+        Some(hash) => {
+            let path = &settings.model;
+            ModelFile::open_checked(path, |file| hash.check(path, file))?
+        }
+        None => ModelFile::open(&settings.model)?,
+    };
     let card = model.require_card()?.clone();
     // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
     let mut source = source::open(&settings.source, card.task, &settings.camera)?;
