@@ -8,6 +8,7 @@ use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
 use crate::memory;
+use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::realtime::Priority;
 use crate::serial::SerialSpec;
@@ -43,6 +44,8 @@ pub struct RunConfig {
     /// A V4L2 format code.
     pub camera_format: Option<String>,
     pub model: Option<PathBuf>,
+    /// 64 hexadecimal digits: a model with another hash is refused.
+    pub model_sha256: Option<String>,
     /// x, y, width, height in source-frame pixels.
     pub bbox: Option<[f32; 4]>,
     /// HOST:PORT.
@@ -71,7 +74,7 @@ pub struct RunConfig {
     pub min_score: Option<f32>,
     pub heartbeat_ms: Option<u64>,
     pub stale_ms: Option<u64>,
-    /// How often the log gets a line of figures; 0 is never.
+    /// How often the log and the sinks get the run's figures; 0 is never.
     pub stats_seconds: Option<u64>,
     /// A stage that takes longer is named in the log.
     pub stage_deadline_ms: Option<u64>,
@@ -85,6 +88,7 @@ pub struct Settings {
     pub source: SourceSpec,
     pub camera: CameraOptions,
     pub model: PathBuf,
+    pub model_sha256: Option<ModelHash>,
     pub bbox: Option<BBox>,
     pub udp: Option<String>,
     pub serial: Option<SerialSpec>,
@@ -130,6 +134,7 @@ impl RunConfig {
             camera_fps: self.camera_fps.or(other.camera_fps),
             camera_format: self.camera_format.or(other.camera_format),
             model: self.model.or(other.model),
+            model_sha256: self.model_sha256.or(other.model_sha256),
             bbox: self.bbox.or(other.bbox),
             udp: self.udp.or(other.udp),
             serial: self.serial.or(other.serial),
@@ -186,6 +191,7 @@ impl RunConfig {
             source: source.parse()?,
             camera,
             model: self.model.unwrap_or_else(|| DEFAULT_MODEL.into()),
+            model_sha256: self.model_sha256.as_deref().map(str::parse).transpose()?,
             bbox: self.bbox.map(checked_bbox).transpose()?,
             udp: self.udp,
             serial: self.serial.as_deref().map(str::parse).transpose()?,
@@ -360,6 +366,7 @@ mod tests {
             ("source = 'demo'\nbbox = [0.0, 0.0, 0.0, 5.0]", "bbox"),
             ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
             ("source = 'demo'\nengine = 'magic'", "engine"),
+            ("source = 'demo'\nmodel-sha256 = 'abc'", "model-sha256"),
             ("source = 'demo'\nstats-seconds = 100000", "stats-seconds"),
             (
                 "source = 'demo'\nstage-deadline-ms = 0",

@@ -25,6 +25,7 @@ pub mod decode;
 pub mod engine;
 pub mod error;
 pub mod frame;
+mod hex;
 pub mod keypoint;
 pub mod memory;
 pub mod metrics;

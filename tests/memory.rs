@@ -5,7 +5,7 @@
 mod common;
 
 use common::{TestDir, posewire, run, stderr, stdout};
-use posewire::wire::{Kind, PacketView};
+use posewire::wire::{Body, PacketView};
 use std::fs;
 use std::net::UdpSocket;
 use std::process::{Child, Stdio};
@@ -174,8 +174,10 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
         let length = receiver.recv(&mut bytes).unwrap();
         let packet = PacketView::new(&bytes[..length]).unwrap().to_packet();
         let index = u64::from(packet.frame_index);
-        if packet.kind != Kind::Keypoints {
-            break;
+        match packet.body {
+            Body::Keypoints(_) => {}
+            Body::Stats(_) => continue,
+            Body::Heartbeat => break,
         }
         if first == 0 && index >= early {
             first = resident_kib(&child);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{TestDir, posewire, run, serial_lines_can_be_set, stderr};
+use common::{TestDir, posewire, run, serial_lines_can_be_set, stderr, stdout};
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -114,6 +114,51 @@ fn model_files() {
             "without --engine tract",
         ],
     );
+}
+
+#[test]
+fn a_model_with_another_hash_than_was_asked_for() {
+    let dir = TestDir::new("pinned");
+    let onnx = fixture("hand.qdq.onnx");
+    let plan = dir.path().join("hand.plan");
+    let plan = plan.to_str().unwrap();
+    let compiled = run(&["compile", "--model", &onnx, "--out", plan]);
+    assert!(compiled.status.success(), "{}", stderr(&compiled));
+    // Neither is a model: the hash is looked at before anything else.
+    let text = dir.file("text.onnx", b"this is not a network");
+    let cut = dir.file("cut.plan", &std::fs::read(plan).unwrap()[..100]);
+    let wrong = "0123456789abcdef".repeat(4);
+    let pinned = |model: &str, hash: &str| {
+        let mut args: Vec<String> = ["run", "--source", "demo", "--json", "-", "--frames", "1"]
+            .map(Into::into)
+            .into();
+        args.extend(["--model", model, "--model-sha256", hash].map(Into::into));
+        args
+    };
+    for model in [&onnx, plan, text.to_str().unwrap(), cut.to_str().unwrap()] {
+        let bytes = std::fs::read(model).unwrap();
+        let right = posewire::model::ModelHash::of(&bytes).to_string();
+        let args = pinned(model, &wrong);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        fails(&args, 4, &[model, &right, &wrong]);
+    }
+    for malformed in ["", "abc", &wrong[1..], &wrong.replace('0', "x")] {
+        let args = pinned(&onnx, malformed);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        fails(&args, 2, &["model-sha256", "64 hexadecimal digits"]);
+    }
+    // What `inspect` prints is right.
+    for model in [&onnx, plan, "builtin:hand"] {
+        let printed = stdout(&run(&["inspect", model]));
+        let line = printed.lines().find(|line| line.starts_with("sha256"));
+        let hash = line.unwrap().split_whitespace().nth(1).unwrap();
+        let config = format!(
+            "source = 'demo'\nmodel = '{model}'\nmodel-sha256 = '{hash}'\njson = '-'\nframes = 1\n"
+        );
+        let config = dir.file("run.toml", config.as_bytes());
+        let output = run(&["run", "--config", config.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::say;
 use super::settings::Asked;
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
-use crate::model::{Contents, ModelCard, ModelFile};
+use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use tract_onnx::pb::ModelProto;
 
 const HELP: &str = "\
-Say what is in a model file: its card, its operators, its shapes, and what would run it. Or what
-memory a run would take, without running it.
+Say what is in a model file: its SHA-256 (for `run --model-sha256`), its card, its operators, its shapes,
+and what would run it. Or what memory a run would take, without running it.
 
 Usage: posewire inspect FILE
        posewire inspect --budget [FILE] [OPTIONS of posewire run]
@@ -51,12 +51,19 @@ pub fn main(mut args: Args) -> Result<()> {
         )));
     }
     let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
-    let model = ModelFile::open(&path)?;
+    let mut hash = None;
+    let model = ModelFile::open_checked(&path, |file| {
+        hash = Some(ModelHash::of(file));
+        Ok(())
+    })?;
     say!(
         "file       {} ({:.1} MB)",
         path.display(),
         model.bytes() as f64 / 1e6
     );
+    if let Some(hash) = hash {
+        say!("sha256     {hash}");
+    }
     match model.card() {
         Some(card) => print_card(card),
         None => say!("card       none: `run` and `bench` need one, `infer` does not"),

@@ -54,9 +54,11 @@ impl<'a> Loading<'a> {
     /// # Errors
     /// As for [`ModelFile::open`].
     pub(super) fn model(&mut self) -> Result<ModelFile> {
-        let model = self
-            .meter
-            .measure(|| ModelFile::open(&self.settings.model))?;
+        let path = &self.settings.model;
+        let model = self.meter.measure(|| match &self.settings.model_sha256 {
+            Some(hash) => ModelFile::open_checked(path, |file| hash.check(path, file)),
+            None => ModelFile::open(path),
+        })?;
         self.shares.weights = model.mapped_bytes();
         Ok(model)
     }

@@ -14,6 +14,7 @@ pub(super) const HELP: &str = "\
   --camera-format F   YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY [the cheapest that is fast enough];
                       with --source demo: show its pictures as such a camera would
   --model FILE        an ONNX file with a model card [builtin:hand]; builtin:body is the other one
+  --model-sha256 HEX  refuse a model file with another SHA-256; `posewire inspect` prints it
   --bbox X,Y,W,H      where the hand or person is, in pixels; without it the whole frame is searched
                       and then the last frame's keypoints are followed
   --udp HOST:PORT     send a packet for each frame (docs/wire.md)
@@ -34,7 +35,8 @@ pub(super) const HELP: &str = "\
   --min-score S       the heatmap maximum from which a joint counts [0.3]
   --heartbeat-ms N    the longest silence while there are no frames [100]
   --stale-ms N        frames older than this are marked stale [500]
-  --stats-seconds N   how often the log gets a line of figures, 0 never [60]
+  --stats-seconds N   how often the log gets a line of figures and the receivers a packet of them,
+                      0 never [60]
   --stage-deadline-ms N  a stage that takes longer is named in the log [5000]
   --mirrored          declare on the wire that the pictures are mirrored
   --instance N        a number on the wire that tells several streams apart [0]
@@ -55,6 +57,7 @@ impl Asked {
         match name {
             "source" => line.source = Some(args.value()?),
             "model" => line.model = Some(args.path()?),
+            "model-sha256" => line.model_sha256 = Some(args.value()?),
             "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
             "udp" => line.udp = Some(args.value()?),
             "serial" => line.serial = Some(args.value()?),

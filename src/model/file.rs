@@ -44,8 +44,18 @@ impl ModelFile {
     /// [`Error::Model`] if the file is missing, too large, neither kind of file, refers to other
     /// files, or has a card with a bad field.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_checked(path, |_| Ok(()))
+    }
+
+    /// Like [`open`](ModelFile::open), but `check` sees all bytes first, in the very memory that is then
+    /// used: what it refuses is not looked at any further.
+    ///
+    /// # Errors
+    /// Also those of `check`.
+    pub fn open_checked(path: &Path, check: impl FnOnce(&[u8]) -> Result<()>) -> Result<Self> {
         #[cfg(feature = "demo")]
         if let Some(model) = super::shipped::find(path)? {
+            check(model)?;
             return Self::from_onnx(path, model);
         }
         let mut file = File::open(path)
@@ -68,7 +78,7 @@ impl ModelFile {
             .read_to_end(&mut raw)
             .map_err(unread)?;
         if raw == container::MAGIC {
-            return Self::from_plan(path, PlanFile::open(path, &file)?);
+            return Self::from_plan(path, PlanFile::open(path, &file, check)?);
         }
         // A pipe has no length before it is read.
         file.take(MAX_MODEL_BYTES + 1)
@@ -77,6 +87,7 @@ impl ModelFile {
         if raw.len() as u64 > MAX_MODEL_BYTES {
             return Err(too_large(path));
         }
+        check(&raw)?;
         Self::from_onnx(path, &raw)
     }
 

@@ -7,6 +7,7 @@
 mod card;
 mod container;
 mod file;
+mod hash;
 mod plan;
 #[cfg(feature = "demo")]
 mod shipped;
@@ -15,6 +16,7 @@ pub use card::{DecodeMode, JointTable, ModelCard, Task};
 #[cfg(feature = "onnx")]
 pub(crate) use container::assemble as assemble_plan;
 pub use file::{Contents, MAX_MODEL_BYTES, ModelFile};
+pub use hash::ModelHash;
 pub use plan::{PlanFile, Weights};
 
 #[cfg(test)]

@@ -16,17 +16,22 @@ pub struct PlanFile {
 }
 
 impl PlanFile {
-    /// Maps a file.
+    /// Maps a file, of which `check` sees all bytes before anything is made of them.
     ///
     /// # Errors
-    /// [`Error::Model`] if it cannot be mapped, or is not whole.
-    pub(super) fn open(path: &Path, file: &File) -> Result<Self> {
+    /// [`Error::Model`] if it cannot be mapped, or is not whole; those of `check`.
+    pub(super) fn open(
+        path: &Path,
+        file: &File,
+        check: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Self> {
         // SAFETY: the pages are only read. If another program writes to the file meanwhile, values
         // change, which no code here takes for constant after checking them: weights are data, and
         // all else is copied before it is checked. If the file is cut meanwhile, the process ends with
         // SIGBUS; README.md says to replace plans by renaming.
         let map = unsafe { Mmap::map(file) }
             .map_err(|error| Error::model(path, format!("cannot be mapped: {error}")))?;
+        check(&map)?;
         let sections = container::sections(&map).map_err(|what| Error::model(path, what))?;
         Ok(PlanFile {
             map: Arc::new(map),
@@ -94,5 +99,32 @@ impl Deref for Weights {
                 unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelFile, ModelHash};
+
+    #[test]
+    fn a_pinned_plan_is_hashed_before_it_is_looked_at() {
+        let file = container::assemble(b"", "portable", &[1, 2, 3], &[9; 100]).unwrap();
+        let path = std::env::temp_dir().join(format!("posewire-pinned-{}", std::process::id()));
+        let open = |bytes: &[u8], pinned: ModelHash| {
+            std::fs::write(&path, bytes).unwrap();
+            ModelFile::open_checked(&path, |seen| pinned.check(&path, seen))
+        };
+        let right = ModelHash::of(&file);
+        assert_eq!(open(&file, right).unwrap().bytes(), file.len() as u64);
+        // Broken as well, but that is not what it is refused for.
+        let cut = &file[..50];
+        let error = open(cut, right).unwrap_err().to_string();
+        for hash in [right, ModelHash::of(cut)] {
+            assert!(error.contains(&hash.to_string()), "{error}");
+        }
+        let error = open(cut, ModelHash::of(cut)).unwrap_err().to_string();
+        assert!(error.contains("copy or compile it again"), "{error}");
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -7,6 +7,7 @@
 
 use super::packet::Encoded;
 use crate::error::{Error, Result};
+use crate::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -16,7 +17,7 @@ use std::path::Path;
 pub use super::layout::TAG_BYTES;
 
 /// 256 bits, as much as the hash has.
-const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = hex::BYTES;
 const BLOCK_BYTES: usize = 64;
 /// Digits and the end of a line; anything much longer is another file.
 const MAX_FILE_BYTES: u64 = 256;
@@ -69,7 +70,7 @@ impl Key {
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text))
             .map_err(|error| fail(format!("the key cannot be read: {error}")))?;
-        parse(text.trim_ascii()).map(|secret| Key::new(&secret)).ok_or_else(|| {
+        hex::parse(text.trim_ascii()).map(|secret| Key::new(&secret)).ok_or_else(|| {
             fail("a key is 64 hexadecimal digits: head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'".into())
         })
     }
@@ -109,17 +110,6 @@ impl Key {
     }
 }
 
-fn parse(text: &[u8]) -> Option<[u8; KEY_BYTES]> {
-    let digits: &[u8; 2 * KEY_BYTES] = text.try_into().ok()?;
-    let mut secret = [0; KEY_BYTES];
-    for (byte, pair) in secret.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        // Two digits of four bits each.
-        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-    }
-    Some(secret)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,14 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_from_digits_and_never_shown() {
-        assert_eq!(
-            parse(&b"0fA0".repeat(16)),
-            Some([0x0f, 0xa0].repeat(16).try_into().unwrap())
-        );
-        for bad in [&b""[..], b"0f", &b"0g".repeat(32), &b"00".repeat(33)] {
-            assert_eq!(parse(bad), None);
-        }
+    fn a_key_is_never_shown() {
         assert_eq!(format!("{:?}", key(7)), "Key");
         let error = Key::read(Path::new("/nowhere/key"))
             .unwrap_err()
