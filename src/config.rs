@@ -8,6 +8,7 @@ use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
 use crate::pipeline::StreamOptions;
+use crate::sandbox;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::Key;
@@ -55,6 +56,8 @@ pub struct RunConfig {
     pub overlay: Option<PathBuf>,
     /// The board's watchdog, usually `/dev/watchdog`.
     pub watchdog: Option<PathBuf>,
+    /// `auto`, `strict` or `off`.
+    pub sandbox: Option<String>,
     pub frames: Option<u64>,
     pub threads: Option<usize>,
     /// Each thread on a processor of its own.
@@ -86,6 +89,7 @@ pub struct Settings {
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
     pub watchdog: Option<PathBuf>,
+    pub sandbox: sandbox::Mode,
     pub threads: Threads,
     pub engine: EngineChoice,
     pub min_score: f32,
@@ -127,6 +131,7 @@ impl RunConfig {
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
             watchdog: self.watchdog.or(other.watchdog),
+            sandbox: self.sandbox.or(other.sandbox),
             frames: self.frames.or(other.frames),
             threads: self.threads.or(other.threads),
             pin: self.pin.or(other.pin),
@@ -174,6 +179,10 @@ impl RunConfig {
             json: self.json,
             overlay: self.overlay,
             watchdog: self.watchdog,
+            sandbox: self
+                .sandbox
+                .as_deref()
+                .map_or(Ok(sandbox::Mode::default()), str::parse)?,
             threads: Threads {
                 count: checked_threads(self.threads.unwrap_or(1))?,
                 pinned: self.pin.unwrap_or(false),
@@ -338,6 +347,7 @@ mod tests {
             ("source = 'demo'\nbbox = [0.0, 0.0, 0.0, 5.0]", "bbox"),
             ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
             ("source = 'demo'\nengine = 'magic'", "engine"),
+            ("source = 'demo'\nsandbox = 'on'", "sandbox"),
             ("source = 'demo'\nstats-seconds = 100000", "stats-seconds"),
             (
                 "source = 'demo'\nstage-deadline-ms = 0",

@@ -6,6 +6,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// The handler of forbidden system calls ends the process with it, too.
+pub(crate) const SANDBOX_EXIT_CODE: u8 = 10;
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What failed. Every variant names the place: an argument, a file, a node, a device or an address.
@@ -30,6 +33,8 @@ pub enum Error {
     Sink { sink: String, what: String },
     /// A data file (tensor, picture, clip truth) is missing or malformed.
     Data { path: PathBuf, what: String },
+    /// Rights cannot be given up as was asked.
+    Sandbox { what: String },
 }
 
 impl Error {
@@ -85,6 +90,10 @@ impl Error {
         }
     }
 
+    pub fn sandbox(what: impl Into<String>) -> Self {
+        Error::Sandbox { what: what.into() }
+    }
+
     /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -95,6 +104,7 @@ impl Error {
             Error::Source { .. } => 6,
             Error::Sink { .. } => 7,
             Error::Data { .. } => 8,
+            Error::Sandbox { .. } => SANDBOX_EXIT_CODE,
         }
     }
 }
@@ -119,6 +129,7 @@ impl fmt::Display for Error {
             }
             Error::Sink { sink, what } => write!(f, "sink {}: {}", OneLine(sink), OneLine(what)),
             Error::Data { path, what } => write!(f, "{}: {}", path.display(), OneLine(what)),
+            Error::Sandbox { what } => write!(f, "sandbox: {}", OneLine(what)),
         }
     }
 }
@@ -176,9 +187,10 @@ mod tests {
             Error::source("", ""),
             Error::sink("", ""),
             Error::data(path, ""),
+            Error::sandbox(""),
         ];
         let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
         codes.dedup();
-        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8, 10]);
     }
 }

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod model;
 pub mod npy;
 pub mod pipeline;
+pub mod sandbox;
 pub mod serial;
 pub mod sink;
 pub mod source;

@@ -6,11 +6,13 @@ use crate::clock;
 use crate::config::{RunConfig, Settings, parse_bbox};
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::model::{ModelCard, ModelFile};
+use crate::model::ModelFile;
 use crate::pipeline::{Pipeline, Stream};
+use crate::sandbox::{CapabilitySet, Needs, Sandbox};
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
-use crate::source;
+use crate::source::{self, SourceSpec};
 use crate::stats::{Overruns, StageTimes};
+use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
 Read frames, find keypoints, send them.
@@ -32,6 +34,8 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --watchdog DEVICE   feed the board's watchdog with each packet; it reboots a board that hangs
+  --sandbox MODE      auto gives up every right that is not needed, as far as the kernel can; strict
+                      does not start with less than all; off [auto]
   --frames N          stop after N frames
   --threads N         threads of the network [1]
   --pin               each thread on a processor of its own
@@ -65,6 +69,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "watchdog" => line.watchdog = Some(args.path()?),
+            "sandbox" => line.sandbox = Some(args.value()?),
             "frames" => line.frames = Some(args.value()?),
             "camera-size" => line.camera_size = Some(args.value()?),
             "camera-fps" => line.camera_fps = Some(args.value()?),
@@ -92,11 +97,20 @@ pub fn main(mut args: Args) -> Result<()> {
 
 fn stream(settings: Settings) -> Result<()> {
     let stop = stop_on_signals()?;
+    // The cheap failures first: an unknown host or a missing folder shows before a large model loads.
+    // And what is open needs no right to be opened any more.
+    let mut sinks = open_sinks(&settings)?;
+    let sandbox = Sandbox::enter(settings.sandbox, needs(&settings), CapabilitySet::empty())?;
     let model = ModelFile::open(&settings.model)?;
     let card = model.require_card()?.clone();
-    // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
     let mut source = source::open(&settings.source, card.task, &settings.camera)?;
-    let mut sinks = open_sinks(&settings, &card)?;
+    if let Some(folder) = &settings.overlay {
+        sinks.push(Box::new(OverlaySink::open(
+            folder,
+            card.task.name(),
+            &card,
+        )?));
+    }
     let network = engine::load(&model, settings.engine, settings.threads)?;
     let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
     // The graph's file is not needed any more.
@@ -114,6 +128,8 @@ fn stream(settings: Settings) -> Result<()> {
     );
     let mut times = StageTimes::default();
     let _overruns = Overruns::watch(times.clock(), settings.stage_deadline);
+    // No thread is started after this, and nothing new is connected.
+    sandbox.close()?;
     let totals = Stream::new(pipeline, sinks, settings.stream, new_session()).run(
         source.as_mut(),
         &stop,
@@ -140,7 +156,44 @@ fn stream(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>>> {
+/// What is opened from here on, perhaps again and again.
+fn needs(settings: &Settings) -> Needs {
+    let model = &settings.model;
+    let mut needs = Needs {
+        read: vec![model.clone(), ModelFile::card_beside(model)],
+        write: settings.watchdog.iter().cloned().collect(),
+        create_in: settings.overlay.iter().cloned().collect(),
+        devices: Vec::new(),
+    };
+    match &settings.source {
+        SourceSpec::Image(path) | SourceSpec::Mjpeg(path) => needs.read.push(path.clone()),
+        SourceSpec::Dir(path) => {
+            needs.read.push(path.clone());
+            needs.read.extend(links(path));
+        }
+        SourceSpec::V4l2(device) => needs.devices.push(device.into()),
+        SourceSpec::Demo(_) => {}
+    }
+    if let Some(line) = &settings.serial {
+        needs.devices.push((&line.device).into());
+    }
+    needs
+}
+
+/// The names in a folder that lead out of it, perhaps. A folder that cannot be read has none; whoever
+/// opens it says so.
+fn links(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// All but the overlay, which needs the model's card.
+fn open_sinks(settings: &Settings) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(to) = &settings.udp {
         sinks.push(Box::new(UdpSink::open(to, settings.key.clone())?));
@@ -152,9 +205,8 @@ fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>
         sinks.push(Box::new(JsonSink::open(to)?));
     }
     if let Some(folder) = &settings.overlay {
-        sinks.push(Box::new(OverlaySink::open(folder, card.task.name(), card)?));
-    }
-    if sinks.is_empty() {
+        OverlaySink::make_folder(folder)?;
+    } else if sinks.is_empty() {
         return Err(Error::usage(
             "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
         ));
