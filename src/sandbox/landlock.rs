@@ -51,9 +51,9 @@ fn apply(needs: &Needs) -> Result<::landlock::RestrictionStatus, RulesetError> {
         AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev,
     );
     // A bug's backtrace has names in it only if these can be read.
-    let own = [std::env::current_exe().ok(), Some("/proc/self/maps".into())];
+    let own = [std::env::current_exe().ok(), Some("/proc/self".into())];
     let own: Vec<PathBuf> = own.into_iter().flatten().collect();
-    allow(&mut rules, &own, AccessFs::ReadFile.into());
+    allow(&mut rules, &own, AccessFs::ReadFile | AccessFs::ReadDir);
     rules.restrict_self()
 }
 
