@@ -17,6 +17,12 @@ pub(super) fn give_up_new_ones() -> Step {
     }
 }
 
+/// Whether files of other users can be reached, as root can.
+pub(super) fn reach_all_files() -> bool {
+    let any = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    capabilities(None).is_ok_and(|sets| sets.effective.intersects(any))
+}
+
 /// Empties this thread's capability sets, but for `keep` where it is there.
 pub(super) fn drop_capabilities(keep: CapabilitySet) -> Step {
     let kept = drop_sets(keep)
@@ -56,7 +62,8 @@ fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
     Ok(kept)
 }
 
-/// Without capabilities root is a user like others, who cannot reach what others keep for themselves.
+/// Without capabilities root is a user like others, who cannot reach what others keep for themselves. To
+/// be asked only of a process that could.
 ///
 /// # Errors
 /// [`Error::Sandbox`] for the first such file.
@@ -67,9 +74,6 @@ pub(super) fn check_reach(needs: &Needs) -> Result<()> {
         (&needs.create_in, Access::WRITE_OK | Access::EXEC_OK),
         (&needs.devices, Access::READ_OK | Access::WRITE_OK),
     ];
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
     for (paths, way) in ways {
         for path in paths {
             if access(path, way) == Err(Errno::ACCESS) {
@@ -82,4 +86,54 @@ pub(super) fn check_reach(needs: &Needs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{Uid, chown};
+
+    /// Rights are a thread's own, so that other tests keep theirs.
+    fn in_a_thread(test: impl FnOnce() + Send) {
+        std::thread::scope(|scope| scope.spawn(test).join().unwrap());
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_kept_and_only_if_it_was_there() {
+        in_a_thread(|| {
+            let had = capabilities(None).unwrap().permitted;
+            let asked = CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK;
+            let said = drop_capabilities(asked).unwrap();
+            let left = capabilities(None).unwrap();
+            assert_eq!(left.permitted, had & asked);
+            assert_eq!(left.effective, had & asked);
+            assert!(left.inheritable.is_empty());
+            assert_eq!(said.contains("SYS_NICE"), had.contains(asked), "{said}");
+            let none = CapabilitySet::empty();
+            assert_eq!(drop_capabilities(none).unwrap(), "no capabilities");
+            assert_eq!(drop_capabilities(asked).unwrap(), "no capabilities");
+        });
+    }
+
+    #[test]
+    fn a_file_that_only_roots_rights_led_to_is_named() {
+        if !reach_all_files() {
+            return;
+        }
+        let path = std::env::temp_dir().join(format!("posewire-reach-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        rustix::fs::chmod(&path, 0o600.into()).unwrap();
+        chown(&path, Some(Uid::from_raw(65_534)), None).unwrap();
+        let needs = Needs {
+            read: vec!["/nowhere".into(), path.clone()],
+            ..Needs::default()
+        };
+        check_reach(&needs).unwrap();
+        in_a_thread(|| {
+            drop_capabilities(CapabilitySet::empty()).unwrap();
+            let error = check_reach(&needs).unwrap_err().to_string();
+            assert!(error.contains("posewire-reach-") && error.contains("--sandbox off"));
+        });
+        std::fs::remove_file(&path).unwrap();
+    }
 }
