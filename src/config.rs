@@ -11,6 +11,7 @@ use crate::memory;
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::realtime::Priority;
+use crate::sandbox;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::Key;
@@ -60,6 +61,8 @@ pub struct RunConfig {
     pub overlay: Option<PathBuf>,
     /// The board's watchdog, usually `/dev/watchdog`.
     pub watchdog: Option<PathBuf>,
+    /// `auto`, `strict` or `off`.
+    pub sandbox: Option<String>,
     pub frames: Option<u64>,
     pub threads: Option<usize>,
     /// Each thread on a processor of its own.
@@ -96,6 +99,7 @@ pub struct Settings {
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
     pub watchdog: Option<PathBuf>,
+    pub sandbox: sandbox::Mode,
     pub threads: Threads,
     /// Nothing: any amount.
     pub memory_budget_bytes: Option<u64>,
@@ -142,6 +146,7 @@ impl RunConfig {
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
             watchdog: self.watchdog.or(other.watchdog),
+            sandbox: self.sandbox.or(other.sandbox),
             frames: self.frames.or(other.frames),
             threads: self.threads.or(other.threads),
             pin: self.pin.or(other.pin),
@@ -199,6 +204,10 @@ impl RunConfig {
             json: self.json,
             overlay: self.overlay,
             watchdog: self.watchdog,
+            sandbox: self
+                .sandbox
+                .as_deref()
+                .map_or(Ok(sandbox::Mode::default()), str::parse)?,
             threads: Threads {
                 count: checked_threads(self.threads.unwrap_or(1))?,
                 // A thread that runs before all others is not to be moved about.
@@ -367,6 +376,7 @@ mod tests {
             ("source = 'demo'\nbbox = [nan, 0.0, 9.0, 5.0]", "bbox"),
             ("source = 'demo'\nengine = 'magic'", "engine"),
             ("source = 'demo'\nmodel-sha256 = 'abc'", "model-sha256"),
+            ("source = 'demo'\nsandbox = 'on'", "sandbox"),
             ("source = 'demo'\nstats-seconds = 100000", "stats-seconds"),
             (
                 "source = 'demo'\nstage-deadline-ms = 0",

@@ -6,6 +6,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Also that of a process that passes its memory budget while it runs.
+pub(crate) const MEMORY_EXIT_CODE: u8 = 9;
+
+/// The handler of forbidden system calls ends the process with it, too.
+pub(crate) const SANDBOX_EXIT_CODE: u8 = 10;
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What failed. Every variant names the place: an argument, a file, a node, a device or an address.
@@ -32,10 +38,9 @@ pub enum Error {
     Data { path: PathBuf, what: String },
     /// More memory is needed than the budget has.
     Memory { what: String },
+    /// Rights cannot be given up as was asked.
+    Sandbox { what: String },
 }
-
-/// Also that of a process that passes its memory budget while it runs.
-pub const MEMORY_EXIT_CODE: u8 = 9;
 
 impl Error {
     pub fn usage(what: impl Into<String>) -> Self {
@@ -94,6 +99,10 @@ impl Error {
         Error::Memory { what: what.into() }
     }
 
+    pub fn sandbox(what: impl Into<String>) -> Self {
+        Error::Sandbox { what: what.into() }
+    }
+
     /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -105,6 +114,7 @@ impl Error {
             Error::Sink { .. } => 7,
             Error::Data { .. } => 8,
             Error::Memory { .. } => MEMORY_EXIT_CODE,
+            Error::Sandbox { .. } => SANDBOX_EXIT_CODE,
         }
     }
 }
@@ -130,6 +140,7 @@ impl fmt::Display for Error {
             Error::Sink { sink, what } => write!(f, "sink {}: {}", OneLine(sink), OneLine(what)),
             Error::Data { path, what } => write!(f, "{}: {}", path.display(), OneLine(what)),
             Error::Memory { what } => write!(f, "memory: {}", OneLine(what)),
+            Error::Sandbox { what } => write!(f, "sandbox: {}", OneLine(what)),
         }
     }
 }
@@ -188,9 +199,10 @@ mod tests {
             Error::sink("", ""),
             Error::data(path, ""),
             Error::memory(""),
+            Error::sandbox(""),
         ];
         let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
         codes.dedup();
-        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 }

@@ -33,6 +33,7 @@ pub mod model;
 pub mod npy;
 pub mod pipeline;
 pub mod realtime;
+pub mod sandbox;
 pub mod serial;
 pub mod sink;
 pub mod source;

@@ -46,7 +46,7 @@ Commands:
 `posewire COMMAND --help` has the options and an example.
 
 Exit codes: 0 done, 2 command line, 3 configuration, 4 model, 5 inference, 6 source,
-7 sink, 8 data file, 9 memory budget, 101 a bug.
+7 sink, 8 data file, 9 memory budget, 10 sandbox, 101 a bug.
 ";
 
 /// Runs the command that `args` (without the program's name) ask for.

@@ -8,12 +8,14 @@ use crate::clock;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::model::ModelCard;
+use crate::model::ModelFile;
 use crate::pipeline::Stream;
 use crate::realtime;
+use crate::sandbox::{CapabilitySet, Needs, Sandbox};
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
-use crate::source;
+use crate::source::{self, SourceSpec};
 use crate::stats::{Overruns, StageTimes};
+use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
 Read frames, find keypoints, send them.
@@ -42,11 +44,24 @@ pub fn main(mut args: Args) -> Result<()> {
 fn stream(settings: Settings) -> Result<()> {
     let stop = stop_on_signals()?;
     let mut loading = Loading::begin(&settings);
+    // The cheap failures first: an unknown host or a missing folder shows before a large model loads.
+    // And what is open needs no right to be opened any more.
+    let mut sinks = open_sinks(&settings)?;
+    let keep = match settings.realtime {
+        Some(_) => CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK,
+        None => CapabilitySet::empty(),
+    };
+    let sandbox = Sandbox::enter(settings.sandbox, needs(&settings), keep)?;
     let model = loading.model()?;
     let card = model.require_card()?.clone();
-    // The cheap failures first: a wrong source or a missing folder shows before a large model loads.
     let mut source = source::open(&settings.source, card.task, &settings.camera)?;
-    let mut sinks = open_sinks(&settings, &card)?;
+    if let Some(folder) = &settings.overlay {
+        sinks.push(Box::new(OverlaySink::open(
+            folder,
+            card.task.name(),
+            &card,
+        )?));
+    }
     let pipeline = loading.network(model)?;
     loading.enforce()?;
     // Last: opening a watchdog starts it, and it is to hear of packets that all others have got.
@@ -65,11 +80,10 @@ fn stream(settings: Settings) -> Result<()> {
     if let Some(priority) = settings.realtime {
         realtime::enter(priority, settings.stage_deadline);
     }
-    let totals = Stream::new(pipeline, sinks, settings.stream, new_session()).run(
-        source.as_mut(),
-        &stop,
-        &mut times,
-    )?;
+    let mut stream = Stream::new(pipeline, sinks, settings.stream, new_session());
+    // No thread is started after this, and nothing new is connected.
+    sandbox.close()?;
+    let totals = stream.run(source.as_mut(), &stop, &mut times)?;
     // Before the log's last lines, which are longer than those before.
     let heap = memory::figures();
     log::info!(
@@ -99,7 +113,47 @@ fn stream(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>>> {
+/// What is opened from here on, perhaps again and again.
+fn needs(settings: &Settings) -> Needs {
+    let model = &settings.model;
+    // The run's health: see stats::Probe.
+    let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
+    let mut needs = Needs {
+        read: vec![model.clone(), ModelFile::card_beside(model)],
+        write: settings.watchdog.iter().cloned().collect(),
+        create_in: settings.overlay.iter().cloned().collect(),
+        devices: Vec::new(),
+    };
+    needs.read.extend(sensors.map(PathBuf::from));
+    match &settings.source {
+        SourceSpec::Image(path) | SourceSpec::Mjpeg(path) => needs.read.push(path.clone()),
+        SourceSpec::Dir(path) => {
+            needs.read.push(path.clone());
+            needs.read.extend(links(path));
+        }
+        SourceSpec::V4l2(device) => needs.devices.push(device.into()),
+        SourceSpec::Demo(_) => {}
+    }
+    if let Some(line) = &settings.serial {
+        needs.devices.push((&line.device).into());
+    }
+    needs
+}
+
+/// The names in a folder that lead out of it, perhaps. A folder that cannot be read has none; whoever
+/// opens it says so.
+fn links(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// All but the overlay, which needs the model's card.
+fn open_sinks(settings: &Settings) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(to) = &settings.udp {
         sinks.push(Box::new(UdpSink::open(to, settings.key.clone())?));
@@ -111,9 +165,8 @@ fn open_sinks(settings: &Settings, card: &ModelCard) -> Result<Vec<Box<dyn Sink>
         sinks.push(Box::new(JsonSink::open(to)?));
     }
     if let Some(folder) = &settings.overlay {
-        sinks.push(Box::new(OverlaySink::open(folder, card.task.name(), card)?));
-    }
-    if sinks.is_empty() {
+        OverlaySink::make_folder(folder)?;
+    } else if sinks.is_empty() {
         return Err(Error::usage(
             "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
         ));

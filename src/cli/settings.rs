@@ -24,6 +24,8 @@ pub(super) const HELP: &str = "\
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --watchdog DEVICE   feed the board's watchdog with each packet; it reboots a board that hangs
+  --sandbox MODE      auto gives up every right that is not needed, as far as the kernel can; strict
+                      does not start with less than all; off [auto]
   --frames N          stop after N frames
   --threads N         threads of the network [1]
   --pin               each thread on a processor of its own
@@ -65,6 +67,7 @@ impl Asked {
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "watchdog" => line.watchdog = Some(args.path()?),
+            "sandbox" => line.sandbox = Some(args.value()?),
             "frames" => line.frames = Some(args.value()?),
             "camera-size" => line.camera_size = Some(args.value()?),
             "camera-fps" => line.camera_fps = Some(args.value()?),

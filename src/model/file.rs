@@ -142,6 +142,11 @@ impl ModelFile {
         })
     }
 
+    /// Where the card is looked for if the model has none in itself.
+    pub fn card_beside(model: &Path) -> PathBuf {
+        model.with_extension("toml")
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -186,15 +191,11 @@ impl ModelFile {
                 format!(
                     "has no model card (ONNX metadata {CARD_KEY}): export it with models/export.py, \
                      or put the card beside it as {}",
-                    card_path(&self.path).display()
+                    Self::card_beside(&self.path).display()
                 ),
             )
         })
     }
-}
-
-fn card_path(model: &Path) -> PathBuf {
-    model.with_extension("toml")
 }
 
 fn too_large(path: &Path) -> Error {
@@ -219,7 +220,7 @@ fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
             .map(Some)
             .map_err(|error| bad_card(path, error));
     }
-    let beside = card_path(path);
+    let beside = ModelFile::card_beside(path);
     match std::fs::read_to_string(&beside) {
         Ok(text) => ModelCard::from_toml(&text)
             .map(Some)

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::wire::{Body, Packet};
 use serde_json::{Value, json};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -14,23 +14,41 @@ use std::path::Path;
 pub struct JsonSink {
     name: String,
     out: Box<dyn Write>,
+    /// The file, until the first packet takes the place of what was in it.
+    old: Option<File>,
 }
 
 impl JsonSink {
-    /// `to` is a file, or `-` for standard output.
+    /// `to` is a file, or `-` for standard output. A run that does not get as far as a packet leaves an
+    /// older one's file alone.
     ///
     /// # Errors
     /// [`Error::Sink`] if the file cannot be made.
     pub fn open(to: &str) -> Result<Self> {
         let name = format!("json:{to}");
-        let out: Box<dyn Write> = if to == "-" {
-            Box::new(io::stdout())
-        } else {
-            let file = File::create(Path::new(to))
-                .map_err(|error| Error::sink(&name, format!("cannot be written: {error}")))?;
-            Box::new(BufWriter::new(file))
-        };
-        Ok(JsonSink { name, out })
+        if to == "-" {
+            let out = Box::new(io::stdout());
+            return Ok(JsonSink {
+                name,
+                out,
+                old: None,
+            });
+        }
+        let mut options = OpenOptions::new();
+        let opened = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(Path::new(to))
+            .and_then(|file| Ok((file.try_clone()?, file)));
+        let (old, file) =
+            opened.map_err(|error| Error::sink(&name, format!("cannot be written: {error}")))?;
+        let out = Box::new(BufWriter::new(file));
+        Ok(JsonSink {
+            name,
+            out,
+            old: Some(old),
+        })
     }
 }
 
@@ -40,6 +58,10 @@ impl Sink for JsonSink {
     }
 
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+        if let Some(file) = self.old.take() {
+            // Pipes and devices hold nothing old.
+            let _ = file.set_len(0);
+        }
         writeln!(self.out, "{}", json_line(packet))
             .and_then(|()| self.out.flush())
             .map_err(|error| match error.kind() {

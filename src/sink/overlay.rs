@@ -18,21 +18,32 @@ pub struct OverlaySink {
 }
 
 impl OverlaySink {
+    /// Makes the folder if need be.
+    ///
+    /// # Errors
+    /// [`Error::Sink`] if it cannot be made.
+    pub fn make_folder(folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::sink(name(folder), format!("cannot be made: {error}")))
+    }
+
     /// Makes `folder` if need be.
     ///
     /// # Errors
     /// [`Error::Sink`] if it cannot be made.
     pub fn open(folder: &Path, prefix: &str, card: &ModelCard) -> Result<Self> {
-        let name = format!("overlay:{}", folder.display());
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::sink(&name, format!("cannot be made: {error}")))?;
+        Self::make_folder(folder)?;
         Ok(OverlaySink {
-            name,
+            name: name(folder),
             folder: folder.into(),
             prefix: prefix.into(),
             card: card.clone(),
         })
     }
+}
+
+fn name(folder: &Path) -> String {
+    format!("overlay:{}", folder.display())
 }
 
 impl Sink for OverlaySink {

@@ -7,6 +7,7 @@ mod replay;
 use super::args::{Args, Item};
 use super::{say, stop_on_signals};
 use crate::error::{Error, Result};
+use crate::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
 use crate::wire::{Body, Key, Packet, PacketView};
@@ -26,6 +27,7 @@ Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
                     the serial line to listen on [115200 baud]
   --key-file FILE   take only packets that are sealed with this key, each once
   --json            print each packet as a JSON line
+  --sandbox MODE    give up every right that is not needed: auto, strict or off, as for `run` [auto]
   --packets N       stop after N valid packets
   --seconds N       stop after N seconds
 
@@ -35,7 +37,7 @@ Example: posewire listen --udp 127.0.0.1:9000
 
 pub fn main(mut args: Args) -> Result<()> {
     let (mut address, mut line, mut as_json) = (None::<String>, None::<String>, false);
-    let mut key = None;
+    let (mut key, mut sandbox) = (None, Mode::default());
     let (mut packets, mut seconds) = (u64::MAX, None::<f64>);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
@@ -46,6 +48,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "serial" => line = Some(args.value()?),
             "key-file" => key = Some(Key::read(&args.path()?)?),
             "json" => as_json = true,
+            "sandbox" => sandbox = args.value::<String>()?.parse()?,
             "packets" => packets = args.value()?,
             "seconds" => seconds = Some(args.value()?),
             "help" => {
@@ -70,9 +73,11 @@ pub fn main(mut args: Args) -> Result<()> {
             ));
         }
     };
+    let stop = stop_on_signals()?;
+    // Whatever it needs is open.
+    Sandbox::enter(sandbox, Needs::default(), CapabilitySet::empty())?.close()?;
     log::info!("listening on {}", receiver.name());
 
-    let stop = stop_on_signals()?;
     let start = Instant::now();
     let (mut counts, mut replay) = (Counts::default(), Replay::default());
     while !stop.load(Ordering::Relaxed)

@@ -29,6 +29,7 @@ impl Commands {
     /// | `signal NAME TERM` | also INT, KILL, STOP, CONT |
     /// | `wait NAME MS` | gives the exit code and the time it took |
     /// | `alive NAME`, `figures NAME`, `log NAME LINES`, `clear` | |
+    /// | `rights NAME` | of each thread, as the kernel names them |
     /// | `nodes`, `formats NODE`, `controls NODE` | |
     /// | `loop CAPTURE OUTPUT` | HDMI out to HDMI in, 640 x 480 |
     /// | `input NODE NAME`, `rate NODE FPS`, `format NODE CODE W H` | of a capture node |
@@ -52,6 +53,7 @@ impl Commands {
                 .wait(name, Duration::from_millis(number(limit_ms)?)),
             ["alive", name] => self.programs.alive(name),
             ["figures", name] => self.programs.figures(name),
+            ["rights", name] => self.programs.rights(name),
             ["log", name, lines] => programs::log_tail(name, number(lines)?),
             ["clear"] => {
                 self.screen = None;

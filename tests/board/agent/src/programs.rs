@@ -109,6 +109,25 @@ impl Programs {
         Ok(format!("{fds} {} {}", field("VmRSS:"), field("Threads:")))
     }
 
+    /// For each thread a line of what it could still do.
+    pub fn rights(&mut self, name: &str) -> Outcome<String> {
+        const FIELDS: [&str; 5] = ["NoNewPrivs:", "Seccomp:", "CapPrm:", "CapEff:", "CapAmb:"];
+        let failed = |error: std::io::Error| format!("{name}: {error}");
+        let pid = self.child(name)?.id();
+        let mut lines = Vec::new();
+        for task in fs::read_dir(format!("/proc/{pid}/task")).map_err(failed)? {
+            let path = task.map_err(failed)?.path().join("status");
+            let status = fs::read_to_string(path).map_err(failed)?;
+            let fields: Vec<String> = status
+                .lines()
+                .filter(|line| FIELDS.iter().any(|field| line.starts_with(field)))
+                .map(|line| line.split_whitespace().collect())
+                .collect();
+            lines.push(fields.join(" "));
+        }
+        Ok(lines.join("\n"))
+    }
+
     fn child(&mut self, name: &str) -> Outcome<&mut Child> {
         self.running
             .get_mut(name)

@@ -3,6 +3,7 @@
 mod faults;
 mod flow;
 mod lines;
+mod rights;
 mod storm;
 mod usb;
 
@@ -54,6 +55,12 @@ pub const SCENARIOS: &[Scenario] = &[
         "the same packets over the serial line",
         60,
         lines::serial,
+    ),
+    scenario(
+        "sandbox",
+        "what the program can still do",
+        60,
+        rights::sandbox,
     ),
     scenario(
         "formats",

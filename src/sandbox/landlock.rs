@@ -1,0 +1,141 @@
+//! Which files can be reached by name: those that the settings name, and device files.
+//!
+//! In: [`Needs`], with paths as the user wrote them. What is missing or cannot be named in a rule (a pipe)
+//! is left out: it is then as unreachable as before, and whoever opens it says so.
+
+use super::ruleset::{Handled, Ruleset, abi};
+use super::{Needs, Step};
+use rustix::fd::AsFd;
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::io::Errno;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// `LANDLOCK_ACCESS_FS_*`.
+const WRITE_FILE: u64 = 1 << 1;
+const READ_FILE: u64 = 1 << 2;
+const READ_FOLDER: u64 = 1 << 3;
+const MAKE_FILE: u64 = 1 << 8;
+const TRUNCATE: u64 = 1 << 14;
+const DEVICE_REQUESTS: u64 = 1 << 15;
+/// What a file can have that is no folder: the first is to run it.
+const OF_FILES: u64 = 1 | WRITE_FILE | READ_FILE | TRUNCATE | DEVICE_REQUESTS;
+
+const DEVICES: &str = "/dev";
+
+pub(super) fn restrict(needs: &Needs) -> Step {
+    let abi = abi().map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::OPNOTSUPP.raw_os_error() => {
+            "no landlock (switched off: start the kernel with it in lsm=)".to_string()
+        }
+        Some(code) if code == Errno::NOSYS.raw_os_error() => {
+            "no landlock (this kernel has none)".into()
+        }
+        _ => format!("no landlock ({error})"),
+    })?;
+    apply(needs, &handled(abi)).map_err(|error| format!("no landlock ({error})"))?;
+    Ok(format!("landlock ABI {abi}"))
+}
+
+/// All that a kernel of this version can deny, but for Unix sockets: systemd may be told of the stream.
+fn handled(abi: u32) -> Handled {
+    let up_to = |last: u32| (1 << (last + 1)) - 1;
+    Handled {
+        files: match abi {
+            0 => 0,
+            1 => up_to(12),
+            2 => up_to(13),
+            3 | 4 => up_to(14),
+            5.. => up_to(15),
+        },
+        // To listen, and to connect, by TCP.
+        net: if abi >= 4 { 3 } else { 0 },
+        // Signals to processes outside.
+        scopes: if abi >= 6 { 2 } else { 0 },
+    }
+}
+
+fn apply(needs: &Needs, handled: &Handled) -> io::Result<()> {
+    let rules = Ruleset::new(handled)?;
+    let allow = |paths: &[PathBuf], access: u64| {
+        for path in paths {
+            if let Err(error) = allow(&rules, path, access & handled.files) {
+                log::debug!("sandbox: no rule for {}: {error}", path.display());
+            }
+        }
+    };
+    allow(&needs.read, READ_FILE | READ_FOLDER);
+    allow(&needs.write, WRITE_FILE);
+    allow(&needs.create_in, MAKE_FILE | WRITE_FILE | TRUNCATE);
+    allow(
+        &device_folders(&needs.devices),
+        READ_FILE | WRITE_FILE | READ_FOLDER | DEVICE_REQUESTS,
+    );
+    // A bug's backtrace has names in it only if these can be read.
+    let program = std::env::current_exe().unwrap_or_default();
+    allow(&[program, "/proc/self".into()], READ_FILE | READ_FOLDER);
+    rules.restrict_thread()
+}
+
+fn allow(rules: &Ruleset, path: &Path, access: u64) -> io::Result<()> {
+    let found = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let is_folder = FileType::from_raw_mode(fstat(&found)?.st_mode).is_dir();
+    let possible = if is_folder { u64::MAX } else { OF_FILES };
+    rules.allow(found.as_fd(), access & possible)
+}
+
+/// The folders in which devices come and go: a device that was plugged in again is another file.
+fn device_folders(devices: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for device in devices {
+        folders.push(PathBuf::from(DEVICES));
+        // Names outside usually lead to a device in there.
+        if let Ok(target) = device.canonicalize()
+            && !target.starts_with(DEVICES)
+        {
+            folders.extend(target.parent().map(Path::to_path_buf));
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_kernels_deny_more_and_unix_sockets_stay() {
+        assert_eq!(handled(0), Handled::default());
+        assert_eq!(handled(1).files, 0x1fff);
+        assert_eq!((handled(3).files, handled(3).net), (0x7fff, 0));
+        let all = Handled {
+            files: 0xffff,
+            net: 3,
+            scopes: 2,
+        };
+        assert_eq!((handled(6), handled(99)), (all, all));
+    }
+
+    #[test]
+    fn only_a_run_with_devices_reaches_device_files() {
+        assert!(device_folders(&[]).is_empty());
+        let named = ["/dev/video0", "/dev/null", "/nowhere/tty"].map(PathBuf::from);
+        assert_eq!(device_folders(&named), [Path::new("/dev")]);
+    }
+
+    #[test]
+    fn a_device_elsewhere_is_found_where_its_name_leads() {
+        let folder = std::env::temp_dir().join(format!("posewire-devices-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (link, plain) = (folder.join("link"), folder.join("plain"));
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        std::fs::write(&plain, "").unwrap();
+        assert_eq!(device_folders(&[link]), [Path::new("/dev")]);
+        let real = folder.canonicalize().unwrap();
+        assert_eq!(device_folders(&[plain]), [Path::new("/dev"), &real]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,301 @@
+//! The system calls that a stream makes after it was set up, and no others.
+//!
+//! Found with strace over the tests of the program, with both C libraries, and completed by what the
+//! libraries call only now and then: when memory grows, when a thread ends, when a bug is reported. What
+//! makes sockets, processes, threads, executable memory or new rights is not among them.
+
+use super::Needs;
+use syscalls::Sysno;
+use v4l::v4l2::vidioc;
+
+/// A system call that is allowed; with `when`, only if at least one of them fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub call: Sysno,
+    pub when: Vec<When>,
+}
+
+/// The low half of an argument, which counts from 0, has `value` in the bits of `mask`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct When {
+    pub argument: u8,
+    pub mask: u32,
+    pub value: u32,
+}
+
+impl When {
+    const fn is(argument: u8, value: u32) -> Self {
+        When {
+            argument,
+            mask: u32::MAX,
+            value,
+        }
+    }
+
+    const fn has_none_of(argument: u8, mask: u32) -> Self {
+        When {
+            argument,
+            mask,
+            value: 0,
+        }
+    }
+}
+
+const ALWAYS: &[Sysno] = &[
+    // Packets, files and devices that are open.
+    Sysno::read,
+    Sysno::readv,
+    Sysno::write,
+    Sysno::writev,
+    Sysno::lseek,
+    Sysno::close,
+    Sysno::fstat,
+    Sysno::ftruncate,
+    Sysno::sendto,
+    Sysno::recvfrom,
+    Sysno::ppoll,
+    // Names. Which files there are is no secret; landlock keeps what is in them.
+    Sysno::statx,
+    #[cfg(target_arch = "x86_64")]
+    Sysno::newfstatat,
+    #[cfg(target_arch = "aarch64")]
+    Sysno::fstatat,
+    Sysno::getdents64,
+    Sysno::readlinkat,
+    Sysno::getcwd,
+    // Memory.
+    Sysno::brk,
+    Sysno::munmap,
+    Sysno::mremap,
+    Sysno::madvise,
+    // Threads that were started before.
+    Sysno::futex,
+    Sysno::sched_yield,
+    Sysno::sched_getaffinity,
+    Sysno::gettid,
+    Sysno::getpid,
+    Sysno::set_robust_list,
+    Sysno::exit,
+    Sysno::exit_group,
+    // Time and chance; clocks are usually read without a call, but not on every board.
+    Sysno::clock_gettime,
+    Sysno::clock_nanosleep,
+    Sysno::nanosleep,
+    Sysno::gettimeofday,
+    Sysno::getrandom,
+    Sysno::restart_syscall,
+    // Signals that arrive, and stacks for their handlers.
+    Sysno::rt_sigprocmask,
+    Sysno::rt_sigreturn,
+    Sysno::sigaltstack,
+];
+
+/// Older calls, which newer processors do not have and C libraries prefer on this one.
+#[cfg(target_arch = "x86_64")]
+const OLD: &[Sysno] = &[
+    Sysno::poll,
+    Sysno::stat,
+    Sysno::lstat,
+    Sysno::readlink,
+    Sysno::time,
+];
+#[cfg(target_arch = "aarch64")]
+const OLD: &[Sysno] = &[];
+
+const PROT_EXEC: u32 = 4;
+const SIGABRT: u32 = 6;
+const SIGBUS: u32 = 7;
+const SIGSEGV: u32 = 11;
+
+/// `F_GETFD`, `F_SETFD`, `F_GETFL` and `F_SETFL`.
+const FCNTL: [u32; 4] = [1, 2, 3, 4];
+
+/// `O_WRONLY` and `O_RDWR`; `O_CREAT`, `O_TRUNC` and what only `O_TMPFILE` has.
+const OPEN_WRITES: u32 = 0o3;
+const OPEN_MAKES: u32 = 0o100 | 0o1000 | 0o20_000_000;
+
+/// `source::v4l2` makes these and no others.
+const CAMERA: [u32; 12] = [
+    number(vidioc::VIDIOC_QUERYCAP),
+    number(vidioc::VIDIOC_ENUM_FMT),
+    number(vidioc::VIDIOC_ENUM_FRAMESIZES),
+    number(vidioc::VIDIOC_ENUM_FRAMEINTERVALS),
+    number(vidioc::VIDIOC_S_FMT),
+    number(vidioc::VIDIOC_S_PARM),
+    number(vidioc::VIDIOC_REQBUFS),
+    number(vidioc::VIDIOC_QUERYBUF),
+    number(vidioc::VIDIOC_QBUF),
+    number(vidioc::VIDIOC_DQBUF),
+    number(vidioc::VIDIOC_STREAMON),
+    number(vidioc::VIDIOC_STREAMOFF),
+];
+
+/// And `serial` these: `TCGETS`, `TCSETS`, `TCGETS2`, `TCSETS2`, `TCFLSH`, `TIOCEXCL` and `TIOCOUTQ` of the
+/// kernel's asm-generic/ioctls.h. `TIOCSTI`, which types into a terminal, is of the same kind.
+const TERMINAL: [u32; 7] = [
+    0x5401,
+    0x5402,
+    0x802C_542A,
+    0x402C_542B,
+    0x540B,
+    0x540C,
+    0x5411,
+];
+
+/// A request's number has 32 bits, whatever type C libraries give it.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "see above"
+)]
+const fn number(request: vidioc::_IOC_TYPE) -> u32 {
+    request as u32
+}
+
+pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
+    let rule = |call, when| Rule { call, when };
+    let opens = |argument| opens(needs, argument);
+    let mut rules: Vec<Rule> = ALWAYS
+        .iter()
+        .chain(OLD)
+        .map(|&call| rule(call, Vec::new()))
+        .collect();
+    rules.push(rule(Sysno::openat, opens(2)));
+    #[cfg(target_arch = "x86_64")]
+    rules.push(rule(Sysno::open, opens(1)));
+    for (call, protection) in [(Sysno::mmap, 2), (Sysno::mprotect, 2)] {
+        rules.push(rule(call, vec![When::has_none_of(protection, PROT_EXEC)]));
+    }
+    let fcntl = FCNTL.map(|command| When::is(1, command));
+    rules.push(rule(Sysno::fcntl, fcntl.to_vec()));
+    // The two ways of the C libraries to abort: signals to this process, and that signal.
+    rules.push(rule(Sysno::tgkill, vec![When::is(0, std::process::id())]));
+    rules.push(rule(Sysno::tkill, vec![When::is(1, SIGABRT)]));
+    // Handlers of faults put the default back; that of SIGSYS stays.
+    let faults = [SIGABRT, SIGBUS, SIGSEGV].map(|signal| When::is(0, signal));
+    rules.push(rule(Sysno::rt_sigaction, faults.to_vec()));
+    if !needs.devices.is_empty() {
+        let requests = CAMERA.iter().chain(&TERMINAL);
+        let when = requests.map(|&request| When::is(1, request)).collect();
+        rules.push(rule(Sysno::ioctl, when));
+    }
+    rules
+}
+
+/// How files are opened; `argument` has the flags.
+fn opens(needs: &Needs, argument: u8) -> Vec<When> {
+    if !needs.create_in.is_empty() {
+        return Vec::new();
+    }
+    let writes = if needs.devices.is_empty() {
+        OPEN_WRITES
+    } else {
+        0
+    };
+    vec![When::has_none_of(argument, OPEN_MAKES | writes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn needs(devices: bool, files: bool) -> Needs {
+        let some = |wanted: bool| wanted.then(|| "/dev/null".into()).into_iter().collect();
+        Needs {
+            devices: some(devices),
+            create_in: some(files),
+            ..Needs::default()
+        }
+    }
+
+    fn rule(needs: &Needs, call: Sysno) -> Option<Rule> {
+        rules(needs).into_iter().find(|rule| rule.call == call)
+    }
+
+    #[test]
+    fn no_call_is_listed_twice() {
+        let rules = rules(&needs(true, true));
+        let calls: BTreeSet<Sysno> = rules.iter().map(|rule| rule.call).collect();
+        assert_eq!(calls.len(), rules.len());
+        for rule in &rules {
+            let when: BTreeSet<_> = rule.when.iter().map(|when| when.value).collect();
+            assert_eq!(when.len(), rule.when.len(), "{}", rule.call);
+        }
+    }
+
+    #[test]
+    fn what_an_attacker_wants_is_not_there() {
+        use Sysno::*;
+        for call in [
+            socket,
+            connect,
+            bind,
+            listen,
+            accept4,
+            execve,
+            execveat,
+            clone,
+            clone3,
+            ptrace,
+            process_vm_writev,
+            prctl,
+            seccomp,
+            bpf,
+            io_uring_setup,
+            memfd_create,
+            mount,
+            unshare,
+            setns,
+            setuid,
+            capset,
+            kill,
+            unlinkat,
+            renameat2,
+            linkat,
+            symlinkat,
+            mknodat,
+            fchmodat,
+            fchownat,
+            truncate,
+            reboot,
+            init_module,
+            keyctl,
+            userfaultfd,
+            perf_event_open,
+        ] {
+            assert_eq!(rule(&needs(true, true), call), None, "{call}");
+        }
+    }
+
+    #[test]
+    fn a_value_lies_within_its_mask() {
+        for rule in rules(&needs(true, false)) {
+            for when in rule.when {
+                assert_eq!(when.value & !when.mask, 0, "{}", rule.call);
+                assert!(when.argument < 6);
+            }
+        }
+    }
+
+    #[test]
+    fn devices_and_new_files_only_where_they_are_needed() {
+        let none = needs(false, false);
+        assert_eq!(rule(&none, Sysno::ioctl), None);
+        let reads = rule(&none, Sysno::openat).unwrap().when;
+        assert_eq!(reads, [When::has_none_of(2, OPEN_MAKES | OPEN_WRITES)]);
+        let devices = needs(true, false);
+        let no_new = rule(&devices, Sysno::openat).unwrap().when;
+        assert_eq!(no_new, [When::has_none_of(2, OPEN_MAKES)]);
+        let requests = rule(&devices, Sysno::ioctl).unwrap().when;
+        assert_eq!(requests.len(), 19);
+        // TIOCSTI.
+        assert!(requests.iter().all(|when| when.value != 0x5412));
+        assert!(
+            rule(&needs(false, true), Sysno::openat)
+                .unwrap()
+                .when
+                .is_empty()
+        );
+    }
+}

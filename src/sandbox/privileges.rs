@@ -1,0 +1,139 @@
+//! Rights beyond those of a plain user: none are kept that were not asked for, and none come back.
+
+use super::{Needs, Step};
+use crate::error::{Error, Result};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+};
+
+/// From here on no program that is started, set-user-id or not, has more rights than this one.
+pub(super) fn give_up_new_ones() -> Step {
+    match set_no_new_privs(true) {
+        Ok(()) => Ok("no_new_privs".into()),
+        Err(errno) => Err(format!("no no_new_privs ({})", std::io::Error::from(errno))),
+    }
+}
+
+/// Whether files of other users can be reached, as root can.
+pub(super) fn reach_all_files() -> bool {
+    let any = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    capabilities(None).is_ok_and(|sets| sets.effective.intersects(any))
+}
+
+/// Empties this thread's capability sets, but for `keep` where it is there.
+pub(super) fn drop_capabilities(keep: CapabilitySet) -> Step {
+    let kept = drop_sets(keep)
+        .map_err(|errno| format!("capabilities are kept ({})", std::io::Error::from(errno)))?;
+    if kept.is_empty() {
+        return Ok("no capabilities".into());
+    }
+    let names: Vec<&str> = kept.iter_names().map(|(name, _)| name).collect();
+    Ok(format!("capabilities {}", names.join(" ")))
+}
+
+fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
+    let had = capabilities(None)?;
+    if had.effective.contains(CapabilitySet::SETPCAP) {
+        for capability in CapabilitySet::all().difference(keep).iter() {
+            match remove_capability_from_bounding_set(capability) {
+                // This kernel does not know the newer ones.
+                Ok(()) | Err(Errno::INVAL) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    let kept = had.permitted & keep;
+    // Emptying the inheritable set empties the ambient one; not every kernel has one to clear.
+    match clear_ambient_capability_set() {
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(errno) => return Err(errno),
+    }
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    Ok(kept)
+}
+
+/// Without capabilities root is a user like others, who cannot reach what others keep for themselves. To
+/// be asked only of a process that could.
+///
+/// # Errors
+/// [`Error::Sandbox`] for the first such file.
+pub(super) fn check_reach(needs: &Needs) -> Result<()> {
+    let ways = [
+        (&needs.read, Access::READ_OK),
+        (&needs.write, Access::WRITE_OK),
+        (&needs.create_in, Access::WRITE_OK | Access::EXEC_OK),
+        (&needs.devices, Access::READ_OK | Access::WRITE_OK),
+    ];
+    for (paths, way) in ways {
+        for path in paths {
+            if access(path, way) == Err(Errno::ACCESS) {
+                return Err(Error::sandbox(format!(
+                    "{} is another user's, and root's rights are given up: run as that user, or with \
+                     --sandbox off",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{Uid, chown};
+
+    /// Rights are a thread's own, so that other tests keep theirs.
+    fn in_a_thread(test: impl FnOnce() + Send) {
+        std::thread::scope(|scope| scope.spawn(test).join().unwrap());
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_kept_and_only_if_it_was_there() {
+        in_a_thread(|| {
+            let had = capabilities(None).unwrap().permitted;
+            let asked = CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK;
+            let said = drop_capabilities(asked).unwrap();
+            let left = capabilities(None).unwrap();
+            assert_eq!(left.permitted, had & asked);
+            assert_eq!(left.effective, had & asked);
+            assert!(left.inheritable.is_empty());
+            assert_eq!(said.contains("SYS_NICE"), had.contains(asked), "{said}");
+            let none = CapabilitySet::empty();
+            assert_eq!(drop_capabilities(none).unwrap(), "no capabilities");
+            assert_eq!(drop_capabilities(asked).unwrap(), "no capabilities");
+        });
+    }
+
+    #[test]
+    fn a_file_that_only_roots_rights_led_to_is_named() {
+        if !reach_all_files() {
+            return;
+        }
+        let path = std::env::temp_dir().join(format!("posewire-reach-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        rustix::fs::chmod(&path, 0o600.into()).unwrap();
+        chown(&path, Some(Uid::from_raw(65_534)), None).unwrap();
+        let needs = Needs {
+            read: vec!["/nowhere".into(), path.clone()],
+            ..Needs::default()
+        };
+        check_reach(&needs).unwrap();
+        in_a_thread(|| {
+            drop_capabilities(CapabilitySet::empty()).unwrap();
+            let error = check_reach(&needs).unwrap_err().to_string();
+            assert!(error.contains("posewire-reach-") && error.contains("--sandbox off"));
+        });
+        std::fs::remove_file(&path).unwrap();
+    }
+}
