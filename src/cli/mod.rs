@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod boards;
 #[cfg(feature = "onnx")]
 mod compile;
 #[cfg(feature = "demo")]
@@ -38,6 +39,7 @@ Commands:
   listen   receive keypoints and print them
   bench    measure the time of each stage
   infer    run the bare network on a tensor
+  boards   list the boards that are known, or show one
   inspect  say what is in a model file
   compile  make a plan of a model: quick to start, and all that a build without ONNX runs
 
@@ -67,6 +69,7 @@ fn dispatch(mut args: Args) -> Result<()> {
     match args.command()?.as_deref() {
         Some("run") => run::main(args),
         Some("listen") => listen::main(args),
+        Some("boards") => boards::main(args),
         Some("bench") => bench::main(args),
         Some("infer") => infer::main(args),
         Some("inspect") => inspect::main(args),

@@ -43,6 +43,7 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --stage-deadline-ms N  a stage that takes longer is named in the log [5000]
   --mirrored          declare on the wire that the pictures are mirrored
   --instance N        a number on the wire that tells several streams apart [0]
+  --board NAME        take a board's values for what is not said: `posewire boards` lists them
   --config FILE       the same settings as TOML; the command line wins
 
 Example: posewire run --source v4l2:/dev/video0 --model hand.int8.onnx --udp 192.168.1.20:9000
@@ -56,6 +57,7 @@ pub fn main(mut args: Args) -> Result<()> {
             return Err(Args::unknown(item));
         };
         match name.as_str() {
+            "board" => line.board = Some(args.value()?),
             "source" => line.source = Some(args.value()?),
             "model" => line.model = Some(args.path()?),
             "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
@@ -87,7 +89,14 @@ pub fn main(mut args: Args) -> Result<()> {
             _ => return Err(Args::unknown(item)),
         }
     }
-    stream(line.or(file).resolve()?)
+    let mut asked = line.or(file);
+    if let Some(board) = asked.board_profile()? {
+        if let Some(misfit) = board.misfit(engine::kernel_family()?) {
+            log::warn!("{misfit}");
+        }
+        asked = asked.or(board.defaults);
+    }
+    stream(asked.resolve()?)
 }
 
 fn stream(settings: Settings) -> Result<()> {
