@@ -12,6 +12,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
+    /// `doctor` found something that keeps posewire from working here.
+    Unfit { fails: usize },
     /// The command line is wrong.
     Usage { what: String },
     /// A configuration file or one of its fields is wrong.
@@ -88,6 +90,7 @@ impl Error {
     /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Unfit { .. } => 1,
             Error::Usage { .. } => 2,
             Error::Config { .. } => 3,
             Error::Model { .. } => 4,
@@ -102,6 +105,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Unfit { fails: 1 } => f.write_str("doctor: one check fails: do what it says"),
+            Error::Unfit { fails } => {
+                write!(f, "doctor: {fails} checks fail: do what they say")
+            }
             Error::Usage { what } => write!(f, "{}", OneLine(what)),
             Error::Config { path, what } => {
                 write!(f, "configuration {}: {}", path.display(), OneLine(what))
@@ -169,6 +176,7 @@ mod tests {
     fn exit_codes_are_distinct() {
         let path = Path::new("p");
         let all = [
+            Error::Unfit { fails: 2 },
             Error::usage(""),
             Error::config(path, ""),
             Error::model(path, ""),
@@ -179,6 +187,6 @@ mod tests {
         ];
         let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
         codes.dedup();
-        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

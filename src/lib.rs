@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod crop;
 pub mod decode;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod frame;

@@ -12,7 +12,7 @@ mod mjpeg;
 mod paced;
 mod picture;
 mod stills;
-mod v4l2;
+pub(crate) mod v4l2;
 
 #[cfg(feature = "demo")]
 pub use clip::{Clip, ClipFrame};

@@ -1,0 +1,25 @@
+//! Free memory against the board's budget.
+
+use super::{Finding, Subject};
+
+const CHECK: &str = "memory";
+
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let budget_mib = subject.board.limits.memory_budget_mib;
+    let available = subject
+        .facts
+        .field("/proc/meminfo", "MemAvailable")
+        .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+    let Some(available_mib) = available.map(|kib| kib >> 10) else {
+        return vec![Finding::ok(CHECK, "not known")];
+    };
+    let what = format!("{available_mib} MiB free, the board's budget is {budget_mib} MiB");
+    let advice = "end other programs, a desktop for example";
+    vec![if available_mib < budget_mib {
+        Finding::fail(CHECK, what, advice)
+    } else if available_mib < 2 * budget_mib {
+        Finding::warning(CHECK, what, advice)
+    } else {
+        Finding::ok(CHECK, what)
+    }]
+}
