@@ -60,6 +60,15 @@ fn every_board_is_sound() {
 }
 
 #[test]
+fn every_board_has_a_page() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
+    for name in names() {
+        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap_or_default();
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn a_child_takes_what_it_does_not_say_from_its_parent() {
     let files = [
         ("base", BASE),

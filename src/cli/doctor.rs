@@ -72,7 +72,7 @@ fn print(report: &Report) {
         }
     }
     say!(
-        "{} ok, {} warnings, {} fail",
+        "{} ok, {} warning, {} fail",
         report.count(State::Ok),
         report.count(State::Warning),
         report.count(State::Fail)

@@ -18,7 +18,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         .filter_map(|value| value.split(',').next())
         .any(|name| {
             name == terminal
-                || serial::terminal(subject, &format!("/dev/{name}").as_ref()) == terminal
+                || serial::terminal(subject, format!("/dev/{name}").as_ref()) == terminal
         });
     let is_active = facts
         .text("/sys/class/tty/console/active")

@@ -1,4 +1,4 @@
-//! Free memory against the board's budget.
+//! Free memory against the board's budget, and whether the kernel can hold a service to it.
 
 use super::{Finding, Subject};
 
@@ -21,5 +21,22 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         Finding::warning(CHECK, what, advice)
     } else {
         Finding::ok(CHECK, what)
+    }]
+}
+
+/// A Raspberry Pi's kernel is started without the accounting that `MemoryMax=` needs.
+pub(super) fn check_cgroup(subject: &Subject<'_>) -> Vec<Finding> {
+    const CHECK: &str = "cgroup";
+    let controllers = subject.facts.text("/sys/fs/cgroup/cgroup.controllers");
+    vec![match controllers {
+        None => Finding::ok(CHECK, "not known"),
+        Some(names) if names.split_whitespace().any(|name| name == "memory") => {
+            Finding::ok(CHECK, "a service's memory can be limited")
+        }
+        Some(_) => Finding::warning(
+            CHECK,
+            "the kernel does not count memory: MemoryMax= of the service has no effect",
+            "put cgroup_enable=memory into cmdline.txt, on its one line",
+        ),
     }]
 }

@@ -10,6 +10,8 @@ mod clock;
 mod console;
 mod cpu;
 mod facts;
+#[cfg(test)]
+mod fake;
 mod governor;
 mod landlock;
 mod memory;
@@ -138,12 +140,13 @@ struct Subject<'a> {
 }
 
 /// The checks, in the order of their lines.
-const CHECKS: [fn(&Subject<'_>) -> Vec<Finding>; 14] = [
+const CHECKS: [fn(&Subject<'_>) -> Vec<Finding>; 15] = [
     board::check,
     cpu::check,
     governor::check,
     thermal::check,
     memory::check,
+    memory::check_cgroup,
     clock::check,
     permissions::check,
     camera::check,
