@@ -3,6 +3,7 @@
 //! The command line and the configuration file have the same names for the same things. What the
 //! command line says wins; what neither says has the default given here.
 
+use crate::board::{self, Profile};
 use crate::crop::BBox;
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
@@ -31,12 +32,16 @@ const DEFAULT_STATS_SECONDS: u64 = 60;
 /// The slowest board with the largest network needs 3 s for a frame.
 const DEFAULT_STAGE_DEADLINE_MS: u64 = 5000;
 pub const MAX_THREADS: usize = 64;
+/// What a board's profile limits may be left unlimited.
+const NO_BUDGET: &str = "none";
 const MAX_CAMERA_FPS: u32 = 1000;
 
 /// What was asked for, each setting perhaps not at all. The fields are the TOML keys.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunConfig {
+    /// A board profile, whose values are taken where there are none here.
+    pub board: Option<String>,
     /// `image:FILE`, `dir:FOLDER`, `mjpeg:FILE`, `v4l2:auto`, `v4l2:PATH` or `demo`.
     pub source: Option<String>,
     /// WIDTHxHEIGHT.
@@ -67,7 +72,7 @@ pub struct RunConfig {
     pub threads: Option<usize>,
     /// Each thread on a processor of its own.
     pub pin: Option<bool>,
-    /// Bytes, or a number with KiB, MiB or GiB behind it.
+    /// Bytes, a number with KiB, MiB or GiB behind it, or `none`.
     pub memory_budget: Option<String>,
     /// A SCHED_FIFO priority.
     pub realtime: Option<u8>,
@@ -133,6 +138,7 @@ impl RunConfig {
     /// These settings, and `other`'s where there are none.
     pub fn or(self, other: RunConfig) -> RunConfig {
         RunConfig {
+            board: self.board.or(other.board),
             source: self.source.or(other.source),
             camera_size: self.camera_size.or(other.camera_size),
             camera_fps: self.camera_fps.or(other.camera_fps),
@@ -163,7 +169,16 @@ impl RunConfig {
         }
     }
 
-    /// Fills in the defaults and checks every value.
+    /// The board that is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the names there are, if it is none of them.
+    pub fn board_profile(&self) -> Result<Option<Profile>> {
+        self.board.as_deref().map(board::find).transpose()
+    }
+
+    /// Fills in the defaults and checks every value. The board's values are not looked at: see
+    /// [`RunConfig::or`].
     ///
     /// # Errors
     /// [`Error::Usage`] naming the setting, [`Error::Config`] if the key cannot be read.
@@ -188,6 +203,7 @@ impl RunConfig {
         let memory_budget_bytes = self
             .memory_budget
             .as_deref()
+            .filter(|text| *text != NO_BUDGET)
             .map(|text| memory::parse_bytes("memory-budget", text))
             .transpose()?;
         let mut camera = checked_camera(self.camera_size, self.camera_fps, self.camera_format)?;
@@ -356,6 +372,25 @@ mod tests {
         assert_eq!(settings.serial.map(|line| line.baud), Some(9_600));
         assert_eq!(settings.min_score, DEFAULT_MIN_SCORE);
         assert_eq!(settings.model, Path::new(DEFAULT_MODEL));
+    }
+
+    #[test]
+    fn the_board_beats_the_default_and_nothing_else() {
+        let file = config("source = 'demo'\nboard = 'rpi4'\ncamera-fps = 15");
+        let line = RunConfig {
+            camera_size: Some("320x240".into()),
+            ..RunConfig::default()
+        };
+        let asked = line.or(file);
+        let board = asked.board_profile().unwrap().unwrap();
+        assert_eq!(board.defaults.camera_size.as_deref(), Some("640x480"));
+        assert_eq!(board.defaults.camera_fps, Some(30));
+        let settings = asked.or(board.defaults).resolve().unwrap();
+        assert_eq!(settings.threads.count, 3);
+        assert_eq!(settings.camera.size_px, [320, 240]);
+        assert_eq!(settings.camera.frames_per_second, Some(15));
+        let error = config("board = 'toaster'").board_profile().unwrap_err();
+        assert!(error.to_string().contains("jetson-nano, "), "{error}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
+    /// `doctor` found something that keeps posewire from working here.
+    Unfit { fails: usize },
     /// The command line is wrong.
     Usage { what: String },
     /// A configuration file or one of its fields is wrong.
@@ -106,6 +108,7 @@ impl Error {
     /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Unfit { .. } => 1,
             Error::Usage { .. } => 2,
             Error::Config { .. } => 3,
             Error::Model { .. } => 4,
@@ -122,6 +125,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Unfit { fails: 1 } => f.write_str("doctor: one check fails: do what it says"),
+            Error::Unfit { fails } => {
+                write!(f, "doctor: {fails} checks fail: do what they say")
+            }
             Error::Usage { what } => write!(f, "{}", OneLine(what)),
             Error::Config { path, what } => {
                 write!(f, "configuration {}: {}", path.display(), OneLine(what))
@@ -191,6 +198,7 @@ mod tests {
     fn exit_codes_are_distinct() {
         let path = Path::new("p");
         let all = [
+            Error::Unfit { fails: 2 },
             Error::usage(""),
             Error::config(path, ""),
             Error::model(path, ""),
@@ -203,6 +211,6 @@ mod tests {
         ];
         let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
         codes.dedup();
-        assert_eq!(codes, [2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 }

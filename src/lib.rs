@@ -17,11 +17,13 @@
 #[cfg(not(any(feature = "onnx", feature = "plan")))]
 compile_error!("nothing to run: build with the feature onnx or plan");
 
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crop;
 pub mod decode;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod frame;

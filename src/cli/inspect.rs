@@ -85,7 +85,7 @@ pub fn main(mut args: Args) -> Result<()> {
 
 /// The table of what a run takes, with a camera if no other source is named.
 fn print_budget(asked: Asked) -> Result<()> {
-    let mut settings = asked.settings();
+    let mut settings = asked.settings()?;
     settings.source.get_or_insert_with(|| "v4l2:auto".into());
     let settings = settings.resolve()?;
     let mut loading = Loading::begin(&settings);

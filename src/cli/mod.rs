@@ -2,10 +2,12 @@
 
 mod args;
 mod bench;
+mod boards;
 #[cfg(feature = "onnx")]
 mod compile;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod infer;
 mod inspect;
 mod listen;
@@ -40,13 +42,16 @@ Commands:
   listen   receive keypoints and print them
   bench    measure the time of each stage
   infer    run the bare network on a tensor
+  doctor   say what works on this board, and what to do about what does not
+  boards   list the boards that are known, or show one
   inspect  say what is in a model file, or what memory a run takes
   compile  make a plan of a model: quick to start, and all that a build without ONNX runs
 
 `posewire COMMAND --help` has the options and an example.
 
-Exit codes: 0 done, 2 command line, 3 configuration, 4 model, 5 inference, 6 source,
-7 sink, 8 data file, 9 memory budget, 10 sandbox, 101 a bug.
+Exit codes: 0 done, 1 doctor found a failure, 2 command line, 3 configuration, 4 model,
+5 inference, 6 source, 7 sink, 8 data file, 9 memory budget,
+10 sandbox, 101 a bug.
 ";
 
 /// Runs the command that `args` (without the program's name) ask for.
@@ -69,6 +74,8 @@ fn dispatch(mut args: Args) -> Result<()> {
     match args.command()?.as_deref() {
         Some("run") => run::main(args),
         Some("listen") => listen::main(args),
+        Some("doctor") => doctor::main(args),
+        Some("boards") => boards::main(args),
         Some("bench") => bench::main(args),
         Some("infer") => infer::main(args),
         Some("inspect") => inspect::main(args),

@@ -3,6 +3,7 @@
 
 use super::args::Args;
 use crate::config::{RunConfig, Settings, parse_bbox};
+use crate::engine;
 use crate::error::Result;
 use crate::realtime::DEFAULT_PRIORITY;
 
@@ -30,7 +31,8 @@ pub(super) const HELP: &str = "\
   --threads N         threads of the network [1]
   --pin               each thread on a processor of its own
   --memory-budget N   the most memory that may be taken, like 64MiB: less than is needed is refused at
-                      the start, more is never taken (`posewire inspect --budget` has the table)
+                      the start, more is never taken (`posewire inspect --budget` has the table); none
+                      overrules a board's
   --realtime[=PRIORITY]
                       memory stays in RAM, threads run before all others, at this SCHED_FIFO priority [10]
   --engine NAME       auto or tract [auto]
@@ -42,6 +44,7 @@ pub(super) const HELP: &str = "\
   --stage-deadline-ms N  a stage that takes longer is named in the log [5000]
   --mirrored          declare on the wire that the pictures are mirrored
   --instance N        a number on the wire that tells several streams apart [0]
+  --board NAME        take a board's values for what is not said: `posewire boards` lists them
   --config FILE       the same settings as TOML; the command line wins
 ";
 
@@ -57,6 +60,7 @@ impl Asked {
     pub(super) fn take(&mut self, name: &str, args: &mut Args) -> Result<bool> {
         let line = &mut self.line;
         match name {
+            "board" => line.board = Some(args.value()?),
             "source" => line.source = Some(args.value()?),
             "model" => line.model = Some(args.path()?),
             "model-sha256" => line.model_sha256 = Some(args.value()?),
@@ -93,11 +97,21 @@ impl Asked {
     /// # Errors
     /// As for [`RunConfig::resolve`].
     pub(super) fn resolve(self) -> Result<Settings> {
-        self.settings().resolve()
+        self.settings()?.resolve()
     }
 
-    /// The command line's settings, and the file's where it has none.
-    pub(super) fn settings(self) -> RunConfig {
-        self.line.or(self.file)
+    /// The command line's settings, the file's where it has none, and the board's where that has none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`](crate::Error::Usage) if there is no such board.
+    pub(super) fn settings(self) -> Result<RunConfig> {
+        let asked = self.line.or(self.file);
+        let Some(board) = asked.board_profile()? else {
+            return Ok(asked);
+        };
+        if let Some(misfit) = board.misfit(engine::kernel_family()?) {
+            log::warn!("{misfit}");
+        }
+        Ok(asked.or(board.defaults))
     }
 }

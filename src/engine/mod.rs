@@ -13,7 +13,7 @@ mod int8;
 mod tract;
 
 pub use fake::FakeEngine;
-pub use int8::Int8Engine;
+pub use int8::{Int8Engine, kernel_families, kernel_family};
 #[cfg(feature = "onnx")]
 pub use int8::{Int8Runtime, compile, quantised_reader};
 #[cfg(feature = "onnx")]

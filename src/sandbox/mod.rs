@@ -73,6 +73,11 @@ pub struct Sandbox {
     steps: Vec<Step>,
 }
 
+/// Which version of Landlock the kernel has; nothing if it has none, or was started without it.
+pub fn landlock_abi() -> Option<u32> {
+    ruleset::abi().ok()
+}
+
 impl Sandbox {
     /// Gives up all files but those that are needed, and all capabilities but those in `keep`: of this
     /// thread and of those that it starts.

@@ -14,7 +14,7 @@ mod picture;
 #[cfg(feature = "clips")]
 mod rehearsal;
 mod stills;
-mod v4l2;
+pub(crate) mod v4l2;
 
 #[cfg(feature = "clips")]
 pub use clip::{Clip, ClipFrame};

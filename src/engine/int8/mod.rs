@@ -56,6 +56,21 @@ use plan::Plan;
 use run::Workspace;
 use std::path::Path;
 
+/// The kernel family that is used here: the fastest of this processor, or what `POSEWIRE_KERNEL` names.
+///
+/// # Errors
+/// [`Error::Usage`] if that is none of this processor's.
+pub fn kernel_family() -> Result<&'static str> {
+    kernel::best()
+        .map(|kernel| kernel.name())
+        .map_err(Error::usage)
+}
+
+/// The kernel families of all processors, as plans name them.
+pub fn kernel_families() -> Vec<&'static str> {
+    kernel::families()
+}
+
 /// A network in the integer engine.
 pub struct Int8Engine {
     name: String,

@@ -19,14 +19,14 @@ const FEWEST_BUFFERS: usize = 3;
 /// `V4L2_CAP_VIDEO_CAPTURE`, `_VIDEO_CAPTURE_MPLANE`, `_VIDEO_M2M_MPLANE`, `_VIDEO_M2M`,
 /// `_META_CAPTURE` and `_STREAMING`.
 pub(super) const CAPTURE: u32 = 1;
-const CAPTURE_PLANES: u32 = 1 << 12;
-const CONVERTER: u32 = 1 << 14 | 1 << 15;
+pub(super) const CAPTURE_PLANES: u32 = 1 << 12;
+pub(super) const CONVERTER: u32 = 1 << 14 | 1 << 15;
 pub(super) const METADATA: u32 = 1 << 23;
 pub(super) const STREAMING: u32 = 1 << 26;
 
 /// Drivers of image processors and codecs: their nodes look like cameras, but give no picture unless
 /// another program feeds them.
-const NO_CAMERAS: [&str; 5] = [
+pub(super) const NO_CAMERAS: [&str; 5] = [
     "bcm2835-isp",
     "bcm2835-codec",
     "pispbe",
@@ -124,6 +124,9 @@ impl FromStr for FourCc {
     }
 }
 
+/// What a camera says that another program has.
+pub(super) const IN_USE: &str = "is in use by another program";
+
 /// Why there is no camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
@@ -219,8 +222,73 @@ impl Camera {
     }
 }
 
+/// Why a node gives no pictures that are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoCamera {
+    Metadata,
+    Converter,
+    Planes,
+    NoCapture,
+    /// It offers none of the formats that are read; with raw Bayer pictures among them or not.
+    Formats {
+        offered: String,
+        bayer: bool,
+    },
+}
+
+impl fmt::Display for NoCamera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoCamera::Metadata => {
+                f.write_str("is a camera's metadata node: take the node with the number before it")
+            }
+            NoCamera::Converter => f.write_str("is a codec or converter, not a camera"),
+            NoCamera::Planes => f.write_str("captures in several planes, which is not supported"),
+            NoCamera::NoCapture => {
+                f.write_str("is not a capture device: try v4l2:auto or another /dev/videoN")
+            }
+            NoCamera::Formats { offered, bayer } => {
+                write!(f, "offers {offered}; read are {FORMAT_NAMES}")?;
+                if *bayer {
+                    f.write_str("; raw Bayer pictures of a ribbon-cable camera need a bridge: see boards/README.md")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether a node that says this of itself can be read.
+pub(super) fn judge(identity: &Identity, formats: &[FourCc]) -> Result<(), NoCamera> {
+    let has = |flags: u32| identity.capabilities & flags != 0;
+    if has(METADATA) && !has(CAPTURE) {
+        return Err(NoCamera::Metadata);
+    }
+    if has(CONVERTER) {
+        return Err(NoCamera::Converter);
+    }
+    if has(CAPTURE_PLANES) && !has(CAPTURE) {
+        return Err(NoCamera::Planes);
+    }
+    if !has(CAPTURE) || !has(STREAMING) {
+        return Err(NoCamera::NoCapture);
+    }
+    if !formats.iter().any(|format| encoding(*format).is_some()) {
+        return Err(NoCamera::Formats {
+            offered: names(formats),
+            bayer: formats.iter().any(|format| is_bayer(*format)),
+        });
+    }
+    Ok(())
+}
+
+fn names(formats: &[FourCc]) -> String {
+    let names: Vec<_> = formats.iter().map(FourCc::to_string).collect();
+    names.join(", ")
+}
+
 /// A node that can capture in a format that is read.
-struct Found {
+pub(super) struct Found {
     path: PathBuf,
     node: Box<dyn Node>,
     identity: Identity,
@@ -228,7 +296,7 @@ struct Found {
 }
 
 impl Found {
-    fn look(nodes: &dyn Nodes, path: &Path) -> Result<Found, Missing> {
+    pub(super) fn look(nodes: &dyn Nodes, path: &Path) -> Result<Found, Missing> {
         let node = nodes.open(path).map_err(|error| cannot_open(&error))?;
         let identity = node.identity().map_err(|error| {
             // A device that is just being unplugged answers so, too.
@@ -238,33 +306,8 @@ impl Found {
                 Missing::Useless("is not a V4L2 device".into())
             }
         })?;
-        let has = |flags: u32| identity.capabilities & flags != 0;
         let formats = node.formats();
-        let useless = |what: &str| Err(Missing::Useless(what.into()));
-        if has(METADATA) && !has(CAPTURE) {
-            return useless("is a camera's metadata node: take the node with the number before it");
-        }
-        if has(CONVERTER) {
-            return useless("is a codec or converter, not a camera");
-        }
-        if has(CAPTURE_PLANES) && !has(CAPTURE) {
-            return useless("captures in several planes, which is not supported");
-        }
-        if !has(CAPTURE) || !has(STREAMING) {
-            return useless("is not a capture device: try v4l2:auto or another /dev/videoN");
-        }
-        if !formats.iter().any(|format| encoding(*format).is_some()) {
-            let names: Vec<_> = formats.iter().map(FourCc::to_string).collect();
-            let bridge = if formats.iter().any(|format| is_bayer(*format)) {
-                "; raw Bayer pictures of a ribbon-cable camera need a bridge: see boards/README.md"
-            } else {
-                ""
-            };
-            return Err(Missing::Useless(format!(
-                "offers {}; read are {FORMAT_NAMES}{bridge}",
-                names.join(", ")
-            )));
-        }
+        judge(&identity, &formats).map_err(|why| Missing::Useless(why.to_string()))?;
         Ok(Found {
             path: path.into(),
             node,
@@ -273,13 +316,8 @@ impl Found {
         })
     }
 
-    fn start(mut self, options: &CameraOptions) -> Result<Camera, Missing> {
-        let failed = |doing: &str, error: &io::Error| {
-            if error.kind() == io::ErrorKind::ResourceBusy {
-                return Missing::Yet("is in use by another program".into());
-            }
-            Missing::Yet(format!("{doing}: {error}"))
-        };
+    /// Asks for the best format and says what the driver gives. It starts nothing.
+    pub(super) fn agree(&mut self, options: &CameraOptions) -> Result<(Layout, Encoding), Missing> {
         let format = self.choose(options)?;
         let layout = self
             .node
@@ -291,7 +329,11 @@ impl Found {
                 layout.format
             ))
         })?;
-        let layout = checked(layout, encoding)?;
+        Ok((checked(layout, encoding)?, encoding))
+    }
+
+    fn start(mut self, options: &CameraOptions) -> Result<Camera, Missing> {
+        let (layout, encoding) = self.agree(options)?;
         let interval = self.node.set_rate(options.rate());
         let buffers = self
             .node
@@ -363,8 +405,7 @@ impl Found {
                 .contains(&asked)
                 .then_some(asked)
                 .ok_or_else(|| {
-                    let names: Vec<_> = self.formats.iter().map(FourCc::to_string).collect();
-                    Missing::Useless(format!("offers {}, not {asked}", names.join(", ")))
+                    Missing::Useless(format!("offers {}, not {asked}", names(&self.formats)))
                 });
         }
         let ours = FORMATS
@@ -388,7 +429,14 @@ impl Found {
     }
 }
 
-fn encoding(format: FourCc) -> Option<Encoding> {
+fn failed(doing: &str, error: &io::Error) -> Missing {
+    if error.kind() == io::ErrorKind::ResourceBusy {
+        return Missing::Yet(IN_USE.into());
+    }
+    Missing::Yet(format!("{doing}: {error}"))
+}
+
+pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
     FORMATS
         .iter()
         .find(|(code, _)| **code == format.0)
@@ -421,7 +469,7 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
     }
 }
 
-fn is_bayer(format: FourCc) -> bool {
+pub(super) fn is_bayer(format: FourCc) -> bool {
     let [first, second, ..] = format.0;
     let packed = first == b'p' && matches!(second, b'B' | b'G' | b'R');
     packed || [b"RG", b"BA", b"GB", b"GR", b"BG", b"BY"].contains(&&[first, second])
@@ -443,7 +491,7 @@ fn cannot_open(error: &io::Error) -> Missing {
         io::ErrorKind::PermissionDenied => {
             Missing::Useless("no permission: add the user to the group video".into())
         }
-        io::ErrorKind::ResourceBusy => Missing::Yet("is in use by another program".into()),
+        io::ErrorKind::ResourceBusy => Missing::Yet(IN_USE.into()),
         _ if is_gone(error) => Missing::Yet(format!("is gone: {error}")),
         _ => Missing::Useless(format!("cannot be opened: {error}")),
     }

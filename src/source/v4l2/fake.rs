@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// What goes wrong with the next frame, or from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The driver flags the next frame as damaged.
     Flag,
     /// The next frame has this many bytes.
@@ -39,7 +39,7 @@ pub(super) enum Trouble {
 
 /// One device of the model.
 #[derive(Debug, Clone)]
-pub(super) struct Device {
+pub(crate) struct Device {
     pub path: PathBuf,
     pub identity: Identity,
     /// Each with the most frames a second.
@@ -59,7 +59,7 @@ pub(super) struct Device {
 
 impl Device {
     /// A webcam that sends grey YUYV pictures of 8 x 4 pixels.
-    pub(super) fn webcam(path: &str) -> Device {
+    pub(crate) fn webcam(path: &str) -> Device {
         Device {
             path: path.into(),
             identity: Identity {
@@ -116,10 +116,10 @@ struct World {
 
 /// The model; clones are the same one.
 #[derive(Clone, Default)]
-pub(super) struct FakeKernel(Arc<Mutex<World>>);
+pub(crate) struct FakeKernel(Arc<Mutex<World>>);
 
 impl FakeKernel {
-    pub(super) fn with(devices: impl IntoIterator<Item = Device>) -> Self {
+    pub(crate) fn with(devices: impl IntoIterator<Item = Device>) -> Self {
         let kernel = FakeKernel::default();
         for device in devices {
             kernel.plug(device);
@@ -131,7 +131,7 @@ impl FakeKernel {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn plug(&self, device: Device) {
+    pub(crate) fn plug(&self, device: Device) {
         self.lock().devices.push(State {
             device,
             queue: Queue::default(),
@@ -145,7 +145,7 @@ impl FakeKernel {
     }
 
     /// To the first device.
-    pub(super) fn trouble(&self, trouble: Trouble) {
+    pub(crate) fn trouble(&self, trouble: Trouble) {
         let mut world = self.lock();
         let state = &mut world.devices[0];
         let now = Instant::now();
@@ -162,15 +162,15 @@ impl FakeKernel {
         }
     }
 
-    pub(super) fn violations(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }
 
-    pub(super) fn open_nodes(&self) -> usize {
+    pub(crate) fn open_nodes(&self) -> usize {
         self.lock().open_nodes
     }
 
-    pub(super) fn most_open_nodes(&self) -> usize {
+    pub(crate) fn most_open_nodes(&self) -> usize {
         self.lock().most_open_nodes
     }
 }

@@ -32,7 +32,7 @@ const MAX_BUFFER_BYTES: usize = 64 << 20;
 const READABLE: i16 = 1;
 
 /// Nodes of the running kernel.
-pub(super) struct Kernel;
+pub(crate) struct Kernel;
 
 impl Nodes for Kernel {
     fn list(&self) -> Vec<PathBuf> {

@@ -8,15 +8,19 @@
 mod camera;
 mod capture;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod handover;
 mod ioctl;
 mod node;
+mod survey;
 #[cfg(test)]
 mod tests;
 
 pub use camera::CameraOptions;
+pub(crate) use ioctl::Kernel;
 pub use node::FourCc;
+pub(crate) use node::Nodes;
+pub(crate) use survey::{Seen, What, look, survey};
 
 use super::{FrameSource, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
@@ -25,7 +29,6 @@ use crate::memory::Stack;
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
 use handover::{Fresh, Handover, Taken};
-use node::Nodes;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};

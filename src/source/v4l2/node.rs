@@ -32,7 +32,7 @@ impl fmt::Debug for FourCc {
 
 /// What a node says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     pub driver: String,
     /// The model, as the camera names itself.
     pub card: String,
@@ -43,7 +43,7 @@ pub(super) struct Identity {
 
 /// How pictures lie in the buffers, as the driver set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     pub format: FourCc,
     pub width_px: u32,
     pub height_px: u32,
@@ -66,7 +66,7 @@ impl Layout {
 
 /// A buffer that the driver has filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Filled {
+pub(crate) struct Filled {
     pub index: usize,
     pub bytes_used: usize,
     /// The driver says that the picture is not whole.
@@ -78,13 +78,13 @@ pub(super) struct Filled {
 }
 
 /// The bytes of one buffer.
-pub(super) trait Memory: Send + Sync {
+pub(crate) trait Memory: Send + Sync {
     /// To be read only between [`Node::dequeue`] and [`Node::queue`] of this buffer.
     fn bytes(&self) -> &[u8];
 }
 
 /// One open device node. Dropping it stops the camera and closes it.
-pub(super) trait Node: Send {
+pub(crate) trait Node: Send {
     fn identity(&self) -> io::Result<Identity>;
 
     /// The formats of single-planar capture, in the driver's order.
@@ -115,7 +115,7 @@ pub(super) trait Node: Send {
 }
 
 /// Where nodes come from.
-pub(super) trait Nodes: Send {
+pub(crate) trait Nodes: Send {
     /// Every video node, in the order of their numbers.
     fn list(&self) -> Vec<PathBuf>;
 

@@ -98,12 +98,12 @@ fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> Out
 }
 
 /// Puts a path before an error.
-fn at<E: Display>(path: &Path) -> impl Fn(E) -> String {
+pub(crate) fn at<E: Display>(path: &Path) -> impl Fn(E) -> String {
     move |error| format!("{}: {error}", path.display())
 }
 
 /// Runs a program to its end and gives its standard output.
-fn run(command: &mut Command) -> Outcome<String> {
+pub(crate) fn run(command: &mut Command) -> Outcome<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()

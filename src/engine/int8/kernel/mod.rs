@@ -226,12 +226,16 @@ pub(super) fn named(name: &str) -> Result<&'static dyn Kernel, String> {
 /// The names there are, if it is none of them.
 #[cfg(any(feature = "onnx", test))]
 pub(super) fn of_family(name: &str) -> Result<&'static dyn Kernel, String> {
-    let names: Vec<_> = portable::FAMILIES.iter().map(|twin| twin.name()).collect();
     portable::FAMILIES
         .iter()
         .find(|twin| twin.name() == name)
         .copied()
-        .ok_or_else(|| names.join(", "))
+        .ok_or_else(|| families().join(", "))
+}
+
+/// The names of all families, of any processor.
+pub(super) fn families() -> Vec<&'static str> {
+    portable::FAMILIES.iter().map(|twin| twin.name()).collect()
 }
 
 /// [nr][k] to [k / kr][nr][kr]: the order in which most kernels read weights.

@@ -1,0 +1,108 @@
+//! The format of a board file: TOML, each key perhaps not at all, so that boards can inherit.
+//!
+//! In: the text of all files. Out: one table with a board's keys and its parents', checked for unknown
+//! keys and wrong types in the file that has them.
+
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// What a file may say. [`boards/README.md`](../../boards/README.md) says what each key is for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct BoardFile {
+    pub inherits: Option<String>,
+    pub title: Option<String>,
+    pub device_tree: Vec<String>,
+    pub target: Option<String>,
+    pub kernel: Option<String>,
+    pub cpu: CpuTable,
+    pub run: RunTable,
+    pub serial: SerialTable,
+    pub limits: LimitsTable,
+    /// For those who make SD-card images, who check it.
+    pub image: Table,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct CpuTable {
+    pub core: Option<String>,
+    pub cores: Option<u32>,
+    pub clock_mhz: Option<u32>,
+    pub instructions_per_cycle: Option<f64>,
+    pub ram_mib: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct RunTable {
+    pub threads: Option<usize>,
+    pub pin: Option<bool>,
+    pub camera_size: Option<String>,
+    pub camera_fps: Option<u32>,
+    pub camera_format: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct SerialTable {
+    pub device: Option<String>,
+    pub traps: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct LimitsTable {
+    pub memory_budget: Option<String>,
+    pub realtime: Option<u8>,
+}
+
+/// Names and texts of files.
+pub(super) type Files<'a> = &'a [(&'a str, &'a str)];
+
+pub(super) fn path(name: &str) -> PathBuf {
+    format!("boards/{name}.toml").into()
+}
+
+/// A board's keys and those it inherits.
+///
+/// # Errors
+/// [`Error::Config`] with the file and the key at fault.
+pub(super) fn merged(files: Files<'_>, name: &str) -> Result<BoardFile> {
+    let mut all = Table::new();
+    let mut chain: Vec<&str> = Vec::new();
+    let mut next = Some(name.to_owned());
+    while let Some(name) = next {
+        let child = chain.last().copied().unwrap_or(&name);
+        let fail = |what: String| Err(Error::config(&path(child), what));
+        let Some((name, text)) = files.iter().find(|(known, _)| *known == name) else {
+            return fail(format!("inherits: there is no board {name:?}"));
+        };
+        if chain.contains(name) {
+            return fail(format!("inherits: {name:?} inherits from this board"));
+        }
+        chain.push(name);
+        let bad = |error: toml::de::Error| Error::config(&path(name), error.to_string());
+        // For the types and the keys of this file alone; values are put together as tables.
+        let file: BoardFile = toml::from_str(text).map_err(bad)?;
+        fill(&mut all, toml::from_str(text).map_err(bad)?);
+        next = file.inherits;
+    }
+    Value::Table(all)
+        .try_into()
+        .map_err(|error| Error::config(&path(name), error.to_string()))
+}
+
+/// Adds what `all` does not say. A list is one value: a board that has other traps than its parent says
+/// all of them.
+fn fill(all: &mut Table, parent: Table) {
+    for (key, value) in parent {
+        match (all.get_mut(&key), value) {
+            (None, value) => drop(all.insert(key, value)),
+            (Some(Value::Table(inner)), Value::Table(parent)) => fill(inner, parent),
+            (Some(_), _) => {}
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Board profiles: what posewire should know of a board, from `boards/*.toml`.
+//!
+//! In: the files, embedded when the program is built; the existence of a file creates a board. Out: a
+//! checked [`Profile`]. A board may inherit from one other. Every file is checked by a test.
+
+mod file;
+mod speed;
+
+pub use speed::{NETWORKS, Network, Rate};
+
+use crate::config::RunConfig;
+use crate::engine;
+use crate::error::{self, Error};
+use crate::memory;
+use crate::realtime::Priority;
+use file::{BoardFile, Files};
+
+static EMBEDDED: Files<'static> = include!(concat!(env!("OUT_DIR"), "/boards.rs"));
+
+/// A board, checked.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The file's, and `--board`'s.
+    pub name: String,
+    pub inherits: Option<String>,
+    /// As people call it.
+    pub title: String,
+    /// How the device tree's model begins on such a board.
+    pub device_tree: Vec<String>,
+    /// The Rust target triple.
+    pub target: String,
+    /// The kernel family that its processor gives.
+    pub kernel: String,
+    pub cpu: Cpu,
+    /// What `run` does if neither the command line nor the configuration file says otherwise.
+    pub defaults: RunConfig,
+    pub serial: Serial,
+    pub limits: Limits,
+    /// For those who make SD-card images, who check it.
+    pub image: toml::Table,
+}
+
+#[derive(Debug, Clone)]
+pub struct Cpu {
+    pub core: String,
+    pub cores: u32,
+    /// The slowest that is sold, for computed frame rates; nothing for boards of many kinds.
+    pub clock_mhz: Option<u32>,
+    /// An assumption, for computed frame rates.
+    pub instructions_per_cycle: Option<f64>,
+    /// The least that is sold.
+    pub ram_mib: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Serial {
+    /// The line on the pins of the header.
+    pub device: Option<String>,
+    /// What goes wrong with it, and what to do.
+    pub traps: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// As it is written, with its unit.
+    pub memory_budget: String,
+    pub memory_budget_mib: u64,
+    /// The priority for an installed service.
+    pub realtime: Option<u8>,
+}
+
+/// The names of all boards, in order.
+pub fn names() -> Vec<&'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name).collect()
+}
+
+/// The board of this name.
+///
+/// # Errors
+/// [`Error::Usage`] with the names there are, if it is none of them.
+pub fn find(name: &str) -> error::Result<Profile> {
+    if !names().contains(&name) {
+        return Err(Error::usage(format!(
+            "there is no board {name:?}: {}",
+            names().join(", ")
+        )));
+    }
+    load(EMBEDDED, name)
+}
+
+/// Every board, in the order of their names.
+///
+/// # Errors
+/// [`Error::Config`] if a file is wrong, which the tests exclude.
+pub fn all() -> error::Result<Vec<Profile>> {
+    names().iter().map(|name| load(EMBEDDED, name)).collect()
+}
+
+/// The board whose device tree begins like this model; the longest beginning wins.
+pub fn of_model<'a>(boards: &'a [Profile], model: &str) -> Option<&'a Profile> {
+    let fit = |board: &Profile| {
+        let beginnings = board.device_tree.iter();
+        beginnings
+            .filter(|beginning| model.starts_with(beginning.as_str()))
+            .map(String::len)
+            .max()
+    };
+    boards
+        .iter()
+        .filter_map(|board| Some((fit(board)?, board)))
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, board)| board)
+}
+
+fn load(files: Files<'_>, name: &str) -> error::Result<Profile> {
+    let merged = file::merged(files, name)?;
+    Profile::check(name, merged).map_err(|what| Error::config(&file::path(name), what))
+}
+
+impl Profile {
+    fn check(name: &str, file: BoardFile) -> Result<Profile, String> {
+        fn need<T>(value: Option<T>, key: &str) -> Result<T, String> {
+            value.ok_or_else(|| format!("{key} is missing"))
+        }
+        let kernel = need(file.kernel, "kernel")?;
+        let families = engine::kernel_families();
+        if !families.contains(&kernel.as_str()) {
+            return Err(format!(
+                "kernel is {kernel:?}, must be one of {}",
+                families.join(", ")
+            ));
+        }
+        let cpu = Cpu {
+            core: need(file.cpu.core, "cpu.core")?,
+            cores: need(file.cpu.cores, "cpu.cores")?,
+            clock_mhz: file.cpu.clock_mhz,
+            instructions_per_cycle: file.cpu.instructions_per_cycle,
+            ram_mib: need(file.cpu.ram_mib, "cpu.ram-mib")?,
+        };
+        if cpu
+            .clock_mhz
+            .is_some_and(|mhz| !(1..=10_000).contains(&mhz))
+        {
+            return Err("cpu.clock-mhz must be in 1..10000".into());
+        }
+        if cpu
+            .instructions_per_cycle
+            .is_some_and(|rate| !(0.1..=8.0).contains(&rate))
+        {
+            return Err("cpu.instructions-per-cycle must be in 0.1..8".into());
+        }
+        let memory_budget = need(file.limits.memory_budget, "limits.memory-budget")?;
+        let memory_budget_mib = memory::parse_bytes("limits.memory-budget", &memory_budget)
+            .map_err(|error| error.to_string())?
+            >> 20;
+        if !(16..=cpu.ram_mib / 2).contains(&memory_budget_mib) {
+            return Err(format!(
+                "limits.memory-budget is {memory_budget:?}, expected are 16MiB to half of cpu.ram-mib"
+            ));
+        }
+        if let Some(priority) = file.limits.realtime {
+            Priority::new(priority).map_err(|error| format!("limits.{error}"))?;
+        }
+        let defaults = RunConfig {
+            threads: Some(need(file.run.threads, "run.threads")?),
+            pin: file.run.pin,
+            camera_size: file.run.camera_size,
+            camera_fps: file.run.camera_fps,
+            camera_format: file.run.camera_format,
+            memory_budget: Some(memory_budget.clone()),
+            ..RunConfig::default()
+        };
+        if !(1..=cpu.cores as usize).contains(&defaults.threads.unwrap_or(0)) {
+            return Err(format!(
+                "run.threads must be in 1..{}, its cores",
+                cpu.cores
+            ));
+        }
+        let with_source = RunConfig {
+            source: Some("v4l2:auto".into()),
+            serial: file.serial.device.clone(),
+            ..defaults.clone()
+        };
+        with_source
+            .resolve()
+            .map_err(|error| format!("run or serial: {error}"))?;
+        Ok(Profile {
+            name: name.into(),
+            inherits: file.inherits,
+            title: need(file.title, "title")?,
+            device_tree: file.device_tree,
+            target: need(file.target, "target")?,
+            kernel,
+            cpu,
+            defaults,
+            serial: Serial {
+                device: file.serial.device,
+                traps: file.serial.traps,
+            },
+            limits: Limits {
+                memory_budget,
+                memory_budget_mib,
+                realtime: file.limits.realtime,
+            },
+            image: file.image,
+        })
+    }
+
+    /// Why plans for this board run badly here, if they do: its processor is of another family.
+    pub fn misfit(&self, kernel_here: &str) -> Option<String> {
+        (self.kernel != kernel_here).then(|| {
+            format!(
+                "the board {} has the kernel family {}, this processor gives {kernel_here}: is it the right board?",
+                self.name, self.kernel
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What the reference networks cost, and the frame rate that this would give on a board.
+//!
+//! The costs are measured. The rate is computed from them, with assumptions that each board's file
+//! states, and whoever shows one says so.
+
+use super::Profile;
+
+/// Measured costs of one network: SPECIFICATION.md, "Speed and memory, measured".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    pub name: &'static str,
+    /// Kernel family, and a million instructions for each frame on one thread.
+    pub instructions_m: &'static [(&'static str, u64)],
+    /// Peak of the whole process in the plans-only build, rounded up.
+    pub memory_mib: u64,
+}
+
+pub const NETWORKS: [Network; 2] = [
+    Network {
+        name: "hand",
+        instructions_m: &[("neon", 1716), ("neon-dot", 697), ("neon-i8mm", 475)],
+        memory_mib: 42,
+    },
+    Network {
+        name: "body",
+        instructions_m: &[("neon", 4237), ("neon-dot", 2363)],
+        memory_mib: 101,
+    },
+];
+
+/// For camera, network and serial line, beside the network's own.
+const REST_MIB: u64 = 16;
+/// What each thread after the first is assumed to add. Two threads were measured to be 1.9 times as fast
+/// as one; four that share one path to memory may be far from four times.
+const FURTHER_THREAD: f64 = 0.5;
+
+/// Frames a second of a network on a board: computed, not measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    pub one_thread: f64,
+    pub all_threads: f64,
+}
+
+impl Network {
+    /// Whether it fits into the board's memory budget.
+    pub fn fits(&self, board: &Profile) -> bool {
+        self.memory_mib + REST_MIB <= board.limits.memory_budget_mib
+    }
+
+    /// Nothing if the board's clock or the network's cost is not known.
+    pub fn rate(&self, board: &Profile) -> Option<Rate> {
+        let cost_m = self
+            .instructions_m
+            .iter()
+            .find(|(kernel, _)| *kernel == board.kernel)?
+            .1;
+        let clock_mhz = f64::from(board.cpu.clock_mhz?);
+        let one_thread = clock_mhz * board.cpu.instructions_per_cycle? / cost_m as f64;
+        let further = board.defaults.threads.unwrap_or(1).saturating_sub(1) as f64;
+        Some(Rate {
+            one_thread,
+            all_threads: one_thread * (1.0 + FURTHER_THREAD * further),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_costs_are_those_of_the_specification() {
+        let specification = include_str!("../../SPECIFICATION.md");
+        for (row, kernel) in [
+            ("| cortex-a72 ", "neon"),
+            ("| cortex-a76 ", "neon-dot"),
+            ("| max ", "neon-i8mm"),
+        ] {
+            let line = specification.lines().find(|line| line.starts_with(row));
+            let cells: Vec<&str> = line.unwrap().split('|').map(str::trim).collect();
+            for (network, cell) in NETWORKS.iter().zip(&cells[2..]) {
+                let cost = network
+                    .instructions_m
+                    .iter()
+                    .find(|(name, _)| *name == kernel);
+                let written = cost.map(|(_, m)| format!("{}.{:03} G", m / 1000, m % 1000));
+                assert_eq!(written.unwrap_or_default(), *cell, "{row}{}", network.name);
+            }
+        }
+        let line = specification
+            .lines()
+            .find(|line| line.starts_with("| peak memory, plan-only build"));
+        let cells: Vec<&str> = line.unwrap().split('|').map(str::trim).collect();
+        for (network, cell) in NETWORKS.iter().zip(&cells[2..]) {
+            let mib: f64 = cell.strip_suffix(" MiB").unwrap().parse().unwrap();
+            assert_eq!(network.memory_mib, mib.ceil() as u64, "{}", network.name);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_clock_times_instructions_a_cycle_by_the_cost() {
+        let board = super::super::find("rpi4").unwrap();
+        let rate = NETWORKS[0].rate(&board).unwrap();
+        assert!((rate.one_thread - 1500.0 / 1716.0).abs() < 1e-9, "{rate:?}");
+        assert!((rate.all_threads / rate.one_thread - 2.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,109 @@
+//! The cameras, and the video nodes that look like some.
+
+use super::{Finding, Subject};
+use crate::source::v4l2::{Seen, What, look, survey};
+use crate::source::{CameraOptions, SourceSpec};
+use std::path::Path;
+
+const CHECK: &str = "camera";
+const BRIDGE: &str = "use a USB camera, or feed a v4l2loopback device from rpicam-vid (Raspberry Pi) or \
+                      GStreamer (Jetson): boards/README.md";
+const PERMISSION: &str = "sudo usermod -aG video USER, and log in again";
+
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let options = CameraOptions::default();
+    let nodes = subject.facts.nodes.as_ref();
+    match &subject.asked.source {
+        Some(SourceSpec::V4l2(device)) if device != "auto" => {
+            let seen = look(nodes, Path::new(device), &options);
+            let mut finding = describe(subject, &seen);
+            if !matches!(seen.what, What::Camera { .. } | What::Busy) {
+                finding = Finding::fail(
+                    CHECK,
+                    finding.what,
+                    finding
+                        .advice
+                        .unwrap_or_else(|| "give another device, or v4l2:auto".into()),
+                );
+            }
+            vec![finding]
+        }
+        Some(SourceSpec::V4l2(_)) | None => every_node(subject, &survey(nodes, &options)),
+        Some(other) => vec![Finding::ok(CHECK, format!("{other} needs none"))],
+    }
+}
+
+fn every_node(subject: &Subject<'_>, all: &[Seen]) -> Vec<Finding> {
+    if all.is_empty() {
+        return vec![Finding::fail(
+            CHECK,
+            "there is no video device",
+            "plug a USB camera in; a ribbon-cable camera needs a bridge: boards/README.md",
+        )];
+    }
+    let mut findings: Vec<Finding> = Vec::new();
+    // A Raspberry Pi has a dozen nodes of codecs: one line for those of a kind.
+    for same in all.chunk_by(|a, b| {
+        a.driver == b.driver && a.what == b.what && !matches!(a.what, What::Camera { .. })
+    }) {
+        let mut finding = describe(subject, &same[0]);
+        if let [_, .., last] = same {
+            let first = same[0].path.display().to_string();
+            let both = format!("{first} to {}", last.path.display());
+            finding.what = finding.what.replacen(&first, &both, 1);
+        }
+        findings.push(finding);
+    }
+    let has = |wanted: fn(&What) -> bool| all.iter().any(|seen| wanted(&seen.what));
+    if has(|what| matches!(what, What::Camera { .. } | What::Busy)) {
+        return findings;
+    }
+    let advice = if has(|what| *what == What::NoPermission) {
+        PERMISSION
+    } else if has(|what| matches!(what, What::Bayer { .. })) {
+        BRIDGE
+    } else {
+        "plug a USB camera in"
+    };
+    findings.push(Finding::fail(CHECK, "no video device can be used", advice));
+    findings
+}
+
+fn describe(subject: &Subject<'_>, seen: &Seen) -> Finding {
+    let path = seen.path.display();
+    let who = match (seen.card.as_str(), seen.driver.as_str()) {
+        ("", _) => path.to_string(),
+        (card, driver) => format!("{path} {card} ({driver})"),
+    };
+    match &seen.what {
+        What::Camera { offers, gives } => {
+            Finding::ok(CHECK, format!("{who}: gives {gives}; offers {offers}"))
+        }
+        What::Busy => {
+            let holders = subject.facts.holders(&subject.facts.device(&seen.path));
+            let by = match holders.as_slice() {
+                [] => "another program".into(),
+                holders => holders.join(", "),
+            };
+            Finding::warning(
+                CHECK,
+                format!("{who}: in use by {by}"),
+                "end that program; posewire waits until it is free",
+            )
+        }
+        What::NoPermission => Finding::warning(CHECK, format!("{who}: no permission"), PERMISSION),
+        What::Metadata => Finding::ok(CHECK, format!("{who}: a camera's metadata, not pictures")),
+        What::Processor => Finding::ok(
+            CHECK,
+            format!("{who}: a codec or image processor, no camera"),
+        ),
+        What::Bayer { offers } => Finding::warning(
+            CHECK,
+            format!(
+                "{who}: a ribbon-cable camera with raw pictures ({offers}), which posewire does not read"
+            ),
+            BRIDGE,
+        ),
+        What::Other(what) => Finding::ok(CHECK, format!("{who}: {what}")),
+    }
+}

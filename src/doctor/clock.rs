@@ -1,0 +1,26 @@
+//! The clock that frames are timed with.
+
+use super::{Finding, Subject};
+
+const CHECK: &str = "clock";
+/// Read by an instruction, not over a bus, and they do not drift with the processor's rate.
+const GOOD: [&str; 5] = [
+    "arch_sys_counter",
+    "tsc",
+    "kvm-clock",
+    "hyperv_clocksource_tsc_page",
+    "xen",
+];
+
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    vec![match subject.facts.text(path) {
+        None => Finding::ok(CHECK, "not known"),
+        Some(name) if GOOD.contains(&name.as_str()) => Finding::ok(CHECK, name),
+        Some(name) => Finding::warning(
+            CHECK,
+            format!("{name}: reading it is slow, or not exact"),
+            "look in the kernel's log why it does not use arch_sys_counter (ARM) or tsc (PC)",
+        ),
+    }]
+}

@@ -1,0 +1,187 @@
+//! The seam to the machine: files below a root, video nodes, and two facts about processor and kernel.
+//!
+//! Tests make a root of their own and use the model of the kernel that the camera's tests use.
+
+use crate::engine;
+use crate::error::Result;
+use crate::sandbox;
+use crate::source::v4l2::{Kernel, Nodes};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// The longest file that is read, and the most names of a folder.
+const MAX_BYTES: u64 = 64 << 10;
+const MAX_NAMES: usize = 4096;
+/// Links that are followed: more is a circle.
+const MAX_LINKS: usize = 8;
+
+/// A machine.
+pub struct Facts {
+    pub(super) root: PathBuf,
+    pub(super) nodes: Box<dyn Nodes>,
+    /// The kernel family that its processor gives.
+    pub(super) kernel_family: &'static str,
+    pub(super) landlock_abi: Option<u32>,
+}
+
+/// Who asks.
+pub(super) struct Me {
+    pub uid: u32,
+    pub groups: Vec<u32>,
+}
+
+impl Facts {
+    /// This one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`](crate::Error::Usage) if `POSEWIRE_KERNEL` names a kernel that it has not.
+    pub fn of_this_machine() -> Result<Facts> {
+        Ok(Facts {
+            root: "/".into(),
+            nodes: Box::new(Kernel),
+            kernel_family: engine::kernel_family()?,
+            landlock_abi: sandbox::landlock_abi(),
+        })
+    }
+
+    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A file's text without what is around it; nothing if it cannot be read or is empty. For files of
+    /// /proc, /sys and /etc, which do not block.
+    pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        let mut bytes = Vec::new();
+        let file = File::open(self.at(path)).ok()?;
+        file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&self, path: impl AsRef<Path>) -> Option<T> {
+        self.text(path)?.parse().ok()
+    }
+
+    /// The value of a line `key value...` or `key: value...`.
+    pub(super) fn field(&self, path: &str, key: &str) -> Option<String> {
+        let text = self.text(path)?;
+        text.lines().find_map(|line| {
+            let rest = line.strip_prefix(key)?;
+            let value = rest.strip_prefix(':').unwrap_or(rest);
+            (value.len() < rest.len() || value.starts_with(char::is_whitespace))
+                .then(|| value.trim().to_owned())
+        })
+    }
+
+    /// The names in a folder, in order.
+    pub(super) fn names(&self, path: impl AsRef<Path>) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.at(path))
+            .into_iter()
+            .flatten()
+            .take(MAX_NAMES)
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(super) fn exists(&self, path: impl AsRef<Path>) -> bool {
+        fs::metadata(self.at(path)).is_ok()
+    }
+
+    /// The device that a path leads to over links, such as `/dev/ttyS0` for `/dev/serial0`.
+    pub(super) fn device(&self, path: impl AsRef<Path>) -> PathBuf {
+        let mut path = path.as_ref().to_path_buf();
+        for _ in 0..MAX_LINKS {
+            let Ok(target) = fs::read_link(self.at(&path)) else {
+                break;
+            };
+            let joined = path.parent().unwrap_or(Path::new("/")).join(target);
+            path = PathBuf::new();
+            for part in joined.components() {
+                match part {
+                    Component::ParentDir => drop(path.pop()),
+                    Component::CurDir => {}
+                    part => path.push(part),
+                }
+            }
+        }
+        path
+    }
+
+    /// Whether `me` may read and write it, by its mode; nothing if it is not there.
+    pub(super) fn may_use(&self, path: impl AsRef<Path>, me: &Me) -> Option<bool> {
+        const READ_WRITE: u32 = 0o6;
+        let file = fs::metadata(self.at(path)).ok()?;
+        let shift = if me.uid == file.uid() {
+            6
+        } else if me.groups.contains(&file.gid()) {
+            3
+        } else {
+            0
+        };
+        Some(me.uid == 0 || (file.mode() >> shift) & READ_WRITE == READ_WRITE)
+    }
+
+    pub(super) fn me(&self) -> Option<Me> {
+        let status = "/proc/self/status";
+        let group_ids = self.field(status, "Groups")?;
+        // Real, effective, saved: what counts is the second.
+        let ids = |key: &str| -> Option<u32> {
+            let ids = self.field(status, key)?;
+            ids.split_whitespace().nth(1)?.parse().ok()
+        };
+        let mut groups: Vec<u32> = group_ids
+            .split_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .collect();
+        groups.extend(ids("Gid"));
+        Some(Me {
+            uid: ids("Uid")?,
+            groups,
+        })
+    }
+
+    /// The processes, each with its folder.
+    fn processes(&self) -> impl Iterator<Item = PathBuf> {
+        self.names("/proc")
+            .into_iter()
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .map(|pid| Path::new("/proc").join(pid))
+    }
+
+    /// Who has a device open, as far as this user may know.
+    pub(super) fn holders(&self, device: &Path) -> Vec<String> {
+        let has = |process: &PathBuf| {
+            let open = process.join("fd");
+            self.names(&open)
+                .iter()
+                .any(|fd| fs::read_link(self.at(open.join(fd))).is_ok_and(|file| file == device))
+        };
+        self.processes()
+            .filter(has)
+            .map(|process| {
+                let pid = process.file_name().unwrap_or_default().to_string_lossy();
+                let name = self.text(process.join("comm")).unwrap_or_default();
+                format!("{name} (process {pid})")
+            })
+            .collect()
+    }
+
+    /// The login programs that were started for a terminal.
+    pub(super) fn gettys(&self, terminal: &str) -> Vec<String> {
+        self.processes()
+            .filter_map(|process| {
+                let line = self.text(process.join("cmdline"))?;
+                let mut words = line.split('\0');
+                let program = Path::new(words.next()?).file_name()?.to_str()?.to_owned();
+                let is_for = words.any(|word| word.trim_start_matches("/dev/") == terminal);
+                (program.contains("getty") && is_for).then_some(program)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,55 @@
+//! The model: whether it opens, has a card, and is for this processor.
+
+use super::{Finding, Subject};
+use crate::engine::{self, EngineChoice};
+use crate::error::Result;
+use crate::model::{Contents, ModelFile};
+use std::path::Path;
+
+const CHECK: &str = "model";
+
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let Some(path) = &subject.asked.model else {
+        return Vec::new();
+    };
+    let here = subject.facts.kernel_family;
+    vec![match look(path, here) {
+        Err(error) => Finding::fail(
+            CHECK,
+            error.to_string(),
+            "posewire inspect says more; README.md has how models are made",
+        ),
+        Ok(finding) => finding,
+    }]
+}
+
+fn look(path: &Path, here: &str) -> Result<Finding> {
+    let model = ModelFile::open(path)?;
+    let card = model.require_card()?;
+    let shown = path.display();
+    let network = match (
+        engine::load(&model, EngineChoice::Auto, 1),
+        model.contents(),
+    ) {
+        (loaded, Contents::Plan(plan)) if plan.kernel() != here => {
+            let what = format!(
+                "{shown} is for the kernel family {}, this processor gives {here}",
+                plan.kernel()
+            );
+            let runs = loaded.is_ok();
+            let advice = format!("compile the model with --kernel {here}");
+            return Ok(Finding::bad(!runs, CHECK, what, advice));
+        }
+        (loaded, _) => loaded?,
+    };
+    engine::check_shapes(&model, card, network.as_ref())?;
+    Ok(Finding::ok(
+        CHECK,
+        format!(
+            "{shown}: {}, {} joints, runs on {}",
+            card.task.name(),
+            card.joints.len(),
+            network.name()
+        ),
+    ))
+}

@@ -1,0 +1,200 @@
+//! What each video node is, for somebody who looks for a camera.
+//!
+//! In: the nodes, and what would be asked of a camera. Out: one [`Seen`] for each node. No camera is
+//! started; a format is asked for, as a run would do first, since only then a driver says that another
+//! program has it.
+
+use super::CameraOptions;
+use super::camera::{Found, IN_USE, NO_CAMERAS, NoCamera, encoding, is_bayer, judge};
+use super::node::{FourCc, Identity, Nodes};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Receivers of ribbon-cable cameras on a Raspberry Pi. They list the formats that could come over the
+/// cable, also those that the sensor at its other end does not send.
+const RECEIVERS: [&str; 2] = ["rp1-cfe", "unicam"];
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub path: PathBuf,
+    /// The model, as it names itself; empty if it could not be asked.
+    pub card: String,
+    pub driver: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// It can be used; what it offers of the formats that are read, and what it would send.
+    Camera {
+        offers: String,
+        gives: String,
+    },
+    /// A camera that another program has.
+    Busy,
+    NoPermission,
+    Metadata,
+    /// A codec, a converter or an image processor.
+    Processor,
+    /// A ribbon-cable camera without a bridge.
+    Bayer {
+        offers: String,
+    },
+    /// Anything else, with the reason.
+    Other(String),
+}
+
+/// Every node, in the order of their numbers.
+pub(crate) fn survey(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<Seen> {
+    nodes
+        .list()
+        .iter()
+        .map(|path| look(nodes, path, options))
+        .collect()
+}
+
+/// One node.
+pub(crate) fn look(nodes: &dyn Nodes, path: &Path, options: &CameraOptions) -> Seen {
+    let mut seen = Seen {
+        path: path.into(),
+        card: String::new(),
+        driver: String::new(),
+        what: What::Other(String::new()),
+    };
+    seen.what = match nodes.open(path) {
+        Err(error) => match error.kind() {
+            io::ErrorKind::PermissionDenied => What::NoPermission,
+            io::ErrorKind::ResourceBusy => What::Busy,
+            io::ErrorKind::NotFound => What::Other("there is no such device".into()),
+            _ => What::Other(format!("cannot be opened: {error}")),
+        },
+        Ok(node) => match node.identity() {
+            Err(error) => What::Other(format!("is no V4L2 device: {error}")),
+            Ok(identity) => {
+                seen.card = identity.card.clone();
+                seen.driver = identity.driver.clone();
+                let formats = node.formats();
+                drop(node);
+                describe(nodes, path, options, &identity, &formats)
+            }
+        },
+    };
+    seen
+}
+
+fn describe(
+    nodes: &dyn Nodes,
+    path: &Path,
+    options: &CameraOptions,
+    identity: &Identity,
+    formats: &[FourCc],
+) -> What {
+    let driver = identity.driver.as_str();
+    if NO_CAMERAS.contains(&driver) {
+        return What::Processor;
+    }
+    match judge(identity, formats) {
+        Err(NoCamera::Metadata) => return What::Metadata,
+        Err(NoCamera::Converter) => return What::Processor,
+        Err(NoCamera::Formats {
+            offered,
+            bayer: true,
+        }) => return What::Bayer { offers: offered },
+        Err(other) => return What::Other(other.to_string()),
+        Ok(()) => {}
+    }
+    let of = |wanted: &dyn Fn(FourCc) -> bool| {
+        let names: Vec<String> = formats
+            .iter()
+            .filter(|&&format| wanted(format))
+            .map(FourCc::to_string)
+            .collect();
+        names.join(", ")
+    };
+    if RECEIVERS.contains(&driver) && formats.iter().any(|format| is_bayer(*format)) {
+        return What::Bayer {
+            offers: of(&is_bayer),
+        };
+    }
+    let agreed = Found::look(nodes, path).and_then(|mut found| found.agree(options));
+    match agreed {
+        Ok((layout, _)) => What::Camera {
+            offers: of(&|format| encoding(format).is_some()),
+            gives: format!(
+                "{} x {} {}",
+                layout.width_px, layout.height_px, layout.format
+            ),
+        },
+        Err(missing) if missing.what() == IN_USE => What::Busy,
+        Err(missing) => What::Other(missing.what().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::camera::{CAPTURE, METADATA, STREAMING};
+    use super::super::fake::{Device, FakeKernel, Trouble};
+    use super::*;
+    use rustix::io::Errno;
+    use std::time::Duration;
+
+    fn of(change: impl FnOnce(&mut Device)) -> What {
+        let mut device = Device::webcam("/dev/video0");
+        change(&mut device);
+        let kernel = FakeKernel::with([device]);
+        let seen = survey(&kernel, &CameraOptions::default());
+        assert_eq!(kernel.open_nodes(), 0);
+        assert_eq!(seen.len(), 1);
+        seen[0].what.clone()
+    }
+
+    #[test]
+    fn every_kind_of_node_is_told_apart() {
+        assert_eq!(
+            of(|_| {}),
+            What::Camera {
+                offers: "YUYV".into(),
+                gives: "8 x 4 YUYV".into()
+            }
+        );
+        assert_eq!(of(|d| d.closed = Some(Errno::ACCESS)), What::NoPermission);
+        assert_eq!(
+            of(|d| d.identity.capabilities = METADATA | STREAMING),
+            What::Metadata
+        );
+        assert_eq!(
+            of(|d| d.identity.driver = "bcm2835-isp".into()),
+            What::Processor
+        );
+        assert_eq!(
+            of(|d| d.identity.capabilities = 1 << 15 | STREAMING),
+            What::Processor
+        );
+        assert_eq!(
+            of(|d| d.formats = vec![(FourCc(*b"pBAA"), 30.0)]),
+            What::Bayer {
+                offers: "pBAA".into()
+            }
+        );
+        assert_eq!(
+            of(|d| {
+                d.identity.driver = "rp1-cfe".into();
+                d.formats.push((FourCc(*b"RG10"), 30.0));
+            }),
+            What::Bayer {
+                offers: "RG10".into()
+            }
+        );
+        let other = of(|d| d.identity.capabilities = CAPTURE);
+        assert!(matches!(other, What::Other(_)), "{other:?}");
+    }
+
+    #[test]
+    fn a_camera_that_another_program_has_is_busy() {
+        let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
+        kernel.trouble(Trouble::Busy(Duration::from_secs(60)));
+        let seen = survey(&kernel, &CameraOptions::default());
+        assert_eq!(seen[0].what, What::Busy);
+    }
+}

@@ -1,0 +1,136 @@
+//! `cargo xtask deb`: the Debian package of a board.
+//!
+//! In: a board's name and this repository. Out: `posewire-NAME_VERSION_arm64.deb` with the static program,
+//! the shipped networks as plans for the board's processor, its configuration and the service. The file is
+//! whole or it is not there, and the same source gives the same bytes.
+
+mod archive;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use crate::board::{Outcome, at, run};
+use crate::cargo;
+use files::Contents;
+use posewire::board::{self, Profile};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The shipped networks.
+const NETWORKS: [&str; 2] = ["hand", "body"];
+/// A full build to compile plans with, instead of building one.
+const OTHER_COMPILER: &str = "POSEWIRE_HOST_BINARY";
+/// As Debian's own tools take it.
+const MAINTAINER: &str = "DEBEMAIL";
+const NO_MAINTAINER: &str = "posewire@localhost.localdomain";
+
+/// Makes the package that `args` ask for.
+pub fn main(args: &[String]) -> Outcome<bool> {
+    let (mut board, mut out) = (None, None);
+    let mut rest = args.iter();
+    while let Some(option) = rest.next() {
+        let value = rest
+            .next()
+            .ok_or_else(|| format!("{option} needs a value"))?;
+        match option.as_str() {
+            "--board" => board = Some(value),
+            "--out" => out = Some(PathBuf::from(value)),
+            _ => return Err(format!("unknown option {option}")),
+        }
+    }
+    let board = board.ok_or("--board is missing: posewire boards lists them")?;
+    let board = board::find(board).map_err(|error| error.to_string())?;
+    let architecture = architecture(&board)?;
+    let out = match out {
+        Some(out) => out,
+        None => cargo::target()?.join("deb"),
+    };
+    fs::create_dir_all(&out).map_err(at(&out))?;
+    let time = source_time()?;
+    let program = cargo::board_program()?;
+    let email = std::env::var(MAINTAINER).unwrap_or_else(|_| NO_MAINTAINER.into());
+    let contents = Contents {
+        board: &board,
+        architecture,
+        version: VERSION,
+        date: &run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?
+            .trim()
+            .to_owned(),
+        maintainer: &format!("The posewire authors <{email}>"),
+        program: fs::read(&program).map_err(at(&program))?,
+        plans: plans(&board, &out)?,
+    };
+    let name = format!("{}_{VERSION}_{architecture}.deb", contents.package_name());
+    let deb = out.join(name);
+    let package = make(&contents, time).map_err(at(&deb))?;
+    write(&deb, &package)?;
+    println!("{} ({:.1} MB)", deb.display(), package.len() as f64 / 1e6);
+    Ok(true)
+}
+
+fn make(contents: &Contents<'_>, time: u64) -> std::io::Result<Vec<u8>> {
+    let data = contents.data()?;
+    archive::package(&contents.control(&data), &data, time)
+}
+
+/// As Debian names it.
+fn architecture(board: &Profile) -> Outcome<&'static str> {
+    if board.target == cargo::BOARD_TARGET {
+        return Ok("arm64");
+    }
+    Err(format!(
+        "packages are for {} alone, the board {} is {}",
+        cargo::BOARD_TARGET,
+        board.name,
+        board.target
+    ))
+}
+
+/// The time of every file: the last commit's, unless SOURCE_DATE_EPOCH says another.
+fn source_time() -> Outcome<u64> {
+    let text = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) => text,
+        Err(_) => run(Command::new("git")
+            .args(["log", "-1", "--format=%ct"])
+            .current_dir(cargo::repository()?))
+        .map_err(|error| format!("{error}: outside a clone, set SOURCE_DATE_EPOCH"))?,
+    };
+    let text = text.trim();
+    text.parse()
+        .map_err(|_| format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
+}
+
+/// The shipped networks, compiled by a full build for the board's kind of processor.
+fn plans(board: &Profile, out: &Path) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+    let compiler = match std::env::var_os(OTHER_COMPILER) {
+        Some(path) => path.into(),
+        None => {
+            cargo::build("posewire", &["--release"])?;
+            cargo::target()?.join("release/posewire")
+        }
+    };
+    let compile = |name: &'static str| {
+        let file = out.join(format!(".{}-{name}.plan", board.name));
+        let compiled = run(Command::new(&compiler)
+            .args(["compile", "--model", &format!("builtin:{name}")])
+            .args(["--kernel", &board.kernel, "--out"])
+            .arg(&file))
+        .and_then(|_| fs::read(&file).map_err(at(&file)));
+        // Also after a failure; there may be nothing to remove.
+        let _ = fs::remove_file(&file);
+        Ok((name, compiled?))
+    };
+    NETWORKS.into_iter().map(compile).collect()
+}
+
+/// By renaming, so that the file is whole or not there.
+fn write(deb: &Path, bytes: &[u8]) -> Outcome<()> {
+    let new = deb.with_extension("deb.new");
+    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, deb));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written.map_err(at(deb))
+}
