@@ -2,7 +2,7 @@
 
 use super::Stage;
 use crate::clock;
-use crate::memory::Stack;
+use crate::memory::{Stack, spawn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::sync::{Condvar, Mutex};
@@ -91,32 +91,29 @@ impl Overruns {
     pub fn watch(clock: StageClock, deadline: Duration) -> Self {
         let stop = Arc::new((AtomicBool::new(false), Mutex::new(()), Condvar::new()));
         let shared = Arc::clone(&stop);
-        let spawned = std::thread::Builder::new()
-            .name("overruns".into())
-            .stack_size(Stack::Overruns.bytes())
-            .spawn(move || {
-                let (stop, lock, wake) = &*shared;
-                let mut watch = Watch::default();
-                let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
-                while !stop.load(Ordering::Relaxed) {
-                    let now_us = clock::Instant::now().mono_us;
-                    match watch.look(clock.running(), now_us, deadline) {
-                        Some(Said::StillRuns(stage)) => log::warn!(
-                            "the stage {} has been running for more than {:.1} s",
-                            stage.name(),
-                            deadline.as_secs_f64()
-                        ),
-                        Some(Said::WentOn(stage)) => {
-                            log::warn!("the stage {} went on", stage.name());
-                        }
-                        None => {}
+        let spawned = spawn(Stack::Overruns, "overruns", move || {
+            let (stop, lock, wake) = &*shared;
+            let mut watch = Watch::default();
+            let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            while !stop.load(Ordering::Relaxed) {
+                let now_us = clock::Instant::now().mono_us;
+                match watch.look(clock.running(), now_us, deadline) {
+                    Some(Said::StillRuns(stage)) => log::warn!(
+                        "the stage {} has been running for more than {:.1} s",
+                        stage.name(),
+                        deadline.as_secs_f64()
+                    ),
+                    Some(Said::WentOn(stage)) => {
+                        log::warn!("the stage {} went on", stage.name());
                     }
-                    held = wake
-                        .wait_timeout(held, LOOK_EVERY)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
+                    None => {}
                 }
-            });
+                held = wake
+                    .wait_timeout(held, LOOK_EVERY)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            }
+        });
         if let Err(error) = &spawned {
             log::warn!("no thread to watch the stages: {error}");
         }

@@ -4,7 +4,7 @@
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
 use crate::engine::Threads;
-use crate::memory::Stack;
+use crate::memory::{Stack, spawn};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -62,12 +62,8 @@ impl Pool {
                 }
                 work(&shared, number);
             };
-            pool.workers.push(
-                thread::Builder::new()
-                    .name(format!("posewire-{number}"))
-                    .stack_size(Stack::Worker.bytes())
-                    .spawn(worker)?,
-            );
+            let name = format!("posewire-{number}");
+            pool.workers.push(spawn(Stack::Worker, name, worker)?);
         }
         // Last: threads inherit what their maker may use.
         if let Some(processors) = processors {
