@@ -20,8 +20,8 @@ and what would run it. Or what memory a run would take, without running it.
 Usage: posewire inspect FILE
        posewire inspect --budget [FILE] [OPTIONS of posewire run]
 
-Examples: posewire inspect hand.int8.onnx
-          posewire inspect --budget hand.plan --threads 4 --camera-size 1280x720
+Example: posewire inspect hand.int8.onnx
+         posewire inspect --budget hand.plan --threads 4 --camera-size 1280x720
 ";
 
 pub fn main(mut args: Args) -> Result<()> {

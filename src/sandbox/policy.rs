@@ -45,6 +45,7 @@ const ALWAYS: &[Sysno] = &[
     // Packets, files and devices that are open.
     Sysno::read,
     Sysno::readv,
+    Sysno::pread64,
     Sysno::write,
     Sysno::writev,
     Sysno::lseek,
