@@ -55,9 +55,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         board: &board,
         architecture,
         version: VERSION,
-        date: &run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?
-            .trim()
-            .to_owned(),
+        date: &run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?.trim(),
         maintainer: &format!("The posewire authors <{email}>"),
         program: fs::read(&program).map_err(at(&program))?,
         plans: plans(&board, &out)?,
