@@ -35,9 +35,9 @@ pub fn package(control: &[Entry], data: &[Entry], time: u64) -> io::Result<Vec<u
         ("data.tar.gz", tar_gz(data, time)?),
     ] {
         let length = bytes.len();
-        write!(
+        writeln!(
             ar,
-            "{name:<16}{time:<12}{:<6}{:<6}{:<8}{length:<10}`\n",
+            "{name:<16}{time:<12}{:<6}{:<6}{:<8}{length:<10}`",
             0, 0, "100644"
         )?;
         ar.extend(bytes);

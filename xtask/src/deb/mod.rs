@@ -51,13 +51,12 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let time = source_time()?;
     let program = cargo::board_program()?;
     let email = std::env::var(MAINTAINER).unwrap_or_else(|_| NO_MAINTAINER.into());
+    let date = run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?;
     let contents = Contents {
         board: &board,
         architecture,
         version: VERSION,
-        date: &run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?
-            .trim()
-            .to_owned(),
+        date: date.trim(),
         maintainer: &format!("The posewire authors <{email}>"),
         program: fs::read(&program).map_err(at(&program))?,
         plans: plans(&board, &out)?,
