@@ -1,0 +1,88 @@
+//! The tests of the library's unsafe parts under what sees more than a test: Miri (undefined behaviour,
+//! data races), AddressSanitizer (vector code and mapped files, which Miri does not run) and
+//! ThreadSanitizer (the threads of a network at full speed).
+//!
+//! In: a nightly toolchain with the components `miri` and `rust-src`. All on the build without tract.
+
+use crate::tools::{self, Outcome};
+use std::process::Command;
+
+const HOW_TO_INSTALL: &str =
+    "this needs: rustup toolchain install nightly --component miri,rust-src";
+
+const LIBRARY: &[&str] = &[
+    "--locked",
+    "--lib",
+    "--no-default-features",
+    "--features=plan",
+];
+
+/// What Miri runs: the parts with unsafe code, and those that read plans and packets. The rest of the
+/// library is safe code, or asks the kernel for what Miri does not have.
+const UNDER_MIRI: &[&str] = &[
+    "engine::int8",
+    "model::container",
+    "source::v4l2::handover",
+    "wire",
+];
+
+/// What has threads that share memory.
+const UNDER_THREADS: &[&str] = &["engine::int8", "source::v4l2", "stats"];
+
+/// Properties are tried this often, instead of 256 times: Miri is some hundred times slower.
+const MIRI_CASES: &str = "2";
+
+/// Runs the checks that `args` name, or all three. Whether they found nothing.
+pub fn main(args: &[String]) -> Outcome<bool> {
+    let all = ["miri", "address", "thread"];
+    if let Some(other) = args.iter().find(|arg| !all.contains(&arg.as_str())) {
+        return Err(format!("no check {other}: try cargo xtask"));
+    }
+    let mut sound = true;
+    for check in all {
+        if args.is_empty() || args.iter().any(|arg| arg == check) {
+            println!("-- {check}");
+            sound &= match check {
+                "miri" => miri()?,
+                sanitizer => instrumented(sanitizer)?,
+            };
+        }
+    }
+    Ok(sound)
+}
+
+fn nightly(components: &[&str]) -> Outcome<Command> {
+    let mut cargo = tools::nightly_cargo(components).ok_or(HOW_TO_INSTALL)?;
+    cargo.current_dir(tools::repository()?);
+    Ok(cargo)
+}
+
+fn miri() -> Outcome<bool> {
+    let mut cargo = nightly(&["miri", "rust-src"])?;
+    cargo
+        .args(["miri", "test"])
+        .args(LIBRARY)
+        .arg("--")
+        .args(UNDER_MIRI)
+        // The clock, and the environment that says how many cases to try.
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("PROPTEST_CASES", MIRI_CASES)
+        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
+    tools::succeeds(&mut cargo)
+}
+
+fn instrumented(sanitizer: &str) -> Outcome<bool> {
+    let mut cargo = nightly(&["rust-src"])?;
+    cargo
+        .arg("test")
+        .args(LIBRARY)
+        .args(["--target", &tools::host()?])
+        .arg("--target-dir")
+        .arg(tools::target()?.join("sanitize").join(sanitizer))
+        .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
+    if sanitizer == "thread" {
+        // It has to see what the standard library's locks and threads do.
+        cargo.arg("-Zbuild-std").arg("--").args(UNDER_THREADS);
+    }
+    tools::succeeds(&mut cargo)
+}
