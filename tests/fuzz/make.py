@@ -25,7 +25,6 @@ sys.path.insert(0, str(ROOT / "models"))
 from posewire_models import card  # noqa: E402
 
 CORPUS = HERE / "corpus"
-SIDE = 8
 
 
 class Graph:
@@ -113,11 +112,12 @@ class Graph:
         return self.quantise(value, name, self.channels[a], 7)
 
     def save(self, output, side, path, meta=None):
+        """With pictures of `side` x `side`, and heatmaps of the same size."""
         self.node("DequantizeLinear", [output, f"{output}_scale", f"{output}_zero"], "output")
         graph = helper.make_graph(
             self.nodes,
             path.stem,
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])],
             [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, self.channels[output], side, side])],
             self.constants,
         )
@@ -155,15 +155,16 @@ def transposed(graph):
     return graph.deconv(small, "up", 6)
 
 
-NETWORKS = {"plain": plain, "residual": residual, "hourglass": hourglass, "transposed": transposed}
+# And the sides of their pictures, which an interpreter has to get through too.
+NETWORKS = {"plain": (plain, 8), "residual": (residual, 5), "hourglass": (hourglass, 6), "transposed": (transposed, 6)}
 
 
 def networks(posewire):
-    for name, build in NETWORKS.items():
+    for name, (build, side) in NETWORKS.items():
         graph = Graph()
         meta = card.make("hand", 256, "fuzz", "") if name == "plain" else None
         model = CORPUS / "onnx" / f"{name}.onnx"
-        graph.save(build(graph), SIDE, model, meta)
+        graph.save(build(graph), side, model, meta)
         for kernel in ("portable", "avx2", "neon", "neon-dot"):
             plan = CORPUS / "plan" / f"{name}-{kernel}.plan"
             subprocess.run([posewire, "compile", "--model", model, "--out", plan, "--kernel", kernel], check=True)
