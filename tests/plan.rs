@@ -45,19 +45,49 @@ fn heatmaps(network: &mut dyn Engine) -> Vec<f32> {
 #[cfg(feature = "demo")]
 fn the_plans_of_the_test_board_are_those_of_their_models() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (model, plan) in [
-        ("models/hand-demo.int8.onnx", "tests/board/hand.plan"),
-        ("tests/fixtures/hand.qdq.onnx", "tests/board/small.plan"),
+    for (model, kernel, plan) in [
+        (
+            "models/hand-demo.int8.onnx",
+            "neon-dot",
+            "tests/board/hand.plan",
+        ),
+        (
+            "tests/fixtures/hand.qdq.onnx",
+            "neon-dot",
+            "tests/board/small.plan",
+        ),
+        (
+            "tests/fixtures/hand.qdq.onnx",
+            "portable",
+            "tests/board/portable.plan",
+        ),
     ] {
-        let compiled = engine::compile(
-            &ModelFile::open(&root.join(model)).unwrap(),
-            Some("neon-dot"),
-        );
+        let model_file = ModelFile::open(&root.join(model)).unwrap();
+        let compiled = engine::compile(&model_file, Some(kernel));
         let stored = std::fs::read(root.join(plan)).unwrap();
         assert!(
             compiled.unwrap() == stored,
-            "{plan} is stale: posewire compile --model {model} --kernel neon-dot --out {plan}"
+            "{plan} is stale: posewire compile --model {model} --kernel {kernel} --out {plan}"
         );
+    }
+}
+
+/// Fuzzing starts from plans that are right.
+#[test]
+fn the_plans_that_fuzzing_starts_from_are_those_of_their_models() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    for model in ["plain", "residual", "hourglass", "transposed"] {
+        let file = ModelFile::open(&corpus.join(format!("onnx/{model}.onnx"))).unwrap();
+        for kernel in ["portable", "avx2", "neon", "neon-dot"] {
+            let compiled = engine::compile(&file, Some(kernel)).unwrap();
+            let plan = corpus.join(format!("plan/{model}-{kernel}.plan"));
+            let stale = "run tests/fuzz/make.py";
+            assert!(
+                std::fs::read(&plan).unwrap() == compiled,
+                "{}: {stale}",
+                plan.display()
+            );
+        }
     }
 }
 

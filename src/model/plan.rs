@@ -11,8 +11,29 @@ use std::sync::Arc;
 /// A plan whose container is sound. The network in it has not been looked at.
 #[derive(Debug, Clone)]
 pub struct PlanFile {
-    map: Arc<Mmap>,
+    file: Arc<Bytes>,
     sections: Sections,
+}
+
+/// A whole file.
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    /// Miri maps no files.
+    #[cfg(test)]
+    Owned(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            #[cfg(test)]
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
 }
 
 impl PlanFile {
@@ -32,31 +53,40 @@ impl PlanFile {
         let map = unsafe { Mmap::map(file) }
             .map_err(|error| Error::model(path, format!("cannot be mapped: {error}")))?;
         check(&map)?;
-        let sections = container::sections(&map).map_err(|what| Error::model(path, what))?;
+        Self::new(Bytes::Mapped(map)).map_err(|what| Error::model(path, what))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, String> {
+        Self::new(Bytes::Owned(bytes.to_vec()))
+    }
+
+    fn new(file: Bytes) -> std::result::Result<Self, String> {
+        let sections = container::sections(&file)?;
         Ok(PlanFile {
-            map: Arc::new(map),
+            file: Arc::new(file),
             sections,
         })
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.map.len() as u64
+        self.file.len() as u64
     }
 
     /// The card as JSON; empty for none. A copy: what is checked to be text must stay as it is.
     pub(super) fn card(&self) -> Vec<u8> {
-        self.map[self.sections.card.clone()].to_vec()
+        self.file[self.sections.card.clone()].to_vec()
     }
 
     /// The kernel family that it was compiled for.
     pub fn kernel(&self) -> String {
-        let name = self.map[self.sections.kernel.clone()].to_vec();
+        let name = self.file[self.sections.kernel.clone()].to_vec();
         String::from_utf8_lossy(&name).into_owned()
     }
 
     /// The network section.
     pub fn network(&self) -> &[u8] {
-        &self.map[self.sections.network.clone()]
+        &self.file[self.sections.network.clone()]
     }
 
     /// A part of the weights section; nothing if it is not wholly within it.
@@ -66,24 +96,24 @@ impl PlanFile {
             self.sections.weights.start.checked_add(offset)
         };
         let range = at(part.start)?..at(part.end)?;
-        self.map.get(range.clone())?;
-        Some(Weights(Bytes::Mapped(Arc::clone(&self.map), range)))
+        self.file.get(range.clone())?;
+        Some(Weights(Place::InFile(Arc::clone(&self.file), range)))
     }
 }
 
 /// Packed weights: in memory of their own, or in a mapped file.
 #[derive(Debug, Clone)]
-pub struct Weights(Bytes);
+pub struct Weights(Place);
 
 #[derive(Debug, Clone)]
-enum Bytes {
+enum Place {
     Owned(Vec<i8>),
-    Mapped(Arc<Mmap>, Range<usize>),
+    InFile(Arc<Bytes>, Range<usize>),
 }
 
 impl From<Vec<i8>> for Weights {
     fn from(weights: Vec<i8>) -> Self {
-        Weights(Bytes::Owned(weights))
+        Weights(Place::Owned(weights))
     }
 }
 
@@ -92,9 +122,9 @@ impl Deref for Weights {
 
     fn deref(&self) -> &[i8] {
         match &self.0 {
-            Bytes::Owned(weights) => weights,
-            Bytes::Mapped(map, range) => {
-                let bytes = &map[range.clone()];
+            Place::Owned(weights) => weights,
+            Place::InFile(file, range) => {
+                let bytes = &file[range.clone()];
                 // SAFETY: i8 and u8 have the same size, alignment and validity.
                 unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
             }

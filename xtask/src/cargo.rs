@@ -1,32 +1,16 @@
 //! Building this repository's programs with cargo.
 
-use crate::board::Outcome;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::tools::{Outcome, cargo, repository, target};
+use std::path::PathBuf;
 
 /// The target of the program for boards.
 pub const BOARD_TARGET: &str = "aarch64-unknown-linux-musl";
 /// A program for boards to take instead of building one.
 const OTHER_BINARY: &str = "POSEWIRE_BOARD_BINARY";
 
-pub fn repository() -> Outcome<&'static Path> {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or_else(|| "xtask is not inside the repository".into())
-}
-
-/// Where cargo builds.
-pub fn target() -> Outcome<PathBuf> {
-    let repository = repository()?;
-    Ok(std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.join("target"), PathBuf::from))
-}
-
 /// `cargo build --locked` with these arguments.
 pub fn build(name: &str, arguments: &[&str]) -> Outcome<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let status = Command::new(cargo)
+    let status = cargo()
         .args(["build", "--locked", "--package", name])
         .args(arguments)
         .arg("--target-dir")

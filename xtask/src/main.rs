@@ -3,12 +3,19 @@
 mod board;
 mod cargo;
 mod deb;
+mod fuzz;
+mod sanitize;
+mod soak;
+mod tools;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
 Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask deb --board NAME [--out FOLDER]
+       cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
+       cargo xtask sanitize [miri] [address] [thread]
+       cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
 
   board-test    run the program on an emulated 64-bit ARM board: a real kernel with virtual cameras
     --list      name the scenarios
@@ -17,6 +24,18 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
   deb           make the Debian package for a board
     --board     a name that `posewire boards` lists
     --out       where to put it [target/deb]
+  fuzz          look for bytes that break a parser: wire, cobs, jpeg, plan, config, args; and onnx,
+                which is only run when it is named, since it builds tract anew
+    --seconds   of each target [10]
+    --runs      executions of each target instead
+    --stable    without AddressSanitizer, which needs a nightly toolchain
+
+  sanitize      the unsafe parts under Miri, AddressSanitizer and ThreadSanitizer; needs nightly
+
+  soak          leave the program running and see whether it grows, slows down or loses packets
+    --minutes   after the first, which is not counted [10]
+    --fps       pictures a second [30]
+    --plan      another network
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +43,9 @@ fn main() -> ExitCode {
     let outcome = match args.split_first() {
         Some((task, rest)) if task == "board-test" => board::main(rest),
         Some((task, rest)) if task == "deb" => deb::main(rest),
+        Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
+        Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
+        Some((task, rest)) if task == "soak" => soak::main(rest),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);

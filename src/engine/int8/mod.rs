@@ -22,6 +22,9 @@ mod stored;
 #[cfg_attr(not(feature = "onnx"), allow(dead_code))]
 mod winograd;
 
+#[cfg(test)]
+mod tests;
+
 #[cfg(feature = "onnx")]
 mod attributes;
 #[cfg(feature = "onnx")]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 /// How often a waiting thread looks before it sleeps or gives way: some tens of microseconds.
-const SPINS: u32 = 20_000;
+const SPINS: u32 = if cfg!(miri) { 20 } else { 20_000 };
 
 /// What all threads do; the argument is the thread's number.
 type Job<'a> = dyn Fn(usize) + Sync + 'a;
@@ -187,12 +187,14 @@ fn work(shared: &Shared, number: usize) {
 mod tests {
     use super::*;
 
+    const ROUNDS: usize = if cfg!(miri) { 20 } else { 500 };
+
     #[test]
     fn every_thread_does_its_part_of_every_job() {
         for threads in 1..=4 {
             let mut pool = Pool::new(threads.into()).unwrap();
             let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
-            for round in 0..500 {
+            for round in 0..ROUNDS {
                 pool.run(&|number| {
                     counts[number].fetch_add(1, Ordering::Relaxed);
                 });
@@ -205,6 +207,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no processors to pin threads to")]
     fn pinned_threads_run_where_they_were_put() {
         let count = sched_getaffinity(None).unwrap().count() as usize;
         // On a thread of its own, which the pool pins.
@@ -232,6 +235,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no processors to pin threads to")]
     fn more_pinned_threads_than_processors_are_refused() {
         let threads = Threads {
             count: sched_getaffinity(None).unwrap().count() as usize + 1,

@@ -4,13 +4,14 @@ use super::initramfs::{self, Contents};
 use super::running::Files;
 use super::{Outcome, at, packages, pictures};
 use crate::cargo;
+use crate::tools;
 use std::fs;
 
 const AGENT: &str = "board-agent";
 
 pub fn prepare() -> Outcome<Files> {
-    let repository = cargo::repository()?;
-    let target = cargo::target()?;
+    let repository = tools::repository()?;
+    let target = tools::target()?;
     let folder = target.join("board");
     fs::create_dir_all(&folder).map_err(at(&folder))?;
     let packages = packages::fetch(&folder)?;

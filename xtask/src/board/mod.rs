@@ -24,8 +24,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// What went wrong, in one line (or a console's last lines).
-pub type Outcome<T> = Result<T, String>;
+pub use crate::tools::Outcome;
 
 /// Runs the scenarios that `args` name, or all. Whether all passed.
 pub fn main(args: &[String]) -> Outcome<bool> {

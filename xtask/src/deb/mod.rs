@@ -11,6 +11,7 @@ mod tests;
 
 use crate::board::{Outcome, at, run};
 use crate::cargo;
+use crate::tools;
 use files::Contents;
 use posewire::board::{self, Profile};
 use std::fs;
@@ -45,7 +46,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let architecture = architecture(&board)?;
     let out = match out {
         Some(out) => out,
-        None => cargo::target()?.join("deb"),
+        None => tools::target()?.join("deb"),
     };
     fs::create_dir_all(&out).map_err(at(&out))?;
     let time = source_time()?;
@@ -93,7 +94,7 @@ fn source_time() -> Outcome<u64> {
         Ok(text) => text,
         Err(_) => run(Command::new("git")
             .args(["log", "-1", "--format=%ct"])
-            .current_dir(cargo::repository()?))
+            .current_dir(tools::repository()?))
         .map_err(|error| format!("{error}: outside a clone, set SOURCE_DATE_EPOCH"))?,
     };
     let text = text.trim();
@@ -107,7 +108,7 @@ fn plans(board: &Profile, out: &Path) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
         Some(path) => path.into(),
         None => {
             cargo::build("posewire", &["--release"])?;
-            cargo::target()?.join("release/posewire")
+            tools::target()?.join("release/posewire")
         }
     };
     let compile = |name: &'static str| {

@@ -1,0 +1,76 @@
+//! Whole small plans in plain Rust, under whatever watches memory and threads: Miri among others.
+
+use super::*;
+
+/// Compiled from networks that have every kind of step: tests/fuzz/make.py.
+const PLANS: [(&str, &[u8]); 4] = [
+    (
+        "plain",
+        include_bytes!("../../../tests/fuzz/corpus/plan/plain-portable.plan"),
+    ),
+    (
+        "residual",
+        include_bytes!("../../../tests/fuzz/corpus/plan/residual-portable.plan"),
+    ),
+    (
+        "hourglass",
+        include_bytes!("../../../tests/fuzz/corpus/plan/hourglass-portable.plan"),
+    ),
+    (
+        "transposed",
+        include_bytes!("../../../tests/fuzz/corpus/plan/transposed-portable.plan"),
+    ),
+];
+
+/// An interpreter takes seconds for each frame.
+const FRAMES: usize = if cfg!(miri) { 1 } else { 2 };
+const MOST_THREADS: usize = if cfg!(miri) { 2 } else { 4 };
+
+fn heatmaps(plan: &[u8], threads: usize) -> Vec<f32> {
+    let path = Path::new("test.plan");
+    let file = PlanFile::from_bytes(plan).unwrap();
+    let mut engine = Int8Engine::from_file(path, &file, threads.into()).unwrap();
+    let count = engine.input_shape().iter().product();
+    let input: Vec<f32> = (0..count)
+        .map(|index: usize| (index * 37 % 101) as f32 / 20.0 - 2.5)
+        .collect();
+    let mut heatmaps = vec![0.0; engine.output_shape().iter().product()];
+    // The second frame finds the arena as the first one left it.
+    for _ in 0..FRAMES {
+        engine.infer(&input, &mut heatmaps).unwrap();
+    }
+    heatmaps
+}
+
+#[test]
+fn a_plan_in_memory_runs_the_same_on_any_number_of_threads() {
+    for (name, plan) in PLANS {
+        let alone = heatmaps(plan, 1);
+        assert!(alone.iter().any(|&value| value != alone[0]), "{name}");
+        for threads in 2..=MOST_THREADS {
+            assert_eq!(heatmaps(plan, threads), alone, "{name}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn the_plans_have_both_methods_and_all_kinds_of_steps() {
+    let mut kinds = [0; 5];
+    for (_, plan) in PLANS {
+        let file = PlanFile::from_bytes(plan).unwrap();
+        let engine = Int8Engine::from_file(Path::new("test.plan"), &file, 1.into()).unwrap();
+        for step in &engine.plan.steps {
+            let kind = match step {
+                plan::Step::Quantize { .. } => 0,
+                plan::Step::Conv(step) => match step.method {
+                    plan::Method::Direct { .. } => 1,
+                    plan::Method::Winograd(_) => 2,
+                },
+                plan::Step::MaxPool { .. } => 3,
+                plan::Step::Add { .. } => 4,
+            };
+            kinds[kind] += 1;
+        }
+    }
+    assert!(kinds.iter().all(|&count| count > 0), "{kinds:?}");
+}

@@ -1,0 +1,38 @@
+//! A serial line: frames found in pieces of any size are those that are found in one.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use posewire::wire::{CobsError, Encoded, FrameSplitter, PacketView, line_frame, unstuff};
+
+/// Frames of a line that is read in pieces of `piece` bytes.
+fn frames(line: &[u8], piece: usize) -> Vec<Result<Vec<u8>, CobsError>> {
+    let mut splitter = FrameSplitter::default();
+    let mut found = Vec::new();
+    for mut rest in line.chunks(piece) {
+        while let Some(frame) = splitter.next_frame(&mut rest) {
+            found.push(frame.map(<[u8]>::to_vec));
+        }
+    }
+    found
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&piece, line)) = bytes.split_first() else {
+        return;
+    };
+    let found = frames(line, usize::from(piece) + 1);
+    assert_eq!(found, frames(line, usize::MAX));
+    for frame in found.iter().flatten() {
+        assert!(!frame.is_empty() && !frame.contains(&0));
+        if let Ok(packet) = unstuff(frame) {
+            let again = line_frame(&packet);
+            assert_eq!(unstuff(&again[..again.len() - 1]).as_deref(), Ok(&packet[..]));
+            let _ = PacketView::new(&packet);
+        }
+    }
+    let _ = unstuff(line);
+    if let Ok(packet) = Encoded::from_slice(line) {
+        let frame = line_frame(&packet);
+        assert_eq!(unstuff(&frame[..frame.len() - 1]).as_deref(), Ok(line));
+    }
+});

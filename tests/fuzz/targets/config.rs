@@ -1,0 +1,31 @@
+//! Configuration files and model cards, as TOML and as JSON.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use posewire::config::RunConfig;
+use posewire::model::ModelCard;
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = posewire_fuzz::file_with(bytes);
+    let resolved = RunConfig::read(&path).and_then(|mut config| {
+        // It names a file, and that file would be read.
+        config.key_file = None;
+        config.or(RunConfig::default()).resolve()
+    });
+    if let Err(error) = resolved {
+        posewire_fuzz::check_message(&error);
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for card in [ModelCard::from_toml(text), ModelCard::from_json(text)] {
+        match card {
+            Ok(card) => {
+                assert!(card.joints.len() <= posewire::keypoint::MAX_KEYPOINTS);
+                assert!(card.input_shape().iter().product::<usize>() <= 3 << 20);
+                assert!(card.bones.iter().flatten().all(|&joint| joint < card.joints.len()));
+            }
+            Err(error) => assert!(!error.field.is_empty()),
+        }
+    }
+});

@@ -1,0 +1,34 @@
+//! Datagrams: checked, copied, encoded again; and the same sealed with a key.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use posewire::wire::{Encoded, Key, PacketView};
+
+const CRC_BYTES: usize = 4;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = PacketView::new(bytes).inspect_err(|error| assert!(!error.to_string().is_empty()));
+    // Behind the checksum.
+    let mut fitting = bytes.to_vec();
+    if let Some(body) = bytes.len().checked_sub(CRC_BYTES) {
+        let crc = crc32fast::hash(&bytes[..body]);
+        fitting[body..].copy_from_slice(&crc.to_le_bytes());
+    }
+    let valid = PacketView::new(&fitting).map(|view| view.to_packet());
+    if let Ok(packet) = &valid {
+        assert_eq!(packet.encode()[..], fitting);
+        for keypoint in &packet.keypoints {
+            assert!(keypoint.score().is_finite());
+        }
+    }
+    let key = Key::new(&[7; 32]);
+    assert!(key.open(bytes).is_err(), "a forged tag");
+    if valid.is_ok() {
+        let packet = Encoded::from_slice(&fitting).expect("no longer than a packet");
+        let mut sealed = key.seal(packet);
+        assert_eq!(key.open(&sealed), Ok(&fitting[..]));
+        let at = usize::from(bytes[0]) % sealed.len();
+        sealed[at] ^= 1;
+        assert!(key.open(&sealed).is_err(), "a changed byte");
+    }
+});

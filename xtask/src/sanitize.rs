@@ -1,0 +1,90 @@
+//! The tests of the library's unsafe parts under what sees more than a test: Miri (undefined behaviour,
+//! data races), AddressSanitizer (vector code and mapped files, which Miri does not run) and
+//! ThreadSanitizer (the threads of a network at full speed).
+//!
+//! In: a nightly toolchain with the components `miri` and `rust-src`. All on the build without tract.
+
+use crate::tools::{self, Outcome};
+use std::process::Command;
+
+const HOW_TO_INSTALL: &str =
+    "this needs: rustup toolchain install nightly --component miri,rust-src";
+
+const LIBRARY: &[&str] = &[
+    "--locked",
+    "--lib",
+    "--no-default-features",
+    "--features=plan",
+];
+
+/// What Miri runs: the engine's threads on shared memory, the reading of plans, and the other threads that
+/// share memory. The rest is safe code, needs vector instructions or devices, or tries hundreds of cases,
+/// which takes Miri hours.
+const UNDER_MIRI: &[&str] = &[
+    "engine::int8::tests",
+    "engine::int8::pool",
+    "model::container",
+    "stats::overrun",
+    "source::v4l2::tests::frames_come",
+    "source::v4l2::tests::a_slow_consumer",
+    "source::v4l2::tests::a_frame_keeps",
+    "source::v4l2::tests::buffer_numbers",
+];
+
+/// What has threads that share memory.
+const UNDER_THREADS: &[&str] = &["engine::int8", "source::v4l2", "stats"];
+
+/// Runs the checks that `args` name, or all three. Whether they found nothing.
+pub fn main(args: &[String]) -> Outcome<bool> {
+    let all = ["miri", "address", "thread"];
+    if let Some(other) = args.iter().find(|arg| !all.contains(&arg.as_str())) {
+        return Err(format!("no check {other}: try cargo xtask"));
+    }
+    let mut sound = true;
+    for check in all {
+        if args.is_empty() || args.iter().any(|arg| arg == check) {
+            println!("-- {check}");
+            sound &= match check {
+                "miri" => miri()?,
+                sanitizer => instrumented(sanitizer)?,
+            };
+        }
+    }
+    Ok(sound)
+}
+
+fn nightly(components: &[&str]) -> Outcome<Command> {
+    let mut cargo = tools::nightly_cargo(components).ok_or(HOW_TO_INSTALL)?;
+    cargo.current_dir(tools::repository()?);
+    Ok(cargo)
+}
+
+fn miri() -> Outcome<bool> {
+    let mut cargo = nightly(&["miri", "rust-src"])?;
+    cargo
+        .args(["miri", "test"])
+        .args(LIBRARY)
+        .arg("--")
+        .args(UNDER_MIRI)
+        // The clock of the machine.
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        // The test of a panic would spend a minute on finding out where it came from.
+        .env("RUST_BACKTRACE", "0");
+    tools::succeeds(&mut cargo)
+}
+
+fn instrumented(sanitizer: &str) -> Outcome<bool> {
+    let mut cargo = nightly(&["rust-src"])?;
+    cargo
+        .arg("test")
+        .args(LIBRARY)
+        .args(["--target", &tools::host()?])
+        .arg("--target-dir")
+        .arg(tools::target()?.join("sanitize").join(sanitizer))
+        .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
+    if sanitizer == "thread" {
+        // It has to see what the standard library's locks and threads do.
+        cargo.arg("-Zbuild-std").arg("--").args(UNDER_THREADS);
+    }
+    tools::succeeds(&mut cargo)
+}
