@@ -4,9 +4,9 @@ use super::archive::{Entry, gz};
 use posewire::board::Profile;
 use std::io;
 
-const UNIT: &str = include_str!("../../../package/posewire.service");
-const MANUAL: &str = include_str!("../../../package/posewire.1");
-const OVERRIDES: &str = include_str!("../../../package/lintian-overrides");
+const UNIT: &str = include_str!("../../../boards/package/posewire.service");
+const MANUAL: &str = include_str!("../../../boards/package/posewire.1");
+const OVERRIDES: &str = include_str!("../../../boards/package/lintian-overrides");
 const MIT: &str = include_str!("../../../LICENSE-MIT");
 
 const CONFIGURATION: &str = "etc/posewire/posewire.toml";
@@ -97,9 +97,21 @@ impl Contents<'_> {
         vec![
             Entry::new("control", 0o644, control),
             Entry::new("conffiles", 0o644, format!("/{CONFIGURATION}\n")),
-            Entry::new("postinst", 0o755, include_str!("../../../package/postinst")),
-            Entry::new("prerm", 0o755, include_str!("../../../package/prerm")),
-            Entry::new("postrm", 0o755, include_str!("../../../package/postrm")),
+            Entry::new(
+                "postinst",
+                0o755,
+                include_str!("../../../boards/package/postinst"),
+            ),
+            Entry::new(
+                "prerm",
+                0o755,
+                include_str!("../../../boards/package/prerm"),
+            ),
+            Entry::new(
+                "postrm",
+                0o755,
+                include_str!("../../../boards/package/postrm"),
+            ),
         ]
     }
 
