@@ -1,18 +1,20 @@
-//! How long each stage took, and which one is running.
+//! How long each stage took, which one is running, and how the program and its board fare.
 //!
 //! In: the begin and the end of each stage. Out: order statistics in milliseconds, over the whole run and
 //! over the last while. Memory is allocated once; recording costs two clock readings.
 
+mod health;
 mod histogram;
 mod overrun;
 
+pub use health::{Health, Heap, Probe};
 pub use histogram::{Histogram, Summary};
 pub use overrun::{Overruns, StageClock};
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The stages of a frame, in order.
+/// The stages of a frame, in order; the wire has them in this order too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for and reading the frame.

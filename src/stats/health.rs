@@ -1,0 +1,195 @@
+//! How the program and its board fare: memory, processor time, temperature.
+//!
+//! In: the kernel's files, opened once, so that reading them later opens and allocates nothing. Out: a
+//! [`Health`], with each figure that is known.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// A board has one to three zones of its processors.
+const MAX_ZONES: usize = 8;
+/// A zone's name or temperature, with room to spare.
+const MAX_LINE_BYTES: usize = 160;
+/// `/proc/self/status` is 1.5 KiB long, and the part that counts in its first half.
+const STATUS_BYTES: usize = 4096;
+/// Beside it, `/proc/self/statm` counts in pages, whose size is another question.
+const RESIDENT: &str = "VmRSS:";
+
+/// What a processor's thermal zone has in its name. The others' sensors may be behind a slow bus or a
+/// driver that waits for a firmware, or say the same all year, as the power controller's of a Jetson.
+const PROCESSORS: [&str; 7] = ["cpu", "gpu", "soc", "core", "pkg", "tj-", "bcm2"];
+
+/// The allocator's own figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heap {
+    pub bytes: u64,
+    /// The most that it ever was.
+    pub most_bytes: u64,
+    /// Since the heap was sealed.
+    pub allocations: u64,
+}
+
+/// One reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    pub heap: Option<Heap>,
+    /// The program's pages that are in memory.
+    pub resident_kib: Option<u64>,
+    /// Of all threads, since the reading before.
+    pub processor: Duration,
+    /// Of the hottest of the processor's zones, in 0.1 degrees Celsius.
+    pub hottest_decicelsius: Option<i16>,
+}
+
+/// The open files.
+#[derive(Debug)]
+pub struct Probe {
+    status: Option<File>,
+    zones: heapless::Vec<File, MAX_ZONES>,
+    /// Processor time at the last reading.
+    processor: Duration,
+}
+
+impl Probe {
+    /// What is not there is unknown in every reading.
+    pub fn open() -> Self {
+        Self::on(Path::new("/proc"), Path::new("/sys/class/thermal"))
+    }
+
+    fn on(proc: &Path, thermal: &Path) -> Self {
+        Probe {
+            status: File::open(proc.join("self/status")).ok(),
+            zones: processor_zones(thermal),
+            processor: processor_time(),
+        }
+    }
+
+    pub fn read(&mut self) -> Health {
+        let now = processor_time();
+        let processor = now.saturating_sub(std::mem::replace(&mut self.processor, now));
+        let hottest_milli = self.zones.iter().filter_map(temperature_milli).max();
+        Health {
+            // No allocator counts yet.
+            heap: None,
+            resident_kib: self.status.as_ref().and_then(resident_kib),
+            processor,
+            hottest_decicelsius: hottest_milli.and_then(|milli| i16::try_from(milli / 100).ok()),
+        }
+    }
+}
+
+/// The temperatures' files of the processor's zones.
+fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_ZONES> {
+    let mut found = heapless::Vec::new();
+    for zone in std::fs::read_dir(thermal).into_iter().flatten().flatten() {
+        let zone = zone.path();
+        let mut name = String::new();
+        let read = File::open(zone.join("type"))
+            .and_then(|file| file.take(MAX_LINE_BYTES as u64).read_to_string(&mut name));
+        name.make_ascii_lowercase();
+        let is_wanted = read.is_ok() && PROCESSORS.iter().any(|part| name.contains(part));
+        if let Ok(temperature) = File::open(zone.join("temp"))
+            && is_wanted
+        {
+            // More zones than boards have are not needed.
+            let _ = found.push(temperature);
+        }
+    }
+    found
+}
+
+fn temperature_milli(zone: &File) -> Option<i32> {
+    let mut line = [0; MAX_LINE_BYTES];
+    text(zone, &mut line)?.trim_ascii().parse().ok()
+}
+
+fn resident_kib(status: &File) -> Option<u64> {
+    let mut lines = [0; STATUS_BYTES];
+    let text = text(status, &mut lines)?;
+    let figure = text.lines().find_map(|line| line.strip_prefix(RESIDENT))?;
+    figure.trim_ascii().strip_suffix(" kB")?.parse().ok()
+}
+
+/// From the beginning, where the kernel makes the text anew.
+fn text<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = file.read_at(buffer, 0).ok()?;
+    str::from_utf8(&buffer[..length]).ok()
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A folder that stands for the kernel's, with these zones.
+    fn board(name: &str, zones: &[(&str, &str)]) -> (std::path::PathBuf, Probe) {
+        let root = std::env::temp_dir().join(format!("posewire-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("self")).unwrap();
+        for (index, (kind, temperature)) in zones.iter().enumerate() {
+            let zone = root.join(format!("thermal_zone{index}"));
+            fs::create_dir(&zone).unwrap();
+            fs::write(zone.join("type"), format!("{kind}\n")).unwrap();
+            fs::write(zone.join("temp"), format!("{temperature}\n")).unwrap();
+        }
+        let probe = Probe::on(&root, &root);
+        (root, probe)
+    }
+
+    #[test]
+    fn this_process_has_memory_and_uses_processor_time() {
+        let mut probe = Probe::open();
+        let before = probe.read();
+        let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
+        while processor_time() - probe.processor < Duration::from_millis(5) {}
+        let after = probe.read();
+        drop(pages);
+        let resident_kib = |health: Health| health.resident_kib.unwrap();
+        let grown_kib = resident_kib(after).saturating_sub(resident_kib(before));
+        // Other tests take and give memory meanwhile, but not so much that it could be pages or bytes.
+        assert!((20 << 10..1 << 20).contains(&grown_kib), "{grown_kib}");
+        assert!(after.processor >= Duration::from_millis(5));
+    }
+
+    #[test]
+    fn the_hottest_zone_of_the_processor_counts_and_others_do_not() {
+        let zones = [
+            ("CPU-therm", "48500"),
+            ("GPU-therm", "51250"),
+            ("PMIC-Die", "100000"),
+            ("iwlwifi_1", "70000"),
+            ("soc-thermal", "broken"),
+        ];
+        let (root, mut probe) = board("zones", &zones);
+        assert_eq!(probe.zones.len(), 3);
+        assert_eq!(probe.read().hottest_decicelsius, Some(512));
+        // The files are read anew each time.
+        fs::write(root.join("thermal_zone1/temp"), "-1500\n").unwrap();
+        fs::write(root.join("thermal_zone0/temp"), "-40000\n").unwrap();
+        assert_eq!(probe.read().hottest_decicelsius, Some(-15));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_there_or_makes_no_sense_is_unknown() {
+        let (root, mut probe) = board("nothing", &[("cpu", "99999999")]);
+        let health = probe.read();
+        assert_eq!(
+            (health.resident_kib, health.hottest_decicelsius),
+            (None, None)
+        );
+        fs::remove_dir_all(root).unwrap();
+    }
+}
