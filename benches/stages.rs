@@ -6,7 +6,7 @@ use posewire::decode::Decoder;
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::keypoint::Keypoint;
 use posewire::model::DecodeMode;
-use posewire::wire::{Encoded, FixedPoint, Flags, Kind, Packet, PacketView, WireKeypoint};
+use posewire::wire::{Body, Encoded, FixedPoint, Flags, Packet, PacketView, WireKeypoint};
 
 const FRAME: (u32, u32) = (640, 480);
 
@@ -76,7 +76,6 @@ fn packet() -> Packet {
         score: 0.875,
     };
     Packet {
-        kind: Kind::Keypoints,
         flags: Flags::TRACKING,
         session: 1,
         sequence: 7,
@@ -90,7 +89,9 @@ fn packet() -> Packet {
         unit,
         instance: 0,
         score: 0,
-        keypoints: std::iter::repeat_n(WireKeypoint::new(&keypoint, unit), 21).collect(),
+        body: Body::Keypoints(
+            std::iter::repeat_n(WireKeypoint::new(&keypoint, unit), 21).collect(),
+        ),
     }
 }
 

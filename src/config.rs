@@ -68,7 +68,7 @@ pub struct RunConfig {
     pub min_score: Option<f32>,
     pub heartbeat_ms: Option<u64>,
     pub stale_ms: Option<u64>,
-    /// How often the log gets a line of figures; 0 is never.
+    /// How often the log and the sinks get the run's figures; 0 is never.
     pub stats_seconds: Option<u64>,
     /// A stage that takes longer is named in the log.
     pub stage_deadline_ms: Option<u64>,

@@ -8,9 +8,10 @@ use posewire::engine::{self, EngineChoice};
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::sink::{SerialSink, Sink};
+use posewire::stats::Probe;
 use posewire::track::Tracker;
 use posewire::wire::{
-    FixedPoint, Flags, Key, Kind, Packet, PacketView, WireKeypoint, line_frame, unstuff,
+    Body, FixedPoint, Flags, Key, Packet, PacketView, WireKeypoint, WireStats, line_frame, unstuff,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -74,7 +75,7 @@ fn network() {
     }
 }
 
-/// Crop, decode, track, the packet both ways, and a serial line.
+/// Crop, decode, track, the packets both ways, a serial line, and what the kernel says of the process.
 fn around_the_network() {
     let bytes = [128; 3 * 64 * 64];
     let pictures = PixelFormat::ALL.map(|format| {
@@ -101,6 +102,7 @@ fn around_the_network() {
         Err(error) if error.to_string().contains("not implemented") => None,
         opened => Some(opened.unwrap()),
     };
+    let mut probe = Probe::open();
     let mut frame = || {
         let (crop, _) = tracker.region(64, 64);
         for pixels in &pictures {
@@ -110,8 +112,7 @@ fn around_the_network() {
             let keypoints = decoder.decode(&heatmaps);
             tracker.update(&keypoints, 64, 64);
             let unit = FixedPoint::for_frame(64, 64);
-            let packet = Packet {
-                kind: Kind::Keypoints,
+            let mut packet = Packet {
                 flags: Flags::default(),
                 session: 1,
                 sequence: 2,
@@ -125,15 +126,24 @@ fn around_the_network() {
                 unit,
                 instance: 0,
                 score: 5,
-                keypoints: keypoints
-                    .iter()
-                    .map(|k| WireKeypoint::new(k, unit))
-                    .collect(),
+                body: Body::Keypoints(
+                    keypoints
+                        .iter()
+                        .map(|k| WireKeypoint::new(k, unit))
+                        .collect(),
+                ),
             };
-            let bytes = packet.encode();
-            assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), packet);
-            let frame = line_frame(&bytes);
-            assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), bytes);
+            there_and_back(&packet);
+            if let Some(line) = &mut line {
+                assert_eq!(line.send(&packet, None), Ok(()));
+            }
+            let health = probe.read();
+            packet.body = Body::Stats(WireStats {
+                resident_kib: health.resident_kib.map(|kib| kib as u32),
+                hottest_decicelsius: health.hottest_decicelsius,
+                ..WireStats::default()
+            });
+            there_and_back(&packet);
             if let Some(line) = &mut line {
                 assert_eq!(line.send(&packet, None), Ok(()));
             }
@@ -142,4 +152,12 @@ fn around_the_network() {
     // The first frame may look once at what the processor has.
     frame();
     assert_eq!(allocations(frame), 0);
+}
+
+/// As a datagram's bytes and as a frame on a line.
+fn there_and_back(packet: &Packet) {
+    let bytes = packet.encode();
+    assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), *packet);
+    let frame = line_frame(&bytes);
+    assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), bytes);
 }

@@ -89,7 +89,9 @@ fn the_listener_sees_the_senders_keypoints() {
     let mut counts = String::new();
     log.read_to_string(&mut counts).unwrap();
     assert!(
-        counts.contains("9 packets (8 keypoints, 1 heartbeats), 0 lost, 0 out of order, 0 invalid"),
+        counts.contains(
+            "9 packets (8 keypoints, 1 heartbeats, 0 stats), 0 lost, 0 out of order, 0 invalid"
+        ),
         "{counts}"
     );
 }

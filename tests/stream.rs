@@ -63,9 +63,90 @@ fn the_listener_sees_the_senders_keypoints() {
     let mut counts = String::new();
     log.read_to_string(&mut counts).unwrap();
     assert!(
-        counts.contains("9 packets (8 keypoints, 1 heartbeats), 0 lost"),
+        counts.contains("9 packets (8 keypoints, 1 heartbeats, 0 stats), 0 lost"),
         "{counts}"
     );
+}
+
+#[test]
+fn the_figures_in_the_packets_are_those_of_the_packets_and_of_the_log() {
+    let to = format!("127.0.0.1:{}", free_port());
+    let mut listener = spawn(&["listen", "--udp", &to, "--json"]);
+    let mut heard = wait_for(&mut listener, "listening");
+    // A pipe that nobody reads holds 64 KiB.
+    let mut printed = listener.stdout.take().unwrap();
+    let received = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        printed.read_to_end(&mut all).unwrap();
+        all
+    });
+    let sender = run(&[
+        "run",
+        "--source",
+        "demo",
+        "--model",
+        MODEL,
+        "--udp",
+        &to,
+        "--json",
+        "-",
+        "--frames",
+        "40",
+        "--stats-seconds",
+        "1",
+    ]);
+    let log = stderr(&sender);
+    assert!(sender.status.success(), "{log}");
+    // Everything was sent before; what is in the socket is read before the signal is looked at again.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let killed = Command::new("kill")
+        .args(["-TERM", &listener.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success() && listener.wait().unwrap().success());
+    let packets = lines(&received.join().unwrap());
+    assert_eq!(packets, lines(&sender.stdout));
+
+    let (mut keypoints, mut found, mut heartbeats, mut stats) = (0, 0, 0, 0);
+    for (at, packet) in packets.iter().enumerate() {
+        assert_eq!(packet["sequence"], at);
+        match packet["kind"].as_str().unwrap() {
+            "keypoints" => {
+                keypoints += 1;
+                let flags = packet["flags"].as_array().unwrap();
+                found += usize::from(!flags.iter().any(|flag| flag == "lost"));
+            }
+            "heartbeat" => heartbeats += 1,
+            _ => {
+                stats += 1;
+                let figures = &packet["stats"];
+                assert_eq!(figures["frames"], keypoints, "{packet}");
+                assert_eq!(figures["found"], found);
+                assert_eq!(figures["heartbeats"], heartbeats);
+                for none in ["failed", "dropped", "skipped", "lost", "reopened"] {
+                    assert_eq!(figures[none], 0, "{none}");
+                }
+                assert!(figures["period_ms"].as_u64().unwrap() >= 1000, "{packet}");
+                assert!(figures["uptime_s"].as_u64().unwrap() >= stats);
+                assert!(figures["resident_kib"].as_u64().unwrap() > 1000, "{packet}");
+                let infer = &figures["stages"]["infer"];
+                assert!(infer["max_us"].as_u64() >= infer["median_us"].as_u64());
+                assert_eq!(infer["count"], figures["stages"]["send"]["count"]);
+            }
+        }
+    }
+    // 40 frames at 15 a second.
+    assert!(stats >= 2 && keypoints == 40, "{stats} {keypoints}");
+    let totals = format!(
+        "{keypoints} frames, {found} found, 0 failed, {heartbeats} heartbeats, 0 packets dropped"
+    );
+    assert!(log.contains(&totals), "{totals}: {log}");
+    let mut counts = String::new();
+    heard.read_to_string(&mut counts).unwrap();
+    let expected = format!(
+        "{} packets ({keypoints} keypoints, {heartbeats} heartbeats, {stats} stats), 0 lost",
+        packets.len()
+    );
+    assert!(counts.contains(&expected), "{counts}");
 }
 
 #[test]
@@ -309,8 +390,8 @@ fn sealed_packets_are_taken_with_their_key_once_and_with_no_other() {
     }
     assert_eq!(passed_on, 6, "five frames and the last packet");
     let expected = [
-        "6 packets (5 keypoints, 1 heartbeats), 0 lost, 0 out of order, 12 invalid, 6 replayed",
-        "0 packets (0 keypoints, 0 heartbeats), 0 lost, 0 out of order, 24 invalid, 0 replayed",
+        "6 packets (5 keypoints, 1 heartbeats, 0 stats), 0 lost, 0 out of order, 12 invalid, 6 replayed",
+        "0 packets (0 keypoints, 0 heartbeats, 0 stats), 0 lost, 0 out of order, 24 invalid, 0 replayed",
     ];
     for ((_, mut listener, mut log), expected) in listeners.into_iter().zip(expected) {
         // Everything was sent before; what is in the socket is read before the signal is looked at again.

@@ -4,9 +4,11 @@ mod common;
 
 use common::TestDir;
 use posewire::clock::Instant;
+use posewire::sink::json_line;
+use posewire::stats::Stage;
 use posewire::wire::{
-    Flags, Key, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC,
-    line_frame, unstuff,
+    Body, Flags, Key, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC,
+    WireStage, WireStats, line_frame, unstuff,
 };
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -39,7 +41,7 @@ fn decode(bytes: &[u8]) -> Packet {
 #[test]
 fn the_keypoint_example() {
     let packet = decode(&example("keypoints"));
-    assert_eq!(packet.kind, Kind::Keypoints);
+    assert_eq!(packet.kind(), Kind::Keypoints);
     assert_eq!(packet.flags, Flags::TRACKING);
     assert_eq!((packet.session, packet.sequence), (0x5eed_0001, 7));
     let captured = Instant {
@@ -54,20 +56,120 @@ fn the_keypoint_example() {
         (1, 255, 0)
     );
     assert_eq!(packet.score(), 0.75);
-    let joint = packet.keypoints[0];
+    let joint = packet.keypoints()[0];
     assert_eq!(joint.position_px(packet.unit), Some((320.5, 99.25)));
     assert_eq!(joint.score(), 0.875);
-    assert_eq!(packet.keypoints[1].position_px(packet.unit), None);
+    assert_eq!(packet.keypoints()[1].position_px(packet.unit), None);
 }
 
 #[test]
 fn the_heartbeat_example() {
     let packet = decode(&example("heartbeat"));
-    assert_eq!(packet.kind, Kind::Heartbeat);
+    assert_eq!(packet.kind(), Kind::Heartbeat);
     let names: Vec<_> = packet.flags.names().collect();
     assert_eq!(names, ["lost", "stale", "no_camera"]);
     assert_eq!((packet.sequence, packet.age_us), (8, 1_041_500));
-    assert!(packet.keypoints.is_empty());
+    assert_eq!(packet.body, Body::Heartbeat);
+}
+
+#[test]
+fn the_stats_example() {
+    let packet = decode(&example("stats"));
+    assert_eq!((packet.kind(), packet.sequence), (Kind::Stats, 9));
+    // But for its number, age and figures it is the heartbeat before it.
+    let mut heartbeat = decode(&example("heartbeat"));
+    heartbeat.sequence = 9;
+    heartbeat.age_us += 1_000_000;
+    heartbeat.body = packet.body.clone();
+    assert_eq!(heartbeat, packet);
+    let stage = |count, median_us, p99_us, max_us| WireStage {
+        count,
+        median_us,
+        p99_us,
+        max_us,
+    };
+    let expected = WireStats {
+        uptime_s: 3_600,
+        period_ms: 60_000,
+        frames: 107_000,
+        found: 95_000,
+        failed: 2,
+        heartbeats: 40,
+        dropped: 3,
+        skipped: 5,
+        passed_over: 900,
+        lost: 12,
+        reopened: 1,
+        heap_bytes: None,
+        heap_most_bytes: None,
+        allocations: None,
+        resident_kib: Some(14_336),
+        processor_ms: 51_000,
+        stages: [
+            stage(1_795, 33_200, 35_100, 48_000),
+            stage(1_795, 350, 400, 900),
+            stage(1_795, 24_500, 26_000, 31_000),
+            stage(1_795, 150, 210, 600),
+            stage(1_795, 60, 95, 300),
+            stage(1_795, 27_100, 29_000, 36_000),
+        ],
+        hottest_decicelsius: Some(615),
+    };
+    assert_eq!(packet.body, Body::Stats(expected));
+}
+
+/// The rows of the table of figures: where each field is, how long it is, and its name.
+fn figures() -> Vec<(usize, usize, &'static str)> {
+    let section = DOC.split("## The sender's figures").nth(1).unwrap();
+    let rows = section.split("A stage, times").next().unwrap().lines();
+    rows.filter_map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let at = cells.next()?.parse().ok()?;
+        let (size, name) = (cells.next()?, cells.next()?);
+        let size = size.split(" x ").map(|n| n.parse::<usize>().unwrap());
+        Some((at, size.product(), name))
+    })
+    .collect()
+}
+
+#[test]
+fn each_figure_is_where_the_document_says_and_has_that_name_in_json() {
+    let bytes = example("stats");
+    let json = json_line(&decode(&bytes))["stats"].clone();
+    let mut end = 52;
+    for (at, size, name) in figures() {
+        assert_eq!(at, end, "{name}");
+        end += size;
+        let found = &json[name];
+        match (size, name) {
+            (4, _) => {
+                let raw = u32::from_le_bytes(bytes[at..end].try_into().unwrap());
+                let expected = (raw != u32::MAX).then_some(raw);
+                assert_eq!(found.as_u64(), expected.map(u64::from), "{name}");
+            }
+            (2, _) => {
+                let raw = i16::from_le_bytes(bytes[at..end].try_into().unwrap());
+                assert_eq!(found.as_i64(), Some(raw.into()), "{name}");
+            }
+            (_, "stages") => {
+                let names = Stage::ALL.map(Stage::name);
+                assert!(DOC.contains(&format!("{}, in this order", names.join(", "))));
+                for (index, stage) in names.into_iter().enumerate() {
+                    let figures = ["count", "median_us", "p99_us", "max_us"];
+                    for (place, figure) in figures.into_iter().enumerate() {
+                        let at = at + 16 * index + 4 * place;
+                        let raw = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+                        assert_eq!(found[stage][figure], raw, "{stage} {figure}");
+                    }
+                }
+            }
+            _ => panic!("{name} is {size} bytes long"),
+        }
+    }
+    assert_eq!(json.as_object().unwrap().len(), figures().len());
+    assert_eq!(end + 4, bytes.len(), "then comes the checksum");
+    assert!(DOC.contains(&format!("It is {} bytes long", bytes.len())));
+    assert!(DOC.contains(&format!("count below {}", bytes[49])));
 }
 
 #[test]
@@ -130,8 +232,8 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
     let mut damaged = keypoints.clone();
     damaged[20] ^= 0x40;
     let mut many = decode(&example("keypoints"));
-    let joint = many.keypoints[0];
-    many.keypoints.resize(64, joint).unwrap();
+    let joint = many.keypoints()[0];
+    many.body = Body::Keypoints(std::iter::repeat_n(joint, 64).collect());
     let line = [
         &keypoints[10..],
         &keypoints,
@@ -143,6 +245,7 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
         &[0],
         &line_frame(&many.encode()),
         &heartbeat,
+        &frame("stats"),
         &heartbeat[..30],
     ]
     .concat();
@@ -155,6 +258,6 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
     let output = receiver.wait_with_output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "1 7 5128\n1 7 5128\n2 8 0\n"
+        "1 7 5128\n1 7 5128\n2 8 0\n3 9 3600\n"
     );
 }

@@ -124,7 +124,7 @@ impl Sink for Report<'_> {
     }
 
     fn send(&mut self, packet: &Packet, frame: Option<&Frame<'_>>) -> Delivery {
-        if packet.kind != Kind::Keypoints {
+        if packet.kind() != Kind::Keypoints {
             return Ok(());
         }
         let Some(truth) = frame.and_then(|frame| self.truth.get(frame.index as usize)) else {
@@ -134,7 +134,7 @@ impl Sink for Report<'_> {
         };
         let mut found = 0;
         let predicted = packet
-            .keypoints
+            .keypoints()
             .iter()
             .map(|keypoint| {
                 found += usize::from(keypoint.score() >= DEFAULT_MIN_SCORE);
@@ -164,7 +164,7 @@ impl Sink for Report<'_> {
         say!(
             "  frame {:2}: {found:2} of {} joints, score {:.2}, error {error_px:5.1} px, {}{}",
             packet.frame_index,
-            packet.keypoints.len(),
+            packet.keypoints().len(),
             packet.score(),
             self.first_joints(packet),
             if packet.flags.contains(Flags::LOST) {
@@ -181,9 +181,9 @@ impl Sink for Report<'_> {
 impl Report<'_> {
     /// The first and the last joint by name: enough to follow the movement.
     fn first_joints(&self, packet: &Packet) -> String {
-        let last = packet.keypoints.len().saturating_sub(1);
+        let last = packet.keypoints().len().saturating_sub(1);
         let joint = |index: usize| {
-            let place = packet.keypoints.get(index)?.position_px(packet.unit);
+            let place = packet.keypoints().get(index)?.position_px(packet.unit);
             let (x, y) = place?;
             Some(format!("{} at {x:.0},{y:.0}", self.card.joints.get(index)?))
         };

@@ -40,7 +40,8 @@ Usage: posewire run --source SOURCE [OPTIONS]
   --min-score S       the heatmap maximum from which a joint counts [0.3]
   --heartbeat-ms N    the longest silence while there are no frames [100]
   --stale-ms N        frames older than this are marked stale [500]
-  --stats-seconds N   how often the log gets a line of figures, 0 never [60]
+  --stats-seconds N   how often the log gets a line of figures and the receivers a packet of them,
+                      0 never [60]
   --stage-deadline-ms N  a stage that takes longer is named in the log [5000]
   --mirrored          declare on the wire that the pictures are mirrored
   --instance N        a number on the wire that tells several streams apart [0]
@@ -59,8 +60,8 @@ pub fn main(mut args: Args) -> Result<()> {
         match name.as_str() {
             "source" => line.source = Some(args.value()?),
             "model" => line.model = Some(args.path()?),
-            "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
             "model-sha256" => line.model_sha256 = Some(args.value()?),
+            "bbox" => line.bbox = Some(parse_bbox(&args.value::<String>()?)?),
             "udp" => line.udp = Some(args.value()?),
             "serial" => line.serial = Some(args.value()?),
             "key-file" => line.key_file = Some(args.path()?),

@@ -4,6 +4,7 @@
 //! from a frame to keypoints; [`Stream`] is the loop around it that talks to a source and to sinks.
 
 mod frame;
+mod report;
 mod stream;
 
 pub use frame::{Observation, Pipeline};

@@ -1,14 +1,15 @@
 //! The loop: frames in, packets out, and a heartbeat whenever there is nothing to say.
 
 use super::frame::{Observation, Pipeline};
+use super::report::Reporter;
 use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::sink::{NotSent, Sink};
 use crate::source::{FrameSource, Next, SourceCounts};
-use crate::stats::{RecentLine, Stage, StageTimes};
+use crate::stats::{Stage, StageTimes};
 use crate::track::RegionKind;
-use crate::wire::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use crate::wire::{Body, FixedPoint, Flags, Packet, WireKeypoint};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ pub struct StreamOptions {
     pub heartbeat: Duration,
     /// A frame older than this when it is sent is marked stale.
     pub stale_after: Duration,
-    /// How often the log gets a line of figures.
+    /// How often the log and the sinks get the run's figures.
     pub stats_every: Option<Duration>,
     /// The source shows a mirror image.
     pub mirrored: bool,
@@ -51,6 +52,7 @@ pub struct Stream<'a> {
     /// Fields that stay, and the last frame's until there is another one.
     packet: Packet,
     totals: Totals,
+    reporter: Option<Reporter>,
     closed: bool,
 }
 
@@ -66,7 +68,6 @@ impl<'a> Stream<'a> {
         let mut flags = Flags::default();
         flags.set(Flags::MIRRORED, options.mirrored);
         let packet = Packet {
-            kind: Kind::Heartbeat,
             flags,
             session,
             sequence: 0,
@@ -80,11 +81,12 @@ impl<'a> Stream<'a> {
             unit: FixedPoint::for_frame(0, 0),
             instance: options.instance,
             score: 0,
-            keypoints: heapless::Vec::new(),
+            body: Body::Heartbeat,
         };
         Stream {
             pipeline,
             sinks,
+            reporter: options.stats_every.map(Reporter::new),
             options,
             packet,
             totals: Totals::default(),
@@ -132,7 +134,6 @@ impl<'a> Stream<'a> {
     ) -> Result<()> {
         let wanted = self.options.frames.unwrap_or(u64::MAX);
         let mut asked = Instant::now();
-        let mut told = asked;
         while self.totals.frames + self.totals.failed < wanted
             && !self.closed
             && !stop.load(Ordering::Relaxed)
@@ -156,16 +157,7 @@ impl<'a> Stream<'a> {
                     asked = Instant::now();
                 }
             }
-            let period = told.elapsed();
-            if self
-                .options
-                .stats_every
-                .is_some_and(|every| period >= every)
-            {
-                log::info!("{}", RecentLine { times, period });
-                times.forget_recent();
-                told = Instant::now();
-            }
+            self.report(source, times);
         }
         Ok(())
     }
@@ -193,7 +185,6 @@ impl<'a> Stream<'a> {
     fn fill(&mut self, frame: &Frame<'_>, seen: &Observation) {
         let (width_px, height_px) = (frame.pixels.width_px(), frame.pixels.height_px());
         let packet = &mut self.packet;
-        packet.kind = Kind::Keypoints;
         packet.flags.set(Flags::LOST, !seen.sighting.found);
         packet
             .flags
@@ -207,24 +198,33 @@ impl<'a> Stream<'a> {
         packet.frame_height_px = height_px as u16;
         packet.unit = FixedPoint::for_frame(width_px, height_px);
         packet.set_score(seen.sighting.score);
-        packet.keypoints = seen
-            .keypoints
-            .iter()
-            .map(|keypoint| WireKeypoint::new(keypoint, packet.unit))
-            .collect();
+        let unit = packet.unit;
+        let joints = seen.keypoints.iter();
+        packet.body = Body::Keypoints(joints.map(|joint| WireKeypoint::new(joint, unit)).collect());
     }
 
     /// `camera` is false if the device is not there.
     fn send_heartbeat(&mut self, camera: bool, last: bool) {
-        self.packet.kind = Kind::Heartbeat;
         self.packet.flags.set(Flags::LOST, true);
         self.packet.flags.set(Flags::TRACKING, false);
         self.packet.flags.set(Flags::NO_CAMERA, !camera);
         self.packet.flags.set(Flags::LAST, last);
         self.packet.score = 0;
-        self.packet.keypoints.clear();
+        self.packet.body = Body::Heartbeat;
         self.totals.heartbeats += 1;
         self.send(None);
+    }
+
+    /// Sends the figures if it is time. The header's other fields and flags stay those of the last packet.
+    fn report(&mut self, source: &dyn FrameSource, times: &mut StageTimes) {
+        if let Some(reporter) = &mut self.reporter
+            && reporter.is_due()
+        {
+            self.totals.source = source.counts();
+            self.packet.body = Body::Stats(reporter.tell(&self.totals, times));
+            self.packet.score = 0;
+            self.send(None);
+        }
     }
 
     fn send(&mut self, frame: Option<&Frame<'_>>) {
@@ -260,6 +260,7 @@ mod tests {
     use crate::error::Error;
     use crate::sink::RecordingSink;
     use crate::source::{Fault, Faulty};
+    use crate::wire::{Kind, WireStats};
 
     fn pipeline(engine: FakeEngine) -> Pipeline {
         Pipeline::with_card(crate::model::test_card(), Box::new(engine), None, 0.3)
@@ -284,13 +285,16 @@ mod tests {
     }
 
     fn run(engine: FakeEngine, script: &[Fault]) -> (Result<Totals>, Vec<Packet>) {
+        run_with(options(), engine, script)
+    }
+
+    fn run_with(
+        options: StreamOptions,
+        engine: FakeEngine,
+        script: &[Fault],
+    ) -> (Result<Totals>, Vec<Packet>) {
         let sink = RecordingSink::new();
-        let mut stream = Stream::new(
-            pipeline(engine),
-            vec![Box::new(sink.clone())],
-            options(),
-            77,
-        );
+        let mut stream = Stream::new(pipeline(engine), vec![Box::new(sink.clone())], options, 77);
         let mut source = Faulty::script(script.iter().copied());
         let totals = stream.run(
             &mut source,
@@ -309,7 +313,7 @@ mod tests {
         assert!(
             packets[..5]
                 .iter()
-                .all(|p| p.kind == Kind::Keypoints && p.keypoints.len() == 21)
+                .all(|p| p.kind() == Kind::Keypoints && p.keypoints().len() == 21)
         );
         assert!(
             packets
@@ -332,7 +336,7 @@ mod tests {
         let nothing = FakeEngine::new(256, vec![(20.0, 30.0, 0.05); 21]);
         let (totals, packets) = run(nothing, &[Fault::Frame; 2]);
         assert_eq!(totals.unwrap().found, 0);
-        assert_eq!(packets[1].kind, Kind::Keypoints);
+        assert_eq!(packets[1].kind(), Kind::Keypoints);
         assert!(packets[1].flags.contains(Flags::LOST));
         assert!(!packets[1].flags.contains(Flags::TRACKING));
     }
@@ -343,14 +347,69 @@ mod tests {
             hand(),
             &[Fault::Frame, Fault::Stall, Fault::Unplugged, Fault::Frame],
         );
-        assert_eq!(packets[1].kind, Kind::Heartbeat);
+        assert_eq!(packets[1].kind(), Kind::Heartbeat);
         assert!(!packets[1].flags.contains(Flags::NO_CAMERA));
         assert!(packets[2].flags.contains(Flags::NO_CAMERA));
-        assert!(packets[2].keypoints.is_empty());
-        assert_eq!(packets[3].kind, Kind::Keypoints);
+        assert_eq!(packets[2].body, Body::Heartbeat);
+        assert_eq!(packets[3].kind(), Kind::Keypoints);
         assert!(!packets[3].flags.contains(Flags::NO_CAMERA));
         // What was followed before the silence is searched for anew.
         assert!(!packets[3].flags.contains(Flags::TRACKING));
+    }
+
+    /// The figures in a packet.
+    fn figures(packet: &Packet) -> &WireStats {
+        let Body::Stats(stats) = &packet.body else {
+            panic!("{packet:?} has none")
+        };
+        stats
+    }
+
+    #[test]
+    fn the_figures_are_packets_between_the_others_and_count_as_neither_frame_nor_heartbeat() {
+        let script = [
+            Fault::Frame,
+            Fault::Unreadable,
+            Fault::Frame,
+            Fault::Unplugged,
+        ];
+        let often = StreamOptions {
+            stats_every: Some(Duration::ZERO),
+            ..options()
+        };
+        let (totals, packets) = run_with(often, hand().failing_on(1), &script);
+        let sequence: Vec<u32> = packets.iter().map(|packet| packet.sequence).collect();
+        assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>());
+        let (figures_at, others): (Vec<usize>, Vec<usize>) =
+            (0..packets.len()).partition(|&at| packets[at].kind() == Kind::Stats);
+        // One after each, and none after the last packet.
+        assert_eq!(
+            (figures_at, others),
+            (vec![1, 3, 5, 7], vec![0, 2, 4, 6, 8])
+        );
+        let counts = |at: usize| {
+            let figures = figures(&packets[at]);
+            (
+                figures.frames,
+                figures.found,
+                figures.failed,
+                figures.heartbeats,
+                figures.skipped,
+            )
+        };
+        assert_eq!(counts(1), (1, 1, 0, 0, 0));
+        // A picture is skipped; the network fails on the one after it, and a heartbeat says so.
+        assert_eq!(counts(3), (1, 1, 1, 1, 1));
+        assert_eq!(counts(5), (2, 2, 1, 1, 1));
+        assert_eq!(counts(7), (2, 2, 1, 2, 1));
+        assert_eq!(figures(&packets[1]).stages[Stage::Infer as usize].count, 1);
+        assert_eq!(figures(&packets[3]).stages[Stage::Infer as usize].count, 0);
+        let totals = totals.unwrap();
+        assert_eq!((totals.frames, totals.heartbeats, totals.failed), (2, 3, 1));
+        // A header like that of the packet before, without a score.
+        assert_eq!((packets[1].frame_index, packets[1].score), (0, 0));
+        assert!(packets[1].captured == packets[0].captured && packets[0].score > 0);
+        assert!(packets[7].flags.contains(Flags::NO_CAMERA));
     }
 
     #[test]
@@ -388,7 +447,7 @@ mod tests {
         let (totals, packets) = run(hand().failing_on(1), &[Fault::Frame; 3]);
         let totals = totals.unwrap();
         assert_eq!((totals.frames, totals.failed), (2, 1));
-        assert_eq!(packets[1].kind, Kind::Heartbeat);
+        assert_eq!(packets[1].kind(), Kind::Heartbeat);
     }
 
     #[test]

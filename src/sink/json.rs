@@ -4,7 +4,7 @@
 use super::{Delivery, NotSent, Sink};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::wire::{Kind, Packet};
+use crate::wire::{Body, Packet};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -49,21 +49,18 @@ impl Sink for JsonSink {
     }
 }
 
-/// A packet as JSON. A joint is [x, y, score], or null if it was not found.
+/// A packet as JSON. A joint is [x, y, score], or null if it was not found. Only a stats packet has `stats`.
 pub fn json_line(packet: &Packet) -> Value {
     let keypoints: Vec<Value> = packet
-        .keypoints
+        .keypoints()
         .iter()
         .map(|keypoint| match keypoint.position_px(packet.unit) {
             Some((x, y)) => json!([x, y, thousandths(keypoint.score())]),
             None => Value::Null,
         })
         .collect();
-    json!({
-        "kind": match packet.kind {
-            Kind::Keypoints => "keypoints",
-            Kind::Heartbeat => "heartbeat",
-        },
+    let mut line = json!({
+        "kind": packet.kind().name(),
         "flags": packet.flags.names().collect::<Vec<_>>(),
         "session": packet.session,
         "sequence": packet.sequence,
@@ -77,7 +74,11 @@ pub fn json_line(packet: &Packet) -> Value {
         "instance": packet.instance,
         "score": thousandths(packet.score()),
         "keypoints": keypoints,
-    })
+    });
+    if let Body::Stats(stats) = &packet.body {
+        line["stats"] = json!(stats);
+    }
+    line
 }
 
 /// Scores are printed to three places; coordinates are exact, being multiples of 1/16 or more.

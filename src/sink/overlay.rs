@@ -45,7 +45,7 @@ impl Sink for OverlaySink {
             return Ok(());
         };
         let keypoints: Vec<Keypoint> = packet
-            .keypoints
+            .keypoints()
             .iter()
             .map(|keypoint| {
                 let (x_px, y_px) = keypoint.position_px(packet.unit).unwrap_or_default();

@@ -33,6 +33,16 @@ pub(super) const HEADER_BYTES: usize = 52;
 pub(super) const KEYPOINT_BYTES: usize = 6;
 pub(super) const CRC_BYTES: usize = 4;
 
+/// The stages that a stats packet has figures of.
+pub(super) const STATS_STAGES: usize = 6;
+/// The part of a stats packet's body that every one has: 16 figures of 4 bytes, as many as 4 of each stage,
+/// and a temperature of 2.
+pub(super) const STATS_BYTES: usize = 4 * 16 + 4 * 4 * STATS_STAGES + 2;
+
+// A body is as long as some keypoints are, so that receivers find its end without knowing its kind.
+const _: () = assert!(STATS_BYTES.is_multiple_of(KEYPOINT_BYTES));
+const _: () = assert!(STATS_BYTES / KEYPOINT_BYTES <= MAX_KEYPOINTS);
+
 /// Coordinates are pixels of the source frame, the centre of its top-left pixel being (0, 0), x to
 /// the right and y down. The only system of version 1.
 pub(super) const SOURCE_FRAME_PIXELS: u8 = 1;

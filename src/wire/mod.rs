@@ -1,4 +1,5 @@
-//! The wire format, version 1: one datagram for each frame, and heartbeats when there are none.
+//! The wire format, version 1: one datagram for each frame, heartbeats when there are none, and now and
+//! then the sender's own figures.
 //!
 //! [`Packet`] is what a sink is given; [`encode`](Packet::encode) writes it into a fixed buffer, and
 //! [`PacketView`] reads bytes from a network. On a serial line packets are [`line_frame`]s, which
@@ -9,6 +10,7 @@ mod cobs;
 mod layout;
 mod packet;
 mod seal;
+mod stats;
 mod view;
 
 pub use cobs::{
@@ -17,6 +19,7 @@ pub use cobs::{
 pub use layout::{MAX_PACKET_BYTES, VERSION};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
-pub use packet::{Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+pub use packet::{Body, Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 pub use seal::{Key, SealError, TAG_BYTES};
+pub use stats::{WireStage, WireStats};
 pub use view::{PacketView, WireError};

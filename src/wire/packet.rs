@@ -2,6 +2,7 @@
 
 use super::layout::*;
 use super::seal::Key;
+use super::stats::WireStats;
 use crate::clock::Instant;
 use crate::keypoint::{Keypoint, MAX_KEYPOINTS};
 use crate::model::{JointTable, Task};
@@ -16,6 +17,8 @@ pub enum Kind {
     Keypoints,
     /// No frame came: the sender is alive, and the flags say why it has nothing to report.
     Heartbeat,
+    /// What the sender has done, and how it fares.
+    Stats,
 }
 
 impl Kind {
@@ -23,6 +26,7 @@ impl Kind {
         match self {
             Kind::Keypoints => 1,
             Kind::Heartbeat => 2,
+            Kind::Stats => 3,
         }
     }
 
@@ -30,9 +34,32 @@ impl Kind {
         match code {
             1 => Some(Kind::Keypoints),
             2 => Some(Kind::Heartbeat),
+            3 => Some(Kind::Stats),
             _ => None,
         }
     }
+
+    /// The word for it in JSON and on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Keypoints => "keypoints",
+            Kind::Heartbeat => "heartbeat",
+            Kind::Stats => "stats",
+        }
+    }
+}
+
+/// What is behind a packet's header.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nothing on the wire is allocated, and a sender has one packet"
+)]
+pub enum Body {
+    /// In the order of the joint table.
+    Keypoints(heapless::Vec<WireKeypoint, MAX_KEYPOINTS>),
+    Heartbeat,
+    Stats(WireStats),
 }
 
 /// The state of the sender, one bit each. Receivers ignore bits they do not know.
@@ -171,13 +198,12 @@ pub(super) fn decode_score(raw: u16) -> f32 {
 /// same numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packet {
-    pub kind: Kind,
     pub flags: Flags,
     /// Chosen at random when the sender starts: another value means that it was restarted.
     pub session: u32,
     /// Counts this session's packets from 0 and wraps.
     pub sequence: u32,
-    /// When the frame was taken; in a heartbeat, when the last one was (0 if there was none).
+    /// When the frame was taken; without a frame of its own, when the last one was (0 if there was none).
     pub captured: Instant,
     /// From capture to sending; `u32::MAX` if it is longer, or if there was no frame.
     pub age_us: u32,
@@ -193,7 +219,7 @@ pub struct Packet {
     pub instance: u8,
     /// Mean of the joints' scores.
     pub score: u16,
-    pub keypoints: heapless::Vec<WireKeypoint, MAX_KEYPOINTS>,
+    pub body: Body,
 }
 
 impl Packet {
@@ -209,6 +235,22 @@ impl Packet {
             JointTable::Interhand21 => 1,
             JointTable::Mpii16 => 2,
             JointTable::Custom => 255,
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.body {
+            Body::Keypoints(_) => Kind::Keypoints,
+            Body::Heartbeat => Kind::Heartbeat,
+            Body::Stats(_) => Kind::Stats,
+        }
+    }
+
+    /// The joints of the frame; none if it is not about one.
+    pub fn keypoints(&self) -> &[WireKeypoint] {
+        match &self.body {
+            Body::Keypoints(keypoints) => keypoints,
+            Body::Heartbeat | Body::Stats(_) => &[],
         }
     }
 
@@ -244,7 +286,7 @@ impl Packet {
         let mut bytes = [0; MAX_PACKET_BYTES];
         bytes[MAGIC_AT].copy_from_slice(&MAGIC);
         bytes[VERSION_AT] = VERSION;
-        bytes[KIND_AT] = self.kind.code();
+        bytes[KIND_AT] = self.kind().code();
         put(&mut bytes, FLAGS_AT, self.flags.0.to_le_bytes());
         put(&mut bytes, SESSION_AT, self.session.to_le_bytes());
         put(&mut bytes, SEQUENCE_AT, self.sequence.to_le_bytes());
@@ -275,16 +317,25 @@ impl Packet {
         bytes[COORDINATES_AT] = SOURCE_FRAME_PIXELS;
         bytes[FRACTION_BITS_AT] = self.unit.fraction_bits();
         bytes[INSTANCE_AT] = self.instance;
-        // At most MAX_KEYPOINTS, which is below 256.
-        bytes[COUNT_AT] = self.keypoints.len() as u8;
         put(&mut bytes, SCORE_AT, self.score.to_le_bytes());
         let mut end = HEADER_BYTES;
-        for keypoint in &self.keypoints {
-            put(&mut bytes, end, keypoint.x.to_le_bytes());
-            put(&mut bytes, end + 2, keypoint.y.to_le_bytes());
-            put(&mut bytes, end + 4, keypoint.score.to_le_bytes());
-            end += KEYPOINT_BYTES;
+        match &self.body {
+            Body::Keypoints(keypoints) => {
+                for keypoint in keypoints {
+                    put(&mut bytes, end, keypoint.x.to_le_bytes());
+                    put(&mut bytes, end + 2, keypoint.y.to_le_bytes());
+                    put(&mut bytes, end + 4, keypoint.score.to_le_bytes());
+                    end += KEYPOINT_BYTES;
+                }
+            }
+            Body::Heartbeat => {}
+            Body::Stats(stats) => {
+                put(&mut bytes, end, stats.encode());
+                end += STATS_BYTES;
+            }
         }
+        // At most MAX_KEYPOINTS, which is below 256.
+        bytes[COUNT_AT] = ((end - HEADER_BYTES) / KEYPOINT_BYTES) as u8;
         let crc = crc32fast::hash(&bytes[..end]);
         put(&mut bytes, end, crc.to_le_bytes());
         // The buffer's capacity is the longest packet.
@@ -300,7 +351,6 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 #[cfg(test)]
 pub(crate) fn test_packet(flags: Flags) -> Packet {
     Packet {
-        kind: Kind::Heartbeat,
         flags,
         session: 0,
         sequence: 0,
@@ -314,7 +364,7 @@ pub(crate) fn test_packet(flags: Flags) -> Packet {
         unit: FixedPoint::for_frame(1, 1),
         instance: 0,
         score: 0,
-        keypoints: heapless::Vec::new(),
+        body: Body::Heartbeat,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Bytes from a network, checked once and read in place.
 
 use super::layout::*;
-use super::packet::{FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use super::packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use super::stats::WireStats;
 use crate::clock::Instant;
 use crate::keypoint::MAX_KEYPOINTS;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::fmt;
 /// Why bytes are not a packet this build can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireError {
-    /// Shorter than any packet, or not as long as its keypoint count says.
+    /// Shorter than any packet, or not as long as its count says.
     Length {
         bytes: usize,
     },
@@ -34,6 +35,11 @@ pub enum WireError {
     Count {
         count: u8,
     },
+    /// A heartbeat has a body, or a stats packet too short a one.
+    Body {
+        kind: Kind,
+        count: u8,
+    },
 }
 
 impl fmt::Display for WireError {
@@ -50,6 +56,9 @@ impl fmt::Display for WireError {
             WireError::FractionBits { bits } => write!(f, "{bits} fraction bits do not fit in 16"),
             WireError::Count { count } => {
                 write!(f, "{count} keypoints, at most {MAX_KEYPOINTS} are allowed")
+            }
+            WireError::Body { kind, count } => {
+                write!(f, "a {} packet cannot have a count of {count}", kind.name())
             }
         }
     }
@@ -103,6 +112,14 @@ impl<'a> PacketView<'a> {
             FixedPoint::from_bits(bytes[FRACTION_BITS_AT]).ok_or(WireError::FractionBits {
                 bits: bytes[FRACTION_BITS_AT],
             })?;
+        let whole = match kind {
+            Kind::Keypoints => true,
+            Kind::Heartbeat => count == 0,
+            Kind::Stats => usize::from(count) * KEYPOINT_BYTES >= STATS_BYTES,
+        };
+        if !whole {
+            return Err(WireError::Body { kind, count });
+        }
         Ok(PacketView { bytes, kind, unit })
     }
 
@@ -126,9 +143,16 @@ impl<'a> PacketView<'a> {
         self.unit
     }
 
-    /// The joints, in the order of the joint table.
+    fn body(&self) -> &'a [u8] {
+        &self.bytes[HEADER_BYTES..self.bytes.len() - CRC_BYTES]
+    }
+
+    /// The joints, in the order of the joint table; none if the packet is not about a frame.
     pub fn keypoints(&self) -> impl ExactSizeIterator<Item = WireKeypoint> + 'a {
-        let bytes = &self.bytes[HEADER_BYTES..self.bytes.len() - CRC_BYTES];
+        let bytes = match self.kind {
+            Kind::Keypoints => self.body(),
+            Kind::Heartbeat | Kind::Stats => &[],
+        };
         bytes.chunks_exact(KEYPOINT_BYTES).map(|raw| WireKeypoint {
             x: i16::from_le_bytes([raw[0], raw[1]]),
             y: i16::from_le_bytes([raw[2], raw[3]]),
@@ -136,10 +160,9 @@ impl<'a> PacketView<'a> {
         })
     }
 
-    /// A copy of every field.
+    /// A copy of every field that this version knows.
     pub fn to_packet(&self) -> Packet {
         Packet {
-            kind: self.kind,
             flags: self.flags(),
             session: self.session(),
             sequence: self.sequence(),
@@ -156,7 +179,12 @@ impl<'a> PacketView<'a> {
             unit: self.unit,
             instance: self.bytes[INSTANCE_AT],
             score: u16::from_le_bytes(self.array(SCORE_AT)),
-            keypoints: self.keypoints().collect(),
+            body: match self.kind {
+                Kind::Keypoints => Body::Keypoints(self.keypoints().collect()),
+                Kind::Heartbeat => Body::Heartbeat,
+                // It was seen to be long enough.
+                Kind::Stats => Body::Stats(WireStats::decode(self.body()).unwrap_or_default()),
+            },
         }
     }
 
@@ -168,11 +196,22 @@ impl<'a> PacketView<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::wire::stats::tests::any_stats;
+    use crate::wire::test_packet;
     use proptest::prelude::*;
+
+    fn any_body() -> impl Strategy<Value = Body> {
+        let joint = any::<(i16, i16, u16)>().prop_map(|(x, y, score)| WireKeypoint { x, y, score });
+        prop_oneof![
+            2 => proptest::collection::vec(joint, 0..=MAX_KEYPOINTS)
+                .prop_map(|joints| Body::Keypoints(joints.into_iter().collect())),
+            1 => Just(Body::Heartbeat),
+            2 => any_stats().prop_map(Body::Stats),
+        ]
+    }
 
     prop_compose! {
         pub(in crate::wire) fn any_packet()(
-            heartbeat: bool,
             flags: u16,
             ids: [u32; 4],
             captured: [u64; 2],
@@ -180,10 +219,9 @@ pub(super) mod tests {
             codes: [u8; 3],
             fraction_bits in 0_u8..16,
             score: u16,
-            keypoints in proptest::collection::vec(any::<(i16, i16, u16)>(), 0..=MAX_KEYPOINTS),
+            body in any_body(),
         ) -> Packet {
             Packet {
-                kind: if heartbeat { Kind::Heartbeat } else { Kind::Keypoints },
                 flags: Flags(flags),
                 session: ids[0],
                 sequence: ids[1],
@@ -197,7 +235,7 @@ pub(super) mod tests {
                 unit: FixedPoint::from_bits(fraction_bits).unwrap(),
                 instance: codes[2],
                 score,
-                keypoints: keypoints.into_iter().map(|(x, y, score)| WireKeypoint { x, y, score }).collect(),
+                body,
             }
         }
     }
@@ -234,13 +272,62 @@ pub(super) mod tests {
         #[test]
         fn coded_fields_are_checked_behind_a_right_checksum(packet in any_packet(), at: usize, value: u8) {
             let mut bytes = packet.encode();
-            let body = bytes.len() - CRC_BYTES;
-            bytes[at % body] = value;
-            let crc = crc32fast::hash(&bytes[..body]).to_le_bytes();
-            bytes[body..].copy_from_slice(&crc);
+            // The kind decides how the rest is read.
+            let at = if at % 4 == 0 { KIND_AT } else { at % (bytes.len() - CRC_BYTES) };
+            bytes[at] = if at == KIND_AT { value % 5 } else { value };
+            correct_crc(&mut bytes);
             if let Ok(view) = PacketView::new(&bytes) {
-                prop_assert_eq!(view.to_packet().encode(), bytes);
+                let again = view.to_packet().encode();
+                if view.kind() == Kind::Stats {
+                    let known = HEADER_BYTES..HEADER_BYTES + STATS_BYTES;
+                    prop_assert_eq!(&again[known.clone()], &bytes[known]);
+                } else {
+                    prop_assert_eq!(again, bytes);
+                }
             }
         }
+    }
+
+    fn correct_crc(bytes: &mut [u8]) {
+        let (body, crc) = bytes.split_last_chunk_mut::<CRC_BYTES>().unwrap();
+        *crc = crc32fast::hash(body).to_le_bytes();
+    }
+
+    /// A packet of this kind with a body of `count` times 6 bytes.
+    fn with_count(kind: u8, count: u8) -> Result<Packet, WireError> {
+        let mut bytes = test_packet(Flags::default()).encode();
+        bytes.resize(packet_bytes(usize::from(count)), 7).unwrap();
+        (bytes[KIND_AT], bytes[COUNT_AT]) = (kind, count);
+        correct_crc(&mut bytes);
+        PacketView::new(&bytes).map(|view| view.to_packet())
+    }
+
+    #[test]
+    fn each_kind_has_the_body_that_it_can_have() {
+        for count in [0, 1, 26, 27, 28, 64] {
+            let joints = with_count(1, count).unwrap().keypoints().len();
+            assert_eq!(joints, usize::from(count));
+            let refused = |kind| Err(WireError::Body { kind, count });
+            if count > 0 {
+                assert_eq!(with_count(2, count), refused(Kind::Heartbeat));
+            }
+            let stats = with_count(3, count);
+            if count < 27 {
+                assert_eq!(stats, refused(Kind::Stats));
+                continue;
+            }
+            // A later version's packet: what is known of it is read.
+            let Body::Stats(stats) = stats.unwrap().body else {
+                panic!("of another kind")
+            };
+            assert_eq!(stats.frames, 0x0707_0707);
+            assert_eq!(with_count(4, count), Err(WireError::Kind { code: 4 }));
+        }
+        let message = WireError::Body {
+            kind: Kind::Stats,
+            count: 3,
+        }
+        .to_string();
+        assert_eq!(message, "a stats packet cannot have a count of 3");
     }
 }

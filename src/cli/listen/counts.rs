@@ -8,6 +8,7 @@ use std::fmt;
 pub(super) struct Counts {
     pub valid: u64,
     keypoints: u64,
+    stats: u64,
     lost: u64,
     late: u64,
     pub invalid: u64,
@@ -20,7 +21,8 @@ pub(super) struct Counts {
 impl Counts {
     pub fn take(&mut self, packet: &Packet) {
         self.valid += 1;
-        self.keypoints += u64::from(packet.kind == Kind::Keypoints);
+        self.keypoints += u64::from(packet.kind() == Kind::Keypoints);
+        self.stats += u64::from(packet.kind() == Kind::Stats);
         if let Some((session, next)) = self.expected
             && session == packet.session
         {
@@ -43,10 +45,11 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} packets ({} keypoints, {} heartbeats), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
+            "{} packets ({} keypoints, {} heartbeats, {} stats), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
             self.valid,
             self.keypoints,
-            self.valid - self.keypoints,
+            self.valid - self.keypoints - self.stats,
+            self.stats,
             self.lost,
             self.late,
             self.invalid,

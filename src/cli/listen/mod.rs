@@ -9,7 +9,7 @@ use super::{say, stop_on_signals};
 use crate::error::{Error, Result};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
-use crate::wire::{Key, Kind, Packet, PacketView};
+use crate::wire::{Body, Key, Packet, PacketView};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
 use replay::Replay;
@@ -126,21 +126,22 @@ fn text_line(packet: &Packet) -> String {
     let mut line = format!(
         "#{:<6} {} frame {} age {age} ms [{}]",
         packet.sequence,
-        match packet.kind {
-            Kind::Keypoints => "keypoints",
-            Kind::Heartbeat => "heartbeat",
-        },
+        packet.kind().name(),
         packet.frame_index,
         flags.join(" ")
     );
-    if packet.kind == Kind::Keypoints {
-        line += &format!(" score {:.2}", packet.score());
-        for keypoint in &packet.keypoints {
-            line += &match keypoint.position_px(packet.unit) {
-                Some((x, y)) => format!(" {x:.1},{y:.1}"),
-                None => " -".to_string(),
-            };
+    match &packet.body {
+        Body::Keypoints(keypoints) => {
+            line += &format!(" score {:.2}", packet.score());
+            for keypoint in keypoints {
+                line += &match keypoint.position_px(packet.unit) {
+                    Some((x, y)) => format!(" {x:.1},{y:.1}"),
+                    None => " -".to_string(),
+                };
+            }
         }
+        Body::Heartbeat => {}
+        Body::Stats(stats) => line += &format!(" {stats}"),
     }
     line
 }

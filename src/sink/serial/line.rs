@@ -36,8 +36,18 @@ const SLOW: &str = "the line is slower than the packets come";
 const JAMMED: &str = "the device sends nothing on";
 const GONE: &str = "the device is gone";
 
+/// Who gives way when more waits than may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// Takes the place of older ones.
+    Result,
+    /// No robot moves by it: takes nobody's place, and is the first to lose its own.
+    Extra,
+}
+
 struct Outgoing {
     frame: LineFrame,
+    rank: Rank,
     since_us: u64,
     /// The part that the kernel has taken.
     sent_bytes: usize,
@@ -95,12 +105,12 @@ impl<O: Opener> Line<O> {
     ///
     /// # Errors
     /// Why a packet was given up, this one or an earlier one; one packet for each error.
-    pub fn send(&mut self, frame: &LineFrame, now_us: u64) -> Result<(), &'static str> {
+    pub fn send(&mut self, frame: &LineFrame, rank: Rank, now_us: u64) -> Result<(), &'static str> {
         self.reopen(now_us);
         if self.port.is_some() {
             // What waits goes first, and perhaps makes room.
             let before = self.pump(now_us);
-            self.queue(frame, now_us);
+            self.queue(frame, rank, now_us);
             if let Err(error) = before.and_then(|()| self.pump(now_us)) {
                 self.fail(&error);
             }
@@ -148,14 +158,21 @@ impl<O: Opener> Line<O> {
         }
     }
 
-    fn queue(&mut self, frame: &LineFrame, now_us: u64) {
+    fn queue(&mut self, frame: &LineFrame, rank: Rank, now_us: u64) {
         if self.waiting.is_full() {
-            self.waiting.pop_front();
             self.lose(1, SLOW);
+            if rank == Rank::Extra {
+                return;
+            }
+            let is_extra = |waiting: &Outgoing| waiting.rank == Rank::Extra;
+            let given_up = self.waiting.iter().position(is_extra).unwrap_or(0);
+            let mut index = 0..;
+            self.waiting.retain(|_| index.next() != Some(given_up));
         }
         // There is room now.
         let _ = self.waiting.push_back(Outgoing {
             frame: frame.clone(),
+            rank,
             since_us: now_us,
             sent_bytes: 0,
         });

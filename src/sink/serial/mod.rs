@@ -16,8 +16,8 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::serial::SerialSpec;
-use crate::wire::{Key, Packet, line_frame};
-use line::Line;
+use crate::wire::{Key, Kind, Packet, line_frame};
+use line::{Line, Rank};
 use port::TtyOpener;
 use std::time::Duration;
 
@@ -56,8 +56,12 @@ impl Sink for SerialSink {
 
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
         let frame = line_frame(&packet.encode_sealed(self.key.as_ref()));
+        let rank = match packet.kind() {
+            Kind::Keypoints | Kind::Heartbeat => Rank::Result,
+            Kind::Stats => Rank::Extra,
+        };
         self.line
-            .send(&frame, Instant::now().mono_us)
+            .send(&frame, rank, Instant::now().mono_us)
             .map_err(|why| NotSent::Dropped(why.into()))
     }
 }

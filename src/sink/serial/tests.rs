@@ -1,9 +1,11 @@
 //! The rules of [`Line`], on a device that misbehaves. No test waits: the time is a number.
 
 use super::fake::FakeDevice;
-use super::line::Line;
+use super::line::{Line, Rank};
 use crate::clock::Instant;
-use crate::wire::{FixedPoint, Flags, Kind, LineFrame, Packet, RESYNC, line_frame};
+use crate::wire::{
+    Body, FixedPoint, Flags, LineFrame, Packet, RESYNC, WireKeypoint, WireStats, line_frame,
+};
 use proptest::prelude::*;
 
 const BAUD: u32 = 115_200;
@@ -12,9 +14,13 @@ const INTERVAL_US: u64 = 33_333;
 /// A hand's packet.
 const FRAME_BYTES: usize = 184;
 
-fn frame(sequence: u32) -> LineFrame {
-    let mut packet = Packet {
-        kind: Kind::Keypoints,
+fn frame(rank: Rank, sequence: u32) -> LineFrame {
+    let joint = WireKeypoint {
+        x: 5,
+        y: 6,
+        score: 7,
+    };
+    let packet = Packet {
         flags: Flags::default(),
         session: 1,
         sequence,
@@ -28,14 +34,11 @@ fn frame(sequence: u32) -> LineFrame {
         unit: FixedPoint::for_frame(640, 480),
         instance: 0,
         score: 0,
-        keypoints: heapless::Vec::new(),
+        body: match rank {
+            Rank::Result => Body::Keypoints(std::iter::repeat_n(joint, 21).collect()),
+            Rank::Extra => Body::Stats(WireStats::default()),
+        },
     };
-    let joint = crate::wire::WireKeypoint {
-        x: 5,
-        y: 6,
-        score: 7,
-    };
-    packet.keypoints.resize(21, joint).unwrap();
     line_frame(&packet.encode())
 }
 
@@ -64,7 +67,12 @@ impl Bench {
     }
 
     fn send(&mut self) -> Result<(), &'static str> {
-        let outcome = self.line.send(&frame(self.sequence), self.now_us);
+        self.send_ranked(Rank::Result)
+    }
+
+    fn send_ranked(&mut self, rank: Rank) -> Result<(), &'static str> {
+        let frame = frame(rank, self.sequence);
+        let outcome = self.line.send(&frame, rank, self.now_us);
         self.sequence += 1;
         self.sent_us.push(self.now_us);
         self.reported += u32::from(outcome.is_err());
@@ -176,6 +184,32 @@ fn a_packet_of_which_nothing_was_taken_makes_room_for_newer_ones() {
 }
 
 #[test]
+fn an_extra_packet_takes_no_results_place_and_gives_up_its_own() {
+    let mut bench = Bench::new(BAUD);
+    for _ in 0..5 {
+        assert_eq!(bench.send(), Ok(()));
+    }
+    // Four are in the kernel and one waits; there is room for one more.
+    assert_eq!(bench.send_ranked(Rank::Extra), Ok(()));
+    assert!(bench.send().is_err(), "the extra one gives way");
+    assert!(
+        bench.send_ranked(Rank::Extra).is_err(),
+        "and takes no place"
+    );
+    for _ in 0..4 {
+        bench.wait(INTERVAL_US);
+        let _ = bench.line.is_done(bench.now_us);
+    }
+    assert_eq!(bench.received(), [0, 1, 2, 3, 4, 6]);
+    // With room it is sent in its turn.
+    assert_eq!(bench.send_ranked(Rank::Extra), Ok(()));
+    assert_eq!(bench.send(), Ok(()));
+    bench.wait(2 * INTERVAL_US);
+    assert_eq!(bench.received(), [0, 1, 2, 3, 4, 6, 8, 9]);
+    assert_eq!(bench.reported, 2);
+}
+
+#[test]
 fn nothing_old_comes_out_of_a_jam() {
     for hides_queue in [false, true] {
         let mut bench = Bench::new(BAUD);
@@ -283,7 +317,7 @@ fn an_absent_device_is_an_error_at_the_start() {
 
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    Send,
+    Send(Rank),
     Wait(u64),
     Jam(bool),
     Break,
@@ -294,7 +328,8 @@ enum Event {
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => Just(Event::Send),
+        7 => Just(Event::Send(Rank::Result)),
+        2 => Just(Event::Send(Rank::Extra)),
         8 => (0_u64..60_000).prop_map(Event::Wait),
         1 => Just(Event::Wait(1_000_000)),
         1 => any::<bool>().prop_map(Event::Jam),
@@ -318,7 +353,7 @@ proptest! {
         for event in events {
             broke |= matches!(event, Event::Break);
             match event {
-                Event::Send => { let _ = bench.send(); }
+                Event::Send(rank) => { let _ = bench.send_ranked(rank); }
                 Event::Wait(time_us) => bench.wait(time_us),
                 Event::Jam(jammed) => bench.device.set(|state| state.jammed = jammed),
                 Event::Break => bench.device.set(|state| {

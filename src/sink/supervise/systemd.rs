@@ -107,7 +107,7 @@ impl Sink for Systemd {
 
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
         let now = Instant::now();
-        self.frames += u64::from(packet.kind == Kind::Keypoints);
+        self.frames += u64::from(packet.kind() == Kind::Keypoints);
         if !std::mem::replace(&mut self.is_ready, true) {
             self.tell("READY=1")?;
         }

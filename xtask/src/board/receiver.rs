@@ -19,7 +19,7 @@ pub struct Seen {
 
 impl Seen {
     pub fn is_keypoints(&self) -> bool {
-        self.packet.kind == Kind::Keypoints
+        self.packet.kind() == Kind::Keypoints
     }
 
     pub fn has(&self, flag: Flags) -> bool {

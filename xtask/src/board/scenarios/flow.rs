@@ -79,11 +79,11 @@ fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f6
 
 fn mean_error(seen: &Seen, truth: &[Option<[f64; 2]>]) -> Outcome<f64> {
     let packet = &seen.packet;
-    if packet.keypoints.len() != truth.len() {
-        return Err(format!("{} keypoints came", packet.keypoints.len()));
+    if packet.keypoints().len() != truth.len() {
+        return Err(format!("{} keypoints came", packet.keypoints().len()));
     }
     let mut distances = Vec::new();
-    for (keypoint, truth) in packet.keypoints.iter().zip(truth) {
+    for (keypoint, truth) in packet.keypoints().iter().zip(truth) {
         let Some([x, y]) = truth else { continue };
         let (found_x, found_y) = keypoint
             .position_px(packet.unit)

@@ -1,0 +1,184 @@
+//! Now and then, the run in figures: a line in the log, and a packet for whoever watches the robot.
+//!
+//! In: the totals, the times of the stages and what the kernel says of the process. Out: [`WireStats`].
+//! Nothing is allocated after the start.
+
+use super::stream::Totals;
+use crate::stats::{Health, Probe, RecentLine, Stage, StageTimes, Summary};
+use crate::wire::{WireStage, WireStats};
+use std::time::{Duration, Instant};
+
+/// See the module's comment.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    every: Duration,
+    started: Instant,
+    /// When the last figures were given.
+    told: Instant,
+    probe: Probe,
+}
+
+impl Reporter {
+    pub fn new(every: Duration) -> Self {
+        let now = Instant::now();
+        Reporter {
+            every,
+            started: now,
+            told: now,
+            probe: Probe::open(),
+        }
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.told.elapsed() >= self.every
+    }
+
+    /// Writes the line, and begins a new period.
+    pub fn tell(&mut self, totals: &Totals, times: &mut StageTimes) -> WireStats {
+        let now = Instant::now();
+        let period = now - std::mem::replace(&mut self.told, now);
+        log::info!("{}", RecentLine { times, period });
+        let stats = wire_stats(
+            totals,
+            times,
+            &self.probe.read(),
+            now - self.started,
+            period,
+        );
+        times.forget_recent();
+        stats
+    }
+}
+
+fn wire_stats(
+    totals: &Totals,
+    times: &StageTimes,
+    health: &Health,
+    uptime: Duration,
+    period: Duration,
+) -> WireStats {
+    // The wire's counters wrap.
+    let counter = |count: u64| count as u32;
+    let most = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
+    // The largest value means that it is not known.
+    let known = |figure: u64| most(figure).min(u32::MAX - 1);
+    let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+    let stage = |stage: Stage| {
+        let figures = |summary: Summary| WireStage {
+            count: most(summary.count),
+            median_us: us(summary.median_ms),
+            p99_us: us(summary.p99_ms),
+            max_us: us(summary.max_ms),
+        };
+        times.recent(stage).map_or_else(WireStage::default, figures)
+    };
+    WireStats {
+        uptime_s: most(uptime.as_secs()),
+        period_ms: ms(period),
+        frames: counter(totals.frames),
+        found: counter(totals.found),
+        failed: counter(totals.failed),
+        heartbeats: counter(totals.heartbeats),
+        dropped: counter(totals.dropped),
+        skipped: counter(totals.source.skipped),
+        passed_over: counter(totals.source.passed_over),
+        lost: counter(totals.source.lost),
+        reopened: counter(totals.source.reopened),
+        heap_bytes: health.heap.map(|heap| known(heap.bytes)),
+        heap_most_bytes: health.heap.map(|heap| known(heap.most_bytes)),
+        allocations: health.heap.map(|heap| known(heap.allocations)),
+        resident_kib: health.resident_kib.map(known),
+        processor_ms: ms(health.processor),
+        stages: Stage::ALL.map(stage),
+        hottest_decicelsius: health.hottest_decicelsius,
+    }
+}
+
+/// `as` stops at the range's end.
+fn us(ms: f64) -> u32 {
+    (ms * 1000.0).round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceCounts;
+    use crate::stats::Heap;
+
+    #[test]
+    fn every_figure_goes_to_its_field() {
+        let totals = Totals {
+            frames: (1 << 32) + 1,
+            found: 2,
+            heartbeats: 3,
+            failed: 4,
+            dropped: 5,
+            source: SourceCounts {
+                skipped: 6,
+                passed_over: 7,
+                lost: 8,
+                reopened: 9,
+            },
+        };
+        let mut times = StageTimes::default();
+        times.record(Stage::Infer, Duration::from_micros(1_500));
+        times.record(Stage::Age, Duration::from_secs(90_000));
+        let health = Health {
+            heap: Some(Heap {
+                bytes: 10,
+                most_bytes: u64::MAX,
+                allocations: 11,
+            }),
+            resident_kib: Some(12),
+            processor: Duration::from_millis(13),
+            hottest_decicelsius: Some(14),
+        };
+        let (uptime, period) = (Duration::from_millis(15_900), Duration::from_millis(16));
+        let mut expected = WireStats {
+            uptime_s: 15,
+            period_ms: 16,
+            frames: 1,
+            found: 2,
+            failed: 4,
+            heartbeats: 3,
+            dropped: 5,
+            skipped: 6,
+            passed_over: 7,
+            lost: 8,
+            reopened: 9,
+            heap_bytes: Some(10),
+            heap_most_bytes: Some(u32::MAX - 1),
+            allocations: Some(11),
+            resident_kib: Some(12),
+            processor_ms: 13,
+            stages: [WireStage::default(); 6],
+            hottest_decicelsius: Some(14),
+        };
+        let times_of = |count, us| WireStage {
+            count,
+            median_us: us,
+            p99_us: us,
+            max_us: us,
+        };
+        expected.stages[2] = times_of(1, 1_500);
+        // More than 71 minutes stop at the range's end.
+        expected.stages[5] = times_of(1, u32::MAX);
+        let found = wire_stats(&totals, &times, &health, uptime, period);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_period_begins_where_the_last_one_ended() {
+        let mut reporter = Reporter::new(Duration::from_millis(5));
+        assert!(!reporter.is_due());
+        std::thread::sleep(Duration::from_millis(6));
+        assert!(reporter.is_due());
+        let mut times = StageTimes::default();
+        times.record(Stage::Crop, Duration::from_millis(1));
+        let first = reporter.tell(&Totals::default(), &mut times);
+        assert!(!reporter.is_due() && first.period_ms >= 6);
+        assert_eq!(first.stages[Stage::Crop as usize].count, 1);
+        let second = reporter.tell(&Totals::default(), &mut times);
+        assert_eq!(second.stages[Stage::Crop as usize].count, 0);
+    }
+}

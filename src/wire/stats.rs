@@ -1,0 +1,252 @@
+//! The body of a stats packet: what the sender has done, how long it took, and how it fares.
+//!
+//! In and out: [`WireStats`] and its bytes behind the header, in the order of the table in docs/wire.md.
+//! Fields are only ever added behind the present ones: a reader passes over what it does not know, and
+//! refuses a body without those that have always been there.
+
+use super::layout::{STATS_BYTES, STATS_STAGES};
+use crate::stats::Stage;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+// A stage more changes the table in docs/wire.md: it goes behind all other fields.
+const _: () = assert!(Stage::ALL.len() == STATS_STAGES);
+
+/// A stage's times in one period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct WireStage {
+    pub count: u32,
+    pub median_us: u32,
+    pub p99_us: u32,
+    pub max_us: u32,
+}
+
+/// Counters are of the whole run and wrap; `None` is a figure that the sender does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct WireStats {
+    /// Since the sender started.
+    pub uptime_s: u32,
+    /// What the times are about: since the stats packet before, or the start.
+    pub period_ms: u32,
+    pub frames: u32,
+    pub found: u32,
+    /// Frames on which the network failed.
+    pub failed: u32,
+    pub heartbeats: u32,
+    /// Packets that a sink could not deliver.
+    pub dropped: u32,
+    /// Pictures that could not be read.
+    pub skipped: u32,
+    /// Pictures for which there was a newer one.
+    pub passed_over: u32,
+    /// Pictures that the camera's driver lost.
+    pub lost: u32,
+    /// How often the camera was opened again.
+    pub reopened: u32,
+    pub heap_bytes: Option<u32>,
+    pub heap_most_bytes: Option<u32>,
+    /// Since the heap was sealed.
+    pub allocations: Option<u32>,
+    /// The program's pages that are in memory.
+    pub resident_kib: Option<u32>,
+    /// In the period, all threads together.
+    pub processor_ms: u32,
+    /// In the order of [`Stage::ALL`].
+    #[serde(serialize_with = "by_name")]
+    pub stages: [WireStage; STATS_STAGES],
+    /// The hottest of the processor's thermal zones, in 0.1 degrees Celsius.
+    pub hottest_decicelsius: Option<i16>,
+}
+
+fn by_name<S: Serializer>(
+    stages: &[WireStage; STATS_STAGES],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Stage::ALL.map(Stage::name).into_iter().zip(stages))
+}
+
+/// What is not known, as bytes.
+const UNKNOWN: u32 = u32::MAX;
+const UNKNOWN_TEMPERATURE: i16 = i16::MIN;
+
+fn known(raw: u32) -> Option<u32> {
+    (raw != UNKNOWN).then_some(raw)
+}
+
+impl WireStats {
+    pub(super) fn encode(&self) -> [u8; STATS_BYTES] {
+        let raw = |figure: Option<u32>| figure.unwrap_or(UNKNOWN);
+        let figures = [
+            self.uptime_s,
+            self.period_ms,
+            self.frames,
+            self.found,
+            self.failed,
+            self.heartbeats,
+            self.dropped,
+            self.skipped,
+            self.passed_over,
+            self.lost,
+            self.reopened,
+            raw(self.heap_bytes),
+            raw(self.heap_most_bytes),
+            raw(self.allocations),
+            raw(self.resident_kib),
+            self.processor_ms,
+        ];
+        let stages = self
+            .stages
+            .iter()
+            .flat_map(|stage| [stage.count, stage.median_us, stage.p99_us, stage.max_us]);
+        let mut bytes = [0; STATS_BYTES];
+        let (words, temperature) = bytes.as_chunks_mut();
+        for (word, figure) in words.iter_mut().zip(figures.into_iter().chain(stages)) {
+            *word = figure.to_le_bytes();
+        }
+        let hottest = self.hottest_decicelsius.unwrap_or(UNKNOWN_TEMPERATURE);
+        temperature.copy_from_slice(&hottest.to_le_bytes());
+        bytes
+    }
+
+    /// `None` if it is too short.
+    pub(super) fn decode(body: &[u8]) -> Option<Self> {
+        let (words, temperature) = body.first_chunk::<STATS_BYTES>()?.as_chunks();
+        let mut words = words.iter().map(|&word| u32::from_le_bytes(word));
+        // There is a word for each call below.
+        let mut next = || words.next().unwrap_or(UNKNOWN);
+        // Fields are evaluated in the order in which they stand here.
+        Some(WireStats {
+            uptime_s: next(),
+            period_ms: next(),
+            frames: next(),
+            found: next(),
+            failed: next(),
+            heartbeats: next(),
+            dropped: next(),
+            skipped: next(),
+            passed_over: next(),
+            lost: next(),
+            reopened: next(),
+            heap_bytes: known(next()),
+            heap_most_bytes: known(next()),
+            allocations: known(next()),
+            resident_kib: known(next()),
+            processor_ms: next(),
+            stages: std::array::from_fn(|_| WireStage {
+                count: next(),
+                median_us: next(),
+                p99_us: next(),
+                max_us: next(),
+            }),
+            hottest_decicelsius: temperature
+                .try_into()
+                .ok()
+                .map(i16::from_le_bytes)
+                .filter(|&hottest| hottest != UNKNOWN_TEMPERATURE),
+        })
+    }
+}
+
+/// On one line, for people.
+impl fmt::Display for WireStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "up {} s: {} frames, {} found, {} failed, {} heartbeats, {} packets dropped; \
+             {} pictures skipped, {} passed over, {} lost, reopened {} times; {} ms of {} ms busy",
+            self.uptime_s,
+            self.frames,
+            self.found,
+            self.failed,
+            self.heartbeats,
+            self.dropped,
+            self.skipped,
+            self.passed_over,
+            self.lost,
+            self.reopened,
+            self.processor_ms,
+            self.period_ms,
+        )?;
+        let figures = [
+            (self.heap_bytes, "bytes of heap"),
+            (self.heap_most_bytes, "bytes at most"),
+            (self.allocations, "allocations"),
+            (self.resident_kib, "KiB resident"),
+        ];
+        for (figure, what) in figures {
+            if let Some(figure) = figure {
+                write!(f, ", {figure} {what}")?;
+            }
+        }
+        if let Some(hottest) = self.hottest_decicelsius {
+            write!(f, ", {:.1} degC", f32::from(hottest) / 10.0)?;
+        }
+        f.write_str("; median/p99/max ms:")?;
+        for (stage, times) in Stage::ALL.into_iter().zip(&self.stages) {
+            if times.count > 0 {
+                let ms = |us: u32| f64::from(us) / 1000.0;
+                let (median, p99, max) = (ms(times.median_us), ms(times.p99_us), ms(times.max_us));
+                write!(f, " {} {median:.2}/{p99:.2}/{max:.2}", stage.name())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Any bytes are a body, and each body has its own bytes: see below.
+    pub(in crate::wire) fn any_stats() -> impl Strategy<Value = WireStats> {
+        proptest::collection::vec(any::<u8>(), STATS_BYTES)
+            .prop_map(|bytes| WireStats::decode(&bytes).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_and_written_back_the_same(
+            bytes in proptest::collection::vec(any::<u8>(), STATS_BYTES),
+            more in proptest::collection::vec(any::<u8>(), 0..300),
+            missing in 1..=STATS_BYTES,
+        ) {
+            let stats = WireStats::decode(&bytes).unwrap();
+            prop_assert_eq!(&stats.encode()[..], &bytes[..]);
+            // What a later version adds is passed over.
+            let longer = [&bytes[..], &more].concat();
+            prop_assert_eq!(WireStats::decode(&longer), Some(stats));
+            prop_assert_eq!(WireStats::decode(&bytes[..STATS_BYTES - missing]), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_neither_shown_nor_written_as_a_number() {
+        let mut stats = WireStats::default();
+        assert_eq!(WireStats::decode(&stats.encode()), Some(stats.clone()));
+        let line = stats.to_string();
+        assert!(!line.contains("heap") && !line.contains("degC"), "{line}");
+        assert!(
+            line.ends_with("0 ms of 0 ms busy; median/p99/max ms:"),
+            "{line}"
+        );
+        let json = serde_json::to_value(&stats).unwrap();
+        assert!(json["heap_bytes"].is_null() && json["frames"] == 0);
+
+        stats.heap_bytes = Some(0);
+        stats.hottest_decicelsius = Some(-5);
+        stats.stages[Stage::Infer as usize] = WireStage {
+            count: 3,
+            median_us: 1_500,
+            p99_us: 2_000,
+            max_us: 2_500,
+        };
+        assert_eq!(WireStats::decode(&stats.encode()), Some(stats.clone()));
+        let line = stats.to_string();
+        assert!(line.contains(", 0 bytes of heap, -0.5 degC"), "{line}");
+        assert!(line.ends_with("ms: infer 1.50/2.00/2.50"), "{line}");
+        let json = serde_json::to_value(&stats).unwrap();
+        assert_eq!(json["stages"]["infer"]["p99_us"], 2_000);
+        assert_eq!(json["stages"].as_object().unwrap().len(), 6);
+    }
+}
