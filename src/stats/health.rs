@@ -4,19 +4,21 @@
 //! [`Health`], with each figure that is known.
 
 use crate::memory;
-use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// A board has one to three zones of its processors.
 const MAX_ZONES: usize = 8;
-/// Seven numbers of at most 20 digits.
+/// A zone's name or temperature, with room to spare.
 const MAX_LINE_BYTES: usize = 160;
+/// `/proc/self/status` is 1.5 KiB long, and the part that counts in its first half.
+const STATUS_BYTES: usize = 4096;
+/// Beside it, `/proc/self/statm` counts in pages, whose size is another question.
+const RESIDENT: &str = "VmRSS:";
 
 /// What a processor's thermal zone has in its name. The others' sensors may be behind a slow bus or a
 /// driver that waits for a firmware, or say the same all year, as the power controller's of a Jetson.
@@ -38,8 +40,7 @@ pub struct Health {
 /// The open files.
 #[derive(Debug)]
 pub struct Probe {
-    statm: Option<File>,
-    page_bytes: u64,
+    status: Option<File>,
     zones: heapless::Vec<File, MAX_ZONES>,
     /// Processor time at the last reading.
     processor: Duration,
@@ -53,8 +54,7 @@ impl Probe {
 
     fn on(proc: &Path, thermal: &Path) -> Self {
         Probe {
-            statm: File::open(proc.join("self/statm")).ok(),
-            page_bytes: page_size() as u64,
+            status: File::open(proc.join("self/status")).ok(),
             zones: processor_zones(thermal),
             processor: processor_time(),
         }
@@ -63,17 +63,11 @@ impl Probe {
     pub fn read(&mut self) -> Health {
         let now = processor_time();
         let processor = now.saturating_sub(std::mem::replace(&mut self.processor, now));
-        // The second number of the line; the first is the size of the address space.
-        let resident_pages = self.statm.as_ref().and_then(|file| number::<u64>(file, 1));
-        let hottest_milli = self
-            .zones
-            .iter()
-            .filter_map(|zone| number::<i32>(zone, 0))
-            .max();
+        let hottest_milli = self.zones.iter().filter_map(temperature_milli).max();
         let heap = memory::figures();
         Health {
             heap: (heap.live_bytes > 0).then_some(heap),
-            resident_kib: resident_pages.map(|pages| pages.saturating_mul(self.page_bytes) / 1024),
+            resident_kib: self.status.as_ref().and_then(resident_kib),
             processor,
             hottest_decicelsius: hottest_milli.and_then(|milli| i16::try_from(milli / 100).ok()),
         }
@@ -100,13 +94,22 @@ fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_ZONES> {
     found
 }
 
-/// The number at this place in a file of one line.
-fn number<T: FromStr>(file: &File, place: usize) -> Option<T> {
+fn temperature_milli(zone: &File) -> Option<i32> {
     let mut line = [0; MAX_LINE_BYTES];
-    // From the beginning, where the kernel makes the line anew.
-    let length = file.read_at(&mut line, 0).ok()?;
-    let text = str::from_utf8(&line[..length]).ok()?;
-    text.split_ascii_whitespace().nth(place)?.parse().ok()
+    text(zone, &mut line)?.trim_ascii().parse().ok()
+}
+
+fn resident_kib(status: &File) -> Option<u64> {
+    let mut lines = [0; STATUS_BYTES];
+    let text = text(status, &mut lines)?;
+    let figure = text.lines().find_map(|line| line.strip_prefix(RESIDENT))?;
+    figure.trim_ascii().strip_suffix(" kB")?.parse().ok()
+}
+
+/// From the beginning, where the kernel makes the text anew.
+fn text<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = file.read_at(buffer, 0).ok()?;
+    str::from_utf8(&buffer[..length]).ok()
 }
 
 fn processor_time() -> Duration {
