@@ -68,13 +68,15 @@ const ALWAYS: &[Sysno] = &[
     Sysno::munmap,
     Sysno::mremap,
     Sysno::madvise,
-    // Threads that were started before.
+    // Threads that were started before; the last ones may still be setting themselves up.
     Sysno::futex,
     Sysno::sched_yield,
     Sysno::sched_getaffinity,
     Sysno::gettid,
     Sysno::getpid,
     Sysno::set_robust_list,
+    Sysno::rseq,
+    Sysno::sched_setaffinity,
     Sysno::exit,
     Sysno::exit_group,
     // Time and chance; clocks are usually read without a call, but not on every board.
@@ -106,6 +108,8 @@ const PROT_EXEC: u32 = 4;
 const SIGABRT: u32 = 6;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
+
+const PR_SET_NAME: u32 = 15;
 
 /// `F_GETFD`, `F_SETFD`, `F_GETFL` and `F_SETFL`.
 const FCNTL: [u32; 4] = [1, 2, 3, 4];
@@ -168,6 +172,8 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     }
     let fcntl = FCNTL.map(|command| When::is(1, command));
     rules.push(rule(Sysno::fcntl, fcntl.to_vec()));
+    // A thread names itself when it starts.
+    rules.push(rule(Sysno::prctl, vec![When::is(0, PR_SET_NAME)]));
     // The two ways of the C libraries to abort: signals to this process, and that signal.
     rules.push(rule(Sysno::tgkill, vec![When::is(0, std::process::id())]));
     rules.push(rule(Sysno::tkill, vec![When::is(1, SIGABRT)]));
@@ -239,7 +245,6 @@ mod tests {
             clone3,
             ptrace,
             process_vm_writev,
-            prctl,
             seccomp,
             bpf,
             io_uring_setup,
