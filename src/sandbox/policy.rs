@@ -110,6 +110,7 @@ const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
 
 const PR_SET_NAME: u32 = 15;
+const PR_GET_AUXV: u32 = 0x4155_5856;
 
 /// `F_GETFD`, `F_SETFD`, `F_GETFL` and `F_SETFL`.
 const FCNTL: [u32; 4] = [1, 2, 3, 4];
@@ -172,8 +173,9 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     }
     let fcntl = FCNTL.map(|command| When::is(1, command));
     rules.push(rule(Sysno::fcntl, fcntl.to_vec()));
-    // A thread names itself when it starts.
-    rules.push(rule(Sysno::prctl, vec![When::is(0, PR_SET_NAME)]));
+    // A thread names itself when it starts; rustix asks once where the kernel's clocks are.
+    let asks = [PR_SET_NAME, PR_GET_AUXV].map(|option| When::is(0, option));
+    rules.push(rule(Sysno::prctl, asks.to_vec()));
     // The two ways of the C libraries to abort: signals to this process, and that signal.
     rules.push(rule(Sysno::tgkill, vec![When::is(0, std::process::id())]));
     rules.push(rule(Sysno::tkill, vec![When::is(1, SIGABRT)]));
