@@ -69,13 +69,15 @@ const ALWAYS: &[Sysno] = &[
     Sysno::munmap,
     Sysno::mremap,
     Sysno::madvise,
-    // Threads that were started before.
+    // Threads that were started before; the last ones may still be setting themselves up.
     Sysno::futex,
     Sysno::sched_yield,
     Sysno::sched_getaffinity,
     Sysno::gettid,
     Sysno::getpid,
     Sysno::set_robust_list,
+    Sysno::rseq,
+    Sysno::sched_setaffinity,
     Sysno::exit,
     Sysno::exit_group,
     // Time and chance; clocks are usually read without a call, but not on every board.
@@ -107,6 +109,9 @@ const PROT_EXEC: u32 = 4;
 const SIGABRT: u32 = 6;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
+
+const PR_SET_NAME: u32 = 15;
+const PR_GET_AUXV: u32 = 0x4155_5856;
 
 /// `F_GETFD`, `F_SETFD`, `F_GETFL` and `F_SETFL`.
 const FCNTL: [u32; 4] = [1, 2, 3, 4];
@@ -169,6 +174,9 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     }
     let fcntl = FCNTL.map(|command| When::is(1, command));
     rules.push(rule(Sysno::fcntl, fcntl.to_vec()));
+    // A thread names itself when it starts; rustix asks once where the kernel's clocks are.
+    let asks = [PR_SET_NAME, PR_GET_AUXV].map(|option| When::is(0, option));
+    rules.push(rule(Sysno::prctl, asks.to_vec()));
     // The two ways of the C libraries to abort: signals to this process, and that signal.
     rules.push(rule(Sysno::tgkill, vec![When::is(0, std::process::id())]));
     rules.push(rule(Sysno::tkill, vec![When::is(1, SIGABRT)]));
@@ -240,7 +248,6 @@ mod tests {
             clone3,
             ptrace,
             process_vm_writev,
-            prctl,
             seccomp,
             bpf,
             io_uring_setup,

@@ -1,7 +1,8 @@
 //! What happens at a forbidden system call: one line on standard error, and the end.
 //!
 //! The kernel does not make the call but sends SIGSYS to the thread that wanted it. Its handler allocates
-//! nothing and takes no lock, since the thread may hold any.
+//! nothing and takes no lock, since the thread may hold any. A thread that blocks SIGSYS, as C libraries do
+//! while they make a process, is killed by the kernel, and the process with it, without the line.
 
 use crate::error::SANDBOX_EXIT_CODE;
 use heapless::String;
