@@ -2,7 +2,7 @@
 //!
 //! In: a board's name and this repository. Out: `posewire-NAME_VERSION_arm64.deb` with the static program,
 //! the shipped networks as plans for the board's processor, its configuration and the service. The file is
-//! whole or it is not there, and the same source gives the same bytes.
+//! whole or it is not there, and the same program, plans and commit give the same bytes.
 
 mod archive;
 mod files;
