@@ -34,6 +34,9 @@ const UNDER_MIRI: &[&str] = &[
 /// What has threads that share memory.
 const UNDER_THREADS: &[&str] = &["engine::int8", "source::v4l2", "stats"];
 
+/// For dependencies: nothing here is timed, and building them takes longer than running the tests.
+const QUICKLY_BUILT: &str = "profile.dev.package.'*'.opt-level=1";
+
 /// Runs the checks that `args` name, or all three. Whether they found nothing.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let all = ["miri", "address", "thread"];
@@ -78,7 +81,7 @@ fn instrumented(sanitizer: &str) -> Outcome<bool> {
     cargo
         .arg("test")
         .args(LIBRARY)
-        .args(["--target", &tools::host()?])
+        .args(["--config", QUICKLY_BUILT, "--target", &tools::host()?])
         .arg("--target-dir")
         .arg(tools::target()?.join("sanitize").join(sanitizer))
         .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
