@@ -26,7 +26,6 @@ const UNDER_MIRI: &[&str] = &[
     "model::container",
     "stats::overrun",
     "source::v4l2::tests::frames_come",
-    "source::v4l2::tests::a_slow_consumer",
     "source::v4l2::tests::a_frame_keeps",
     "source::v4l2::tests::buffer_numbers",
 ];
