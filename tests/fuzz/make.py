@@ -156,7 +156,7 @@ def transposed(graph):
 
 
 # And the sides of their pictures, which an interpreter has to get through too.
-NETWORKS = {"plain": (plain, 8), "residual": (residual, 5), "hourglass": (hourglass, 6), "transposed": (transposed, 6)}
+NETWORKS = {"plain": (plain, 8), "residual": (residual, 7), "hourglass": (hourglass, 6), "transposed": (transposed, 6)}
 
 
 def networks(posewire):

@@ -3,10 +3,10 @@
 use super::process::Usage;
 use posewire::wire::{Kind, Packet};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Minute {
-    frames: u64,
-    lost: u64,
+    pub frames: u64,
+    pub lost: u64,
     /// From capture to sending, of each frame.
     ages_us: Vec<u32>,
 }
@@ -35,14 +35,10 @@ impl Minute {
         ages.get(rank).map_or(0.0, |&age| f64::from(age) / 1e3)
     }
 
-    pub fn print(&self, number: u64, usage: &Usage) {
+    pub fn print(&self, number: &str, usage: &Usage) {
         println!(
             "{:>6} {:>8} {:>5} {:>15.2} {:>7.2} {:>14} {:>12} {:>8}",
-            if number == 0 {
-                "warm".into()
-            } else {
-                number.to_string()
-            },
+            number,
             self.frames,
             self.lost,
             self.age_ms(50),

@@ -12,7 +12,7 @@ use crate::tools::{self, Outcome};
 use feeder::Feeder;
 use figures::Minute;
 use posewire::wire::PacketView;
-use process::{Program, Usage};
+use process::Program;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
@@ -56,27 +56,29 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let mut program = Program::start(&binary, &pipe, &options.plan, port, &folder.join("log"))?;
 
     println!("{}", Minute::HEADING);
-    let mut warm: Option<(Minute, Usage)> = None;
-    let mut last = None;
-    let mut most = 0;
     let mut expected = None;
-    for number in 0..=options.minutes {
+    let warming = listen(&socket, &mut program, &mut expected)?;
+    let start = program.usage()?;
+    warming.print("warm", &start);
+    let (mut minutes, mut end, mut most) = (Vec::new(), start, start.resident_bytes);
+    for number in 1..=options.minutes {
         let minute = listen(&socket, &mut program, &mut expected)?;
-        let usage = program.usage()?;
-        minute.print(number, &usage);
-        if number == 1 {
-            warm = warm.map(|(_, usage)| (minute.clone(), usage));
-        }
-        warm.get_or_insert_with(|| (minute.clone(), usage));
-        most = most.max(usage.resident_bytes);
-        last = Some((minute, usage));
+        end = program.usage()?;
+        most = most.max(end.resident_bytes);
+        minute.print(&number.to_string(), &end);
+        minutes.push(minute);
     }
     let exit = program.end();
     drop(feeder);
     exit?;
-    let (Some((first, start)), Some((last, end))) = (warm, last) else {
+    let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else {
         return Err("there was no minute".into());
     };
+    println!(
+        "{} frames, {} packets lost",
+        minutes.iter().map(|minute| minute.frames).sum::<u64>(),
+        minutes.iter().map(|minute| minute.lost).sum::<u64>()
+    );
     println!(
         "resident memory {} KiB after the first minute, {} at the end, {} at most; \
          descriptors {} and {}; threads {} and {}",
