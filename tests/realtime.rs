@@ -4,8 +4,11 @@
 mod common;
 
 use common::{TestDir, posewire, stderr};
+use posewire::realtime::Priority;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Runs some frames of the demo with this option and looks at the process meanwhile.
 fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
@@ -91,6 +94,40 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
         1 => assert!(log.contains("CAP_SYS_NICE"), "{log}"),
         _ => panic!("{log}"),
     }
+}
+
+/// Computes for ever at a real-time priority: started by the test below, as a process of its own.
+#[test]
+#[ignore = "ends its process"]
+fn child() {
+    posewire::realtime::enter(Priority::new(3).unwrap(), Duration::ZERO);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn a_thread_that_never_rests_is_ended() {
+    let may = rustix::thread::capabilities(None).is_ok_and(|sets| {
+        sets.effective
+            .contains(rustix::thread::CapabilitySet::SYS_NICE)
+    });
+    if !may || std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
+        return;
+    }
+    let start = Instant::now();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored"])
+        .output()
+        .unwrap();
+    const SIGXCPU: i32 = 24;
+    assert_eq!(output.status.signal(), Some(SIGXCPU), "{}", stderr(&output));
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 /// Without rights the run goes on; `setpriv` of util-linux takes them away, where this test may call it.

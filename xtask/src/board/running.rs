@@ -9,6 +9,9 @@ use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// For every run, a USB camera's JPEGs included.
+const BUDGET: &str = "32MiB";
+
 /// This machine, as the board's network knows it.
 const HOST: &str = "10.0.2.2";
 /// The line to the host that is not the console.
@@ -181,8 +184,8 @@ impl Board {
         })
     }
 
-    /// Starts the program as `posewire` with packets to `port`, a heartbeat each 100 ms and frames
-    /// stale after 500 ms.
+    /// Starts the program as `posewire` with packets to `port`, a heartbeat each 100 ms, frames stale
+    /// after 500 ms, and a memory budget.
     pub fn start_posewire(
         &mut self,
         source: &str,
@@ -192,7 +195,7 @@ impl Board {
     ) -> Outcome<()> {
         self.ask(&format!(
             "spawn posewire RUST_LOG=info /bin/posewire run --source v4l2:{source} --model {model} \
-             --udp {HOST}:{port} --heartbeat-ms 100 --stale-ms 500 {more}"
+             --udp {HOST}:{port} --heartbeat-ms 100 --stale-ms 500 --memory-budget {BUDGET} {more}"
         ))
         .map(drop)
     }

@@ -109,20 +109,35 @@ impl Programs {
         Ok(format!("{fds} {} {}", field("VmRSS:"), field("Threads:")))
     }
 
-    /// For each thread a line of what it could still do.
+    /// For each thread a line of what it could still do, and how it is scheduled: `Policy:1` is FIFO.
     pub fn rights(&mut self, name: &str) -> Outcome<String> {
-        const FIELDS: [&str; 5] = ["NoNewPrivs:", "Seccomp:", "CapPrm:", "CapEff:", "CapAmb:"];
+        const FIELDS: [&str; 7] = [
+            "Name:",
+            "VmLck:",
+            "NoNewPrivs:",
+            "Seccomp:",
+            "CapPrm:",
+            "CapEff:",
+            "CapAmb:",
+        ];
         let failed = |error: std::io::Error| format!("{name}: {error}");
         let pid = self.child(name)?.id();
         let mut lines = Vec::new();
         for task in fs::read_dir(format!("/proc/{pid}/task")).map_err(failed)? {
-            let path = task.map_err(failed)?.path().join("status");
-            let status = fs::read_to_string(path).map_err(failed)?;
-            let fields: Vec<String> = status
+            let folder = task.map_err(failed)?.path();
+            let status = fs::read_to_string(folder.join("status")).map_err(failed)?;
+            let mut fields: Vec<String> = status
                 .lines()
                 .filter(|line| FIELDS.iter().any(|field| line.starts_with(field)))
                 .map(|line| line.split_whitespace().collect())
                 .collect();
+            // proc(5): fields 40 and 41; the name, the second, may hold anything but ends with the last
+            // bracket.
+            let stat = fs::read_to_string(folder.join("stat")).map_err(failed)?;
+            let after = stat.rsplit(')').next().unwrap_or_default();
+            let stat: Vec<&str> = after.split_whitespace().collect();
+            fields.push(format!("Priority:{}", stat.get(37).unwrap_or(&"?")));
+            fields.push(format!("Policy:{}", stat.get(38).unwrap_or(&"?")));
             lines.push(fields.join(" "));
         }
         Ok(lines.join("\n"))

@@ -63,6 +63,12 @@ pub const SCENARIOS: &[Scenario] = &[
         rights::sandbox,
     ),
     scenario(
+        "realtime",
+        "threads before all others, memory locked",
+        60,
+        rights::realtime,
+    ),
+    scenario(
         "formats",
         "every pixel format of the camera that is read",
         120,

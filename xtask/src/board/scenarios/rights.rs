@@ -14,6 +14,49 @@ const NO_RIGHTS: [&str; 5] = [
     "Seccomp:2",
 ];
 
+/// A thread, as the agent tells of it, and its policy and priority with `--realtime=9`.
+const SCHEDULED: [(&str, [&str; 2]); 4] = [
+    ("Name:posewire", ["Policy:1", "Priority:9"]),
+    ("Name:posewire-1", ["Policy:1", "Priority:9"]),
+    ("Name:capture", ["Policy:1", "Priority:10"]),
+    ("Name:overruns", ["Policy:0", "Priority:0"]),
+];
+
+pub fn realtime(board: &mut Board) -> Outcome<String> {
+    let (_, receiver) = board.stream_frames("--threads 2 --realtime=9")?;
+    let rights = board.ask("rights posewire")?;
+    let threads: Vec<Vec<&str>> = rights
+        .split('|')
+        .map(|thread| thread.split_whitespace().collect())
+        .collect();
+    for (name, wanted) in SCHEDULED {
+        let thread = threads.iter().find(|words| words.contains(&name));
+        let thread = thread.ok_or_else(|| format!("no thread has {name}: {rights}"))?;
+        if let Some(missing) = wanted.iter().find(|word| !thread.contains(word)) {
+            return Err(format!("{name} has not {missing}: {thread:?}"));
+        }
+    }
+    let locked_kib: u64 = threads
+        .iter()
+        .flatten()
+        .find_map(|word| {
+            word.strip_prefix("VmLck:")?
+                .strip_suffix("kB")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
+    if locked_kib < 4096 {
+        return Err(format!("only {locked_kib} KiB are locked"));
+    }
+    in_sequence(&receiver.collect(board.within(Duration::from_secs(2)))?)?;
+    board.must_live()?;
+    Ok(format!(
+        "{} threads at their priorities, {locked_kib} KiB locked",
+        threads.len()
+    ))
+}
+
 pub fn sandbox(board: &mut Board) -> Outcome<String> {
     let options = format!("--threads 2 --sandbox strict --serial {SERIAL}:115200");
     let (_, receiver) = board.stream_frames(&options)?;
