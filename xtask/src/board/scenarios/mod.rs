@@ -1,5 +1,6 @@
 //! What is tried on the board. Each scenario starts from an idle board and gives its figures.
 
+mod doctor;
 mod faults;
 mod flow;
 mod lines;
@@ -122,6 +123,12 @@ pub const SCENARIOS: &[Scenario] = &[
         "a last packet, and an orderly end",
         40,
         lines::sigterm,
+    ),
+    scenario(
+        "doctor",
+        "what posewire doctor says of the board",
+        90,
+        doctor::doctor,
     ),
     scenario(
         "storm",
