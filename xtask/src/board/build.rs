@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TARGET: &str = "aarch64-unknown-linux-musl";
+pub const TARGET: &str = "aarch64-unknown-linux-musl";
 /// Builds the program under test: the one for boards, which runs plans and reads no ONNX. Emulated, an
 /// unoptimised network would be too slow.
 const BUILD_POSEWIRE: &[&str] = &[
@@ -32,48 +32,74 @@ const BUILD_AGENT: &[&str] = &[
 /// A program to test instead of building one.
 const OTHER_BINARY: &str = "POSEWIRE_BOARD_BINARY";
 
-pub fn prepare() -> Outcome<Files> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask is not inside the repository")?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.join("target"), PathBuf::from);
-    let folder = target.join("board");
-    fs::create_dir_all(&folder).map_err(at(&folder))?;
-    let packages = packages::fetch(&folder)?;
-    let built = |arguments: &[&str], profile: &str, name: &str| -> Outcome<PathBuf> {
+/// Where things are built.
+pub struct Workshop {
+    pub repository: PathBuf,
+    target: PathBuf,
+    /// What is fetched, and what is made of it.
+    pub folder: PathBuf,
+}
+
+impl Workshop {
+    pub fn open() -> Outcome<Self> {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .ok_or("xtask is not inside the repository")?;
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| repository.join("target"), PathBuf::from);
+        let folder = target.join("board");
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        Ok(Workshop {
+            repository: repository.into(),
+            target,
+            folder,
+        })
+    }
+
+    /// The program as it ships for boards.
+    pub fn posewire(&self) -> Outcome<PathBuf> {
+        match std::env::var_os(OTHER_BINARY) {
+            Some(path) => Ok(PathBuf::from(path)),
+            None => self.build(BUILD_POSEWIRE, &format!("{TARGET}/release/posewire")),
+        }
+    }
+
+    /// Runs cargo; `product` is a path in the build folder.
+    pub fn build(&self, arguments: &[&str], product: &str) -> Outcome<PathBuf> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let status = Command::new(cargo)
             .args(arguments)
             .arg("--target-dir")
-            .arg(&target)
-            .current_dir(repository)
+            .arg(&self.target)
+            .current_dir(&self.repository)
             .status()
             .map_err(|error| format!("cargo: {error}"))?;
-        if !status.success() {
-            return Err(format!("cargo could not build {name}"));
+        if status.success() {
+            Ok(self.target.join(product))
+        } else {
+            Err(format!("cargo could not build {product}"))
         }
-        Ok(target.join(TARGET).join(profile).join(name))
-    };
-    let posewire = match std::env::var_os(OTHER_BINARY) {
-        Some(path) => PathBuf::from(path),
-        None => built(BUILD_POSEWIRE, "release", "posewire")?,
-    };
-    let clips = repository.join("models/demo/clips");
+    }
+}
+
+pub fn prepare(shop: &Workshop) -> Outcome<Files> {
+    let packages = packages::fetch(&shop.folder)?;
+    let posewire = shop.posewire()?;
+    let clips = shop.repository.join("models/demo/clips");
     let pictures = pictures::load(&clips)?;
-    let initramfs = folder.join("initramfs");
+    let initramfs = shop.folder.join("initramfs");
     initramfs::write(
         &Contents {
             packages: &packages,
-            agent: &built(BUILD_AGENT, "debug", "board-agent")?,
+            agent: &shop.build(BUILD_AGENT, &format!("{TARGET}/debug/board-agent"))?,
             posewire: &posewire,
-            plans: &repository.join("tests/board"),
+            plans: &shop.repository.join("tests/board"),
             pictures: &pictures,
         },
         &initramfs,
     )?;
     Ok(Files {
-        folder,
+        folder: shop.folder.clone(),
         kernel: packages.kernel,
         initramfs,
         joints: pictures.into_iter().map(|picture| picture.joints).collect(),
