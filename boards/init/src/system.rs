@@ -42,7 +42,7 @@ pub fn mount_all() {
 /// Settings of the kernel's: every line of the log is shown, Ctrl-Alt-Del is a signal to this program,
 /// and the processors keep their highest clock, so that frames take the same time each.
 pub fn tell_the_kernel() {
-    write("/proc/sys/kernel/printk_devkmsg", "on");
+    write("/proc/sys/kernel/printk_devkmsg", "on\n");
     if let Err(error) = reboot(RebootCommand::CadOff) {
         say(&format!("Ctrl-Alt-Del: {error}"));
     }
