@@ -12,11 +12,11 @@ const LEVEL: &str = "<5>";
 
 /// Says one line in this program's name.
 pub fn say(text: &str) {
-    log("init", text.as_bytes());
+    log(format!("init: {text}").as_bytes());
 }
 
-fn log(name: &str, line: &[u8]) {
-    let mut record = format!("{LEVEL}{name}: ").into_bytes();
+fn log(line: &[u8]) {
+    let mut record = LEVEL.as_bytes().to_vec();
     record.extend(line);
     record.push(b'\n');
     let written = OpenOptions::new()
@@ -30,8 +30,8 @@ fn log(name: &str, line: &[u8]) {
 }
 
 /// Passes on what a program says, line by line, until it has closed its end.
-pub fn relay(from: &mut impl Read, name: &str) {
-    each_line(from, |line| log(name, line));
+pub fn relay(from: &mut impl Read) {
+    each_line(from, log);
 }
 
 /// Memory is bounded: what is longer than [`LONGEST_LINE`] is cut into several.

@@ -10,8 +10,8 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "/bin/posewire";
@@ -23,6 +23,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 const GOOD_RUN: Duration = Duration::from_secs(60);
 /// posewire ends within a second of SIGTERM.
 const LONGEST_END: Duration = Duration::from_secs(3);
+const LONGEST_RELAY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -156,6 +157,8 @@ impl Signals {
 pub struct Board {
     signals: Signals,
     posewire: Option<Pid>,
+    /// Closed when everything that posewire said has been passed on.
+    relayed: Option<mpsc::Receiver<()>>,
 }
 
 impl Board {
@@ -163,6 +166,7 @@ impl Board {
         Board {
             signals,
             posewire: None,
+            relayed: None,
         }
     }
 
@@ -173,6 +177,10 @@ impl Board {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if Some(pid) == self.posewire {
                 self.posewire = None;
+                if let Some(relayed) = self.relayed.take() {
+                    // Its last words come before the news of its end, unless a console is jammed.
+                    let _ = relayed.recv_timeout(LONGEST_RELAY);
+                }
                 ended = Some(in_words(status));
             }
         }
@@ -200,9 +208,14 @@ impl Host for Board {
             .spawn()?;
         // The one child that is waited for by `reap`; dropping its handle only forgets it.
         self.posewire = Some(Pid::from_child(&child));
+        let (guard, relayed) = mpsc::channel();
+        self.relayed = Some(relayed);
         std::thread::Builder::new()
             .name("relay".into())
-            .spawn(move || relay(&mut ours, "posewire"))?;
+            .spawn(move || {
+                relay(&mut ours);
+                drop(guard);
+            })?;
         Ok(())
     }
 
