@@ -20,8 +20,6 @@ pub fn wait_and_mount() {
                 MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
             match mount(&device, CARD, "vfat", flags, None) {
                 Ok(()) => return say(&format!("{device} is the card, read-only")),
-                // After a bug it is there already.
-                Err(rustix::io::Errno::BUSY) => return,
                 Err(error) if said.elapsed() > SAY_EVERY => say(&format!("{device}: {error}")),
                 Err(_) => {}
             }

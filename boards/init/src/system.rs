@@ -21,13 +21,8 @@ pub fn mount_all() {
         ("sysfs", "/sys"),
         ("tmpfs", "/tmp"),
     ] {
-        let mounted = fs::create_dir_all(at).and_then(|()| {
-            mount(kind, at, kind, MountFlags::NOSUID, None).or_else(|error| match error {
-                // After a bug this is done again.
-                rustix::io::Errno::BUSY => Ok(()),
-                other => Err(other.into()),
-            })
-        });
+        let mounted = fs::create_dir_all(at)
+            .and_then(|()| Ok(mount(kind, at, kind, MountFlags::NOSUID, None)?));
         if let Err(error) = mounted {
             say(&format!("mounting {kind} at {at}: {error}"));
         }
@@ -39,8 +34,7 @@ pub fn mount_all() {
     }
 }
 
-/// Settings of the kernel's: every line of the log is shown, Ctrl-Alt-Del is a signal to this program,
-/// and the processors keep their highest clock, so that frames take the same time each.
+/// Settings of the kernel's: every line of the log is kept, and Ctrl-Alt-Del is a signal to this program.
 pub fn tell_the_kernel() {
     write("/proc/sys/kernel/printk_devkmsg", "on\n");
     if let Err(error) = reboot(RebootCommand::CadOff) {
@@ -122,7 +116,7 @@ fn shared_line<'a>(consoles: &'a str, settings: &str) -> Option<&'a str> {
 }
 
 /// Ends the board's work. If the kernel refuses there is only waiting for the plug.
-pub fn leave(end: End) {
+pub fn leave(end: End) -> ! {
     let command = match end {
         End::PowerOff => RebootCommand::PowerOff,
         End::Restart => RebootCommand::Restart,

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const DEFAULT_SIZE_MIB: usize = 64;
-/// The init ends with a panic's message, not with the board: it unwinds, and so needs no own profile.
 const BUILD_INIT: &[&str] = &[
     "build",
     "--locked",

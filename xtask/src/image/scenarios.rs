@@ -32,7 +32,7 @@ pub const CARD_SCENARIOS: &[CardScenario] = &[
     },
     CardScenario {
         name: "card-rpi3",
-        about: "rpi3's card in an emulated Raspberry Pi 3",
+        about: "rpi3's card, with vivid besides, in an emulated Raspberry Pi 3",
         run: rpi3,
     },
 ];

@@ -40,7 +40,12 @@ pub fn start() {
     };
     let started = std::thread::Builder::new()
         .name("network".into())
-        .spawn(move || keep_up(&config));
+        .spawn(move || {
+            while std::panic::catch_unwind(|| keep_up(&config)).is_err() {
+                say("network: a bug; it starts again");
+                std::thread::sleep(RETRY_AFTER);
+            }
+        });
     if let Err(error) = started {
         say(&format!("network: {error}"));
     }
