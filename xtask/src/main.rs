@@ -4,6 +4,8 @@ mod board;
 mod cargo;
 mod deb;
 mod fuzz;
+mod image;
+mod plans;
 mod sanitize;
 mod soak;
 mod tools;
@@ -36,6 +38,13 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
     --minutes   after the first, which is not counted [10]
     --fps       pictures a second [30]
     --plan      another network
+Usage: cargo xtask image --board NAME [--out FILE] [--size MIB] [--module NAME]...
+
+  image         make a card that a board starts from, with posewire as its only service
+    --board     rpi3, rpi-zero2w, rpi4 or qemu-virt
+    --out       where to [board/posewire-NAME.img in the build folder]
+    --size      of the card, with room for your own plans [64]
+    --module    a kernel module more, for instance of another network adapter
 ";
 
 fn main() -> ExitCode {
@@ -46,6 +55,7 @@ fn main() -> ExitCode {
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
         Some((task, rest)) if task == "soak" => soak::main(rest),
+        Some((task, rest)) if task == "image" => image::main(rest),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);

@@ -6,19 +6,28 @@ use super::{Outcome, at, packages, pictures};
 use crate::cargo;
 use crate::tools;
 use std::fs;
+use std::path::PathBuf;
 
 const AGENT: &str = "board-agent";
 
+/// What is fetched, and what is made of it.
+pub fn folder() -> Outcome<PathBuf> {
+    let folder = tools::target()?.join("board");
+    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    Ok(folder)
+}
+
 pub fn prepare() -> Outcome<Files> {
     let repository = tools::repository()?;
-    let target = tools::target()?;
-    let folder = target.join("board");
-    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    let folder = folder()?;
     let packages = packages::fetch(&folder)?;
     let posewire = cargo::board_program()?;
     let no_debug = "--config=profile.dev.debug=0";
     cargo::build(AGENT, &["--target", cargo::BOARD_TARGET, no_debug])?;
-    let agent = target.join(cargo::BOARD_TARGET).join("debug").join(AGENT);
+    let agent = tools::target()?
+        .join(cargo::BOARD_TARGET)
+        .join("debug")
+        .join(AGENT);
     let clips = repository.join("models/demo/clips");
     let pictures = pictures::load(&clips)?;
     let initramfs = folder.join("initramfs");

@@ -4,19 +4,20 @@
 //! In: this repository and the machine's package sources. Out: a line for each scenario with its
 //! figures. Everything that is fetched or built lies in the build folder, under `board`.
 
-mod build;
-mod cpio;
+pub mod build;
+pub mod cpio;
 mod initramfs;
 mod link;
 mod machine;
-mod modules;
-mod packages;
+pub mod modules;
+pub mod packages;
 mod pictures;
-mod receiver;
+pub mod receiver;
 mod running;
 mod scenarios;
 mod serial;
 
+use crate::image::scenarios::CARD_SCENARIOS;
 use running::{Board, Files};
 use scenarios::{SCENARIOS, Scenario};
 use std::fmt::Display;
@@ -34,8 +35,8 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     for option in options {
         match option.as_str() {
             "--list" => {
-                for scenario in SCENARIOS {
-                    println!("{:<16} {}", scenario.name, scenario.about);
+                for (name, about) in all() {
+                    println!("{name:<16} {about}");
                 }
                 return Ok(true);
             }
@@ -44,29 +45,44 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         }
     }
     for name in &names {
-        if !SCENARIOS.iter().any(|scenario| scenario.name == *name) {
+        if !all().any(|(known, _)| known == *name) {
             return Err(format!("there is no scenario {name}: try --list"));
         }
     }
-    let chosen = SCENARIOS.iter().filter(|scenario| {
-        (names.is_empty() && !shell) || names.iter().any(|name| *name == scenario.name)
-    });
-    let files = build::prepare()?;
+    let is_chosen =
+        |name: &str| (names.is_empty() && !shell) || names.iter().any(|chosen| *chosen == name);
     let start = Instant::now();
-    let mut board = None;
     let (mut passed, mut failed) = (0, 0);
-    for scenario in chosen {
-        match run_one(scenario, &files, &mut board) {
-            Ok(_) => passed += 1,
-            Err(_) => failed += 1,
+    let mut count = |report: Outcome<String>| match report {
+        Ok(_) => passed += 1,
+        Err(_) => failed += 1,
+    };
+    let mut board = None;
+    if shell || SCENARIOS.iter().any(|scenario| is_chosen(scenario.name)) {
+        let files = build::prepare()?;
+        for scenario in SCENARIOS.iter().filter(|chosen| is_chosen(chosen.name)) {
+            count(run_one(scenario, &files, &mut board));
         }
+        if shell {
+            board = Some(board.map_or_else(|| Board::start(&files), Ok)?);
+        }
+    }
+    if !shell {
+        board = None;
+    }
+    for scenario in CARD_SCENARIOS
+        .iter()
+        .filter(|chosen| is_chosen(chosen.name))
+    {
+        let start = Instant::now();
+        count(tell(scenario.name, start, (scenario.run)()));
     }
     println!(
         "{passed} passed, {failed} failed in {:.0} s",
         start.elapsed().as_secs_f64()
     );
-    if shell {
-        board.map_or_else(|| Board::start(&files), Ok)?.shell()?;
+    if let Some(mut board) = board.filter(|_| shell) {
+        board.shell()?;
     }
     Ok(failed == 0)
 }
@@ -84,16 +100,26 @@ fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> Out
         }
         Err(error) => Err(error),
     };
+    tell(scenario.name, start, report)
+}
+
+/// Prints a scenario's line.
+fn tell(name: &str, start: Instant, report: Outcome<String>) -> Outcome<String> {
     let (word, text) = match &report {
         Ok(figures) => ("PASS", figures),
         Err(error) => ("FAIL", error),
     };
     println!(
-        "{word}  {:<16} {:>5.1} s  {text}",
-        scenario.name,
+        "{word}  {name:<16} {:>5.1} s  {text}",
         start.elapsed().as_secs_f64()
     );
     report
+}
+
+/// Names of the scenarios and what they are about.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let on_board = SCENARIOS.iter().map(|one| (one.name, one.about));
+    on_board.chain(CARD_SCENARIOS.iter().map(|one| (one.name, one.about)))
 }
 
 /// Puts a path before an error.

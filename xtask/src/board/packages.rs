@@ -1,7 +1,9 @@
-//! Debian's kernel for ARM and a busybox, through this machine's own package sources.
+//! Debian's kernel for ARM, a busybox and the Raspberry Pi's firmware, through this machine's own package
+//! sources.
 //!
-//! In: a folder to keep things in. Out: a tree with the kernel, its modules and busybox. Needs no
-//! root and changes nothing of the machine's own package state. What is there already is used again.
+//! In: a folder to keep things in. Out: trees with the kernel, its modules and device trees and busybox,
+//! and with the firmware. Needs no root and changes nothing of the machine's own package state. What is
+//! there already is used again.
 
 use super::{Outcome, at, run};
 use std::fs;
@@ -11,6 +13,9 @@ use std::process::Command;
 const ARCHITECTURE: &str = "arm64";
 const KERNEL: &str = "linux-image-arm64";
 const SHELL: &str = "busybox-static";
+const FIRMWARE: &str = "raspi-firmware";
+/// Where Debian has what may be passed on but not changed.
+const FIRMWARE_COMPONENT: &str = "non-free-firmware";
 /// Other sources of a machine often have no packages for ARM.
 const DEBIAN_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
 
@@ -18,45 +23,101 @@ const DEBIAN_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
 pub struct Packages {
     pub kernel: PathBuf,
     pub modules: PathBuf,
+    /// A folder for each maker.
+    pub device_trees: PathBuf,
     pub busybox: PathBuf,
+}
+
+/// The Raspberry Pi's firmware, unpacked.
+pub struct Firmware {
+    pub files: PathBuf,
+    /// The terms on which it may be passed on.
+    pub licence: PathBuf,
 }
 
 /// Fetches and unpacks what is not there yet.
 pub fn fetch(folder: &Path) -> Outcome<Packages> {
-    let root = folder.join("root");
-    if !root.is_dir() {
-        let debs = folder.join("debs");
-        for needed in ["state/lists/partial", "cache/archives/partial", "debs"] {
-            let path = folder.join(needed);
-            fs::create_dir_all(&path).map_err(at(&path))?;
-        }
-        println!("fetching the board's kernel");
-        run(apt(folder, "apt-get").args(["-q", "-q", "update"]))?;
-        let kernel = real_kernel(folder)?;
-        run(apt(folder, "apt-get")
-            .args(["-q", "-q", "download", &kernel, SHELL])
-            .current_dir(&debs))?;
-        // Unpacked beside and renamed, so that a half-unpacked tree is never taken for a whole one.
-        let partial = folder.join("root.partial");
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(at(&partial))?;
-        }
-        for entry in fs::read_dir(&debs).map_err(at(&debs))? {
-            let deb = entry.map_err(at(&debs))?.path();
-            run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&partial))?;
-        }
-        fs::rename(&partial, &root).map_err(at(&root))?;
-    }
+    let sources = Path::new(DEBIAN_SOURCES);
+    let root = unpack(folder, "the board's kernel", sources, || {
+        Ok(vec![real_kernel(folder, sources)?, SHELL.into()])
+    })?;
     Ok(Packages {
         kernel: only(&root.join("boot"), "vmlinuz-")?,
         modules: only(&root.join("lib/modules"), "")?.join("kernel"),
+        device_trees: only(&root.join("usr/lib"), "linux-image-")?,
         busybox: root.join("bin/busybox"),
     })
 }
 
+/// The same for the firmware, which is no part of Debian proper.
+pub fn fetch_firmware(folder: &Path) -> Outcome<Firmware> {
+    let folder = folder.join("firmware");
+    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    let sources = folder.join("debian.sources");
+    let own = Path::new(DEBIAN_SOURCES);
+    let text = fs::read_to_string(own).map_err(at(own))?;
+    fs::write(&sources, with_component(&text, FIRMWARE_COMPONENT)).map_err(at(&sources))?;
+    let root = unpack(&folder, "the Raspberry Pi's firmware", &sources, || {
+        Ok(vec![FIRMWARE.into()])
+    })?;
+    Ok(Firmware {
+        files: root.join("usr/lib").join(FIRMWARE),
+        licence: root.join("usr/share/doc").join(FIRMWARE).join("copyright"),
+    })
+}
+
+/// Package sources with one component more.
+fn with_component(sources: &str, component: &str) -> String {
+    let lines: Vec<String> = sources
+        .lines()
+        .map(|line| match line.strip_prefix("Components:") {
+            Some(all) if !all.split_whitespace().any(|name| name == component) => {
+                format!("{line} {component}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    lines.concat()
+}
+
+/// Fetches and unpacks packages, unless that was done already. The tree that they make.
+fn unpack(
+    folder: &Path,
+    what: &str,
+    sources: &Path,
+    names: impl FnOnce() -> Outcome<Vec<String>>,
+) -> Outcome<PathBuf> {
+    let root = folder.join("root");
+    if root.is_dir() {
+        return Ok(root);
+    }
+    let debs = folder.join("debs");
+    for needed in ["state/lists/partial", "cache/archives/partial", "debs"] {
+        let path = folder.join(needed);
+        fs::create_dir_all(&path).map_err(at(&path))?;
+    }
+    println!("fetching {what}");
+    run(apt(folder, sources, "apt-get").args(["-q", "-q", "update"]))?;
+    run(apt(folder, sources, "apt-get")
+        .args(["-q", "-q", "download"])
+        .args(names()?)
+        .current_dir(&debs))?;
+    // Unpacked beside and renamed, so that a half-unpacked tree is never taken for a whole one.
+    let partial = folder.join("root.partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(at(&partial))?;
+    }
+    for entry in fs::read_dir(&debs).map_err(at(&debs))? {
+        let deb = entry.map_err(at(&debs))?.path();
+        run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&partial))?;
+    }
+    fs::rename(&partial, &root).map_err(at(&root))?;
+    Ok(root)
+}
+
 /// The package that the kernel's meta package stands for.
-fn real_kernel(folder: &Path) -> Outcome<String> {
-    let text = run(apt(folder, "apt-cache").args(["depends", KERNEL]))?;
+fn real_kernel(folder: &Path, sources: &Path) -> Outcome<String> {
+    let text = run(apt(folder, sources, "apt-cache").args(["depends", KERNEL]))?;
     text.lines()
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
         .find(|name| name.starts_with("linux-image-"))
@@ -64,7 +125,7 @@ fn real_kernel(folder: &Path) -> Outcome<String> {
         .ok_or_else(|| format!("{KERNEL} is not in this machine's package sources"))
 }
 
-fn apt(folder: &Path, program: &str) -> Command {
+fn apt(folder: &Path, sources: &Path, program: &str) -> Command {
     let mut command = Command::new(program);
     let options = [
         format!("APT::Architecture={ARCHITECTURE}"),
@@ -78,10 +139,10 @@ fn apt(folder: &Path, program: &str) -> Command {
     for option in options {
         command.arg("-o").arg(option);
     }
-    if Path::new(DEBIAN_SOURCES).exists() {
+    if sources.exists() {
         command
             .arg("-o")
-            .arg(format!("Dir::Etc::sourcelist={DEBIAN_SOURCES}"))
+            .arg(format!("Dir::Etc::sourcelist={}", sources.display()))
             .args(["-o", "Dir::Etc::sourceparts=/dev/null"]);
     }
     command
@@ -104,5 +165,17 @@ fn only(folder: &Path, prefix: &str) -> Outcome<PathBuf> {
             folder.display(),
             found.len()
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_added_once_to_each_source() {
+        let sources = "Suites: bookworm\nComponents: main\n\nComponents: main non-free-firmware\n";
+        let expected = "Suites: bookworm\nComponents: main non-free-firmware\n\nComponents: main non-free-firmware\n";
+        assert_eq!(with_component(sources, "non-free-firmware"), expected);
     }
 }

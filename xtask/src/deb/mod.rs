@@ -10,8 +10,7 @@ mod files;
 mod tests;
 
 use crate::board::{Outcome, at, run};
-use crate::cargo;
-use crate::tools;
+use crate::{cargo, plans, tools};
 use files::Contents;
 use posewire::board::{self, Profile};
 use std::fs;
@@ -19,10 +18,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The shipped networks.
-const NETWORKS: [&str; 2] = ["hand", "body"];
-/// A full build to compile plans with, instead of building one.
-const OTHER_COMPILER: &str = "POSEWIRE_HOST_BINARY";
 /// As Debian's own tools take it.
 const MAINTAINER: &str = "DEBEMAIL";
 const NO_MAINTAINER: &str = "posewire@localhost.localdomain";
@@ -60,7 +55,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         date: date.trim(),
         maintainer: &format!("The posewire authors <{email}>"),
         program: fs::read(&program).map_err(at(&program))?,
-        plans: plans(&board, &out)?,
+        plans: plans::compile(&board.kernel)?,
     };
     let name = format!("{}_{VERSION}_{architecture}.deb", contents.package_name());
     let deb = out.join(name);
@@ -100,29 +95,6 @@ fn source_time() -> Outcome<u64> {
     let text = text.trim();
     text.parse()
         .map_err(|_| format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
-}
-
-/// The shipped networks, compiled by a full build for the board's kind of processor.
-fn plans(board: &Profile, out: &Path) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
-    let compiler = match std::env::var_os(OTHER_COMPILER) {
-        Some(path) => path.into(),
-        None => {
-            cargo::build("posewire", &["--release"])?;
-            tools::target()?.join("release/posewire")
-        }
-    };
-    let compile = |name: &'static str| {
-        let file = out.join(format!(".{}-{name}.plan", board.name));
-        let compiled = run(Command::new(&compiler)
-            .args(["compile", "--model", &format!("builtin:{name}")])
-            .args(["--kernel", &board.kernel, "--out"])
-            .arg(&file))
-        .and_then(|_| fs::read(&file).map_err(at(&file)));
-        // Also after a failure; there may be nothing to remove.
-        let _ = fs::remove_file(&file);
-        Ok((name, compiled?))
-    };
-    NETWORKS.into_iter().map(compile).collect()
 }
 
 /// By renaming, so that the file is whole or not there.

@@ -1,0 +1,61 @@
+//! The first program of a card that `cargo xtask image` writes: it brings the board up and keeps
+//! posewire running.
+//!
+//! In: kernel modules and their order in the initramfs, and from the card's one partition, which is
+//! mounted read-only, `posewire.toml`, `network.toml` and the plans. Out: lines in the kernel's log,
+//! which the kernel shows on every console. Nothing is ever written to the card. It never ends:
+//! whatever fails is said, and tried again or done without; a bug in here restarts the board.
+
+mod card;
+mod network;
+mod output;
+mod service;
+mod system;
+
+use output::say;
+use service::{Board, End};
+use std::time::Duration;
+
+/// Where the card's partition is mounted, and where posewire runs, so that `hand.plan` in
+/// `posewire.toml` is the file beside it.
+const CARD: &str = "/card";
+/// Time to read what went wrong.
+const PAUSE: Duration = Duration::from_secs(10);
+
+fn main() {
+    if !rustix::process::getpid().is_init() {
+        eprintln!("board-init: only a kernel starts this, as its first program");
+        std::process::exit(2);
+    }
+    // A kernel whose first program ends panics. A bug here is said first, and then the board starts anew.
+    if let Err(panic) = std::panic::catch_unwind(bring_up) {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        say(&format!("a bug: {}", text.unwrap_or("unknown")));
+    }
+    std::thread::sleep(PAUSE);
+    system::leave(End::Restart);
+}
+
+/// Returns only if it cannot go on.
+fn bring_up() {
+    system::mount_all();
+    system::tell_the_kernel();
+    let signals = match service::Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return say(&format!("signals: {error}")),
+    };
+    system::load_modules();
+    card::wait_and_mount();
+    network::start();
+    system::warn_of_a_shared_line();
+    let end = service::keep_running(&mut Board::new(signals));
+    say(match end {
+        End::PowerOff => "powering off",
+        End::Restart => "restarting",
+    });
+    card::unmount_card();
+    system::leave(end);
+}

@@ -1,0 +1,157 @@
+//! `network.toml`: by DHCP unless it says otherwise.
+
+use super::Setting;
+use serde::Deserialize;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const MAX_BYTES: u64 = 16 << 10;
+/// The kernel's longest interface name, and more than enough for a host.
+const LONGEST_NAME: usize = 15;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Asked {
+    address: Option<String>,
+    gateway: Option<Ipv4Addr>,
+    name_servers: Vec<Ipv4Addr>,
+    interface: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Address {
+    Dhcp,
+    Static(Setting),
+    None,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct NetworkConfig {
+    pub address: Address,
+    /// The first that appears if there is none.
+    pub interface: Option<String>,
+    /// What the DHCP server is told.
+    pub name: String,
+}
+
+impl NetworkConfig {
+    /// Reads the file; without one everything is the default.
+    ///
+    /// # Errors
+    /// One line that names the file and what is wrong.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let fail = |what: String| format!("{}: {what}", path.display());
+        let text = match std::fs::metadata(path) {
+            Ok(file) if file.len() > MAX_BYTES => return Err(fail("is too long".into())),
+            Ok(_) => std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?,
+            Err(_) => String::new(),
+        };
+        Self::parse(&text).map_err(fail)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let asked: Asked = toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            match line {
+                Some(line) => format!("line {line}: {}", error.message()),
+                None => error.message().to_string(),
+            }
+        })?;
+        let address = match asked.address.as_deref().unwrap_or("dhcp") {
+            "dhcp" => Address::Dhcp,
+            "none" => Address::None,
+            text => Address::Static(setting(text, asked.gateway, asked.name_servers)?),
+        };
+        for (key, value) in [("interface", &asked.interface), ("name", &asked.name)] {
+            if let Some(value) = value
+                && !is_name(value)
+            {
+                return Err(format!(
+                    "{key} is {value:?}, expected are 1 to {LONGEST_NAME} letters, digits and dashes"
+                ));
+            }
+        }
+        Ok(NetworkConfig {
+            address,
+            interface: asked.interface,
+            name: asked.name.unwrap_or_else(|| "posewire".into()),
+        })
+    }
+}
+
+fn setting(
+    text: &str,
+    gateway: Option<Ipv4Addr>,
+    name_servers: Vec<Ipv4Addr>,
+) -> Result<Setting, String> {
+    let parts = text.split_once('/').and_then(|(address, prefix)| {
+        let prefix = prefix.parse().ok().filter(|bits| (1..=32).contains(bits));
+        Some((address.parse().ok()?, prefix?))
+    });
+    let (address, prefix) = parts.ok_or_else(|| {
+        format!(
+            "address is {text:?}, expected is \"dhcp\", \"none\" or one like \"192.168.1.50/24\""
+        )
+    })?;
+    Ok(Setting {
+        address,
+        prefix,
+        gateway,
+        name_servers,
+    })
+}
+
+/// A name that is no path and no option.
+fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_word_it_is_dhcp() {
+        let config = NetworkConfig::parse("").unwrap();
+        assert_eq!(config.address, Address::Dhcp);
+        assert_eq!((config.interface, config.name.as_str()), (None, "posewire"));
+    }
+
+    #[test]
+    fn a_static_address_comes_with_its_prefix() {
+        let config = NetworkConfig::parse(
+            "address = '192.168.1.50/24'\ngateway = '192.168.1.1'\ninterface = 'eth1'\n",
+        )
+        .unwrap();
+        let expected = Setting {
+            address: [192, 168, 1, 50].into(),
+            prefix: 24,
+            gateway: Some([192, 168, 1, 1].into()),
+            name_servers: Vec::new(),
+        };
+        assert_eq!(config.address, Address::Static(expected));
+        assert_eq!(config.interface.as_deref(), Some("eth1"));
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        for (text, place) in [
+            ("address = '192.168.1.50'", "address"),
+            ("address = '192.168.1.50/33'", "address"),
+            ("adress = 'dhcp'", "adress"),
+            ("\ngateway = 'here'", "line 2"),
+            ("interface = '../../etc'", "interface"),
+            ("name = ''", "name"),
+        ] {
+            let error = NetworkConfig::parse(text).unwrap_err();
+            assert!(error.contains(place), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}

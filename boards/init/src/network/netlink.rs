@@ -1,0 +1,146 @@
+//! The few things that the kernel is told about interfaces: messages of rtnetlink(7), which need no
+//! unsafe code, unlike the older requests.
+//!
+//! Out: one message for each call. In: the kernel's answer, an error number.
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+};
+use std::io;
+use std::net::Ipv4Addr;
+
+const NEW_LINK: u16 = 16;
+const NEW_ADDRESS: u16 = 20;
+const DELETE_ADDRESS: u16 = 21;
+const NEW_ROUTE: u16 = 24;
+const ANSWER: u16 = 2;
+
+const REQUEST_WITH_ANSWER: u16 = 0x01 | 0x04;
+const CREATE_OR_REPLACE: u16 = 0x100 | 0x400;
+
+const INTERNET: u8 = 2;
+const UP: u32 = 1;
+/// Attributes of addresses and of routes.
+const PEER: u16 = 1;
+const LOCAL: u16 = 2;
+const OUT: u16 = 4;
+const GATEWAY: u16 = 5;
+/// rtm_table, rtm_protocol, rtm_scope, rtm_type: the main table, by an administrator, anywhere, to a host.
+const MAIN_STATIC_UNIVERSE_UNICAST: [u8; 4] = [254, 4, 0, 1];
+
+pub fn set_up(interface: u32) -> io::Result<()> {
+    let mut body = vec![0; 4];
+    body.extend(interface.to_ne_bytes());
+    body.extend(UP.to_ne_bytes());
+    // Which of the flags are meant.
+    body.extend(UP.to_ne_bytes());
+    ask(NEW_LINK, 0, &body)
+}
+
+pub fn add_address(interface: u32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+    ask(
+        NEW_ADDRESS,
+        CREATE_OR_REPLACE,
+        &address_body(interface, address, prefix),
+    )
+}
+
+pub fn delete_address(interface: u32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+    ask(DELETE_ADDRESS, 0, &address_body(interface, address, prefix))
+}
+
+pub fn set_default_route(interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
+    let mut body = vec![INTERNET, 0, 0, 0];
+    body.extend(MAIN_STATIC_UNIVERSE_UNICAST);
+    body.extend([0; 4]);
+    attribute(&mut body, GATEWAY, gateway.octets());
+    attribute(&mut body, OUT, interface.to_ne_bytes());
+    ask(NEW_ROUTE, CREATE_OR_REPLACE, &body)
+}
+
+fn address_body(interface: u32, address: Ipv4Addr, prefix: u8) -> Vec<u8> {
+    let mut body = vec![INTERNET, prefix, 0, 0];
+    body.extend(interface.to_ne_bytes());
+    attribute(&mut body, LOCAL, address.octets());
+    attribute(&mut body, PEER, address.octets());
+    body
+}
+
+fn attribute(body: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
+    body.extend(8_u16.to_ne_bytes());
+    body.extend(kind.to_ne_bytes());
+    body.extend(value);
+}
+
+fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
+    const HEADER: usize = 16;
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.extend(((HEADER + body.len()) as u32).to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend((flags | REQUEST_WITH_ANSWER).to_ne_bytes());
+    // The only request on its socket needs no number, and the kernel fills in the sender.
+    bytes.extend([0; 8]);
+    bytes.extend(body);
+    bytes
+}
+
+fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        // Protocol 0 of netlink is routing.
+        None,
+    )?;
+    send(&socket, &message(kind, flags, body), SendFlags::empty())?;
+    let mut bytes = [0; 1024];
+    let (_, length) = recv(&socket, &mut bytes, RecvFlags::empty())?;
+    answer(&bytes[..length.min(bytes.len())])
+}
+
+/// The error number of an answer, 0 for none, negative as the kernel has them.
+fn answer(bytes: &[u8]) -> io::Result<()> {
+    let kind = bytes.get(4..6).and_then(|bytes| bytes.try_into().ok());
+    let number = bytes.get(16..20).and_then(|bytes| bytes.try_into().ok());
+    match (kind.map(u16::from_ne_bytes), number.map(i32::from_ne_bytes)) {
+        (Some(ANSWER), Some(0)) => Ok(()),
+        (Some(ANSWER), Some(number)) => {
+            Err(Errno::from_raw_os_error(number.saturating_neg()).into())
+        }
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_in_messages_are_those_of_their_bytes() {
+        let body = address_body(2, Ipv4Addr::new(10, 0, 2, 15), 24);
+        let bytes = message(NEW_ADDRESS, CREATE_OR_REPLACE, &body);
+        assert_eq!(bytes[..4], (bytes.len() as u32).to_ne_bytes());
+        assert_eq!(bytes.len(), 16 + 8 + 2 * 8);
+    }
+
+    #[test]
+    fn the_kernels_error_numbers_are_read() {
+        let said = |number: i32| {
+            let mut bytes = vec![0; 16];
+            bytes[4..6].copy_from_slice(&ANSWER.to_ne_bytes());
+            bytes.extend(number.to_ne_bytes());
+            answer(&bytes)
+        };
+        assert!(said(0).is_ok());
+        assert_eq!(said(-1).unwrap_err().raw_os_error(), Some(1));
+        assert!(answer(b"short").is_err());
+    }
+
+    #[test]
+    fn the_kernel_understands_a_request_and_refuses_it_to_a_user_or_for_no_interface() {
+        let error = set_up(u32::MAX >> 1).unwrap_err();
+        let errno = Errno::from_io_error(&error);
+        assert!(matches!(errno, Some(Errno::PERM | Errno::NODEV)), "{error}");
+    }
+}

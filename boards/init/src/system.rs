@@ -1,0 +1,152 @@
+//! File systems, kernel modules, power.
+
+use crate::CARD;
+use crate::output::say;
+use crate::service::End;
+use rustix::mount::{MountFlags, mount};
+use rustix::system::{RebootCommand, finit_module, reboot};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+/// The modules lie here in one folder, with the order in which they load.
+const MODULES: &str = "/modules";
+const ORDER: &str = "/modules/order";
+
+pub fn mount_all() {
+    for (kind, at) in [
+        ("devtmpfs", "/dev"),
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("tmpfs", "/tmp"),
+    ] {
+        let mounted = fs::create_dir_all(at)
+            .and_then(|()| Ok(mount(kind, at, kind, MountFlags::NOSUID, None)?));
+        if let Err(error) = mounted {
+            say(&format!("mounting {kind} at {at}: {error}"));
+        }
+    }
+    for folder in [CARD, "/etc"] {
+        if let Err(error) = fs::create_dir_all(folder) {
+            say(&format!("{folder}: {error}"));
+        }
+    }
+}
+
+/// Settings of the kernel's: every line of the log is kept, and Ctrl-Alt-Del is a signal to this program.
+pub fn tell_the_kernel() {
+    write("/proc/sys/kernel/printk_devkmsg", "on\n");
+    if let Err(error) = reboot(RebootCommand::CadOff) {
+        say(&format!("Ctrl-Alt-Del: {error}"));
+    }
+}
+
+fn write(path: &str, text: &str) {
+    if let Err(error) = fs::write(path, text) {
+        say(&format!("{path}: {error}"));
+    }
+}
+
+/// Loads the board's modules. One that fails costs what needs it, and no more.
+pub fn load_modules() {
+    let names = match fs::read_to_string(ORDER) {
+        Ok(names) => names,
+        Err(error) => return say(&format!("{ORDER}: {error}")),
+    };
+    let words = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    for name in names.lines() {
+        if let Err(error) = load_module(name, &options(&words, name)) {
+            say(&format!("module {name}: {error}"));
+        }
+    }
+    full_speed();
+}
+
+fn load_module(name: &str, options: &str) -> std::io::Result<()> {
+    let file = File::open(Path::new(MODULES).join(format!("{name}.ko")))?;
+    match finit_module(&file, &CString::new(options)?, 0) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A module's options stand on the kernel's command line as `module.option=value`, as for modules that
+/// are built in.
+fn options(command_line: &str, module: &str) -> String {
+    let plain = |name: &str| name.replace('-', "_");
+    let own: Vec<&str> = command_line
+        .split_whitespace()
+        .filter_map(|word| word.split_once('.'))
+        .filter(|(name, _)| plain(name) == plain(module))
+        .map(|(_, option)| option)
+        .collect();
+    own.join(" ")
+}
+
+/// Frames that take the same time each are worth more here than a cool board.
+fn full_speed() {
+    let Ok(policies) = fs::read_dir("/sys/devices/system/cpu/cpufreq") else {
+        // Emulated boards have none.
+        return;
+    };
+    for policy in policies.flatten() {
+        let path = policy.path().join("scaling_governor");
+        write(&path.to_string_lossy(), "performance");
+    }
+}
+
+/// A robot's line that is also a console carries the kernel's words between the packets.
+pub fn warn_of_a_shared_line() {
+    let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+    let settings = fs::read_to_string(Path::new(CARD).join("posewire.toml")).unwrap_or_default();
+    if let Some(line) = shared_line(&consoles, &settings) {
+        say(&format!(
+            "the serial line /dev/{line} is also a console: take console={line},... out of cmdline.txt"
+        ));
+    }
+}
+
+fn shared_line<'a>(consoles: &'a str, settings: &str) -> Option<&'a str> {
+    let settings: toml::Table = settings.parse().ok()?;
+    let serial = settings.get("serial")?.as_str()?;
+    let device = serial.strip_prefix("/dev/")?;
+    let device = device.split_once(':').map_or(device, |(device, _)| device);
+    consoles.split_whitespace().find(|&name| name == device)
+}
+
+/// Ends the board's work. If the kernel refuses there is only waiting for the plug.
+pub fn leave(end: End) -> ! {
+    let command = match end {
+        End::PowerOff => RebootCommand::PowerOff,
+        End::Restart => RebootCommand::Restart,
+    };
+    if let Err(error) = reboot(command) {
+        say(&format!("{error}: pull the plug, nothing can be lost"));
+    }
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_module_come_from_the_kernels_command_line() {
+        let line = "console=ttyS1 uvcvideo.quirks=0x80 vivid.n_devs=1 uvcvideo.timeout=9000\n";
+        assert_eq!(options(line, "uvcvideo"), "quirks=0x80 timeout=9000");
+        assert_eq!(options("snd-usb.x=1", "snd_usb"), "x=1");
+        assert_eq!(options(line, "dwc2"), "");
+    }
+
+    #[test]
+    fn a_robots_line_that_is_a_console_is_noticed() {
+        let settings = "source = 'v4l2:auto'\nserial = '/dev/ttyS1:115200'\n";
+        assert_eq!(shared_line("tty0 ttyS1\n", settings), Some("ttyS1"));
+        assert_eq!(shared_line("tty0\n", settings), None);
+        assert_eq!(shared_line("ttyS1\n", "serial = '/dev/ttyUSB0'"), None);
+        assert_eq!(shared_line("ttyS1\n", "= broken"), None);
+    }
+}

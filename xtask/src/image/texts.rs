@@ -1,0 +1,86 @@
+//! The text files of a card.
+
+use super::boards::CardFor;
+use posewire::board::Profile;
+use std::fmt::Write;
+
+pub const KERNEL: &str = "kernel.img";
+pub const INITRAMFS: &str = "initramfs.gz";
+
+/// What the Raspberry Pi's firmware reads. The lines are those that Debian writes for this firmware and
+/// this kernel.
+pub fn config_txt() -> String {
+    format!(
+        "\
+# For the Raspberry Pi's firmware.
+arm_64bit=1
+# The line on the header's pins 8 and 10, with a core clock that does not change its rate.
+enable_uart=1
+upstream_kernel=1
+kernel={KERNEL}
+initramfs {INITRAMFS}
+"
+    )
+}
+
+/// What the kernel is told. A kernel that panics starts again.
+pub fn cmdline_txt(board: &CardFor) -> String {
+    format!("{} net.ifnames=0 loglevel=6 panic=10\n", board.consoles)
+}
+
+/// The settings that a user changes.
+pub fn posewire_toml(board: &CardFor, profile: &Profile) -> String {
+    let mut text = format!(
+        "\
+# posewire on {}.
+# After a change put the card back and switch the board on: nothing needs to be shut down, and the
+# board itself never writes to this card. Every option of `posewire run` can stand here. A mistake is
+# said on the screen and on the serial line.
+
+# The first camera on USB; a path such as \"/dev/v4l/by-path/...\" names one for good.
+source = \"v4l2:auto\"
+
+# A compiled plan on this card: hand.plan and body.plan are the small demo networks. Your own:
+#   posewire compile --kernel {} --model hand.int8.onnx --out hand.plan
+model = \"hand.plan\"
+
+# What is not said here is taken from the board's profile: `posewire boards {}` shows it.
+board = \"{}\"
+
+# The machine that gets the keypoints, by UDP.
+udp = \"{}\"
+
+",
+        board.about, profile.kernel, profile.name, profile.name, board.udp
+    );
+    let serial = board.serial;
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "# Or by a serial line; the adapters are /dev/ttyUSB0 or /dev/ttyACM0. {serial} is also a console
+# until \"console={},...\" is taken out of cmdline.txt.
+#serial = \"{serial}:115200\"
+
+# Seals the packets with a key that the receiver has as well: 64 hexadecimal digits in a file.
+#key-file = \"key.txt\"
+
+",
+        serial.trim_start_matches("/dev/")
+    );
+    text.push_str(if board.has_watchdog {
+        "# Reboots a board that hangs.\nwatchdog = \"/dev/watchdog\"\n"
+    } else {
+        "# Reboots a board that hangs: start QEMU with -device i6300esb.\n#watchdog = \"/dev/watchdog\"\n"
+    });
+    text
+}
+
+pub const NETWORK_TOML: &str = "\
+# The network. Without any line here: the first Ethernet interface, its address by DHCP.
+
+#address = \"192.168.1.50/24\"        # or \"dhcp\", or \"none\"
+#gateway = \"192.168.1.1\"
+#name-servers = [\"192.168.1.1\"]
+#interface = \"eth0\"
+#name = \"posewire\"                  # what a DHCP server is told
+";

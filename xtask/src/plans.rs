@@ -1,0 +1,39 @@
+//! The demo networks, compiled for a board's processor by the full program on this machine.
+
+use crate::board::{Outcome, at, run};
+use crate::{cargo, tools};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A program of this machine to compile with instead of building one.
+const OTHER_COMPILER: &str = "POSEWIRE_COMPILER";
+/// The shipped networks.
+const NETWORKS: [&str; 2] = ["hand", "body"];
+
+/// Each network's name and its plan for processors of a kind.
+pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+    let compiler = compiler()?;
+    let folder = tools::target()?.join("plans");
+    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    NETWORKS
+        .iter()
+        .map(|&name| {
+            let plan = folder.join(format!("{kernel}-{name}.plan"));
+            run(Command::new(&compiler)
+                .args(["compile", "--model", &format!("builtin:{name}")])
+                .args(["--kernel", kernel, "--out"])
+                .arg(&plan))?;
+            Ok((name, fs::read(&plan).map_err(at(&plan))?))
+        })
+        .collect()
+}
+
+fn compiler() -> Outcome<PathBuf> {
+    if let Some(path) = std::env::var_os(OTHER_COMPILER) {
+        return Ok(path.into());
+    }
+    println!("building posewire for this machine, to compile the plans: minutes, the first time");
+    cargo::build("posewire", &["--release"])?;
+    Ok(tools::target()?.join("release/posewire"))
+}
