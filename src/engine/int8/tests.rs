@@ -26,6 +26,8 @@ const PLANS: [(&str, &[u8]); 4] = [
 // An interpreter takes half a minute for a frame, and sees a race without comparing.
 const FRAMES: usize = if cfg!(miri) { 1 } else { 2 };
 const THREADS: RangeInclusive<usize> = if cfg!(miri) { 2..=2 } else { 1..=4 };
+/// The first has nothing that the others have not.
+const SKIPPED: usize = if cfg!(miri) { 1 } else { 0 };
 
 fn heatmaps(plan: &[u8], threads: usize) -> Vec<f32> {
     let path = Path::new("test.plan");
@@ -45,7 +47,7 @@ fn heatmaps(plan: &[u8], threads: usize) -> Vec<f32> {
 
 #[test]
 fn a_plan_in_memory_runs_the_same_on_any_number_of_threads() {
-    for (name, plan) in PLANS {
+    for (name, plan) in PLANS.into_iter().skip(SKIPPED) {
         let mut results = THREADS.map(|threads| heatmaps(plan, threads));
         let first = results.next().unwrap();
         assert!(first.iter().any(|&value| value != first[0]), "{name}");
