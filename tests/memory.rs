@@ -8,7 +8,7 @@ use common::{TestDir, posewire, run, stderr, stdout};
 use posewire::wire::{Body, PacketView};
 use std::fs;
 use std::net::UdpSocket;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 /// A small network, as a plan for this processor.
@@ -139,6 +139,8 @@ fn resident_kib(process: &Child) -> u64 {
 fn steady(format: &str, frames: u64) -> (u64, u64, String) {
     let folder = TestDir::new(&format!("steady-{format}"));
     let plan = plan(&folder);
+    // A file: nobody reads a pipe meanwhile, and a full one would hold up the program.
+    let log = folder.path().join("log");
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -163,7 +165,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
             &frames.to_string(),
         ])
         .args(["--stats-seconds", "1", "--threads", "2"])
-        .stderr(Stdio::piped())
+        .stderr(fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
     let mut bytes = [0; 2048];
@@ -187,8 +189,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
         }
     }
     assert!(child.wait().unwrap().success());
-    let mut log = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    let log = fs::read_to_string(log).unwrap();
     let heap = log
         .lines()
         .find(|line| line.contains("heap: "))
