@@ -36,6 +36,10 @@ pub(super) fn drop_capabilities(keep: CapabilitySet) -> Step {
 
 fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
     let had = capabilities(None)?;
+    // Nothing to give up, as in a service, whose manager may forbid even this call.
+    if (had.permitted | had.inheritable).is_empty() {
+        return Ok(CapabilitySet::empty());
+    }
     if had.effective.contains(CapabilitySet::SETPCAP) {
         for capability in CapabilitySet::all().difference(keep).iter() {
             match remove_capability_from_bounding_set(capability) {

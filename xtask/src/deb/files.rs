@@ -126,7 +126,11 @@ impl Contents<'_> {
             )
             .replace(
                 "@REALTIME@",
-                &limits.realtime.unwrap_or(NO_REALTIME).to_string(),
+                // The camera's thread has one more than the others.
+                &limits
+                    .realtime
+                    .map_or(NO_REALTIME, |priority| priority + 1)
+                    .to_string(),
             )
     }
 
