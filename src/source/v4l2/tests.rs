@@ -404,3 +404,38 @@ fn a_driver_that_hangs_does_not_keep_the_program() {
     let took = start.elapsed();
     assert!(took >= END_PATIENCE && took < 3 * END_PATIENCE, "{took:?}");
 }
+
+#[test]
+fn a_camera_that_takes_more_memory_than_it_may_is_refused_with_both_figures() {
+    let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
+    let within = |most_bytes| {
+        let options = CameraOptions {
+            most_bytes: Some(most_bytes),
+            ..options()
+        };
+        V4l2Source::open_with(Box::new(kernel.clone()), "/dev/video0", &options, QUICK)
+    };
+    // Five buffers of a page each.
+    let error = message(within(4 * 4096));
+    assert!(
+        error.contains("takes 20 KiB") && error.contains("has 16 KiB"),
+        "{error}"
+    );
+    assert!(within(5 * 4096).is_ok());
+}
+
+#[test]
+fn what_a_camera_may_take_is_reckoned_from_what_is_asked_of_it() {
+    let bytes = |format: Option<&[u8; 4]>| {
+        CameraOptions {
+            size_px: [640, 480],
+            format: format.map(|code| FourCc(*code)),
+            ..CameraOptions::default()
+        }
+        .buffer_bytes()
+    };
+    assert_eq!(bytes(Some(b"GREY")), 5 * 640 * 480);
+    assert_eq!(bytes(Some(b"YUYV")), 5 * 2 * 640 * 480);
+    // Any format may be taken.
+    assert_eq!(bytes(None), 5 * 3 * 640 * 480);
+}
