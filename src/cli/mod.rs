@@ -11,6 +11,7 @@ mod doctor;
 mod infer;
 mod inspect;
 mod listen;
+mod logging;
 mod prepare;
 mod run;
 mod settings;
@@ -56,11 +57,7 @@ Exit codes: 0 done, 1 doctor found a failure, 2 command line, 3 configuration, 4
 
 /// Runs the command that `args` (without the program's name) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    env_logger::Builder::from_env(
-        env_logger::Env::default().default_filter_or("posewire=info,warn"),
-    )
-    .format_timestamp_millis()
-    .init();
+    logging::start();
     match dispatch(Args::new(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
