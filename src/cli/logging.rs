@@ -1,26 +1,45 @@
-//! The log on standard error, which must never hold up the frames.
+//! The log on standard error, which must never hold up the frames and takes nothing of the heap.
 //!
-//! In: whole lines. A reader that does not read, of a pipe or a terminal that was stopped, costs lines, which
-//! are counted and told when there is room again.
+//! In: records that the filter of `RUST_LOG` lets through. Out: a line each. A reader that does not read, of
+//! a pipe or a terminal that was stopped, costs lines, which are counted and told when there is room again.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
 
-/// Lines longer than what a pipe takes without waiting are cut.
-const LONGEST_LINE: usize = 4096;
+/// A pipe that has room takes so much at once (pipe(7), `PIPE_BUF`), and half of it is enough for a line.
+const LONGEST_LINE: usize = 2048;
+const CUT: &str = "...";
 
-/// Set up from the environment variable `RUST_LOG`.
 pub(super) fn start() {
+    let lines = Mutex::new(Lines {
+        to: io::stderr(),
+        lost: 0,
+    });
     env_logger::Builder::from_env(
         env_logger::Env::default().default_filter_or("posewire=info,warn"),
     )
-    .format_timestamp_millis()
-    .target(env_logger::Target::Pipe(Box::new(Lines {
-        to: io::stderr(),
-        lost: 0,
-    })))
+    // Not into the logger's own buffer, which grows with the longest line so far.
+    .format(move |_, record| {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.write(&line(record))
+    })
     .init();
+}
+
+fn line(record: &log::Record<'_>) -> heapless::String<LONGEST_LINE> {
+    let mut line = heapless::String::<{ LONGEST_LINE - CUT.len() - 1 }>::new();
+    let (level, target) = (record.level(), record.target());
+    let cut = match write!(line, "[{level:<5} {target}] {}", record.args()) {
+        Ok(()) => "",
+        Err(_) => CUT,
+    };
+    let mut whole = heapless::String::new();
+    // It has room for what was cut, and for the end of the line.
+    let _ = writeln!(whole, "{line}{cut}");
+    whole
 }
 
 /// Writes where there is room.
@@ -30,7 +49,7 @@ struct Lines<W> {
 }
 
 impl<W: AsFd> Lines<W> {
-    /// A pipe that is ready takes at least 4 KiB (pipe(7), `PIPE_BUF`). What cannot be asked is written to.
+    /// What cannot be asked is written to.
     fn has_room(&self) -> bool {
         let mut stream = [PollFd::new(&self.to, PollFlags::OUT)];
         let at_once = Timespec::default();
@@ -38,30 +57,25 @@ impl<W: AsFd> Lines<W> {
     }
 }
 
-impl<W: AsFd + Write> Write for Lines<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+impl<W: AsFd + Write> Lines<W> {
+    fn write(&mut self, line: &str) -> io::Result<()> {
         if !self.has_room() {
             self.lost += 1;
-            return Ok(line.len());
+            return Ok(());
         }
         if self.lost > 0 {
+            let lost = std::mem::take(&mut self.lost);
             writeln!(
                 self.to,
-                "[{} lines of the log were lost: nobody read them]",
-                self.lost
+                "[{lost} lines of the log were lost: nobody read them]"
             )?;
-            self.lost = 0;
-            if !self.has_room() {
-                self.lost = 1;
-                return Ok(line.len());
-            }
         }
-        self.to.write_all(&line[..line.len().min(LONGEST_LINE)])?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
+        if self.has_room() {
+            self.to.write_all(line.as_bytes())
+        } else {
+            self.lost = 1;
+            Ok(())
+        }
     }
 }
 
@@ -74,22 +88,41 @@ mod tests {
     fn what_nobody_reads_is_lost_and_told_when_there_is_room() {
         let (mut reader, to) = io::pipe().unwrap();
         let mut lines = Lines { to, lost: 0 };
-        let line = [b'x'; 999];
+        let line = "x".repeat(999);
         for _ in 0..1000 {
-            assert_eq!(lines.write(&line).unwrap(), line.len());
+            lines.write(&line).unwrap();
         }
         let lost = lines.lost;
         assert!((1..1000).contains(&lost), "{lost}");
         let mut read = vec![0; (1000 - lost as usize) * line.len()];
         reader.read_exact(&mut read).unwrap();
         assert!(read.iter().all(|&byte| byte == b'x'));
-        lines.write_all(b"last\n").unwrap();
+        lines.write("last\n").unwrap();
         drop(lines);
         let mut rest = String::new();
         reader.read_to_string(&mut rest).unwrap();
         assert_eq!(
             rest,
             format!("[{lost} lines of the log were lost: nobody read them]\nlast\n")
+        );
+    }
+
+    #[test]
+    fn a_line_has_an_end_however_long_it_is() {
+        let of = |text: &str| {
+            line(
+                &log::Record::builder()
+                    .level(log::Level::Warn)
+                    .target("posewire::x")
+                    .args(format_args!("a {text}"))
+                    .build(),
+            )
+        };
+        assert_eq!(of("word"), "[WARN  posewire::x] a word\n");
+        let long = of(&"y".repeat(5000));
+        assert!(
+            long.len() <= LONGEST_LINE && long.ends_with("...\n"),
+            "{long}"
         );
     }
 }
