@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posewire::wire::{Encoded, Key, PacketView};
+use posewire::wire::{Encoded, Key, Kind, PacketView};
 
 const CRC_BYTES: usize = 4;
 
@@ -16,8 +16,13 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let valid = PacketView::new(&fitting).map(|view| view.to_packet());
     if let Ok(packet) = &valid {
-        assert_eq!(packet.encode()[..], fitting);
-        for keypoint in &packet.keypoints {
+        // A later sender's figures, which this version passes over, are not written again.
+        if packet.kind() == Kind::Stats {
+            assert!(packet.encode().len() <= fitting.len());
+        } else {
+            assert_eq!(packet.encode()[..], fitting);
+        }
+        for keypoint in packet.keypoints() {
             assert!(keypoint.score().is_finite());
         }
     }
