@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -69,4 +71,18 @@ pub fn succeeds(command: &mut Command) -> Outcome<bool> {
         .status()
         .map(|status| status.success())
         .map_err(|error| format!("{name}: {error}"))
+}
+
+/// Lets `write` make a file beside `to` and renames it, so that `to` is whole or not there. Nothing of a
+/// failure is left.
+pub fn replace(to: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Outcome<()> {
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = write(&partial).and_then(|()| fs::rename(&partial, to));
+    written.map_err(|error| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&partial);
+        format!("{}: {error}", to.display())
+    })
 }

@@ -97,12 +97,7 @@ fn source_time() -> Outcome<u64> {
         .map_err(|_| format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
 }
 
-/// By renaming, so that the file is whole or not there.
+/// Half a package is never taken for a whole one.
 fn write(deb: &Path, bytes: &[u8]) -> Outcome<()> {
-    let new = deb.with_extension("deb.new");
-    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, deb));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written.map_err(at(deb))
+    tools::replace(deb, |partial| fs::write(partial, bytes))
 }

@@ -182,15 +182,9 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// Writes beside the file and renames, so that half a card is never taken for a whole one.
+/// Half a card is never taken for a whole one.
 fn write_whole(to: &Path, bytes: &[u8]) -> Outcome<()> {
-    let partial = PathBuf::from(format!("{}.partial", to.display()));
-    let written = write_with_holes(&partial, bytes).and_then(|()| fs::rename(&partial, to));
-    written.map_err(|error| {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&partial);
-        at(to)(error)
-    })
+    tools::replace(to, |partial| write_with_holes(partial, bytes))
 }
 
 fn write_with_holes(to: &Path, bytes: &[u8]) -> std::io::Result<()> {

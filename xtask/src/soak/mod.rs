@@ -11,6 +11,7 @@ mod process;
 use crate::tools::{self, Outcome};
 use feeder::Feeder;
 use figures::Minute;
+use posewire::memory;
 use posewire::wire::PacketView;
 use process::Program;
 use std::io::ErrorKind;
@@ -98,7 +99,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         last.age_ms(99),
         last.age_ms(50) - first.age_ms(50)
     );
-    let grew = end.resident_bytes >= start.resident_bytes + process::PAGE_BYTES
+    let grew = end.resident_bytes >= start.resident_bytes + memory::PAGE_BYTES
         || end.descriptors > start.descriptors;
     println!(
         "{}",

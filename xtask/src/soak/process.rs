@@ -8,9 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The smallest there is.
-pub const PAGE_BYTES: u64 = 4096;
-
 const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// Builds what boards run: the release program without ONNX.
