@@ -47,8 +47,8 @@ const TARGETS: &[Target] = &[
 /// An input that takes more of either is a finding.
 const LIMITS: &[&str] = &["-timeout=30", "-rss_limit_mb=2048", "-malloc_limit_mb=768"];
 
-/// What cargo-fuzz builds with.
-const COVERAGE: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
+/// What cargo-fuzz builds with, but for a crate at a time in one piece, which tract is too large for.
+const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 

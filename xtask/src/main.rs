@@ -3,6 +3,7 @@
 mod board;
 mod cargo;
 mod deb;
+mod emulator;
 mod fuzz;
 mod image;
 mod plans;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask deb --board NAME [--out FOLDER]
+       cargo xtask deb-test
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
        cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
@@ -26,6 +28,9 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
   deb           make the Debian package for a board
     --board     a name that `posewire boards` lists
     --out       where to put it [target/deb]
+
+  deb-test      install, run, upgrade and remove a package in an emulated arm64 Debian with its systemd
+
   fuzz          look for bytes that break a parser: wire, cobs, jpeg, plan, config, args; and onnx,
                 which is only run when it is named, since it builds tract anew
     --seconds   of each target [10]
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
     let outcome = match args.split_first() {
         Some((task, rest)) if task == "board-test" => board::main(rest),
         Some((task, rest)) if task == "deb" => deb::main(rest),
+        Some((task, [])) if task == "deb-test" => deb::trial::main(),
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
         Some((task, rest)) if task == "soak" => soak::main(rest),

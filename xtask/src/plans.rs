@@ -29,11 +29,19 @@ pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
         .collect()
 }
 
+/// The full program of this machine. It runs once and shortly, so that it is built in the quickest way: as a
+/// release where that was built before, else without optimisation.
 fn compiler() -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_COMPILER) {
         return Ok(path.into());
     }
+    let target = tools::target()?;
+    let built = |profile: &str| target.join(profile).join("posewire");
+    let profile = match built("release").exists() {
+        true => "release",
+        false => "quick",
+    };
     println!("building posewire for this machine, to compile the plans: minutes, the first time");
-    cargo::build("posewire", &["--release"])?;
-    Ok(tools::target()?.join("release/posewire"))
+    cargo::build("posewire", &["--profile", profile])?;
+    Ok(built(profile))
 }

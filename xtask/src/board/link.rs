@@ -34,7 +34,7 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.to_string()),
             }
-            if !machine.is_running() {
+            if !machine.emulator.is_running() {
                 return Err("the board stopped while it started".into());
             }
             if start.elapsed() > LONGEST_BOOT {

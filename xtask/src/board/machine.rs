@@ -1,26 +1,22 @@
-//! The emulated board: a QEMU process that never outlives this one.
-//!
-//! The console goes to a file, the second serial line to a pair of named pipes.
+//! The emulated board. Its second serial line goes to a pair of named pipes.
 
 use super::{Outcome, at};
+use crate::emulator::Emulator;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 /// A Raspberry Pi 5's core. Its dot products also make emulation twice as fast as without.
 const PROCESSOR: &str = "cortex-a76";
-const PROCESSORS: u32 = 2;
-const MEMORY_MIB: u32 = 512;
+const PROCESSORS: &str = "2";
+const MEMORY_MIB: &str = "512";
 /// What the pipe of the serial line holds: the least that the kernel gives, so that a reader that
 /// stops is soon noticed.
 const PIPE_BYTES: usize = 4096;
-const TAIL_LINES: usize = 25;
 
 pub struct Machine {
-    process: Child,
-    console: PathBuf,
+    pub emulator: Emulator,
     /// What the board sends on its second serial line. Reading never waits.
     pub serial: File,
 }
@@ -28,60 +24,29 @@ pub struct Machine {
 impl Machine {
     /// Switches the board on; `port` is where its agent reports.
     pub fn start(folder: &Path, kernel: &Path, initramfs: &Path, port: u16) -> Outcome<Self> {
-        let console = folder.join("console.log");
         let serial = make_pipes(folder)?;
-        let log = File::create(&console).map_err(at(&console))?;
-        let errors = log.try_clone().map_err(at(&console))?;
-        let process = Command::new("qemu-system-aarch64")
-            .args(["-machine", "virt", "-cpu", PROCESSOR])
-            .args(["-smp", &PROCESSORS.to_string()])
-            .args(["-m", &MEMORY_MIB.to_string()])
-            .args(["-display", "none", "-monitor", "none", "-no-reboot"])
-            .args(["-serial", "stdio"])
-            .args([
-                "-netdev",
-                "user,id=net",
-                "-device",
-                "virtio-net-pci,netdev=net",
-            ])
-            .arg("-chardev")
-            .arg(format!(
-                "pipe,id=line,path={}",
-                folder.join("serial").display()
-            ))
-            .args(["-device", "pci-serial,chardev=line"])
-            .arg("-kernel")
-            .arg(kernel)
-            .arg("-initrd")
-            .arg(initramfs)
-            .args([
-                "-append",
-                &format!("console=ttyAMA0 loglevel=6 panic=-1 board.port={port}"),
-            ])
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| {
-                format!("qemu-system-aarch64: {error}; Debian's package is qemu-system-arm")
-            })?;
+        let text = |path: &Path| path.display().to_string();
+        let (kernel, initramfs) = (text(kernel), text(initramfs));
+        let pipe = format!("pipe,id=line,path={}", text(&folder.join("serial")));
+        let words = format!("console=ttyAMA0 loglevel=6 panic=-1 board.port={port}");
+        let machine = [
+            ("-machine", "virt"),
+            ("-cpu", PROCESSOR),
+            ("-smp", PROCESSORS),
+            ("-m", MEMORY_MIB),
+            ("-serial", "stdio"),
+            ("-netdev", "user,id=net"),
+            ("-device", "virtio-net-pci,netdev=net"),
+            ("-chardev", &pipe),
+            ("-device", "pci-serial,chardev=line"),
+            ("-kernel", &kernel),
+            ("-initrd", &initramfs),
+            ("-append", &words),
+        ];
         Ok(Machine {
-            process,
-            console,
+            emulator: Emulator::start(&machine, folder.join("console.log"))?,
             serial,
         })
-    }
-
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
-    }
-
-    /// The end of what the kernel said.
-    pub fn console_tail(&self) -> String {
-        let bytes = fs::read(&self.console).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
     /// Throws away what has arrived on the serial line.
@@ -92,14 +57,6 @@ impl Machine {
             drained += bytes;
         }
         drained
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -27,6 +27,8 @@ use std::time::Instant;
 
 pub use crate::tools::Outcome;
 
+const LINES_OF_AN_ERROR: usize = 3;
+
 /// Runs the scenarios that `args` name, or all. Whether all passed.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let (options, names): (Vec<&String>, Vec<&String>) =
@@ -127,7 +129,7 @@ pub(crate) fn at<E: Display>(path: &Path) -> impl Fn(E) -> String {
     move |error| format!("{}: {error}", path.display())
 }
 
-/// Runs a program to its end and gives its standard output.
+/// Runs a program to its end and gives its standard output. An error has the last lines that it said, as one.
 pub(crate) fn run(command: &mut Command) -> Outcome<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -137,5 +139,11 @@ pub(crate) fn run(command: &mut Command) -> Outcome<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{name}: {}: {}", output.status, said.trim_end()))
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = lines[lines.len().saturating_sub(LINES_OF_AN_ERROR)..].join("; ");
+    Err(format!("{name}: {}: {last}", output.status))
 }

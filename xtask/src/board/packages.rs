@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ARCHITECTURE: &str = "arm64";
+pub const ARCHITECTURE: &str = "arm64";
 const KERNEL: &str = "linux-image-arm64";
 const SHELL: &str = "busybox-static";
 const FIRMWARE: &str = "raspi-firmware";
@@ -97,11 +97,20 @@ fn unpack(
         fs::create_dir_all(&path).map_err(at(&path))?;
     }
     println!("fetching {what}");
-    run(apt(folder, sources, "apt-get").args(["-q", "-q", "update"]))?;
+    let cannot_be_had = |error: String| {
+        let sources = match sources.exists() {
+            true => sources.display().to_string(),
+            false => "this machine's package sources".into(),
+        };
+        format!("{what} cannot be had from {sources}: {error}")
+    };
+    run(apt(folder, sources, "apt-get").args(["-q", "-q", "update"])).map_err(cannot_be_had)?;
+    let names = names().map_err(cannot_be_had)?;
     run(apt(folder, sources, "apt-get")
         .args(["-q", "-q", "download"])
-        .args(names()?)
-        .current_dir(&debs))?;
+        .args(names)
+        .current_dir(&debs))
+    .map_err(cannot_be_had)?;
     // Unpacked beside and renamed, so that a half-unpacked tree is never taken for a whole one.
     let partial = folder.join("root.partial");
     if partial.exists() {

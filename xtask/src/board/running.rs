@@ -64,7 +64,7 @@ impl Board {
         let switched_on = Instant::now();
         let mut machine = Machine::start(&files.folder, &files.kernel, &files.initramfs, port)?;
         let link = Link::accept(&listener, &mut machine)
-            .map_err(|error| format!("{error}\n{}", machine.console_tail()))?;
+            .map_err(|error| format!("{error}\n{}", machine.emulator.tail()))?;
         let ready_after = switched_on.elapsed();
         Ok(Board {
             machine,
@@ -88,7 +88,7 @@ impl Board {
         self.broken = self.tidy().is_err();
         report.map_err(|error| {
             if self.broken {
-                format!("{error}\n{}", self.machine.console_tail())
+                format!("{error}\n{}", self.machine.emulator.tail())
             } else {
                 error
             }
@@ -101,7 +101,7 @@ impl Board {
     }
 
     pub fn is_usable(&mut self) -> bool {
-        !self.broken && self.machine.is_running()
+        !self.broken && self.machine.emulator.is_running()
     }
 
     /// Milliseconds from the kernel's start to the agent's first word, on the board's own clock.

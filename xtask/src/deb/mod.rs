@@ -8,6 +8,7 @@ mod archive;
 mod files;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 use crate::board::{Outcome, at, run};
 use crate::{cargo, plans, tools};
@@ -37,13 +38,21 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         }
     }
     let board = board.ok_or("--board is missing: posewire boards lists them")?;
-    let board = board::find(board).map_err(|error| error.to_string())?;
-    let architecture = architecture(&board)?;
     let out = match out {
         Some(out) => out,
         None => tools::target()?.join("deb"),
     };
-    fs::create_dir_all(&out).map_err(at(&out))?;
+    let deb = build(board, &out)?;
+    let bytes = fs::metadata(&deb).map_err(at(&deb))?.len();
+    println!("{} ({:.1} MB)", deb.display(), bytes as f64 / 1e6);
+    Ok(true)
+}
+
+/// Makes a board's package in the folder `out`.
+fn build(board: &str, out: &Path) -> Outcome<PathBuf> {
+    let board = board::find(board).map_err(|error| error.to_string())?;
+    let architecture = architecture(&board)?;
+    fs::create_dir_all(out).map_err(at(out))?;
     let time = source_time()?;
     let program = cargo::board_program()?;
     let email = std::env::var(MAINTAINER).unwrap_or_else(|_| NO_MAINTAINER.into());
@@ -61,8 +70,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let deb = out.join(name);
     let package = make(&contents, time).map_err(at(&deb))?;
     write(&deb, &package)?;
-    println!("{} ({:.1} MB)", deb.display(), package.len() as f64 / 1e6);
-    Ok(true)
+    Ok(deb)
 }
 
 fn make(contents: &Contents<'_>, time: u64) -> std::io::Result<Vec<u8>> {

@@ -1,10 +1,11 @@
 //! What is tried with cards in emulated boards, each from power-on.
 
 use super::card::Card;
-use super::emulator::{Emulator, RASPI3B, VIRT, must_be_unchanged};
+use super::emulator::{self, RASPI3B, VIRT, must_be_unchanged};
 use super::{Wanted, build};
 use crate::board::receiver::{Receiver, Seen};
 use crate::board::{Outcome, build as workshop};
+use crate::emulator::Emulator;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ fn plug_is_pulled() -> Outcome<String> {
     let timed = format!("panic=10 i6300esb.heartbeat={}", BITES_AFTER.as_secs());
     edit(&mut card, "cmdline.txt", &[("panic=10", &timed)])?;
     let folder = folder()?;
-    let mut board = Emulator::start(&VIRT, &mut card, &folder)?;
+    let mut board = emulator::start(&VIRT, &mut card, &folder)?;
     let first_s = keypoints(&mut board, &receiver, 3)?;
     let fed = receiver.collect(2 * BITES_AFTER)?;
     if !board.is_running() {
@@ -87,7 +88,7 @@ fn plug_is_pulled() -> Outcome<String> {
     must_be_unchanged(&card, &folder)?;
     // The same file again: what a plug that was pulled leaves.
     receiver.drain()?;
-    let mut again = Emulator::start(&VIRT, &mut card, &folder)?;
+    let mut again = emulator::start(&VIRT, &mut card, &folder)?;
     let second_s = keypoints(&mut again, &receiver, 3)?;
     drop(again);
     must_be_unchanged(&card, &folder)?;
@@ -109,7 +110,7 @@ fn mistakes() -> Outcome<String> {
     edit(&mut card, "posewire.toml", &[("board =", "bord =")])?;
     card.write("network.toml", b"# mine\naddress = '192.168.1.50'\n")?;
     let folder = folder()?;
-    let mut board = Emulator::start(&VIRT, &mut card, &folder)?;
+    let mut board = emulator::start(&VIRT, &mut card, &folder)?;
     // Said, and tried again.
     let network = board.wait_for(&["init:", "network.toml", "192.168.1.50"], LONGEST_BOOT)?;
     let second = board.wait_for(&["init: posewire", "exit code 3", "in 2 s"], LONGEST_BOOT)?;
@@ -138,7 +139,7 @@ fn mistakes() -> Outcome<String> {
     let receiver = Receiver::start(0)?;
     let to = format!("{HOST}:{}", receiver.port);
     edit(&mut card, "posewire.toml", &[("10.0.2.2:9000", &to)])?;
-    let mut board = Emulator::start(&VIRT, &mut card, &folder)?;
+    let mut board = emulator::start(&VIRT, &mut card, &folder)?;
     keypoints(&mut board, &receiver, 1)?;
     let told: String = plain(first).chars().take(100).collect();
     Ok(format!("{told:?}; {:?}; mended", plain(&network)))
@@ -171,7 +172,7 @@ fn rpi3() -> Outcome<String> {
         )],
     )?;
     let folder = folder()?;
-    let mut board = Emulator::start(&RASPI3B, &mut card, &folder)?;
+    let mut board = emulator::start(&RASPI3B, &mut card, &folder)?;
     let first_s = keypoints(&mut board, &receiver, 2)?;
     let network = board.wait_for(&["has 10.0.2.15/24 by network.toml"], LONGEST_BOOT)?;
     drop(board);
