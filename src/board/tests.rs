@@ -31,6 +31,7 @@ fn every_board_is_sound() {
     let boards = all().unwrap();
     let expected = [
         "generic-aarch64",
+        "generic-armv7",
         "generic-x86-64",
         "jetson-nano",
         "jetson-orin-nano",

@@ -16,6 +16,8 @@ pub(super) fn of(named: Option<&str>, model: Option<&str>) -> Result<Profile> {
         Some(board) => Ok(board.clone()),
         None => board::find(if cfg!(target_arch = "x86_64") {
             "generic-x86-64"
+        } else if cfg!(target_arch = "arm") {
+            "generic-armv7"
         } else {
             "generic-aarch64"
         }),

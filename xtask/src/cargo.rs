@@ -1,9 +1,9 @@
 //! Building this repository's programs with cargo.
 
-use crate::tools::{Outcome, cargo, repository, target};
+use crate::tools::{Outcome, cargo, repository, target as folder};
 use std::path::PathBuf;
 
-/// The target of the program for boards.
+/// The target of most boards.
 pub const BOARD_TARGET: &str = "aarch64-unknown-linux-musl";
 /// A program for boards to take instead of building one.
 const OTHER_BINARY: &str = "POSEWIRE_BOARD_BINARY";
@@ -14,7 +14,7 @@ pub fn build(name: &str, arguments: &[&str]) -> Outcome<()> {
         .args(["build", "--locked", "--package", name])
         .args(arguments)
         .arg("--target-dir")
-        .arg(target()?)
+        .arg(folder()?)
         .current_dir(repository()?)
         .status()
         .map_err(|error| format!("cargo: {error}"))?;
@@ -25,9 +25,9 @@ pub fn build(name: &str, arguments: &[&str]) -> Outcome<()> {
     }
 }
 
-/// The program as it ships for boards: static, it runs plans and reads no ONNX. Optimised also for tests:
+/// The program as it ships for boards of a target: it runs plans and reads no ONNX, and on 64 bits it is static. Optimised also for tests:
 /// emulated, an unoptimised network would be too slow.
-pub fn board_program() -> Outcome<PathBuf> {
+pub fn board_program(target: &str) -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_BINARY) {
         return Ok(path.into());
     }
@@ -38,8 +38,8 @@ pub fn board_program() -> Outcome<PathBuf> {
             "--no-default-features",
             "--features=plan",
             "--target",
-            BOARD_TARGET,
+            target,
         ],
     )?;
-    Ok(target()?.join(BOARD_TARGET).join("release/posewire"))
+    Ok(folder()?.join(target).join("release/posewire"))
 }

@@ -21,7 +21,7 @@ pub fn prepare() -> Outcome<Files> {
     let repository = tools::repository()?;
     let folder = folder()?;
     let packages = packages::fetch(&folder)?;
-    let posewire = cargo::board_program()?;
+    let posewire = cargo::board_program(cargo::BOARD_TARGET)?;
     let no_debug = "--config=profile.dev.debug=0";
     cargo::build(AGENT, &["--target", cargo::BOARD_TARGET, no_debug])?;
     let agent = tools::target()?

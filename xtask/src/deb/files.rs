@@ -1,5 +1,6 @@
 //! What is in the package of a board, as text and bytes.
 
+use super::Architecture;
 use super::archive::{Entry, gz};
 use posewire::board::Profile;
 use std::io;
@@ -20,7 +21,7 @@ const NO_REALTIME: u8 = 0;
 /// What a package is made of.
 pub struct Contents<'a> {
     pub board: &'a Profile,
-    pub architecture: &'a str,
+    pub architecture: Architecture,
     pub version: &'a str,
     /// As a changelog has it: `Mon, 02 Nov 2026 10:00:00 +0000`.
     pub date: &'a str,
@@ -78,9 +79,13 @@ impl Contents<'_> {
             .map(|entry| (entry.bytes.len() as u64).div_ceil(1024))
             .sum();
         let board = self.board;
+        let depends = match self.architecture.depends {
+            "" => String::new(),
+            packages => format!("Depends: {packages}\n"),
+        };
         let control = format!(
             "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: {maintainer}\n\
-             Installed-Size: {kib}\nProvides: posewire\nConflicts: posewire\nReplaces: posewire\n\
+             Installed-Size: {kib}\n{depends}Provides: posewire\nConflicts: posewire\nReplaces: posewire\n\
              Section: video\nPriority: optional\n\
              Description: hand and body keypoints from a camera to a robot ({title})\n \
              A service that reads a V4L2 camera, finds the keypoints of a hand or a body\n \
@@ -89,7 +94,7 @@ impl Contents<'_> {
              processors of the kind {kernel}. \"posewire doctor\" says whether they fit.\n",
             name = self.package_name(),
             version = self.version,
-            architecture = self.architecture,
+            architecture = self.architecture.name,
             maintainer = self.maintainer,
             title = board.title,
             kernel = board.kernel,

@@ -51,10 +51,10 @@ pub fn main(args: &[String]) -> Outcome<bool> {
 /// Makes a board's package in the folder `out`.
 fn build(board: &str, out: &Path) -> Outcome<PathBuf> {
     let board = board::find(board).map_err(|error| error.to_string())?;
-    let architecture = architecture(&board)?;
+    let architecture = Architecture::of(&board)?;
     fs::create_dir_all(out).map_err(at(out))?;
     let time = source_time()?;
-    let program = cargo::board_program()?;
+    let program = cargo::board_program(&board.target)?;
     let email = std::env::var(MAINTAINER).unwrap_or_else(|_| NO_MAINTAINER.into());
     let date = run(Command::new("date").args(["-R", "-u", "-d", &format!("@{time}")]))?;
     let contents = Contents {
@@ -66,7 +66,11 @@ fn build(board: &str, out: &Path) -> Outcome<PathBuf> {
         program: fs::read(&program).map_err(at(&program))?,
         plans: plans::compile(&board.kernel)?,
     };
-    let name = format!("{}_{VERSION}_{architecture}.deb", contents.package_name());
+    let name = format!(
+        "{}_{VERSION}_{}.deb",
+        contents.package_name(),
+        architecture.name
+    );
     let deb = out.join(name);
     let package = make(&contents, time).map_err(at(&deb))?;
     write(&deb, &package)?;
@@ -78,17 +82,44 @@ fn make(contents: &Contents<'_>, time: u64) -> std::io::Result<Vec<u8>> {
     archive::package(&contents.control(&data), &data, time)
 }
 
-/// As Debian names it.
-fn architecture(board: &Profile) -> Outcome<&'static str> {
-    if board.target == cargo::BOARD_TARGET {
-        return Ok("arm64");
+/// A kind of processor, as Debian has it.
+#[derive(Debug, Clone, Copy)]
+struct Architecture {
+    name: &'static str,
+    target: &'static str,
+    /// What the program is linked to.
+    depends: &'static str,
+}
+
+const ARCHITECTURES: [Architecture; 2] = [
+    Architecture {
+        name: "arm64",
+        target: cargo::BOARD_TARGET,
+        depends: "",
+    },
+    Architecture {
+        name: "armhf",
+        target: "armv7-unknown-linux-gnueabihf",
+        depends: "libc6 (>= 2.36), libgcc-s1 (>= 3.5)",
+    },
+];
+
+impl Architecture {
+    fn of(board: &Profile) -> Outcome<Self> {
+        ARCHITECTURES
+            .into_iter()
+            .find(|architecture| architecture.target == board.target)
+            .ok_or_else(|| {
+                format!(
+                    "packages are for {}, the board {} is {}",
+                    ARCHITECTURES
+                        .map(|architecture| architecture.target)
+                        .join(" and "),
+                    board.name,
+                    board.target
+                )
+            })
     }
-    Err(format!(
-        "packages are for {} alone, the board {} is {}",
-        cargo::BOARD_TARGET,
-        board.name,
-        board.target
-    ))
 }
 
 /// The time of every file: the last commit's, unless SOURCE_DATE_EPOCH says another.

@@ -7,7 +7,7 @@ const TIME: u64 = 1_700_000_000;
 fn contents(board: &Profile) -> Contents<'_> {
     Contents {
         board,
-        architecture: "arm64",
+        architecture: Architecture::of(board).unwrap_or(ARCHITECTURES[0]),
         version: "1.2.3",
         date: "Tue, 14 Nov 2023 22:13:20 +0000",
         maintainer: "Nobody <nobody@example.org>",

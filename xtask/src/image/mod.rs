@@ -136,7 +136,7 @@ fn build(wanted: &Wanted) -> Outcome<Card> {
         board,
         &initramfs::Contents {
             init: &init,
-            posewire: &cargo::board_program()?,
+            posewire: &cargo::board_program(&profile.target)?,
             modules: &packages.modules,
             more_modules: &wanted.more_modules,
         },
