@@ -203,6 +203,7 @@ pub(super) fn tiny_jpeg() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
 
     fn count(bytes: Vec<u8>) -> Result<(u64, u64)> {
         let mut source = MjpegSource::once("test".into(), bytes.into());
@@ -244,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_looping_clip_does_not_end() {
-        let clip: &'static [u8] = tiny_jpeg().leak();
-        let mut source = MjpegSource::looping("loop".into(), clip);
+        static CLIP: LazyLock<Vec<u8>> = LazyLock::new(tiny_jpeg);
+        let mut source = MjpegSource::looping("loop".into(), &CLIP);
         for expected in 0..7 {
             match source.next_frame(Duration::ZERO).unwrap() {
                 Next::Frame(frame) => assert_eq!(frame.index, expected),
