@@ -143,6 +143,7 @@ impl Problem {
         let mut scratch = vec![0xAA; kernel.scratch_bytes(k)];
         kernel.gather(&rows, k, &mut scratch);
         let mut output = vec![0_i8; MAX_MR * 32];
+        kernel.begin();
         for first in (0..self.outputs).step_by(nr) {
             let mut block = vec![0; nr * k];
             let mut bias = vec![0; nr];
@@ -151,7 +152,11 @@ impl Problem {
                 let length = self.taps * self.channels;
                 let from = (first + lane) * length;
                 block[lane * k..][..length].copy_from_slice(&self.weights[from..][..length]);
-                bias[lane] = self.bias[first + lane];
+                let sum: i32 = block[lane * k..][..length]
+                    .iter()
+                    .map(|&w| i32::from(w))
+                    .sum();
+                bias[lane] = self.bias[first + lane] - kernel.input_offset() * sum;
                 multipliers[lane] = self.multiplier;
             }
             let mut packed = Vec::new();
@@ -176,10 +181,11 @@ impl Problem {
                     place.residual[pixel] = added[pixel * 32..].as_ptr();
                 }
             }
-            // SAFETY: the kernel is one that `available` gave; each pixel has 32 bytes, of which
+            // SAFETY: the kernel is one that `available` gave, and has begun; each pixel has 32 bytes, of which
             // blocks of at most 16 begin at 0 or, for outputs up to 19, at 8 or 16.
             unsafe { kernel.tile(&scratch, &packed, k, &requant, &place) };
         }
+        kernel.end();
         (0..count)
             .map(|pixel| output[pixel * 32..][..self.outputs].to_vec())
             .collect()
@@ -234,7 +240,7 @@ fn compiled(kernel: &dyn Kernel) -> impl PartialEq + std::fmt::Debug {
     let mut packed = Vec::new();
     kernel.pack(&block, 4 * kr, &mut packed);
     let winograd = kernel.winograd().map(|way| (way.shape(), way.price()));
-    (kernel.shape(), packed, winograd)
+    (kernel.shape(), kernel.input_offset(), packed, winograd)
 }
 
 #[test]
