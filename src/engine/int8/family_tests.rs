@@ -125,6 +125,9 @@ fn compare(signed: bool, threads: RangeInclusive<usize>) {
     let families = kernel::families();
     let twins = families.iter().map(|name| kernel::of_family(name).unwrap());
     let here = kernel::available();
+    // For whoever runs this on another processor, real or emulated.
+    let names: Vec<_> = here.iter().map(|kernel| kernel.name()).collect();
+    println!("kernels of this processor: {}.", names.join(", "));
     let mut expected: Option<Vec<f32>> = None;
     let mut methods = [0, 0];
     for kernel in twins.chain(here) {

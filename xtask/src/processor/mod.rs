@@ -30,9 +30,6 @@ struct Model {
     words: &'static str,
 }
 
-/// The test that prints the kernels, which is among them always; see the engine's `kernel/tests.rs`.
-const TELLS: &str = "the_kernels_that_are_compared_are_told";
-
 const MODELS: &[Model] = &[
     Model {
         name: "arrow-lake",

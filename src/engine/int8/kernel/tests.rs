@@ -233,13 +233,6 @@ proptest! {
     }
 }
 
-/// For whoever runs these tests on another processor, real or emulated.
-#[test]
-fn the_kernels_that_are_compared_are_told() {
-    let names: Vec<_> = available().iter().map(|kernel| kernel.name()).collect();
-    println!("kernels of this processor: {}.", names.join(", "));
-}
-
 #[test]
 fn the_largest_products_do_not_overflow() {
     let problem = Problem {
