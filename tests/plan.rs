@@ -72,6 +72,21 @@ fn the_plans_of_the_test_board_are_those_of_their_models() {
     }
 }
 
+#[test]
+fn a_plan_can_be_compiled_for_every_family() {
+    let model = ModelFile::open(&fixture("hand.qdq.onnx")).unwrap();
+    let dir = TestDir::new("plan-families");
+    for family in engine::kernel_families() {
+        let plan = engine::compile(&model, Some(family)).unwrap();
+        let path = dir.file(&format!("{family}.plan"), &plan);
+        // Here it runs, or is refused by name.
+        match load(&path) {
+            Ok(network) => assert_eq!(network.name(), format!("int8 ({family})")),
+            Err(error) => assert!(error.to_string().contains(family), "{error}"),
+        }
+    }
+}
+
 /// Fuzzing starts from plans that are right.
 #[test]
 fn the_plans_that_fuzzing_starts_from_are_those_of_their_models() {

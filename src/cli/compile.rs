@@ -15,7 +15,8 @@ Usage: posewire compile --model FILE --out FILE [OPTIONS]
   --model FILE    an int8 ONNX file, builtin:hand or builtin:body
   --out FILE      the plan; give it to --model of any other command
   --kernel NAME   the processor it is for: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE),
-                  neon-i8mm, avx2, portable [the one this processor would use]
+                  neon-i8mm, avx2, avx-vnni (N100), avx512-vnni, amx, portable [the one this processor
+                  would use]
 
 Example, for a Raspberry Pi 4: posewire compile --model hand.int8.onnx --kernel neon --out hand.plan
 ";

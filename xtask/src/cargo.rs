@@ -2,6 +2,7 @@
 
 use crate::tools::{Outcome, cargo, repository, target as folder};
 use std::path::PathBuf;
+use std::process::Stdio;
 
 /// The target of most boards.
 pub const BOARD_TARGET: &str = "aarch64-unknown-linux-musl";
@@ -23,6 +24,28 @@ pub fn build(name: &str, arguments: &[&str]) -> Outcome<()> {
     } else {
         Err(format!("cargo could not build {name}"))
     }
+}
+
+/// Builds posewire's tests with these arguments, which name one program. Where it is.
+pub fn test_program(arguments: &[&str]) -> Outcome<PathBuf> {
+    let output = cargo()
+        .args(["test", "--locked", "--no-run", "--message-format=json"])
+        .args(["--package", "posewire"])
+        .args(arguments)
+        .arg("--target-dir")
+        .arg(folder()?)
+        .current_dir(repository()?)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let program = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    program
+        .filter(|_| output.status.success())
+        .ok_or_else(|| "cargo could not build the tests".into())
 }
 
 /// The program as it ships for boards of a target: it runs plans and reads no ONNX, and on 64 bits it is static. Optimised also for tests:

@@ -7,6 +7,7 @@ mod emulator;
 mod fuzz;
 mod image;
 mod plans;
+mod processor;
 mod sanitize;
 mod soak;
 mod tools;
@@ -17,6 +18,7 @@ const HELP: &str = "\
 Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask deb --board NAME [--out FOLDER]
        cargo xtask deb-test
+       cargo xtask processor-test [--list] [PROCESSOR...]
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
        cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
@@ -30,6 +32,9 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
     --out       where to put it [target/deb]
 
   deb-test      install, run, upgrade and remove a package in an emulated arm64 Debian with its systemd
+
+  processor-test  the engine's tests on emulated processors with AVX-VNNI, AVX-512 VNNI and AMX
+    --list      name them
 
   fuzz          look for bytes that break a parser: wire, cobs, jpeg, plan, config, args; and onnx,
                 which is only run when it is named, since it builds tract anew
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
         Some((task, rest)) if task == "deb" => deb::main(rest),
         Some((task, [])) if task == "deb-test" => deb::trial::main(),
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
+        Some((task, rest)) if task == "processor-test" => processor::main(rest),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
         Some((task, rest)) if task == "soak" => soak::main(rest),
         Some((task, rest)) if task == "image" => image::main(rest),

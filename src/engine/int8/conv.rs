@@ -58,6 +58,7 @@ pub(super) unsafe fn run(
     let offsets = &mut scratch.offsets[..step.taps.len() * mr];
     // SAFETY: within the arena and not written meanwhile, by the caller's word.
     let input = unsafe { arena.read(step.input.offset, step.input.bytes()) };
+    kernel.begin();
     for first_block in my_blocks.clone().step_by(together) {
         for tile in tiles.clone() {
             let first_pixel = tile * mr;
@@ -86,7 +87,7 @@ pub(super) unsafe fn run(
                 place.channel = channel;
                 let requant = step.requant(channel, nr);
                 let weights = &step.coefficients.weights[block * block_bytes..][..block_bytes];
-                // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
+                // SAFETY: the kernel is one of those this processor has, and has begun. A pixel's stride is a
                 // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
                 // this pixel and block; where the output overwrites the residual, they are read
                 // before they are written.
@@ -94,6 +95,7 @@ pub(super) unsafe fn run(
             }
         }
     }
+    kernel.end();
 }
 
 /// Where a tile's pixels go, and where their residual is.

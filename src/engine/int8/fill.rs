@@ -20,6 +20,12 @@ impl ConvParts {
         let mut weights = Vec::with_capacity(padded * length);
         let mut bias = vec![0; padded];
         let mut multipliers = vec![0.0; padded];
+        let offset = match method {
+            Method::Direct { kernel, .. } => kernel.input_offset(),
+            Method::Winograd(_) => 0,
+        };
+        // What every weight of a channel is multiplied with besides the values themselves.
+        let shift = i32::from(self.input_quant.zero_point) + offset;
         let mut block = vec![0_i8; nr * length];
         for first in (0..padded).step_by(nr) {
             block.fill(0);
@@ -30,8 +36,7 @@ impl ConvParts {
                     part[..inputs].copy_from_slice(source);
                     sum += source.iter().map(|&weight| i32::from(weight)).sum::<i32>();
                 }
-                let zero_points = i32::from(self.input_quant.zero_point).wrapping_mul(sum);
-                bias[o] = filter.bias[o].wrapping_sub(zero_points);
+                bias[o] = filter.bias[o].wrapping_sub(shift.wrapping_mul(sum));
                 multipliers[o] = self.input_quant.scale * filter.scales[o] / self.own_quant.scale;
             }
             match method {

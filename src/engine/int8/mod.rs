@@ -23,6 +23,8 @@ mod stored;
 mod winograd;
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;
 
 #[cfg(feature = "onnx")]
@@ -31,7 +33,7 @@ mod attributes;
 mod carry;
 #[cfg(feature = "onnx")]
 mod constants;
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", test))]
 mod fill;
 #[cfg(feature = "onnx")]
 mod filter;

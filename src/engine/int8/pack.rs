@@ -49,7 +49,7 @@ pub(super) struct Coefficients {
 /// Where the steps' coefficients come from.
 pub(super) enum Origin {
     /// They are packed from the filters.
-    #[cfg(feature = "onnx")]
+    #[cfg(any(feature = "onnx", test))]
     Filters,
     /// A file has them, in the order of the steps.
     Stored(std::vec::IntoIter<Coefficients>),
@@ -148,7 +148,7 @@ impl ConvParts {
             (self.input.stride, filter.inputs)
         };
         let tag = match origin {
-            #[cfg(feature = "onnx")]
+            #[cfg(any(feature = "onnx", test))]
             Origin::Filters => self.choose(filter, &taps, channels, &grid),
             Origin::Stored(steps) => steps.as_slice().first().ok_or("has no stored weights")?.tag,
         };
@@ -161,7 +161,7 @@ impl ConvParts {
             Method::Winograd(_) => taps.len() * channels,
         };
         let coefficients = match origin {
-            #[cfg(feature = "onnx")]
+            #[cfg(any(feature = "onnx", test))]
             Origin::Filters => self.pack(filter, &taps, [channels, inputs, length], tag, &method),
             Origin::Stored(steps) => {
                 let stored = steps.next().ok_or("has no stored weights")?;

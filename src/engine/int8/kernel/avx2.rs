@@ -34,7 +34,7 @@ impl Kernel for Avx2 {
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::Avx2)
+        Some(&winograd::AVX2)
     }
 
     /// [mr][k] of i16, and room for the last widening store.

@@ -7,9 +7,19 @@
 //! has the other way of doing 3x3 convolutions, which gives the same bytes too.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod amx_permission;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2_store;
+#[cfg(target_arch = "x86_64")]
+mod avx512_store;
+#[cfg(target_arch = "x86_64")]
+mod avx512_vnni;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 mod epilogue;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -21,6 +31,8 @@ mod neon_i8mm;
 mod neon_store;
 pub(super) mod peak;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 pub(super) mod winograd;
 
 #[cfg(test)]
@@ -33,7 +45,7 @@ use epilogue::quantise;
 pub(super) use epilogue::{Addition, Requant, Residual};
 
 /// The largest tile of any kernel, in pixels and in channels.
-pub(super) const MAX_MR: usize = 8;
+pub(super) const MAX_MR: usize = 32;
 pub(super) const MAX_NR: usize = 16;
 
 /// What is outside the input, in [`Rows::offsets`].
@@ -58,11 +70,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// To [mr][k] bytes, zeros behind the last tap.
-    fn copy_lines(&self, mr: usize, k: usize, scratch: &mut [u8]) {
+    /// To [mr][k] bytes, zeros behind the last tap; from one line to the next it is `stride`.
+    fn copy_lines(&self, mr: usize, k: usize, stride: usize, scratch: &mut [u8]) {
         let taps = self.offsets.len() / mr;
-        for (pixel, line) in scratch.chunks_exact_mut(k).take(mr).enumerate() {
-            let (used, rest) = line.split_at_mut(taps * self.channels);
+        for (pixel, line) in scratch.chunks_exact_mut(stride).take(mr).enumerate() {
+            let (used, rest) = line[..k].split_at_mut(taps * self.channels);
             for (tap, part) in used.chunks_exact_mut(self.channels).enumerate() {
                 for (byte, &value) in part.iter_mut().zip(self.get(tap * mr + pixel)) {
                     *byte = value.cast_unsigned();
@@ -121,6 +133,12 @@ pub(super) trait Kernel: Send + Sync {
 
     fn shape(&self) -> Shape;
 
+    /// What [`Self::gather`] adds to each input. Its share of the sums, as much times the sum of the
+    /// weights, is taken off the bias when weights are packed.
+    fn input_offset(&self) -> i32 {
+        0
+    }
+
     /// Bytes of scratch for a tile.
     fn scratch_bytes(&self, k: usize) -> usize;
 
@@ -141,10 +159,16 @@ pub(super) trait Kernel: Send + Sync {
     /// is 0.
     fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]);
 
+    /// Makes the calling thread ready for [`Self::tile`], and the other one gives up again what that
+    /// took: registers that the system would have to save whenever it switches threads.
+    fn begin(&self) {}
+    fn end(&self) {}
+
     /// Multiplies a gathered tile with one packed block and stores the requantised results.
     ///
     /// # Safety
-    /// The processor has what [`best`] checked for this kernel. From `place.channel` on, the first
+    /// The processor has what [`best`] checked for this kernel, and the thread is between
+    /// [`Self::begin`] and [`Self::end`]. From `place.channel` on, the first
     /// `place.pixels` pointers of `place.output` (and of `place.residual` if `requant` has one) are
     /// valid for `nr` bytes, and nothing else writes there meanwhile.
     unsafe fn tile(
@@ -177,8 +201,19 @@ pub(super) trait Kernel: Send + Sync {
 pub(super) fn available() -> Vec<&'static dyn Kernel> {
     let mut kernels: Vec<&'static dyn Kernel> = Vec::new();
     #[cfg(target_arch = "x86_64")]
-    if avx2::is_available() {
-        kernels.push(&avx2::Avx2);
+    {
+        if amx::is_available() {
+            kernels.push(&amx::Amx);
+        }
+        if avx512_vnni::is_available() {
+            kernels.push(&avx512_vnni::Avx512Vnni);
+        }
+        if avx_vnni::is_available() {
+            kernels.push(&avx_vnni::AvxVnni);
+        }
+        if avx2::is_available() {
+            kernels.push(&avx2::Avx2);
+        }
     }
     #[cfg(target_arch = "aarch64")]
     {

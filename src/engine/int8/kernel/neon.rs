@@ -55,7 +55,7 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
 
     /// The scratch is [mr][k].
     fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
-        rows.copy_lines(MR, k, scratch);
+        rows.copy_lines(MR, k, k, scratch);
     }
 
     // SAFETY: the contract is the trait's.

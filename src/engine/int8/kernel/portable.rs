@@ -8,14 +8,18 @@ use super::epilogue;
 use super::winograd::{self, Winograd};
 use super::{Kernel, Place, Requant, Rows, Shape, pack_interleaved};
 
-/// `STRIP` channels of a block are packed together.
+/// `STRIP` channels of a block are packed together, each with `KR` weights at a time; K is padded to
+/// `PAD`.
 pub(super) struct Portable<
     const MR: usize,
     const NR: usize,
     const KR: usize,
     const STRIP: usize = NR,
+    const PAD: usize = KR,
 > {
     name: &'static str,
+    /// What its family adds to the inputs.
+    input_offset: i32,
     /// What takes its place where weights are -128.
     careful: Option<&'static Self>,
     winograd: Option<&'static dyn Winograd>,
@@ -23,17 +27,20 @@ pub(super) struct Portable<
 
 pub(super) static PORTABLE: Portable<4, 8, 4> = Portable {
     name: "portable",
+    input_offset: 0,
     careful: None,
     winograd: Some(&winograd::PORTABLE),
 };
 
 /// The families whose plans can be compiled anywhere.
-pub(super) static FAMILIES: [&dyn Kernel; 5] = [
+pub(super) static FAMILIES: [&dyn Kernel; 8] = [
     &PORTABLE,
     &Portable::<4, 8, 16, 4> {
         name: "neon",
+        input_offset: 0,
         careful: Some(&Portable {
             name: "neon",
+            input_offset: 0,
             careful: None,
             winograd: Some(&winograd::NEON_TWIN),
         }),
@@ -41,23 +48,44 @@ pub(super) static FAMILIES: [&dyn Kernel; 5] = [
     },
     &Portable::<8, 8, 4> {
         name: "neon-dot",
+        input_offset: 0,
         careful: None,
         winograd: None,
     },
     &Portable::<8, 8, 8> {
         name: "neon-i8mm",
+        input_offset: 0,
         careful: None,
         winograd: None,
     },
     &Portable::<6, 16, 2> {
         name: "avx2",
+        input_offset: 0,
         careful: None,
         winograd: Some(&winograd::AVX2_TWIN),
     },
+    &Portable::<6, 16, 4, 16, 16> {
+        name: "avx-vnni",
+        input_offset: 128,
+        careful: None,
+        winograd: Some(&winograd::AVX_VNNI_TWIN),
+    },
+    &Portable::<16, 16, 4, 16, 16> {
+        name: "avx512-vnni",
+        input_offset: 128,
+        careful: None,
+        winograd: Some(&winograd::AVX512_VNNI_TWIN),
+    },
+    &Portable::<32, 16, 4, 16, 64> {
+        name: "amx",
+        input_offset: 0,
+        careful: None,
+        winograd: None,
+    },
 ];
 
-impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kernel
-    for Portable<MR, NR, KR, STRIP>
+impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize, const PAD: usize> Kernel
+    for Portable<MR, NR, KR, STRIP, PAD>
 {
     fn name(&self) -> &'static str {
         self.name
@@ -67,8 +95,12 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kern
         Shape {
             mr: MR,
             nr: NR,
-            kr: KR,
+            kr: PAD,
         }
+    }
+
+    fn input_offset(&self) -> i32 {
+        self.input_offset
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
@@ -93,7 +125,7 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kern
 
     /// The scratch is [mr][k].
     fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
-        rows.copy_lines(MR, k, scratch);
+        rows.copy_lines(MR, k, k, scratch);
     }
 
     // SAFETY: the contract is the trait's.
@@ -114,7 +146,8 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kern
                     let sums = &mut sums[strip * STRIP..][..STRIP];
                     for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
                         for (&input, &weight) in inputs.iter().zip(weights) {
-                            *sum += i32::from(input.cast_signed()) * i32::from(weight);
+                            let input = i32::from(input.cast_signed()) + self.input_offset;
+                            *sum += input * i32::from(weight);
                         }
                     }
                 }

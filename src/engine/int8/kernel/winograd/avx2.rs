@@ -1,28 +1,54 @@
-//! x86-64 with AVX2: pairs of 16-bit products added to 32-bit sums (`vpmaddwd`).
+//! x86-64 with AVX2: pairs of 16-bit products added to 32-bit sums (`vpmaddwd`). Processors with VNNI
+//! have the same transforms, and products of their own.
 
 use super::super::avx2_store::Epilogue;
 use super::super::{Place, Requant, Shape};
-use super::{AVX2_PRICE, Form, Price, Winograd, transform};
+use super::{
+    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, Winograd, transform, vnni,
+};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
 const NR: usize = 16;
 const KR: usize = 2;
 
-/// Only given out where AVX2 and FMA were detected.
-pub(in super::super) struct Avx2;
+/// Only given out where AVX2 and FMA were detected, and what `multiply` needs.
+pub(in super::super) struct Avx2 {
+    mr: usize,
+    price: Price,
+    /// From [mr][k] inputs and [k / 2][nr][2] weights to [mr][nr] sums.
+    multiply: unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32),
+}
+
+pub(in super::super) static AVX2: Avx2 = Avx2 {
+    mr: MR,
+    price: AVX2_PRICE,
+    multiply,
+};
+
+pub(in super::super) static AVX_VNNI: Avx2 = Avx2 {
+    mr: vnni::MR_256,
+    price: AVX_VNNI_PRICE,
+    multiply: vnni::multiply_256,
+};
+
+pub(in super::super) static AVX512_VNNI: Avx2 = Avx2 {
+    mr: vnni::MR_512,
+    price: AVX512_VNNI_PRICE,
+    multiply: vnni::multiply_512,
+};
 
 impl Winograd for Avx2 {
     fn shape(&self) -> Shape {
         Shape {
-            mr: MR,
+            mr: self.mr,
             nr: NR,
             kr: KR,
         }
     }
 
     fn price(&self) -> Price {
-        AVX2_PRICE
+        self.price
     }
 
     // SAFETY: the contract is the trait's.
@@ -37,9 +63,10 @@ impl Winograd for Avx2 {
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
-        assert!(inputs.len() >= MR * k && weights.len() >= NR * k && sums.len() >= MR * NR);
-        // SAFETY: AVX2 is there, and the lengths were just checked.
-        unsafe { multiply(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
+        let lines = self.mr;
+        assert!(inputs.len() >= lines * k && weights.len() >= NR * k && sums.len() >= lines * NR);
+        // SAFETY: what it needs is there, and the lengths were just checked.
+        unsafe { (self.multiply)(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
     }
 
     // SAFETY: the contract is the trait's.

@@ -1,7 +1,9 @@
 //! Plain Rust, for any processor, and the twins of the other kernels: see the direct kernels' ones.
 
 use super::super::{Place, Requant, Shape, epilogue};
-use super::{AVX2_PRICE, Form, NEON_PRICE, Price, Winograd, transform};
+use super::{
+    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, Winograd, transform,
+};
 
 pub(in super::super) struct Portable<const MR: usize, const NR: usize, const KR: usize> {
     price: Price,
@@ -19,6 +21,14 @@ pub(in super::super) static PORTABLE: Portable<4, 8, 1> = Portable {
 pub(in super::super) static NEON_TWIN: Portable<8, 8, 1> = Portable { price: NEON_PRICE };
 
 pub(in super::super) static AVX2_TWIN: Portable<6, 16, 2> = Portable { price: AVX2_PRICE };
+
+pub(in super::super) static AVX_VNNI_TWIN: Portable<6, 16, 2> = Portable {
+    price: AVX_VNNI_PRICE,
+};
+
+pub(in super::super) static AVX512_VNNI_TWIN: Portable<12, 16, 2> = Portable {
+    price: AVX512_VNNI_PRICE,
+};
 
 impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR, NR, KR> {
     fn shape(&self) -> Shape {

@@ -1,0 +1,130 @@
+//! `cargo xtask processor-test`: the kernels of processors that this machine is none of, on emulated ones.
+//!
+//! In: this repository, and Debian's package sources on the network. The tests of the integer engine, as one
+//! static program, are the only program of a Linux in the emulator Bochs, which knows AVX-VNNI, AVX-512 and
+//! AMX. Out: a line for each processor with the kernels that were compared. What is fetched or built lies
+//! in the build folder, under `processor`. Needs no root.
+
+mod boot;
+mod machine;
+mod packages;
+
+use crate::board::{Outcome, at};
+use crate::{cargo, tools};
+use machine::Machine;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// A processor to test on.
+struct Model {
+    name: &'static str,
+    /// Its name in Bochs.
+    bochs: &'static str,
+    /// The kernel that it is here for, which must be among those compared.
+    kernel: &'static str,
+    about: &'static str,
+    /// Which tests: parts of their names.
+    tests: &'static [&'static str],
+    /// Words to the kernel besides those of all models.
+    words: &'static str,
+}
+
+const MODELS: &[Model] = &[
+    Model {
+        name: "arrow-lake",
+        bochs: "arrow_lake",
+        kernel: "avx-vnni",
+        about: "AVX-VNNI: all tests of the integer engine",
+        tests: &["engine::int8::"],
+        words: "",
+    },
+    Model {
+        name: "tiger-lake",
+        bochs: "tigerlake",
+        kernel: "avx512-vnni",
+        about: "AVX-512 VNNI: all tests of the integer engine",
+        tests: &["engine::int8::"],
+        words: "",
+    },
+    // Bochs multiplies all bytes of AMX as unsigned ones (seen in 3.0 and in its source since), so
+    // only sums of what is not negative can be compared. And it lacks the bit that says that the kernel
+    // can switch AMX off until it is used (word 10, bit 4), without which Linux leaves it off for good;
+    // nothing else of that is needed by one program alone.
+    Model {
+        name: "sapphire-rapids",
+        bochs: "sapphire_rapids",
+        kernel: "amx",
+        about: "AMX: the kernels with values that are not negative",
+        tests: &["of_what_is_not_negative"],
+        words: "setcpuid=324",
+    },
+];
+
+/// Runs the tests on the processors that `args` name, or on all. Whether all passed.
+pub fn main(args: &[String]) -> Outcome<bool> {
+    if args == ["--list"] {
+        for model in MODELS {
+            println!("{:<16} {}", model.name, model.about);
+        }
+        return Ok(true);
+    }
+    if let Some(unknown) = args
+        .iter()
+        .find(|arg| !MODELS.iter().any(|model| model.name == arg.as_str()))
+    {
+        return Err(format!("there is no processor {unknown}: try --list"));
+    }
+    let folder = tools::target()?.join("processor");
+    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    let packages = packages::fetch(&folder)?;
+    let program = program()?;
+    let initramfs = boot::initramfs(&program)?;
+    let kernel = fs::read(&packages.kernel).map_err(at(&packages.kernel))?;
+    let mut all_passed = true;
+    for model in MODELS {
+        if !args.is_empty() && !args.iter().any(|arg| arg == model.name) {
+            continue;
+        }
+        let start = Instant::now();
+        let report = Machine::new(&folder.join(model.name), model)
+            .and_then(|machine| machine.run(&packages, &kernel, &initramfs));
+        let (word, text) = match &report {
+            Ok(figures) => ("PASS", figures),
+            Err(error) => ("FAIL", error),
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{word}  {:<16} {seconds:>5.1} s  {text}", model.name);
+        all_passed &= report.is_ok();
+    }
+    Ok(all_passed)
+}
+
+/// The tests of the library without ONNX, static.
+fn program() -> Outcome<PathBuf> {
+    cargo::test_program(&[
+        "--lib",
+        "--no-default-features",
+        "--features=plan",
+        "--target=x86_64-unknown-linux-musl",
+        "--config=profile.dev.debug=0",
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_new_kernel_has_its_processor() {
+        for kernel in ["avx-vnni", "avx512-vnni", "amx"] {
+            assert!(MODELS.iter().any(|model| model.kernel == kernel));
+        }
+    }
+
+    #[test]
+    fn an_unknown_processor_is_one_line() {
+        let error = main(&["z80".to_string()]).unwrap_err();
+        assert!(error.contains("z80") && !error.contains('\n'), "{error}");
+    }
+}
