@@ -48,8 +48,8 @@ pub fn test_program(arguments: &[&str]) -> Outcome<PathBuf> {
         .ok_or_else(|| "cargo could not build the tests".into())
 }
 
-/// The program as it ships for boards of a target: it runs plans and reads no ONNX, and on 64 bits it is static. Optimised also for tests:
-/// emulated, an unoptimised network would be too slow.
+/// The program as it ships for boards of a target: it runs plans and reads no ONNX, and on 64 bits it is
+/// static. Optimised also for tests: emulated, an unoptimised network would be too slow.
 pub fn board_program(target: &str) -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_BINARY) {
         return Ok(path.into());

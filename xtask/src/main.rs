@@ -18,6 +18,7 @@ const HELP: &str = "\
 Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask deb --board NAME [--out FOLDER]
        cargo xtask deb-test
+       cargo xtask image --board NAME [--out FILE] [--size MIB] [--module NAME]...
        cargo xtask processor-test [--list] [PROCESSOR...]
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
@@ -32,6 +33,12 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
     --out       where to put it [target/deb]
 
   deb-test      install, run, upgrade and remove a package in an emulated arm64 Debian with its systemd
+
+  image         make a card that a board starts from, with posewire as its only service
+    --board     rpi3, rpi-zero2w, rpi4 or qemu-virt
+    --out       where to [board/posewire-NAME.img in the build folder]
+    --size      of the card, with room for your own plans [64]
+    --module    a kernel module more, for instance of another network adapter
 
   processor-test  the engine's tests on emulated processors with AVX-VNNI, AVX-512 VNNI and AMX
     --list      name them
@@ -48,13 +55,6 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
     --minutes   after the first, which is not counted [10]
     --fps       pictures a second [30]
     --plan      another network
-Usage: cargo xtask image --board NAME [--out FILE] [--size MIB] [--module NAME]...
-
-  image         make a card that a board starts from, with posewire as its only service
-    --board     rpi3, rpi-zero2w, rpi4 or qemu-virt
-    --out       where to [board/posewire-NAME.img in the build folder]
-    --size      of the card, with room for your own plans [64]
-    --module    a kernel module more, for instance of another network adapter
 ";
 
 fn main() -> ExitCode {
