@@ -88,3 +88,38 @@ def test_other_opsets_run_in_integers(opset, activations, tmp_path):
     found, report = heatmaps(int8, x, tmp_path)
     assert report.startswith("int8 ("), report
     assert np.array_equal(found, compare.run(compare.session(int8), x))
+
+
+def with_explicit_pads(model):
+    """The same network with a Pad before each convolution that pads."""
+    nodes = []
+    for node in model.graph.node:
+        pads = next((a for a in node.attribute if a.name == "pads"), None)
+        if node.op_type == "Conv" and any(pads.ints):
+            top, left, bottom, right = pads.ints
+            padded = f"{node.output[0]}_padded"
+            sides = onnx.numpy_helper.from_array(
+                np.array([0, 0, top, left, 0, 0, bottom, right], np.int64), f"{padded}_sides"
+            )
+            model.graph.initializer.append(sides)
+            nodes.append(onnx.helper.make_node("Pad", [node.input[0], sides.name], [padded], f"{node.name}_pad"))
+            node.input[0] = padded
+            pads.ints[:] = [0, 0, 0, 0]
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+def test_explicit_pads_run_in_integers(form, tmp_path, tool):
+    model = with_explicit_pads(onnx.load(FIXTURES / "hand.onnx"))
+    plain, int8 = tmp_path / "float.onnx", tmp_path / "int8.onnx"
+    onnx.save(model, plain)
+    made = tool("quantize.py", plain, "--random-images", "7", "--limit", "4", "--form", form, "--out", int8)
+    assert made.returncode == 0, made.stderr
+    assert sum(node.op_type == "Pad" for node in onnx.load(int8).graph.node) > 2
+    x = np.load(FIXTURES / "hand.input.npy")
+    found, report = heatmaps(int8, x, tmp_path)
+    assert report.startswith("int8 ("), report
+    assert np.array_equal(found, compare.run(compare.session(int8), x))

@@ -3,7 +3,7 @@
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
 /// The largest kernel side, stride or padding.
-const MAX_WINDOW: i64 = 16;
+pub(super) const MAX_WINDOW: i64 = 16;
 
 pub(super) struct Attributes<'a> {
     node: &'a NodeProto,
@@ -33,13 +33,17 @@ impl<'a> Attributes<'a> {
         self.find(name).map(|attribute| attribute.i)
     }
 
-    fn text(&self, name: &str) -> &'a str {
+    pub(super) fn float(&self, name: &str) -> Option<f32> {
+        self.find(name).map(|attribute| attribute.f)
+    }
+
+    pub(super) fn text(&self, name: &str) -> &'a str {
         self.find(name)
             .and_then(|attribute| std::str::from_utf8(&attribute.s).ok())
             .unwrap_or("")
     }
 
-    fn ints(&self, name: &str) -> &'a [i64] {
+    pub(super) fn ints(&self, name: &str) -> &'a [i64] {
         self.find(name).map_or(&[], |attribute| &attribute.ints)
     }
 

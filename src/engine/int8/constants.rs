@@ -68,6 +68,13 @@ impl Constant {
                 .map(|&v| v.into())
                 .collect(),
             DatumType::I32 => plain.as_slice::<i32>().map_err(wrong)?.to_vec(),
+            DatumType::I64 => {
+                let values = plain.as_slice::<i64>().map_err(wrong)?.iter();
+                let narrow = values.map(|&value| {
+                    i32::try_from(value).map_err(|_| format!("a constant has the value {value}"))
+                });
+                narrow.collect::<Result<_, _>>()?
+            }
             other => return Err(format!("a constant is {other:?}, expected are integers")),
         })
     }
@@ -175,9 +182,9 @@ impl Constant {
 }
 
 impl Reading {
-    /// Of a vector: a bias.
+    /// Of a vector, such as a bias, or of one number.
     pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
-        if self.shape.len() != 1 {
+        if self.shape.len() > 1 {
             return Err(format!("a bias has the shape {:?}", self.shape));
         }
         let at = |list: &[f32], index: usize| list[if list.len() == 1 { 0 } else { index }];

@@ -5,11 +5,15 @@
 //! operations: the importer follows each value and knows whether it is 8-bit, the float reading of
 //! an 8-bit value, or a float result that is waiting for the QuantizeLinear behind it.
 
-use super::attributes::{Attributes, Window};
+mod pad;
+mod resample;
+
+use super::attributes::Attributes;
 use super::carry::Carried;
 use super::constants::{Constant, Reading};
 use super::filter::{self, Bias};
-use super::ir::{Action, Filter, Network, Operand, Operation, PoolWindow, Quant, Tensor, TensorId};
+use super::ir::{Action, Filter, Network, Operand, Operation, Quant, Tensor, TensorId};
+use pad::{Padded, Sides};
 use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
@@ -39,6 +43,10 @@ enum Value {
     Quantised(Operand),
     /// The float reading of one.
     Dequantised(Operand),
+    /// Either of these with zeros around it.
+    Padded(Padded),
+    /// The network's input with zeros around it.
+    PaddedInput(Sides),
     /// A float result that becomes 8-bit at the next QuantizeLinear.
     Waiting(Waiting),
 }
@@ -115,6 +123,7 @@ impl Importer<'_> {
             "Add" => self.add(node),
             "Relu" => self.relu(node),
             "Clip" => self.clip(node),
+            "Pad" => self.pad(node, &attributes),
             "MaxPool" => self.max_pool(node, &attributes),
             "Resize" => self.resize(node, &attributes),
             other => Err(format!("operator {other} is not an integer one")),
@@ -174,6 +183,9 @@ impl Importer<'_> {
             Value::Quantised(_) | Value::Dequantised(_) => {
                 Err("reads an upsampled activation, which only an addition can".into())
             }
+            Value::Padded(_) => {
+                Err("reads a padded activation, which only a convolution can".into())
+            }
             _ => Err(format!("its input {input} is not quantised")),
         }
     }
@@ -194,6 +206,17 @@ impl Importer<'_> {
         quant: Quant,
     ) -> Result<Value, String> {
         let shape = self.shape(node)?;
+        let operand = self.emit_shaped(shape, name, action, quant)?;
+        Ok(Value::Quantised(operand))
+    }
+
+    fn emit_shaped(
+        &mut self,
+        shape: [usize; 4],
+        name: &str,
+        action: Action,
+        quant: Quant,
+    ) -> Result<Operand, String> {
         let [1, channels, height, width] = shape else {
             return Err(format!(
                 "has the output shape {shape:?}, expected is [1, C, H, W]"
@@ -226,10 +249,10 @@ impl Importer<'_> {
             action,
             output,
         });
-        Ok(Value::Quantised(Operand {
+        Ok(Operand {
             tensor: output,
             upsampled: false,
-        }))
+        })
     }
 
     fn shape(&self, node: &TypedNode) -> Result<[usize; 4], String> {
@@ -250,6 +273,16 @@ impl Importer<'_> {
         let quant = self.quant(node, 1)?;
         match self.value(node, 0)?.clone() {
             Value::Input => self.emit(node, &node.name, Action::Quantize, quant),
+            // Zero is one of the 8-bit values, so that it can as well be put around them.
+            Value::PaddedInput(sides) => {
+                let inner = sides.inside(self.shape(node)?)?;
+                let operand = self.emit_shaped(inner, &node.name, Action::Quantize, quant)?;
+                Ok(Value::Padded(Padded {
+                    tensor: operand.tensor,
+                    sides,
+                    dequantised: false,
+                }))
+            }
             Value::Waiting(waiting) => {
                 // Quantised values are at least the type's minimum anyway.
                 let floor = if waiting.relu {
@@ -276,7 +309,17 @@ impl Importer<'_> {
             Value::Dequantised(operand) if self.network.tensor(operand.tensor).quant == quant => {
                 Ok(Value::Quantised(operand))
             }
-            Value::Dequantised(_) => Err("changes the scale of a quantised value".into()),
+            Value::Padded(padded)
+                if padded.dequantised && self.network.tensor(padded.tensor).quant == quant =>
+            {
+                Ok(Value::Padded(Padded {
+                    dequantised: false,
+                    ..padded
+                }))
+            }
+            Value::Dequantised(_) | Value::Padded(_) => {
+                Err("changes the scale of a quantised value".into())
+            }
             _ => Err("quantises something that is not an activation".into()),
         }
     }
@@ -294,22 +337,32 @@ impl Importer<'_> {
                     .map(Value::Read)
             }
             Value::Quantised(operand) => {
-                let quant = self.quant(node, 1)?;
-                if self.network.tensor(operand.tensor).quant != quant {
-                    return Err(
-                        "reads an 8-bit value with another scale than it was written".into(),
-                    );
-                }
+                self.check_scale(node, operand.tensor, 1)?;
                 Ok(Value::Dequantised(*operand))
+            }
+            Value::Padded(padded) if !padded.dequantised => {
+                self.check_scale(node, padded.tensor, 1)?;
+                Ok(Value::Padded(Padded {
+                    dequantised: true,
+                    ..*padded
+                }))
             }
             _ => Err("reads something that is not 8-bit".into()),
         }
     }
 
+    /// That inputs `scale` and `scale + 1` give what an activation was written with.
+    fn check_scale(&self, node: &TypedNode, tensor: TensorId, scale: usize) -> Result<(), String> {
+        if self.network.tensor(tensor).quant == self.quant(node, scale)? {
+            Ok(())
+        } else {
+            Err("reads an 8-bit value with another scale than it was written".into())
+        }
+    }
+
     fn conv(&mut self, node: &TypedNode, attributes: &Attributes<'_>) -> Result<Value, String> {
-        let input = self.activation(node, 0)?;
+        let (input, window) = self.convolved(node, attributes)?;
         let x_scale = self.network.tensor(input).quant.scale;
-        let window = attributes.window(self.input_size(input))?;
         let filter = match self.value(node, 1)? {
             Value::Read(reading) => filter::conv(reading, window)?,
             _ => return Err("its weights are not quantised".into()),
@@ -369,12 +422,9 @@ impl Importer<'_> {
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        let input = self.activation(node, 0)?;
-        let x_quant = self.quant(node, 1)?;
-        if self.network.tensor(input).quant != x_quant {
-            return Err("reads its input with another scale than it was written".into());
-        }
-        let window: Window = attributes.window(self.input_size(input))?;
+        let (input, window) = self.convolved(node, attributes)?;
+        self.check_scale(node, input, 1)?;
+        let x_scale = self.network.tensor(input).quant.scale;
         let reading = self.constant(node, 3)?.read(
             self.constant(node, 4)?,
             Some(self.constant(node, 5)?),
@@ -384,7 +434,7 @@ impl Importer<'_> {
             None => Bias::None,
             Some(_) => Bias::Integer(self.constant(node, 8)?.integers()?),
         };
-        let filter = filter::with_bias(filter::conv(&reading, window)?, bias, x_quant.scale)?;
+        let filter = filter::with_bias(filter::conv(&reading, window)?, bias, x_scale)?;
         let quant = self.quant(node, 6)?;
         let action = Action::Conv {
             input,
@@ -397,9 +447,7 @@ impl Importer<'_> {
     fn qlinear_add(&mut self, node: &TypedNode) -> Result<Value, String> {
         let operands = [self.operand(node, 0)?, self.operand(node, 3)?];
         for (operand, scale) in operands.iter().zip([1, 4]) {
-            if self.network.tensor(operand.tensor).quant != self.quant(node, scale)? {
-                return Err("reads an input with another scale than it was written".into());
-            }
+            self.check_scale(node, operand.tensor, scale)?;
         }
         let quant = self.quant(node, 6)?;
         self.check_types(&operands, quant)?;
@@ -450,55 +498,5 @@ impl Importer<'_> {
             return Err("clips to another range than 0 and up".into());
         }
         self.relu(node)
-    }
-
-    fn max_pool(&mut self, node: &TypedNode, attributes: &Attributes<'_>) -> Result<Value, String> {
-        let operand = self.operand(node, 0)?;
-        let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
-        if operand.upsampled {
-            return Err("reads an upsampled activation, which only an addition can".into());
-        }
-        let input = operand.tensor;
-        let window = attributes.window(self.input_size(input))?;
-        let [kernel, width] = attributes.kernel_shape()?;
-        if kernel != width {
-            return Err("its window is not square".into());
-        }
-        let window = PoolWindow {
-            kernel,
-            stride: window.stride,
-            pad: window.pad,
-        };
-        if window.pad.iter().any(|&pad| pad >= kernel) {
-            return Err("is padded by more than its window".into());
-        }
-        let action = Action::MaxPool { input, window };
-        let quant = self.network.tensor(input).quant;
-        let value = self.emit(node, &node.name, action, quant)?;
-        Ok(match value {
-            Value::Quantised(operand) if dequantised => Value::Dequantised(operand),
-            value => value,
-        })
-    }
-
-    /// Only nearest upsampling by two, which the addition behind it does as it reads.
-    fn resize(&self, node: &TypedNode, attributes: &Attributes<'_>) -> Result<Value, String> {
-        attributes.check_nearest()?;
-        let [_, _, height, width] = self.shape(node)?;
-        let twice = |operand: &Operand| -> Result<Operand, String> {
-            let tensor = self.network.tensor(operand.tensor);
-            if operand.upsampled || [2 * tensor.height, 2 * tensor.width] != [height, width] {
-                return Err("does not double the size".into());
-            }
-            Ok(Operand {
-                tensor: operand.tensor,
-                upsampled: true,
-            })
-        };
-        match self.value(node, 0)? {
-            Value::Quantised(operand) => twice(operand).map(Value::Quantised),
-            Value::Dequantised(operand) => twice(operand).map(Value::Dequantised),
-            _ => Err("its input is not quantised".into()),
-        }
     }
 }

@@ -13,6 +13,13 @@ pub struct Quant {
     pub unsigned: bool,
 }
 
+impl Quant {
+    /// As the graph has it.
+    pub fn zero_point_in_graph(self) -> i16 {
+        i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
+    }
+}
+
 /// Names an activation: its place in [`Network::tensors`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TensorId(pub usize);

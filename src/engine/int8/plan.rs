@@ -340,8 +340,7 @@ impl Plan {
 /// one unit in its last place is enough to move a near-tie, and a deep network with it.
 fn addition([a, b]: [Quant; 2], result: Quant, floor: i8) -> Addition {
     let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
-    let as_in_graph =
-        |quant: Quant| f32::from(quant.zero_point) + if quant.unsigned { 128.0 } else { 0.0 };
+    let as_in_graph = |quant: Quant| f32::from(quant.zero_point_in_graph());
     Addition {
         ratio_a,
         ratio_b,

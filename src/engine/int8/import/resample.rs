@@ -1,0 +1,66 @@
+//! What makes an activation smaller or larger: pooling, and upsampling, which is done as it is read.
+
+use super::{Importer, Value};
+use crate::engine::int8::attributes::Attributes;
+use crate::engine::int8::ir::{Action, Operand, PoolWindow};
+use tract_core::internal::TypedNode;
+
+impl Importer<'_> {
+    pub(super) fn max_pool(
+        &mut self,
+        node: &TypedNode,
+        attributes: &Attributes<'_>,
+    ) -> Result<Value, String> {
+        let operand = self.operand(node, 0)?;
+        let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
+        if operand.upsampled {
+            return Err("reads an upsampled activation, which only an addition can".into());
+        }
+        let input = operand.tensor;
+        let window = attributes.window(self.input_size(input))?;
+        let [kernel, width] = attributes.kernel_shape()?;
+        if kernel != width {
+            return Err("its window is not square".into());
+        }
+        let window = PoolWindow {
+            kernel,
+            stride: window.stride,
+            pad: window.pad,
+        };
+        if window.pad.iter().any(|&pad| pad >= kernel) {
+            return Err("is padded by more than its window".into());
+        }
+        let action = Action::MaxPool { input, window };
+        let quant = self.network.tensor(input).quant;
+        let value = self.emit(node, &node.name, action, quant)?;
+        Ok(match value {
+            Value::Quantised(operand) if dequantised => Value::Dequantised(operand),
+            value => value,
+        })
+    }
+
+    /// Only nearest upsampling by two, which the addition behind it does as it reads.
+    pub(super) fn resize(
+        &self,
+        node: &TypedNode,
+        attributes: &Attributes<'_>,
+    ) -> Result<Value, String> {
+        attributes.check_nearest()?;
+        let [_, _, height, width] = self.shape(node)?;
+        let twice = |operand: &Operand| -> Result<Operand, String> {
+            let tensor = self.network.tensor(operand.tensor);
+            if operand.upsampled || [2 * tensor.height, 2 * tensor.width] != [height, width] {
+                return Err("does not double the size".into());
+            }
+            Ok(Operand {
+                tensor: operand.tensor,
+                upsampled: true,
+            })
+        };
+        match self.value(node, 0)? {
+            Value::Quantised(operand) => twice(operand).map(Value::Quantised),
+            Value::Dequantised(operand) => twice(operand).map(Value::Dequantised),
+            _ => Err("its input is not quantised".into()),
+        }
+    }
+}
