@@ -6,6 +6,7 @@ use posewire::board::Profile;
 use std::io;
 
 const UNIT: &str = include_str!("../../../boards/package/posewire.service");
+const RULES: &str = include_str!("../../../boards/package/posewire.rules");
 const MANUAL: &str = include_str!("../../../boards/package/posewire.1");
 const OVERRIDES: &str = include_str!("../../../boards/package/lintian-overrides");
 const MIT: &str = include_str!("../../../LICENSE-MIT");
@@ -44,6 +45,7 @@ impl Contents<'_> {
             Entry::new("usr/bin/posewire", 0o755, self.program.as_slice()),
             Entry::new(CONFIGURATION, 0o644, self.configuration()),
             Entry::new("lib/systemd/system/posewire.service", 0o644, self.unit()),
+            Entry::new("lib/udev/rules.d/60-posewire.rules", 0o644, RULES),
             Entry::new(
                 "usr/share/man/man1/posewire.1.gz",
                 0o644,

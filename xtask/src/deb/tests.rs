@@ -72,6 +72,7 @@ fn dpkg_reads_it() {
         "drwxr-xr-x root/root         0 2023-11-14 22:13 ./etc/posewire/",
         "./usr/lib/posewire/hand.plan",
         "./lib/systemd/system/posewire.service",
+        "./lib/udev/rules.d/60-posewire.rules",
     ] {
         assert!(list.contains(line), "no {line} in {list}");
     }
