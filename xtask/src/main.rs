@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a developer or a test machine does with this repository besides building it.
 
+mod apt;
 mod board;
 mod cargo;
 mod deb;

@@ -4,7 +4,6 @@
 //! In: this repository and the machine's package sources. Out: a line for each scenario with its
 //! figures. Everything that is fetched or built lies in the build folder, under `board`.
 
-pub mod apt;
 pub mod build;
 pub mod cpio;
 mod initramfs;

@@ -5,8 +5,8 @@
 //! and with the firmware. Needs no root and changes nothing of the machine's own package state. What is
 //! there already is used again.
 
-use super::apt::Apt;
 use super::{Outcome, at};
+use crate::apt::Apt;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //!
 //! In: a folder to keep things in. Out: where they are.
 
-use crate::board::apt::Apt;
+use crate::apt::Apt;
 use crate::board::{Outcome, at};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! In: a folder to keep things in, an architecture, package sources. Out: a tree of files. Needs no root and
 //! changes nothing of the machine's own package state. What is there already is used again.
 
-use super::{Outcome, at, run};
+use crate::board::{Outcome, at, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
