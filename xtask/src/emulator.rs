@@ -1,4 +1,4 @@
-//! A QEMU process that never outlives this one, with its console in a file.
+//! An emulator's process that never outlives this one, with its console in a file.
 
 use crate::board::at;
 use crate::tools::Outcome;
@@ -23,16 +23,21 @@ impl Emulator {
     pub fn start(machine: &[(&str, &str)], console: PathBuf) -> Outcome<Self> {
         let log = File::create(&console).map_err(at(&console))?;
         let errors = log.try_clone().map_err(at(&console))?;
-        let process = Command::new("qemu-system-aarch64")
-            .args(machine.iter().flat_map(|(option, value)| [option, value]))
+        let mut qemu = Command::new("qemu-system-aarch64");
+        qemu.args(machine.iter().flat_map(|(option, value)| [option, value]))
             .args(["-display", "none", "-monitor", "none", "-no-reboot"])
-            .stdin(Stdio::null())
             .stdout(log)
-            .stderr(errors)
+            .stderr(errors);
+        Self::run(&mut qemu, console)
+            .map_err(|error| format!("{error}; Debian's package is qemu-system-arm"))
+    }
+
+    /// Switches on a machine that writes its console to the file `console`.
+    pub fn run(command: &mut Command, console: PathBuf) -> Outcome<Self> {
+        let process = command
+            .stdin(Stdio::null())
             .spawn()
-            .map_err(|error| {
-                format!("qemu-system-aarch64: {error}; Debian's package is qemu-system-arm")
-            })?;
+            .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
         Ok(Emulator {
             process,
             console,

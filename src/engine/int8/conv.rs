@@ -87,9 +87,9 @@ pub(super) unsafe fn run(
                 place.channel = channel;
                 let requant = step.requant(channel, nr);
                 let weights = &step.coefficients.weights[block * block_bytes..][..block_bytes];
-                // SAFETY: the kernel is one of those this processor has, and has begun. A pixel's stride is a
-                // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
-                // this pixel and block; where the output overwrites the residual, they are read
+                // SAFETY: the kernel is one of those this processor has, and has begun. A pixel's stride
+                // is a multiple of 16, so each pointer has `nr` bytes within its pixel. No other part
+                // has this pixel and block; where the output overwrites the residual, they are read
                 // before they are written.
                 unsafe { kernel.tile(&scratch.tile, weights, k, &requant, &place) };
             }

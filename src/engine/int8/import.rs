@@ -176,23 +176,21 @@ impl Importer<'_> {
 
     /// An 8-bit activation, not upsampled.
     fn activation(&self, node: &TypedNode, input: usize) -> Result<TensorId, String> {
-        match self.value(node, input)? {
-            Value::Quantised(operand) | Value::Dequantised(operand) if !operand.upsampled => {
-                Ok(operand.tensor)
-            }
-            Value::Quantised(_) | Value::Dequantised(_) => {
-                Err("reads an upsampled activation, which only an addition can".into())
-            }
-            Value::Padded(_) => {
-                Err("reads a padded activation, which only a convolution can".into())
-            }
-            _ => Err(format!("its input {input} is not quantised")),
+        match self.operand(node, input)? {
+            Operand {
+                tensor,
+                upsampled: false,
+            } => Ok(tensor),
+            _ => Err("reads an upsampled activation, which only an addition can".into()),
         }
     }
 
     fn operand(&self, node: &TypedNode, input: usize) -> Result<Operand, String> {
         match self.value(node, input)? {
             Value::Quantised(operand) | Value::Dequantised(operand) => Ok(*operand),
+            Value::Padded(_) => {
+                Err("reads a padded activation, which only a convolution can".into())
+            }
             _ => Err(format!("its input {input} is not quantised")),
         }
     }

@@ -4,11 +4,12 @@ use super::Model;
 use super::boot::{self, BLOCK_KIB, MEMORY_MIB};
 use super::packages::Packages;
 use crate::board::{Outcome, at};
+use crate::emulator::Emulator;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(900);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,17 +32,6 @@ pub struct Machine<'a> {
     model: &'a Model,
 }
 
-/// Ends it with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl<'a> Machine<'a> {
     pub fn new(folder: &'a Path, model: &'a Model) -> Outcome<Self> {
         fs::create_dir_all(folder).map_err(at(folder))?;
@@ -55,13 +45,11 @@ impl<'a> Machine<'a> {
             fs::remove_file(&serial).map_err(at(&serial))?;
         }
         let settings = self.settings(packages, kernel, initramfs)?;
-        let mut bochs = Running(self.start(packages, &settings)?);
-        let start = Instant::now();
+        let mut bochs = self.start(packages, &settings, serial)?;
         loop {
-            let is_running = matches!(bochs.0.try_wait(), Ok(None));
-            let bytes = fs::read(&serial).unwrap_or_default();
-            let said = String::from_utf8_lossy(&bytes);
-            if said.contains(ENDED_WELL) || !is_running || start.elapsed() > LIMIT {
+            let is_running = bochs.is_running();
+            let said = bochs.said();
+            if said.contains(ENDED_WELL) || !is_running || bochs.switched_on.elapsed() > LIMIT {
                 return judge(&said, self.model.kernel);
             }
             thread::sleep(LOOK_EVERY);
@@ -124,14 +112,15 @@ impl<'a> Machine<'a> {
     }
 
     /// With its own libraries, whatever this machine has.
-    fn start(&self, packages: &Packages, settings: &Path) -> Outcome<Child> {
+    fn start(&self, packages: &Packages, settings: &Path, serial: PathBuf) -> Outcome<Emulator> {
         let root = &packages.bochs_root;
         let libraries = root.join("usr/lib/x86_64-linux-gnu");
         let loader = root.join("usr/lib64/ld-linux-x86-64.so.2");
         let output = self.folder.join("bochs.log");
         let log = File::create(&output).map_err(at(&output))?;
         let errors = log.try_clone().map_err(at(&output))?;
-        Command::new(&loader)
+        let mut bochs = Command::new(&loader);
+        bochs
             .arg("--library-path")
             .arg(&libraries)
             .arg(root.join("usr/bin/bochs-bin"))
@@ -139,11 +128,9 @@ impl<'a> Machine<'a> {
             .arg(settings)
             .env("LTDL_LIBRARY_PATH", libraries.join("bochs/plugins"))
             .env("TERM", "linux")
-            .stdin(Stdio::null())
             .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(at(&loader))
+            .stderr(errors);
+        Emulator::run(&mut bochs, serial)
     }
 }
 

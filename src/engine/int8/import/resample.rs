@@ -11,12 +11,8 @@ impl Importer<'_> {
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        let operand = self.operand(node, 0)?;
+        let input = self.activation(node, 0)?;
         let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
-        if operand.upsampled {
-            return Err("reads an upsampled activation, which only an addition can".into());
-        }
-        let input = operand.tensor;
         let window = attributes.window(self.input_size(input))?;
         let [kernel, width] = attributes.kernel_shape()?;
         if kernel != width {
@@ -32,10 +28,10 @@ impl Importer<'_> {
         }
         let action = Action::MaxPool { input, window };
         let quant = self.network.tensor(input).quant;
-        let value = self.emit(node, &node.name, action, quant)?;
-        Ok(match value {
-            Value::Quantised(operand) if dequantised => Value::Dequantised(operand),
-            value => value,
+        let operand = self.emit_shaped(self.shape(node)?, &node.name, action, quant)?;
+        Ok(match dequantised {
+            true => Value::Dequantised(operand),
+            false => Value::Quantised(operand),
         })
     }
 

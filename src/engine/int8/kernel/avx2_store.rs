@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 const NR: usize = 16;
 
 /// Beyond this nothing changes a result any more, and it converts without overflow.
-const FAR: f32 = 32768.0;
+pub(super) const FAR: f32 = 32768.0;
 
 /// A block's requantisation, in registers.
 pub(super) struct Epilogue<'a> {

@@ -3,13 +3,11 @@
 //! Conversion rounds half to even, and the saturating narrowing does most of the clamping.
 
 use super::Place;
+use super::avx2_store::FAR;
 use super::epilogue::{Addition, Requant, Residual};
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
-
-/// Beyond this nothing changes a result any more, and it converts without overflow.
-const FAR: f32 = 32768.0;
 
 /// A block's requantisation, in registers.
 pub(super) struct Epilogue<'a> {

@@ -196,8 +196,8 @@ impl Problem {
                     place.residual[pixel] = added[pixel * 32..].as_ptr();
                 }
             }
-            // SAFETY: the kernel is one that `available` gave, and has begun; each pixel has 32 bytes, of which
-            // blocks of at most 16 begin at 0 or, for outputs up to 19, at 8 or 16.
+            // SAFETY: the kernel is one that `available` gave, and has begun; each pixel has 32 bytes, of
+            // which blocks of at most 16 begin at 0 or, for outputs up to 19, at 8 or 16.
             unsafe { kernel.tile(&scratch, &packed, k, &requant, &place) };
         }
         kernel.end();

@@ -16,7 +16,8 @@ const KR: usize = 2;
 pub(in super::super) struct Avx2 {
     mr: usize,
     price: Price,
-    /// From [mr][k] inputs and [k / 2][nr][2] weights to [mr][nr] sums.
+    /// From [mr][k] inputs and [k / 2][nr][2] weights to [mr][nr] sums. Calling it is sound where the
+    /// processor has its instructions and the pointers are valid for as much.
     multiply: unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32),
 }
 
