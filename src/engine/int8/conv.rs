@@ -1,5 +1,6 @@
 //! One thread's part of a convolution: gather a tile of inputs, multiply it with blocks of weights.
 
+use super::aligned::Aligned;
 use super::kernel::{Kernel, MAX_MR, OUTSIDE, Place, Rows, Shape};
 use super::plan::{Buffer, ConvStep};
 use super::run::{Part, Shared};
@@ -14,12 +15,12 @@ pub(super) const FAIR: f32 = 1.05;
 /// What one thread needs for itself.
 pub(super) struct Scratch {
     /// A gathered tile.
-    pub tile: Vec<u8>,
+    pub tile: Aligned<u8>,
     /// Where each tap of each of its pixels starts.
     pub offsets: Vec<u32>,
     /// A block of weights transformed for Winograd's method, and what it is multiplied to.
-    pub weights: Vec<i16>,
-    pub sums: Vec<i32>,
+    pub weights: Aligned<i16>,
+    pub sums: Aligned<i32>,
 }
 
 /// What the busiest thread does, in units of the mean.

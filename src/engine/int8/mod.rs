@@ -6,6 +6,7 @@
 //! exact; requantisation rounds half to even in f32, as ONNX defines it, so that results are those
 //! of ONNX Runtime on the same file but for ties.
 
+mod aligned;
 mod arena;
 mod check;
 mod conv;

@@ -1,5 +1,6 @@
 //! Runs a plan: step after step on one arena, each step shared by the pool. Nothing is allocated.
 
+use super::aligned::Aligned;
 use super::conv::{self, Scratch};
 use super::ir::PoolWindow;
 use super::kernel::{Addition, Kernel, OUTSIDE};
@@ -12,9 +13,9 @@ use std::time::Instant;
 
 /// The memory and the threads of a running plan.
 pub(super) struct Workspace {
-    arena: Vec<i8>,
+    arena: Aligned<i8>,
     /// Inputs of a convolution, transformed for Winograd's method.
-    transformed: Vec<i16>,
+    transformed: Aligned<i16>,
     /// One for each thread.
     scratches: Vec<Scratch>,
     pool: Pool,
@@ -113,14 +114,14 @@ impl Workspace {
 
     fn with_pool(plan: &Plan, pool: Pool) -> Self {
         let scratch = || Scratch {
-            tile: vec![0; plan.scratch_bytes],
+            tile: Aligned::new(plan.scratch_bytes),
             offsets: vec![OUTSIDE; plan.longest_tile],
-            weights: vec![0; plan.winograd.weights],
-            sums: vec![0; plan.winograd.sums],
+            weights: Aligned::new(plan.winograd.weights),
+            sums: Aligned::new(plan.winograd.sums),
         };
         Workspace {
-            arena: vec![0; plan.arena_bytes],
-            transformed: vec![0; plan.winograd.inputs],
+            arena: Aligned::new(plan.arena_bytes),
+            transformed: Aligned::new(plan.winograd.inputs),
             scratches: (0..pool.threads()).map(|_| scratch()).collect(),
             pool,
         }

@@ -2,7 +2,7 @@
 //! then multiply and transform back.
 
 use super::conv::{FAIR, Scratch, excess, fill_place};
-use super::kernel::winograd::{Form, LANES, MAX_POSITIONS, Price, SIDE, Winograd};
+use super::kernel::winograd::{Form, LANES, MAX_POSITIONS, MAX_TAPS, Price, SIDE, Winograd};
 use super::kernel::{Place, Shape};
 use super::plan::ConvStep;
 use super::run::{Part, Shared};
@@ -14,6 +14,10 @@ const GROUP: usize = 24;
 /// Tiles that are transformed before they are multiplied: more would transform the weights less
 /// often, and take more memory.
 const PASS: usize = 96;
+
+/// Input channels that are multiplied before the weights of the next ones are transformed: as many as
+/// a block's transformed weights stay in the second cache for.
+const CHUNK: usize = 256;
 
 /// Between what belongs to neighbouring positions, in values: at a multiple of the cache's size they
 /// would all compete for the same few lines of it.
@@ -73,6 +77,8 @@ impl Method {
 
     /// Whether it costs less than a product for each tap, output pixel, input and output channel.
     pub(super) fn pays(&self, grid: [usize; 2], channels: [usize; 2]) -> bool {
+        // Several chunks' weights are transformed for each group of tiles again.
+        let together = if channels[0] > CHUNK { GROUP } else { PASS };
         let [inputs, outputs] = channels.map(|count| count as f32);
         let Price {
             product,
@@ -81,24 +87,29 @@ impl Method {
             output,
         } = self.kernel.price();
         let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
-        let multiplied = tiles.next_multiple_of(self.kernel.shape().mr) * self.form.positions();
-        let passes = tiles.div_ceil(PASS) as f32;
-        let cost = inputs * outputs * (multiplied as f32 * product + passes * weight)
+        let multiplied = tiles * self.form.positions();
+        let transforms = tiles.div_ceil(together) as f32;
+        let cost = inputs * outputs * (multiplied as f32 * product + transforms * weight)
             + tiles as f32 * (inputs * input + outputs * output);
         let taps = self.form.taps() * self.form.taps();
         cost < inputs * outputs * (taps * grid[0] * grid[1]) as f32
     }
 
     pub(super) fn needs(&self, grid: [usize; 2], k: usize) -> Needs {
-        let Shape { mr, nr, .. } = self.kernel.shape();
+        let nr = self.kernel.shape().nr;
         let positions = self.form.positions();
         let tiles = grid[0].div_ceil(SIDE) * grid[1].div_ceil(SIDE);
-        let lines = |most: usize| tiles.min(most).next_multiple_of(mr);
         Needs {
-            inputs: positions * (lines(PASS) * k + GAP),
-            weights: positions * (k * nr + GAP),
-            sums: positions * (lines(GROUP) * nr + GAP),
+            inputs: self.start(tiles.min(PASS), k),
+            weights: positions * (k.min(CHUNK) * nr + GAP),
+            sums: positions * (tiles.min(GROUP) * nr + GAP),
         }
+    }
+
+    /// Where the chunk that starts with this channel lies among a pass's transformed inputs, which are
+    /// [chunk][position][tile][channel of the chunk].
+    fn start(&self, tiles: usize, channel: usize) -> usize {
+        self.form.positions() * (tiles * channel + channel.div_ceil(CHUNK) * GAP)
     }
 
     /// The tiles of each pass over a grid.
@@ -116,9 +127,16 @@ impl Method {
     }
 }
 
-/// Values from one position's tiles to the next one's.
-fn stride(method: &Method, pass: &Range<usize>, k: usize) -> usize {
-    pass.len().next_multiple_of(method.kernel.shape().mr) * k + GAP
+/// Input channels that are multiplied together.
+fn chunks(k: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..k)
+        .step_by(CHUNK)
+        .map(move |first| first..(first + CHUNK).min(k))
+}
+
+/// From one position's tiles to the next one's.
+fn stride(tiles: usize, chunk: &Range<usize>) -> usize {
+    tiles * chunk.len() + GAP
 }
 
 /// Transforms this part's tiles of a pass.
@@ -147,14 +165,18 @@ pub(super) unsafe fn inputs(
                 *pixel = &input[at..][..k];
             }
         }
-        // SAFETY: this part's tile of each position, by the caller's word; the kernel is one of those
-        // this processor has.
-        unsafe {
-            let to = transformed.at(tile * k);
-            let stride = stride(method, pass, k);
-            method
-                .kernel
-                .inputs(method.form, &pixels[..side * side], to, stride);
+        for chunk in chunks(k) {
+            let parts: [&[i8]; MAX_POSITIONS] = pixels.map(|pixel| &pixel[chunk.clone()]);
+            let start = method.start(pass.len(), chunk.start) + tile * chunk.len();
+            let stride = stride(pass.len(), &chunk);
+            // SAFETY: this part's tile of each position, by the caller's word; the kernel is one of
+            // those this processor has.
+            unsafe {
+                let to = transformed.at(start);
+                method
+                    .kernel
+                    .inputs(method.form, &parts[..side * side], to, stride);
+            }
         }
     }
 }
@@ -177,13 +199,10 @@ pub(super) unsafe fn products(
     let Shape { mr, nr, .. } = kernel.shape();
     let block_bytes = form.taps() * form.taps() * k * nr;
     let blocks = step.coefficients.weights.len() / block_bytes;
-    let stride = stride(method, pass, k);
     // SAFETY: nobody writes to the transformed inputs in this half of the step.
-    let transformed = unsafe { transformed.read(0, form.positions() * stride) };
+    let transformed = unsafe { transformed.read(0, method.start(pass.len(), k)) };
     let (tiles, blocks) = share(pass.len(), mr, blocks, part);
     let mut rows = [Place::NOWHERE; SIDE];
-    let weights_stride = k * nr + GAP;
-    let weights = &mut scratch.weights[..form.positions() * weights_stride];
     for block in blocks {
         let channel = block * nr;
         // The last block of 8 may lie past the output's channels altogether.
@@ -191,19 +210,21 @@ pub(super) unsafe fn products(
             continue;
         }
         let taps = &step.coefficients.weights[block * block_bytes..][..block_bytes];
-        kernel.weights(form, taps, weights, weights_stride);
         let requant = step.requant(channel, nr);
         for first in tiles.clone().step_by(GROUP) {
             let count = GROUP.min(tiles.end - first);
-            let sums_stride = count.next_multiple_of(mr) * nr + GAP;
-            multiply(
-                method,
-                &transformed[first * k..],
-                stride,
-                weights,
-                k,
-                &mut scratch.sums[..form.positions() * sums_stride],
-            );
+            let sums_stride = count * nr + GAP;
+            let sums = &mut scratch.sums[..form.positions() * sums_stride];
+            for chunk in chunks(k) {
+                // A single chunk's are still there for the second group.
+                if first == tiles.start || chunk.len() < k {
+                    weights(method, taps, k, &chunk, &mut scratch.weights);
+                }
+                let start = method.start(pass.len(), chunk.start) + first * chunk.len();
+                let stride = stride(pass.len(), &chunk);
+                let inputs = &transformed[start..];
+                multiply(method, inputs, stride, &scratch.weights, &chunk, sums);
+            }
             for tile in 0..count {
                 let [row, column] = Method::corner(step.grid, pass.start + first + tile);
                 let width = SIDE.min(step.grid[1] - column);
@@ -218,28 +239,37 @@ pub(super) unsafe fn products(
                 // this tile and block; where the output overwrites the residual, it is read before
                 // it is written.
                 unsafe {
-                    kernel.outputs(
-                        form,
-                        &scratch.sums[tile * nr..],
-                        sums_stride,
-                        &requant,
-                        &rows[..height],
-                    );
+                    let sums = &sums[tile * nr..];
+                    kernel.outputs(form, sums, sums_stride, &requant, &rows[..height]);
                 }
             }
         }
     }
 }
 
-/// A group of tiles at every position: `sums` is [positions][tiles][nr].
+/// Transforms a block's weights of a chunk of its `k` input channels.
+fn weights(method: &Method, block: &[i8], k: usize, chunk: &Range<usize>, to: &mut [i16]) {
+    let nr = method.kernel.shape().nr;
+    let mut taps = [&block[..0]; MAX_TAPS];
+    for (part, tap) in taps.iter_mut().zip(block.chunks_exact(k * nr)) {
+        *part = &tap[chunk.start * nr..chunk.end * nr];
+    }
+    let taps = &taps[..block.len() / (k * nr)];
+    let stride = chunk.len() * nr + GAP;
+    method.kernel.weights(method.form, taps, to, stride);
+}
+
+/// A group of tiles at every position, for a chunk of the input channels: `sums` is
+/// [positions][tiles][nr].
 fn multiply(
     method: &Method,
-    transformed: &[i16],
+    inputs: &[i16],
     stride: usize,
     weights: &[i16],
-    k: usize,
+    chunk: &Range<usize>,
     sums: &mut [i32],
 ) {
+    let (k, more) = (chunk.len(), chunk.start > 0);
     let Shape { mr, nr, .. } = method.kernel.shape();
     let sums_stride = sums.len() / method.form.positions();
     let lines = sums
@@ -247,9 +277,9 @@ fn multiply(
         .zip(weights.chunks_exact(k * nr + GAP));
     for (position, (sums, weights)) in lines.enumerate() {
         let sums = &mut sums[..sums_stride - GAP];
-        for (index, sums) in sums.chunks_exact_mut(mr * nr).enumerate() {
-            let inputs = &transformed[position * stride + index * mr * k..];
-            method.kernel.multiply(inputs, weights, k, sums);
+        for (index, sums) in sums.chunks_mut(mr * nr).enumerate() {
+            let inputs = &inputs[position * stride + index * mr * k..];
+            method.kernel.multiply(inputs, weights, k, sums, more);
         }
     }
 }

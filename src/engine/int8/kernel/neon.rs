@@ -68,22 +68,14 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         place: &Place,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        let mut sums = [[0_i32; NR]; MR];
-        for first in (0..NR).step_by(HALF) {
-            // SAFETY: the lengths were just checked.
-            let part = unsafe {
-                multiply::<MAY_BE_MINIMUM>(
-                    scratch.as_ptr().cast(),
-                    weights.as_ptr().add(first * k),
-                    k,
-                )
-            };
-            for (line, part) in sums.iter_mut().zip(part) {
-                line[first..first + HALF].copy_from_slice(&part);
-            }
+        // SAFETY: the lengths were just checked; the places are passed on from the caller.
+        unsafe {
+            let inputs = scratch.as_ptr().cast();
+            let low = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr(), k);
+            let high = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr().add(HALF * k), k);
+            let sums: [_; MR] = std::array::from_fn(|pixel| [low[pixel], high[pixel]]);
+            neon_store::store_registers(&sums, requant, place);
         }
-        // SAFETY: passed on from the caller.
-        unsafe { neon_store::store(&sums, requant, place) };
     }
 
     fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
@@ -95,12 +87,13 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
 ///
 /// # Safety
 /// `inputs` holds [mr][k] and `weights` [k / 16][4][16] values.
-#[inline(always)]
+// Inlined twice, the halves get in each other's way: the compiler runs out of registers.
+#[inline(never)]
 unsafe fn multiply<const MAY_BE_MINIMUM: bool>(
     inputs: *const i8,
     weights: *const i8,
     k: usize,
-) -> [[i32; HALF]; MR] {
+) -> [int32x4_t; MR] {
     // SAFETY: NEON is part of AArch64. Every load is of 16 values of a group below k / 16, in a
     // line below `mr` or a channel below 4.
     unsafe {
@@ -121,6 +114,6 @@ unsafe fn multiply<const MAY_BE_MINIMUM: bool>(
                 }
             }
         }
-        sums.map(|line| line.map(|sum| vaddvq_s32(sum)))
+        sums.map(|[a, b, c, d]| vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)))
     }
 }

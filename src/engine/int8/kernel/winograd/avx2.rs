@@ -3,40 +3,55 @@
 
 use super::super::avx2_store::Epilogue;
 use super::super::{Place, Requant, Shape};
-use super::{
-    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, Winograd, transform, vnni,
-};
+use super::transform::{self, Lanes};
+use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, Winograd, vnni};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
 const NR: usize = 16;
 const KR: usize = 2;
 
+/// A register of 256 bits each.
+type Narrow = Lanes<i16, 16>;
+type Wide = Lanes<i32, 8>;
+
 /// Only given out where AVX2 and FMA were detected, and what `multiply` needs.
 pub(in super::super) struct Avx2 {
     mr: usize,
     price: Price,
-    /// From [mr][k] inputs and [k / 2][nr][2] weights to [mr][nr] sums. Calling it is sound where the
-    /// processor has its instructions and the pointers are valid for as much.
-    multiply: unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32),
+    /// For one line, for two, and so on to `mr`.
+    multiply: &'static [Multiply],
 }
+
+/// From [lines][k] inputs and [k / 2][nr][2] weights to [lines][nr] sums, which it adds to if there is
+/// `more`. Calling it is sound where the processor has its instructions and the pointers are valid for
+/// as much.
+pub(super) type Multiply =
+    unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
 
 pub(in super::super) static AVX2: Avx2 = Avx2 {
     mr: MR,
     price: AVX2_PRICE,
-    multiply,
+    multiply: &[
+        multiply::<1>,
+        multiply::<2>,
+        multiply::<3>,
+        multiply::<4>,
+        multiply::<5>,
+        multiply::<MR>,
+    ],
 };
 
 pub(in super::super) static AVX_VNNI: Avx2 = Avx2 {
     mr: vnni::MR_256,
     price: AVX_VNNI_PRICE,
-    multiply: vnni::multiply_256,
+    multiply: &vnni::MULTIPLY_256,
 };
 
 pub(in super::super) static AVX512_VNNI: Avx2 = Avx2 {
     mr: vnni::MR_512,
     price: AVX512_VNNI_PRICE,
-    multiply: vnni::multiply_512,
+    multiply: &vnni::MULTIPLY_512,
 };
 
 impl Winograd for Avx2 {
@@ -58,16 +73,26 @@ impl Winograd for Avx2 {
         unsafe { inputs(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
+    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
         // SAFETY: AVX2 is there.
         unsafe { weights(form, taps, to, stride) }
     }
 
-    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
-        let lines = self.mr;
-        assert!(inputs.len() >= lines * k && weights.len() >= NR * k && sums.len() >= lines * NR);
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
+        let lines = sums.len() / NR;
+        assert!((1..=self.mr).contains(&lines));
+        assert!(inputs.len() >= lines * k && weights.len() >= NR * k);
+        let multiply = self.multiply[lines - 1];
         // SAFETY: what it needs is there, and the lengths were just checked.
-        unsafe { (self.multiply)(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
+        unsafe {
+            multiply(
+                inputs.as_ptr(),
+                weights.as_ptr(),
+                k,
+                sums.as_mut_ptr(),
+                more,
+            )
+        }
     }
 
     // SAFETY: the contract is the trait's.
@@ -89,12 +114,12 @@ impl Winograd for Avx2 {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
     // SAFETY: passed on from the caller.
-    unsafe { transform::inputs(form, pixels, to, stride) }
+    unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn weights(form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
-    transform::weights(form, taps, to, stride);
+fn weights(form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+    transform::weights::<Narrow>(form, taps, to, stride);
 }
 
 /// # Safety
@@ -104,7 +129,7 @@ unsafe fn outputs(form: Form, sums: &[i32], stride: usize, requant: &Requant<'_>
     // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.
     unsafe {
         let epilogue = Epilogue::new(requant);
-        transform::outputs::<NR>(form, sums, stride, rows, |sums, place| {
+        transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
             for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
                 let sums = sums.as_ptr().cast::<__m256i>();
                 let sums = [_mm256_loadu_si256(sums), _mm256_loadu_si256(sums.add(1))];
@@ -115,10 +140,25 @@ unsafe fn outputs(form: Form, sums: &[i32], stride: usize, requant: &Requant<'_>
 }
 
 /// # Safety
-/// `inputs` holds [mr][k] values, `weights` [k / 2][nr][2], and `sums` has room for [mr][nr].
+/// `inputs` holds [lines][k] values, `weights` [k / 2][nr][2], and `sums` [lines][nr].
 #[target_feature(enable = "avx2")]
-unsafe fn multiply(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32) {
-    let mut totals = [[_mm256_setzero_si256(); 2]; MR];
+unsafe fn multiply<const LINES: usize>(
+    inputs: *const i16,
+    weights: *const i16,
+    k: usize,
+    sums: *mut i32,
+    more: bool,
+) {
+    let mut totals = [[_mm256_setzero_si256(); 2]; LINES];
+    if more {
+        for (tile, totals) in totals.iter_mut().enumerate() {
+            // SAFETY: a line of `sums` is 64 bytes.
+            unsafe {
+                let from = sums.add(tile * NR).cast::<__m256i>();
+                *totals = [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))];
+            }
+        }
+    }
     for pair in 0..k / KR {
         // SAFETY: `pair` is below k / 2, so 64 bytes of weights and 4 of each line are there.
         unsafe {

@@ -15,6 +15,8 @@
 mod avx2;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_rows;
 mod portable;
 mod transform;
 #[cfg(target_arch = "x86_64")]
@@ -30,12 +32,14 @@ pub(super) use neon::Neon;
 pub(super) use portable::{AVX_VNNI_TWIN, AVX2_TWIN, AVX512_VNNI_TWIN, NEON_TWIN, PORTABLE};
 
 use super::{Place, Requant, Shape};
+use std::ops::{Mul, Shr};
 
 /// Output pixels of a tile, along each side.
 pub(in super::super) const SIDE: usize = 4;
 
-/// Positions of the largest form.
+/// Positions and taps of the largest form.
 pub(in super::super) const MAX_POSITIONS: usize = 36;
+pub(in super::super) const MAX_TAPS: usize = 9;
 
 /// Channels that are transformed at once; `k` is a multiple of it.
 pub(in super::super) const LANES: usize = 16;
@@ -83,14 +87,14 @@ impl Form {
         }
     }
 
-    /// From a sum times the form's constant, modulo 2^32, to the sum.
+    /// From sums times the form's constant, modulo 2^32, to the sums.
     ///
     /// The constants are 24 x 24 = 9 x 64 and 6 x 6 = 9 x 4. Nine has an inverse modulo 2^32; the
     /// power of two is shifted out.
     #[inline(always)]
-    fn divide(self, value: i32) -> i32 {
+    fn divide<V: Mul<i32, Output = V> + Shr<u32, Output = V>>(self, values: V) -> V {
         const INVERSE_OF_9: i32 = 954_437_177;
-        value.wrapping_mul(INVERSE_OF_9)
+        (values * INVERSE_OF_9)
             >> match self {
                 Form::Three => 6,
                 Form::Two => 2,
@@ -113,10 +117,10 @@ pub(in super::super) struct Price {
 
 /// Of the kernel for NEON, which its twin must agree with: the price decides how a layer is compiled.
 const NEON_PRICE: Price = Price {
-    product: 1.4,
-    input: 100.0,
-    weight: 50.0,
-    output: 200.0,
+    product: 1.3,
+    input: 150.0,
+    weight: 70.0,
+    output: 260.0,
 };
 
 /// Likewise for AVX2.
@@ -158,13 +162,14 @@ pub(in super::super) trait Winograd: Send + Sync {
     /// All of these are valid for writes, and nobody else touches them.
     unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize);
 
-    /// Transforms a block of weights: [taps][k * nr] to the same for each position, the next one
-    /// `stride` further on.
-    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize);
+    /// Transforms a block of weights: `taps` are its r x r taps of [k / kr][nr][kr] each. Those of a
+    /// position are in the same order, and the next position's are `stride` further on.
+    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize);
 
-    /// For one position: `sums[tile][channel] = dot(inputs[tile], weights[channel])`, with `inputs`
-    /// [mr][k] and `weights` [k / kr][nr][kr].
-    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]);
+    /// For one position and up to `mr` tiles, as many as `sums` has lines:
+    /// `sums[tile][channel] = dot(inputs[tile], weights[channel])`, or `+=` if there is `more` to sums
+    /// that are there. `inputs` is [tile][k] and `weights` [k / kr][nr][kr].
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool);
 
     /// Transforms a tile's sums back, and stores the requantised results row by row. `sums` starts
     /// at the tile's first position, and the next one is `stride` further on.

@@ -1,6 +1,7 @@
 //! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
 
 use super::super::{Place, Requant, Shape, neon_store};
+use super::neon_rows::{Narrow, Wide};
 use super::{Form, NEON_PRICE, Price, Winograd, transform};
 use std::arch::aarch64::*;
 
@@ -25,17 +26,28 @@ impl Winograd for Neon {
     // SAFETY: the contract is the trait's.
     unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
         // SAFETY: passed on from the caller.
-        unsafe { transform::inputs(form, pixels, to, stride) }
+        unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
-        transform::weights(form, taps, to, stride);
+    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+        transform::weights::<Narrow>(form, taps, to, stride);
     }
 
-    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
-        assert!(inputs.len() >= MR * k && weights.len() >= NR * k && sums.len() >= MR * NR);
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
+        let lines = sums.len() / NR;
+        assert!((1..=MR).contains(&lines));
+        assert!(inputs.len() >= lines * k && weights.len() >= NR * k);
+        let multiply = MULTIPLY[lines - 1];
         // SAFETY: NEON is part of AArch64, and the lengths were just checked.
-        unsafe { multiply(inputs.as_ptr(), weights.as_ptr(), k, sums.as_mut_ptr()) }
+        unsafe {
+            multiply(
+                inputs.as_ptr(),
+                weights.as_ptr(),
+                k,
+                sums.as_mut_ptr(),
+                more,
+            )
+        }
     }
 
     // SAFETY: the contract is the trait's.
@@ -49,7 +61,7 @@ impl Winograd for Neon {
     ) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<NR>(form, sums, stride, rows, |sums, place| {
+            transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
                 neon_store::store(sums, requant, place);
             });
         }
@@ -67,15 +79,39 @@ macro_rules! channel {
     };
 }
 
+/// For one line, for two, and so on.
+static MULTIPLY: [unsafe fn(*const i16, *const i16, usize, *mut i32, bool); MR] = [
+    multiply::<1>,
+    multiply::<2>,
+    multiply::<3>,
+    multiply::<4>,
+    multiply::<5>,
+    multiply::<6>,
+    multiply::<7>,
+    multiply::<MR>,
+];
+
 /// # Safety
-/// `inputs` holds [mr][k] values, `weights` [k][nr], and `sums` has room for [mr][nr].
-unsafe fn multiply(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32) {
+/// `inputs` holds [lines][k] values, `weights` [k][nr], and `sums` [lines][nr].
+unsafe fn multiply<const LINES: usize>(
+    inputs: *const i16,
+    weights: *const i16,
+    k: usize,
+    sums: *mut i32,
+    more: bool,
+) {
     // SAFETY: NEON is part of AArch64. `k` is a multiple of 16, every load is of 8 values of a group
-    // of 8 channels below it.
+    // of 8 channels below it, and a line of `sums` is 8 values.
     unsafe {
-        let mut totals = [[vdupq_n_s32(0); 2]; MR];
+        let mut totals = [[vdupq_n_s32(0); 2]; LINES];
+        if more {
+            for (tile, totals) in totals.iter_mut().enumerate() {
+                let from = sums.add(tile * NR);
+                *totals = [vld1q_s32(from), vld1q_s32(from.add(4))];
+            }
+        }
         for first in (0..k).step_by(8) {
-            let lines: [int16x8_t; MR] =
+            let lines: [int16x8_t; LINES] =
                 std::array::from_fn(|tile| vld1q_s16(inputs.add(tile * k + first)));
             let weights = weights.add(first * NR);
             channel!(totals, lines, weights, 0);

@@ -1,9 +1,11 @@
 //! Plain Rust, for any processor, and the twins of the other kernels: see the direct kernels' ones.
 
 use super::super::{Place, Requant, Shape, epilogue};
-use super::{
-    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, Winograd, transform,
-};
+use super::transform::{self, Lanes};
+use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, Winograd};
+
+type Narrow = Lanes<i16, 8>;
+type Wide = Lanes<i32, 4>;
 
 pub(in super::super) struct Portable<const MR: usize, const NR: usize, const KR: usize> {
     price: Price,
@@ -46,20 +48,18 @@ impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR
     // SAFETY: the contract is the trait's.
     unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
         // SAFETY: passed on from the caller.
-        unsafe { transform::inputs(form, pixels, to, stride) }
+        unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
-        transform::weights(form, taps, to, stride);
+    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+        transform::weights::<Narrow>(form, taps, to, stride);
     }
 
-    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32]) {
-        for (line, sums) in inputs
-            .chunks_exact(k)
-            .zip(sums.chunks_exact_mut(NR))
-            .take(MR)
-        {
+    fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
+        if !more {
             sums.fill(0);
+        }
+        for (line, sums) in inputs.chunks_exact(k).zip(sums.chunks_exact_mut(NR)) {
             for (inputs, weights) in line.chunks_exact(KR).zip(weights.chunks_exact(NR * KR)) {
                 for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
                     for (&input, &weight) in inputs.iter().zip(weights) {
@@ -81,7 +81,7 @@ impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR
     ) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<NR>(form, sums, stride, rows, |sums, place| {
+            transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
                 epilogue::store(sums, requant, place);
             });
         }

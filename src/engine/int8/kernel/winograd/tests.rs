@@ -14,6 +14,8 @@ struct Problem {
     /// [output][tap][k].
     weights: Vec<i8>,
     multiplier: f32,
+    /// Modulo what a kernel takes at once, the tiles that are multiplied together with this one.
+    others: usize,
 }
 
 const OUTPUTS: usize = 16;
@@ -27,13 +29,15 @@ fn problem() -> impl Strategy<Value = Problem> {
             proptest::collection::vec(value(), form.positions() * k),
             proptest::collection::vec(value(), OUTPUTS * taps * k),
             1e-6_f32..1e-3,
+            0..MAX_MR,
         )
-            .prop_map(move |(pixels, weights, multiplier)| Problem {
+            .prop_map(move |(pixels, weights, multiplier, others)| Problem {
                 form,
                 k,
                 pixels,
                 weights,
                 multiplier,
+                others,
             })
     })
 }
@@ -59,36 +63,47 @@ impl Problem {
         results
     }
 
-    /// As [`Problem::expected`]; the problem's tile is the last of those multiplied together.
+    /// As [`Problem::expected`]; the problem's tile is the last of those multiplied together, and its
+    /// channels are multiplied in two chunks.
     fn run(&self, kernel: &dyn Winograd) -> Vec<i8> {
         let Shape { mr, nr, kr } = kernel.shape();
         let (form, k) = (self.form, self.k);
         let (positions, taps) = (form.positions(), form.taps() * form.taps());
-        let pixels: Vec<&[i8]> = self.pixels.chunks_exact(k).collect();
-        let mut transformed = vec![0_i16; positions * mr * k];
-        let last = (mr - 1) * k;
-        // SAFETY: each position has a line of `mr` tiles of k channels.
-        unsafe { kernel.inputs(form, &pixels, transformed[last..].as_mut_ptr(), mr * k) };
+        let lines = 1 + self.others % mr;
         let mut results = vec![0_i8; SIDE * SIDE * OUTPUTS];
         for first in (0..OUTPUTS).step_by(nr) {
-            let mut packed = Vec::new();
-            for tap in 0..taps {
-                let block: Vec<i8> = (first..first + nr)
-                    .flat_map(|output| &self.weights[(output * taps + tap) * k..][..k])
-                    .copied()
+            // What is there before is not added to.
+            let mut sums = vec![i32::MAX; positions * lines * nr];
+            for chunk in [0..LANES, LANES..k] {
+                if chunk.is_empty() {
+                    continue;
+                }
+                let pixels: Vec<&[i8]> = self.pixels.chunks_exact(k).collect();
+                let pixels: Vec<&[i8]> = pixels.iter().map(|all| &all[chunk.clone()]).collect();
+                let mut inputs = vec![0_i16; positions * lines * chunk.len()];
+                let last = (lines - 1) * chunk.len();
+                let stride = lines * chunk.len();
+                // SAFETY: each position has as many lines of a chunk.
+                unsafe { kernel.inputs(form, &pixels, inputs[last..].as_mut_ptr(), stride) };
+                let packed: Vec<Vec<i8>> = (0..taps)
+                    .map(|tap| {
+                        let block: Vec<i8> = (first..first + nr)
+                            .flat_map(|output| &self.weights[(output * taps + tap) * k..][..k])
+                            .copied()
+                            .collect();
+                        let mut packed = Vec::new();
+                        super::super::pack_interleaved(&block, k, kr, &mut packed);
+                        packed[chunk.start * nr..chunk.end * nr].to_vec()
+                    })
                     .collect();
-                super::super::pack_interleaved(&block, k, kr, &mut packed);
-            }
-            let mut weights = vec![0_i16; positions * k * nr];
-            kernel.weights(form, &packed, &mut weights, k * nr);
-            let mut sums = vec![0_i32; positions * mr * nr];
-            for position in 0..positions {
-                kernel.multiply(
-                    &transformed[position * mr * k..],
-                    &weights[position * k * nr..],
-                    k,
-                    &mut sums[position * mr * nr..],
-                );
+                let packed: Vec<&[i8]> = packed.iter().map(|tap| &tap[..]).collect();
+                let mut weights = vec![0_i16; positions * chunk.len() * nr];
+                kernel.weights(form, &packed, &mut weights, chunk.len() * nr);
+                for (position, sums) in sums.chunks_exact_mut(lines * nr).enumerate() {
+                    let inputs = &inputs[position * stride..];
+                    let weights = &weights[position * chunk.len() * nr..];
+                    kernel.multiply(inputs, weights, chunk.len(), sums, chunk.start > 0);
+                }
             }
             let requant = Requant {
                 bias: &vec![0; nr],
@@ -114,7 +129,8 @@ impl Problem {
                 .collect();
             // SAFETY: each place has `nr` bytes.
             unsafe {
-                kernel.outputs(form, &sums[(mr - 1) * nr..], mr * nr, &requant, &places);
+                let sums = &sums[(lines - 1) * nr..];
+                kernel.outputs(form, sums, lines * nr, &requant, &places);
             }
         }
         results
@@ -144,6 +160,7 @@ fn the_largest_values_do_not_overflow() {
                 pixels: vec![pixel; form.positions() * 48],
                 weights: vec![weight; OUTPUTS * taps * 48],
                 multiplier: 1e-5,
+                others: MAX_MR - 1,
             };
             let expected = problem.expected();
             for kernel in available().into_iter().chain(FAMILIES) {

@@ -1,28 +1,60 @@
-//! The transforms, written once for any instruction set: each value is a row of lanes, and the
-//! compiler makes vectors of them where it is called from. That needs everything inlined, so there
-//! are loops here in place of iterators' and arrays' methods, which are not always.
+//! The transforms, written once for any instruction set: a value is a row of lanes, of a type that the
+//! kernel brings. [`Lanes`] are plain arrays, which the compiler makes vectors of where the processor's
+//! registers are as long as they are. That needs everything inlined, so there are loops here in place
+//! of iterators' and arrays' methods, which are not always.
 
 use super::super::Place;
-use super::{Form, LANES, SIDE};
-use std::ops::{Add, Mul, Sub};
+use super::{Form, SIDE};
+use std::ops::{Add, Mul, Shr, Sub};
 
 /// Numbers that are added, subtracted and multiplied side by side, wrapping.
+pub(super) trait Row<Number>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Number, Output = Self>
+{
+    /// What they are loaded from.
+    type Stored;
+    const LANES: usize;
+
+    fn zero() -> Self;
+
+    /// # Safety
+    /// `from` is valid for reads of as many values as there are lanes.
+    unsafe fn load(from: *const Self::Stored) -> Self;
+
+    /// # Safety
+    /// `to` is valid for writes of as many numbers as there are lanes.
+    unsafe fn store(self, to: *mut Number);
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<T, const L: usize>([T; L]);
 
 macro_rules! lanes {
-    ($number:ty, $narrow:ty) => {
-        impl<const L: usize> Lanes<$number, L> {
-            const ZERO: Self = Lanes([0; L]);
+    ($number:ty, $stored:ty) => {
+        impl<const L: usize> Row<$number> for Lanes<$number, L> {
+            type Stored = $stored;
+            const LANES: usize = L;
 
             #[inline(always)]
-            fn load(from: &[$narrow]) -> Self {
-                let from: &[$narrow; L] = from[..L].try_into().expect("as many as there are lanes");
-                let mut lanes = Self::ZERO;
-                for (lane, &value) in lanes.0.iter_mut().zip(from) {
-                    *lane = value.into();
+            fn zero() -> Self {
+                Lanes([0; L])
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const $stored) -> Self {
+                // SAFETY: by the caller's word.
+                let from = unsafe { from.cast::<[$stored; L]>().read_unaligned() };
+                let mut lanes = Self::zero();
+                for lane in 0..L {
+                    lanes.0[lane] = from[lane].into();
                 }
                 lanes
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $number) {
+                // SAFETY: by the caller's word.
+                unsafe { to.cast::<[$number; L]>().write_unaligned(self.0) };
             }
         }
         impl<const L: usize> Add for Lanes<$number, L> {
@@ -61,12 +93,20 @@ macro_rules! lanes {
 lanes!(i16, i8);
 lanes!(i32, i32);
 
-type Narrow = Lanes<i16, LANES>;
-type Wide<const L: usize> = Lanes<i32, L>;
+impl<const L: usize> Shr<u32> for Lanes<i32, L> {
+    type Output = Self;
+    #[inline(always)]
+    fn shr(mut self, bits: u32) -> Self {
+        for lane in 0..L {
+            self.0[lane] >>= bits;
+        }
+        self
+    }
+}
 
 /// Six inputs at the points 0, 1, -1, 2, -2 and infinity.
 #[inline(always)]
-fn inputs_three(d: [Narrow; 6]) -> [Narrow; 6] {
+fn inputs_three<V: Row<i16>>(d: [V; 6]) -> [V; 6] {
     let (even, odd) = (d[4] - d[2] * 4, d[3] - d[1] * 4);
     let (even2, odd2) = (d[4] - d[2], (d[3] - d[1]) * 2);
     [
@@ -81,7 +121,7 @@ fn inputs_three(d: [Narrow; 6]) -> [Narrow; 6] {
 
 /// Three taps at the same points.
 #[inline(always)]
-fn weights_three(g: [Narrow; 3]) -> [Narrow; 6] {
+fn weights_three<V: Row<i16>>(g: [V; 3]) -> [V; 6] {
     let (sum, sum2) = (g[0] + g[2], g[0] + g[2] * 4);
     let twice = g[1] * 2;
     [
@@ -96,7 +136,7 @@ fn weights_three(g: [Narrow; 3]) -> [Narrow; 6] {
 
 /// Four outputs, times 24.
 #[inline(always)]
-fn outputs_three<const L: usize>(m: [Wide<L>; 6]) -> [Wide<L>; SIDE] {
+fn outputs_three<V: Row<i32>>(m: [V; 6]) -> [V; SIDE] {
     let (a, b) = ((m[1] + m[2]) * 4, (m[1] - m[2]) * 4);
     let (c, d) = (m[3] + m[4], (m[3] - m[4]) * 2);
     [m[0] * 6 - a + c, d - b, c * 4 - a, d * 4 - b + m[5] * 24]
@@ -104,7 +144,7 @@ fn outputs_three<const L: usize>(m: [Wide<L>; 6]) -> [Wide<L>; SIDE] {
 
 /// Five inputs at the points 0, 1, -1, 2 and infinity.
 #[inline(always)]
-fn inputs_two(d: [Narrow; 5]) -> [Narrow; 5] {
+fn inputs_two<V: Row<i16>>(d: [V; 5]) -> [V; 5] {
     let twice = d[1] * 2;
     [
         d[0] * 2 - d[1] - d[2] * 2 + d[3],
@@ -117,13 +157,13 @@ fn inputs_two(d: [Narrow; 5]) -> [Narrow; 5] {
 
 /// Two taps at the same points.
 #[inline(always)]
-fn weights_two(g: [Narrow; 2]) -> [Narrow; 5] {
+fn weights_two<V: Row<i16>>(g: [V; 2]) -> [V; 5] {
     [g[0], g[0] + g[1], g[0] - g[1], g[0] + g[1] * 2, g[1]]
 }
 
 /// Four outputs, times 6.
 #[inline(always)]
-fn outputs_two<const L: usize>(m: [Wide<L>; 5]) -> [Wide<L>; SIDE] {
+fn outputs_two<V: Row<i32>>(m: [V; 5]) -> [V; SIDE] {
     let a = m[1] * 3;
     let (b, c) = (m[3] - a - m[2], m[2] - a);
     [
@@ -136,15 +176,14 @@ fn outputs_two<const L: usize>(m: [Wide<L>; 5]) -> [Wide<L>; SIDE] {
 
 /// A transform of the columns, and then of the rows.
 #[inline(always)]
-fn both_ways<V: Copy, const A: usize, const B: usize>(
-    zero: V,
+fn both_ways<V: Row<N>, N, const A: usize, const B: usize>(
     load: impl Fn(usize, usize) -> V,
     transform: impl Fn([V; A]) -> [V; B] + Copy,
     mut store: impl FnMut(usize, usize, V),
 ) {
-    let mut rows = [[zero; A]; B];
+    let mut rows = [[V::zero(); A]; B];
     for column in 0..A {
-        let mut line = [zero; A];
+        let mut line = [V::zero(); A];
         for (row, value) in line.iter_mut().enumerate() {
             *value = load(row, column);
         }
@@ -166,79 +205,68 @@ fn both_ways<V: Copy, const A: usize, const B: usize>(
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
-    // SAFETY: passed on from the caller.
-    unsafe {
-        match form {
-            Form::Three => inputs_of(pixels, to, stride, inputs_three),
-            Form::Two => inputs_of(pixels, to, stride, inputs_two),
-        }
-    }
-}
-
-/// # Safety
-/// As for [`inputs`].
-#[inline(always)]
-unsafe fn inputs_of<const N: usize>(
+pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
+    form: Form,
     pixels: &[&[i8]],
     to: *mut i16,
     stride: usize,
-    transform: impl Fn([Narrow; N]) -> [Narrow; N] + Copy,
 ) {
-    let k = pixels[0].len();
-    assert!(pixels.len() == N * N && pixels.iter().all(|pixel| pixel.len() == k));
-    for channel in (0..k / LANES * LANES).step_by(LANES) {
-        both_ways(
-            Narrow::ZERO,
-            |row, column| Narrow::load(&pixels[row * N + column][channel..]),
-            transform,
-            |row, column, values| {
-                let at = (row * N + column) * stride + channel;
-                // SAFETY: a position's place of these channels, valid by the caller's word.
-                unsafe { to.add(at).cast::<[i16; LANES]>().write_unaligned(values.0) };
-            },
-        );
+    // SAFETY: passed on from the caller.
+    unsafe {
+        match form {
+            Form::Three => all_of(pixels, to, stride, inputs_three::<V>),
+            Form::Two => all_of(pixels, to, stride, inputs_two::<V>),
+        }
     }
 }
 
 /// See [`Winograd::weights`](super::Winograd::weights).
 #[inline(always)]
-pub(super) fn weights(form: Form, taps: &[i8], to: &mut [i16], stride: usize) {
-    match form {
-        Form::Three => weights_of(taps, to, stride, weights_three),
-        Form::Two => weights_of(taps, to, stride, weights_two),
+pub(super) fn weights<V: Row<i16, Stored = i8>>(
+    form: Form,
+    taps: &[&[i8]],
+    to: &mut [i16],
+    stride: usize,
+) {
+    assert!(to.len() >= (form.positions() - 1) * stride + taps[0].len());
+    // SAFETY: each position has as many values as a tap.
+    unsafe {
+        match form {
+            Form::Three => all_of(taps, to.as_mut_ptr(), stride, weights_three::<V>),
+            Form::Two => all_of(taps, to.as_mut_ptr(), stride, weights_two::<V>),
+        }
     }
 }
 
+/// From A x A values of as many lanes as you like to B x B.
+///
+/// # Safety
+/// `to` is valid for writes of as many numbers, at each position, as a value has.
 #[inline(always)]
-fn weights_of<const R: usize, const N: usize>(
-    taps: &[i8],
-    to: &mut [i16],
+unsafe fn all_of<V: Row<i16, Stored = i8>, const A: usize, const B: usize>(
+    values: &[&[i8]],
+    to: *mut i16,
     stride: usize,
-    transform: impl Fn([Narrow; R]) -> [Narrow; N] + Copy,
+    transform: impl Fn([V; A]) -> [V; B] + Copy,
 ) {
-    let length = taps.len() / (R * R);
-    assert!(length.is_multiple_of(LANES) && to.len() >= (N * N - 1) * stride + length);
-    let to = to.as_mut_ptr();
-    for at in (0..length).step_by(LANES) {
-        both_ways(
-            Narrow::ZERO,
-            |row, column| Narrow::load(&taps[(row * R + column) * length + at..]),
-            transform,
-            |row, column, values: Narrow| {
-                // SAFETY: a position's place of these channels, within the length checked above.
-                unsafe {
-                    let to = to.add((row * N + column) * stride + at);
-                    to.cast::<[i16; LANES]>().write_unaligned(values.0);
-                }
-            },
-        );
+    let length = values[0].len();
+    assert!(values.len() == A * A && values.iter().all(|value| value.len() == length));
+    assert!(length.is_multiple_of(V::LANES));
+    for at in (0..length).step_by(V::LANES) {
+        // SAFETY: there are as many values from `at` on as there are lanes, here and at each position.
+        unsafe {
+            both_ways(
+                |row, column| V::load(values[row * A + column].as_ptr().add(at)),
+                transform,
+                |row, column, values: V| values.store(to.add((row * B + column) * stride + at)),
+            );
+        }
     }
 }
 
 /// See [`Winograd::outputs`](super::Winograd::outputs); `store` requantises a row of pixels.
 #[inline(always)]
-pub(super) fn outputs<const NR: usize>(
+pub(super) fn outputs<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const NR: usize>(
     form: Form,
     sums: &[i32],
     stride: usize,
@@ -247,8 +275,8 @@ pub(super) fn outputs<const NR: usize>(
 ) {
     let mut square = [[[0_i32; NR]; SIDE]; SIDE];
     match form {
-        Form::Three => outputs_of(form, sums, stride, &mut square, outputs_three::<8>),
-        Form::Two => outputs_of(form, sums, stride, &mut square, outputs_two::<8>),
+        Form::Three => outputs_of(form, sums, stride, &mut square, outputs_three::<V>),
+        Form::Two => outputs_of(form, sums, stride, &mut square, outputs_two::<V>),
     }
     for (line, place) in square.iter().zip(rows) {
         store(line, place);
@@ -256,24 +284,24 @@ pub(super) fn outputs<const NR: usize>(
 }
 
 #[inline(always)]
-fn outputs_of<const N: usize, const NR: usize>(
+fn outputs_of<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const N: usize, const NR: usize>(
     form: Form,
     sums: &[i32],
     stride: usize,
     square: &mut [[[i32; NR]; SIDE]; SIDE],
-    transform: impl Fn([Wide<8>; N]) -> [Wide<8>; SIDE] + Copy,
+    transform: impl Fn([V; N]) -> [V; SIDE] + Copy,
 ) {
+    const { assert!(NR.is_multiple_of(V::LANES)) };
     assert!(sums.len() >= (N * N - 1) * stride + NR);
-    for lane in (0..NR).step_by(8) {
+    for lane in (0..NR).step_by(V::LANES) {
         both_ways(
-            Wide::<8>::ZERO,
-            |row, column| Wide::<8>::load(&sums[(row * N + column) * stride + lane..]),
+            // SAFETY: each position has NR sums, as was just checked.
+            |row, column| unsafe { V::load(sums.as_ptr().add((row * N + column) * stride + lane)) },
             transform,
-            |row, column, values: Wide<8>| {
-                let to = &mut square[row][column][lane..lane + 8];
-                for (to, value) in to.iter_mut().zip(&values.0) {
-                    *to = form.divide(*value);
-                }
+            |row, column, values: V| {
+                let to = &mut square[row][column][lane..lane + V::LANES];
+                // SAFETY: as many numbers as there are lanes.
+                unsafe { form.divide(values).store(to.as_mut_ptr()) };
             },
         );
     }

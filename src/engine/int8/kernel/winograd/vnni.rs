@@ -1,6 +1,7 @@
 //! Products of 16-bit pairs with VNNI (`vpdpwssd`), which adds them up in the same instruction. The
 //! transforms around them are those of AVX2.
 
+use super::avx2::Multiply;
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
@@ -10,17 +11,51 @@ const KR: usize = 2;
 pub(super) const MR_256: usize = 6;
 pub(super) const MR_512: usize = 12;
 
+pub(super) static MULTIPLY_256: [Multiply; MR_256] = [
+    multiply_256::<1>,
+    multiply_256::<2>,
+    multiply_256::<3>,
+    multiply_256::<4>,
+    multiply_256::<5>,
+    multiply_256::<MR_256>,
+];
+
+pub(super) static MULTIPLY_512: [Multiply; MR_512] = [
+    multiply_512::<1>,
+    multiply_512::<2>,
+    multiply_512::<3>,
+    multiply_512::<4>,
+    multiply_512::<5>,
+    multiply_512::<6>,
+    multiply_512::<7>,
+    multiply_512::<8>,
+    multiply_512::<9>,
+    multiply_512::<10>,
+    multiply_512::<11>,
+    multiply_512::<MR_512>,
+];
+
 /// # Safety
-/// The processor has AVX-VNNI; `inputs` holds [6][k] values, `weights` [k / 2][16][2], and `sums` has
-/// room for [6][16].
+/// The processor has AVX-VNNI; `inputs` holds [lines][k] values, `weights` [k / 2][16][2], and `sums`
+/// [lines][16].
 #[target_feature(enable = "avx2,avxvnni")]
-pub(super) unsafe fn multiply_256(
+unsafe fn multiply_256<const LINES: usize>(
     inputs: *const i16,
     weights: *const i16,
     k: usize,
     sums: *mut i32,
+    more: bool,
 ) {
-    let mut totals = [[_mm256_setzero_si256(); 2]; MR_256];
+    let mut totals = [[_mm256_setzero_si256(); 2]; LINES];
+    if more {
+        for (tile, totals) in totals.iter_mut().enumerate() {
+            // SAFETY: a line of `sums` is 64 bytes.
+            unsafe {
+                let from = sums.add(tile * NR).cast::<__m256i>();
+                *totals = [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))];
+            }
+        }
+    }
     for pair in 0..k / KR {
         // SAFETY: `pair` is below k / 2, so 64 bytes of weights and 4 of each line are there.
         unsafe {
@@ -45,16 +80,23 @@ pub(super) unsafe fn multiply_256(
 }
 
 /// # Safety
-/// The processor has AVX-512 VNNI; `inputs` holds [12][k] values, `weights` [k / 2][16][2], and `sums`
-/// has room for [12][16].
+/// The processor has AVX-512 VNNI; `inputs` holds [lines][k] values, `weights` [k / 2][16][2], and
+/// `sums` [lines][16].
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) unsafe fn multiply_512(
+unsafe fn multiply_512<const LINES: usize>(
     inputs: *const i16,
     weights: *const i16,
     k: usize,
     sums: *mut i32,
+    more: bool,
 ) {
-    let mut totals = [_mm512_setzero_si512(); MR_512];
+    let mut totals = [_mm512_setzero_si512(); LINES];
+    if more {
+        for (tile, total) in totals.iter_mut().enumerate() {
+            // SAFETY: a line of `sums` is 64 bytes.
+            *total = unsafe { _mm512_loadu_si512(sums.add(tile * NR).cast()) };
+        }
+    }
     for pair in 0..k / KR {
         // SAFETY: as above.
         unsafe {

@@ -1,0 +1,122 @@
+//! Rows of lanes for the transforms, a NEON register each: of plain arrays the compiler makes code that
+//! takes lane by lane here.
+
+use super::transform::Row;
+use std::arch::aarch64::*;
+use std::ops::{Add, Mul, Shr, Sub};
+
+macro_rules! neon {
+    ($intrinsic:expr) => {
+        // SAFETY: NEON is part of AArch64, and what this reads or writes is valid by the caller's word.
+        unsafe { $intrinsic }
+    };
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Narrow(int16x8_t);
+
+#[derive(Clone, Copy)]
+pub(super) struct Wide(int32x4_t);
+
+impl Row<i16> for Narrow {
+    type Stored = i8;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Narrow(neon!(vdupq_n_s16(0)))
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i8) -> Self {
+        Narrow(neon!(vmovl_s8(vld1_s8(from))))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        neon!(vst1q_s16(to, self.0))
+    }
+}
+
+impl Row<i32> for Wide {
+    type Stored = i32;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Wide(neon!(vdupq_n_s32(0)))
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> Self {
+        Wide(neon!(vld1q_s32(from)))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        neon!(vst1q_s32(to, self.0))
+    }
+}
+
+impl Shr<u32> for Wide {
+    type Output = Self;
+
+    #[inline(always)]
+    fn shr(self, bits: u32) -> Self {
+        Wide(neon!(vshlq_s32(self.0, vdupq_n_s32(-bits.cast_signed()))))
+    }
+}
+
+impl Add for Narrow {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Narrow(neon!(vaddq_s16(self.0, other.0)))
+    }
+}
+
+impl Sub for Narrow {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Narrow(neon!(vsubq_s16(self.0, other.0)))
+    }
+}
+
+impl Mul<i16> for Narrow {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, factor: i16) -> Self {
+        Narrow(neon!(vmulq_n_s16(self.0, factor)))
+    }
+}
+
+impl Add for Wide {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Wide(neon!(vaddq_s32(self.0, other.0)))
+    }
+}
+
+impl Sub for Wide {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Wide(neon!(vsubq_s32(self.0, other.0)))
+    }
+}
+
+impl Mul<i32> for Wide {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, factor: i32) -> Self {
+        Wide(neon!(vmulq_n_s32(self.0, factor)))
+    }
+}
