@@ -3,7 +3,7 @@
     python tests/fuzz/make.py POSEWIRE
 
 POSEWIRE is a full build of the program, which compiles the plans. Needs models/requirements.txt. To be
-run again when the format of plans changes.
+run again when the format of plans changes, or how a layer is compiled.
 """
 
 import json
