@@ -5,13 +5,15 @@
 
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const MAX_HEADER_BYTES: usize = 4096;
 /// 256 MiB of f32.
 const MAX_ELEMENTS: usize = 64 << 20;
+/// What is read or written at once.
+const BLOCK_BYTES: usize = 16 << 10;
 
 /// A tensor: its shape, and its elements in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,23 +82,28 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
         .try_fold(1_usize, |product, &side| product.checked_mul(side))
         .filter(|&elements| elements <= MAX_ELEMENTS)
         .ok_or_else(|| format!("has the shape {shape:?}, too large"))?;
-    // Grows with what is really there, not with what the header promises.
-    let mut bytes = Vec::new();
-    reader
-        .take(4 * elements as u64)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    if bytes.len() != 4 * elements {
-        return Err(format!(
-            "is cut off: {} of {} bytes of data",
-            bytes.len(),
-            4 * elements
-        ));
+    let mut reader = reader.take(4 * elements as u64);
+    // Grows with what is really there, not with what the header promises; a block at a time, so that
+    // the file is not in memory twice.
+    let mut values = Vec::new();
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
+    let mut read = 0;
+    loop {
+        block.clear();
+        read += (&mut reader)
+            .take(BLOCK_BYTES as u64)
+            .read_to_end(&mut block)
+            .map_err(|error| error.to_string())?;
+        let (numbers, _) = block.as_chunks();
+        values.extend(numbers.iter().map(|&raw| f32::from_le_bytes(raw)));
+        if block.len() < BLOCK_BYTES {
+            break;
+        }
     }
-    let values = bytes
-        .chunks_exact(4)
-        .map(|raw| f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]))
-        .collect();
+    let expected = 4 * elements;
+    if read != expected {
+        return Err(format!("is cut off: {read} of {expected} bytes of data"));
+    }
     Ok(Array { shape, values })
 }
 
@@ -122,16 +129,20 @@ pub fn write(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
     header.push('\n');
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 4 + header.len() + 4 * values.len());
-    bytes.extend(MAGIC);
-    bytes.extend([1, 0]);
+    let mut start = MAGIC.to_vec();
+    start.extend([1, 0]);
     // At most a few hundred bytes: a shape has few sides.
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    File::create(path)
-        .and_then(|mut file| file.write_all(&bytes))
-        .map_err(fail)
+    start.extend((header.len() as u16).to_le_bytes());
+    start.extend(header.as_bytes());
+    let write = || {
+        let mut file = BufWriter::with_capacity(BLOCK_BYTES, File::create(path)?);
+        file.write_all(&start)?;
+        for value in values {
+            file.write_all(&value.to_le_bytes())?;
+        }
+        file.flush()
+    };
+    write().map_err(fail)
 }
 
 #[cfg(test)]
@@ -155,11 +166,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let path = std::env::temp_dir().join(format!("posewire-npy-{}", std::process::id()));
-        let values: Vec<f32> = (0..6).map(|value| value as f32 / 3.0).collect();
-        write(&path, &[1, 2, 3], &values).unwrap();
-        let array = read(&path).unwrap();
-        assert_eq!((array.shape, array.values), (vec![1, 2, 3], values));
-        assert_eq!(std::fs::metadata(&path).unwrap().len() % 64, 24);
+        // The second one is of several blocks.
+        for last in [3, BLOCK_BYTES] {
+            let values: Vec<f32> = (0..2 * last).map(|value| value as f32 / 3.0).collect();
+            write(&path, &[1, 2, last], &values).unwrap();
+            let array = read(&path).unwrap();
+            assert_eq!((array.shape, array.values), (vec![1, 2, last], values));
+            let data = 8 * last as u64;
+            assert_eq!((std::fs::metadata(&path).unwrap().len() - data) % 64, 0);
+        }
         std::fs::remove_file(&path).unwrap();
     }
 
