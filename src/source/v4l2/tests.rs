@@ -117,10 +117,10 @@ fn a_frame_keeps_its_bytes_while_it_is_held() {
 fn damaged_and_short_frames_cost_only_themselves() {
     let (kernel, mut source) = webcam();
     frame(&mut source);
+    let start = source.counts();
     for trouble in [Trouble::Flag, Trouble::Short(3), Trouble::Short(0)] {
         kernel.trouble(trouble);
     }
-    let start = source.counts();
     let (before, _) = frame(&mut source);
     while frame(&mut source).0 < before + 20 {}
     let counts = source.counts();
