@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 
 POSEWIRE = Path(__file__).resolve().parent.parent / "target" / "release" / "posewire"
-FRAMES_A_TURN = 3
+FRAMES_A_TURN = 10
 
 
 def posewire(model, x, threads, engine, folder):

@@ -8,7 +8,7 @@ const MAX_CHANNELS: usize = 1 << 16;
 /// Of one activation.
 const MAX_BYTES: usize = 128 << 20;
 const MAX_OPERATIONS: usize = 4096;
-const MAX_KERNEL: usize = 64;
+pub(super) const MAX_KERNEL: usize = 64;
 /// In one sum: 128 * 128 times this does not pass 2^30.
 pub(super) const MAX_PRODUCTS: usize = 1 << 16;
 

@@ -6,9 +6,6 @@ use super::plan::{Buffer, ConvStep};
 use super::run::{Part, Shared};
 use std::ops::Range;
 
-/// Packed weights that stay in the second cache while all tiles go by.
-const WEIGHT_CACHE_BYTES: usize = 384 << 10;
-
 /// A share of work is good enough if the busiest thread does at most this much more than the mean.
 pub(super) const FAIR: f32 = 1.05;
 
@@ -54,7 +51,7 @@ pub(super) unsafe fn run(
     let block_bytes = nr * k;
     let blocks = step.coefficients.weights.len() / block_bytes;
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, part);
-    let together = (WEIGHT_CACHE_BYTES / block_bytes).clamp(1, blocks);
+    let together = (kernel.weight_cache_bytes() / block_bytes).clamp(1, blocks);
     let mut place = Place::NOWHERE;
     let offsets = &mut scratch.offsets[..step.taps.len() * mr];
     // SAFETY: within the arena and not written meanwhile, by the caller's word.
@@ -65,11 +62,17 @@ pub(super) unsafe fn run(
             let first_pixel = tile * mr;
             let count = mr.min(pixels - first_pixel);
             let mut coordinates = [[0; 2]; MAX_MR];
-            for (lane, coordinate) in coordinates.iter_mut().enumerate().take(mr) {
-                // Lanes past the end repeat the last pixel; they are not stored.
-                let pixel = first_pixel + lane.min(count - 1);
-                *coordinate = [pixel / step.grid[1], pixel % step.grid[1]];
+            let mut next = [first_pixel / step.grid[1], first_pixel % step.grid[1]];
+            for coordinate in &mut coordinates[..count] {
+                *coordinate = next;
+                next[1] += 1;
+                if next[1] == step.grid[1] {
+                    next = [next[0] + 1, 0];
+                }
             }
+            // Lanes past the end repeat the last pixel; they are not stored.
+            let last = coordinates[count - 1];
+            coordinates[count..mr].fill(last);
             fill_offsets(step, &coordinates[..mr], offsets);
             let rows = Rows {
                 input,
@@ -79,6 +82,7 @@ pub(super) unsafe fn run(
             };
             kernel.gather(&rows, k, &mut scratch.tile);
             fill_place(step, arena, &coordinates[..count], &mut place);
+            place.far = tile == tiles.start;
             for block in first_block..(first_block + together).min(my_blocks.end) {
                 let channel = block * nr;
                 // The last block of 8 may lie past the output's channels altogether.
@@ -107,13 +111,19 @@ pub(super) fn fill_place(
     place: &mut Place,
 ) {
     place.pixels = coordinates.len();
-    for (lane, &[row, column]) in coordinates.iter().enumerate() {
+    let at = |row: usize, column: usize| {
         let y = step.spread * row + step.origin[0];
-        let x = step.spread * column + step.origin[1];
-        place.output[lane] = arena.at(step.output.at(y, x));
-        if let Some(added) = &step.added {
-            let half = usize::from(added.upsampled);
-            place.residual[lane] = arena.at(added.other.at(y >> half, x >> half));
+        [y, step.spread * column + step.origin[1]]
+    };
+    for (output, &[row, column]) in place.output.iter_mut().zip(coordinates) {
+        let [y, x] = at(row, column);
+        *output = arena.at(step.output.at(y, x));
+    }
+    if let Some(added) = &step.added {
+        let half = usize::from(added.upsampled);
+        for (residual, &[row, column]) in place.residual.iter_mut().zip(coordinates) {
+            let [y, x] = at(row, column);
+            *residual = arena.at(added.other.at(y >> half, x >> half));
         }
     }
 }
@@ -121,11 +131,33 @@ pub(super) fn fill_place(
 /// Where each tap of each pixel starts in the input; `coordinates` are rows and columns of the grid.
 fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]) {
     let input: &Buffer = &step.input;
+    let [row_bytes, stride, height, border] = [
+        input.row_bytes(),
+        input.stride,
+        input.height,
+        input.border[0],
+    ]
+    .map(|size| size as i32);
+    let columns = row_bytes / stride;
+    // Of the tap at the pixel itself. An arena's offsets fit 31 bits.
+    let (mut ys, mut xs, mut starts) = ([0; MAX_MR], [0; MAX_MR], [0; MAX_MR]);
+    for (lane, &[row, column]) in coordinates.iter().enumerate() {
+        ys[lane] = (step.stride * row) as i32;
+        xs[lane] = (step.stride * column) as i32 + border;
+        starts[lane] = ys[lane] * row_bytes + xs[lane] * stride;
+    }
     for (line, tap) in offsets.chunks_exact_mut(coordinates.len()).zip(&step.taps) {
-        for (offset, &[row, column]) in line.iter_mut().zip(coordinates) {
-            let y = (step.stride * row) as isize + tap[0];
-            let x = (step.stride * column) as isize + tap[1];
-            *offset = input.find(y, x).map_or(OUTSIDE, |at| at as u32);
+        let [down, right] = tap.map(|steps| steps as i32);
+        let further = down * row_bytes + right * stride;
+        for (lane, offset) in line.iter_mut().enumerate() {
+            let (y, x) = (ys[lane] + down, xs[lane] + right);
+            // Without a jump: a tile's pixels are looked at side by side.
+            let inside = (y >= 0) & (y < height) & (x >= 0) & (x < columns);
+            *offset = if inside {
+                (starts[lane] + further) as u32
+            } else {
+                OUTSIDE
+            };
         }
     }
 }

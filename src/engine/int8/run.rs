@@ -1,6 +1,7 @@
 //! Runs a plan: step after step on one arena, each step shared by the pool. Nothing is allocated.
 
 use super::aligned::Aligned;
+use super::check::MAX_KERNEL;
 use super::conv::{self, Scratch};
 use super::ir::PoolWindow;
 use super::kernel::{Addition, Kernel, OUTSIDE};
@@ -299,16 +300,20 @@ unsafe fn max_pool(
         let start = window.stride * position;
         start.saturating_sub(pad)..(start + window.kernel - pad).min(side)
     };
+    let mut pixels = [&source[..0]; MAX_KERNEL];
     for y in part.range(output.height) {
         for x in 0..output.width {
             // SAFETY: a pixel of this part's rows.
             let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
             pixel.fill(i8::MIN);
             for from_y in span(y, window.pad[0], input.height) {
-                for from_x in span(x, window.pad[1], input.width) {
+                let columns = span(x, window.pad[1], input.width);
+                let pixels = &mut pixels[..columns.len()];
+                for (pixel, from_x) in pixels.iter_mut().zip(columns) {
                     let from = input.at(from_y, from_x) - input.offset;
-                    kernel.raise(pixel, &source[from..][..input.stride]);
+                    *pixel = &source[from..][..input.stride];
                 }
+                kernel.raise(pixel, pixels);
             }
         }
     }

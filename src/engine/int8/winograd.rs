@@ -202,7 +202,7 @@ pub(super) unsafe fn products(
     // SAFETY: nobody writes to the transformed inputs in this half of the step.
     let transformed = unsafe { transformed.read(0, method.start(pass.len(), k)) };
     let (tiles, blocks) = share(pass.len(), mr, blocks, part);
-    let mut rows = [Place::NOWHERE; SIDE];
+    let mut place = Place::NOWHERE;
     for block in blocks {
         let channel = block * nr;
         // The last block of 8 may lie past the output's channels altogether.
@@ -229,18 +229,19 @@ pub(super) unsafe fn products(
                 let [row, column] = Method::corner(step.grid, pass.start + first + tile);
                 let width = SIDE.min(step.grid[1] - column);
                 let height = SIDE.min(step.grid[0] - row);
-                for (y, place) in rows[..height].iter_mut().enumerate() {
-                    let pixels: [_; SIDE] = std::array::from_fn(|x| [row + y, column + x]);
-                    fill_place(step, arena, &pixels[..width], place);
-                    place.channel = channel;
+                let mut pixels = [[0; 2]; SIDE * SIDE];
+                for (index, pixel) in pixels[..width * height].iter_mut().enumerate() {
+                    *pixel = [row + index / width, column + index % width];
                 }
+                fill_place(step, arena, &pixels[..width * height], &mut place);
+                place.channel = channel;
                 // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
                 // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
                 // this tile and block; where the output overwrites the residual, it is read before
                 // it is written.
                 unsafe {
                     let sums = &sums[tile * nr..];
-                    kernel.outputs(form, sums, sums_stride, &requant, &rows[..height]);
+                    kernel.outputs(form, sums, sums_stride, &requant, &place, width);
                 }
             }
         }
@@ -277,8 +278,11 @@ fn multiply(
         .zip(weights.chunks_exact(k * nr + GAP));
     for (position, (sums, weights)) in lines.enumerate() {
         let sums = &mut sums[..sums_stride - GAP];
-        for (index, sums) in sums.chunks_mut(mr * nr).enumerate() {
-            let inputs = &inputs[position * stride + index * mr * k..];
+        // Of about the same size: a few tiles would leave the multipliers waiting for their own results.
+        let tiles = sums.len() / nr;
+        let together = tiles.div_ceil(tiles.div_ceil(mr));
+        for (index, sums) in sums.chunks_mut(together * nr).enumerate() {
+            let inputs = &inputs[position * stride + index * together * k..];
             method.kernel.multiply(inputs, weights, k, sums, more);
         }
     }

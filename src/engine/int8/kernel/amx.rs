@@ -5,7 +5,7 @@
 //! written as assembly; nothing else touches tile registers.
 
 use super::avx2::Avx2;
-use super::avx512_store::Epilogue;
+use super::avx512_store;
 use super::{Addition, Kernel, Place, Requant, Rows, Shape, amx_permission, pack_interleaved};
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -28,6 +28,7 @@ const GAP: usize = LINE_BYTES;
 
 pub(super) fn is_available() -> bool {
     std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
         && super::avx2::is_available()
         && amx_permission::is_given()
 }
@@ -96,8 +97,8 @@ impl Kernel for Amx {
         Avx2.quantize(row, scale, zero_point, to);
     }
 
-    fn raise(&self, row: &mut [i8], other: &[i8]) {
-        Avx2.raise(row, other);
+    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
+        Avx2.raise(row, others);
     }
 }
 
@@ -155,7 +156,7 @@ struct Sums([[[i32; NR]; MR]; 2]);
 /// # Safety
 /// Tiles are configured. `inputs` holds [mr] lines of k i8 and a gap, and `weights` [k / 4][nr][4] i8;
 /// the rest as for [`Kernel::tile`].
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn tile(
     inputs: *const u8,
     weights: *const i8,
@@ -219,15 +220,15 @@ unsafe fn tile(
     }
     // SAFETY: all of it was just stored.
     let Sums([even, odd]) = unsafe { sums.assume_init_ref() };
-    let epilogue = Epilogue::new(requant);
-    for (pixel, (even, odd)) in even.iter().zip(odd).enumerate().take(place.pixels) {
-        // SAFETY: a line of sums is 64 bytes; the places are passed on from the caller.
+    let mut totals = [avx512_store::bias(requant); MR];
+    for (total, (even, odd)) in totals.iter_mut().zip(even.iter().zip(odd)) {
+        // SAFETY: a line of sums is 64 bytes.
         unsafe {
-            let sums = _mm512_add_epi32(
-                _mm512_load_si512(even.as_ptr().cast()),
-                _mm512_load_si512(odd.as_ptr().cast()),
-            );
-            epilogue.store(sums, place, pixel);
+            let even = _mm512_load_si512(even.as_ptr().cast());
+            let odd = _mm512_load_si512(odd.as_ptr().cast());
+            *total = _mm512_add_epi32(*total, _mm512_add_epi32(even, odd));
         }
     }
+    // SAFETY: passed on from the caller.
+    unsafe { avx512_store::store(|pixel| totals[pixel], requant, place) };
 }

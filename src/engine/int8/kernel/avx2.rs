@@ -76,9 +76,9 @@ impl Kernel for Avx2 {
         unsafe { quantize(row, scale, zero_point, to) }
     }
 
-    fn raise(&self, row: &mut [i8], other: &[i8]) {
+    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
         // SAFETY: as above.
-        unsafe { raise(row, other) }
+        unsafe { raise(row, others) }
     }
 }
 
@@ -88,8 +88,8 @@ fn quantize(row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
 }
 
 #[target_feature(enable = "avx2")]
-fn raise(row: &mut [i8], other: &[i8]) {
-    epilogue::raise(row, other);
+fn raise(row: &mut [i8], others: &[&[i8]]) {
+    epilogue::raise(row, others);
 }
 
 #[target_feature(enable = "avx2")]

@@ -1,102 +1,172 @@
-//! The epilogue in AVX-512: the same results as [`epilogue`](super::epilogue), one register a pixel.
+//! The epilogue in AVX-512: the same results as [`epilogue`](super::epilogue), four pixels at once, whose
+//! results share the registers in which they are narrowed.
 //!
 //! Conversion rounds half to even, and the saturating narrowing does most of the clamping.
 
 use super::Place;
 use super::avx2_store::FAR;
-use super::epilogue::{Addition, Requant, Residual};
+use super::epilogue::{Requant, Residual};
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
 
-/// A block's requantisation, in registers.
-pub(super) struct Epilogue<'a> {
-    bias: __m512i,
-    multipliers: __m512,
-    zero_point: __m512i,
-    floor: __m128i,
-    residual: Option<&'a Residual>,
+/// Pixels whose results are narrowed together; tiles are multiples of it.
+const PIXELS: usize = 4;
+
+/// What the sums of a block start with.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn bias(requant: &Requant<'_>) -> __m512i {
+    assert!(requant.bias.len() >= NR);
+    // SAFETY: a load of 16 biases, whose number was just checked.
+    unsafe { _mm512_loadu_si512(requant.bias.as_ptr().cast()) }
 }
 
-impl<'a> Epilogue<'a> {
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn new(requant: &Requant<'a>) -> Self {
-        assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
-        // SAFETY: loads are of 16 biases and multipliers, whose number was just checked.
-        unsafe {
-            Epilogue {
-                bias: _mm512_loadu_si512(requant.bias.as_ptr().cast()),
-                multipliers: _mm512_loadu_ps(requant.multipliers.as_ptr()),
-                zero_point: _mm512_set1_epi32(requant.zero_point.into()),
-                floor: _mm_set1_epi8(requant.floor),
-                residual: requant.residual,
+/// Stores 16 results of each pixel that exists; `sum` gives a pixel's sums with the bias, and is asked for
+/// whole fours of pixels.
+///
+/// # Safety
+/// As for [`Kernel::tile`](super::Kernel::tile).
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) unsafe fn store(sum: impl Fn(usize) -> __m512i, requant: &Requant<'_>, place: &Place) {
+    assert!(requant.multipliers.len() >= NR);
+    // SAFETY: a load of 16 multipliers, whose number was just checked.
+    let multipliers = unsafe { _mm512_loadu_ps(requant.multipliers.as_ptr()) };
+    let scale = |sum| _mm512_mul_ps(_mm512_cvtepi32_ps(sum), multipliers);
+    let limits = Limits::new(requant.zero_point.into(), requant.floor);
+    let addition = requant.residual.map(|residual| Sum::new(requant, residual));
+    let outputs = place.output[..place.pixels].chunks(PIXELS);
+    let residuals = place.residual[..place.pixels].chunks(PIXELS);
+    for (index, (outputs, residuals)) in outputs.zip(residuals).enumerate() {
+        let own = |pixel: usize| scale(sum(index * PIXELS + pixel));
+        let bytes = match &addition {
+            None => {
+                let result = |pixel: usize| round(own(pixel));
+                limits.narrow([result(0), result(1), result(2), result(3)])
             }
-        }
-    }
-
-    /// Stores 16 results of a pixel.
-    ///
-    /// # Safety
-    /// As for [`Kernel::tile`](super::Kernel::tile); the pixel exists.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn store(&self, sums: __m512i, place: &Place, pixel: usize) {
-        let sums = _mm512_cvtepi32_ps(_mm512_add_epi32(sums, self.bias));
-        let values = round(_mm512_mul_ps(sums, self.multipliers));
-        let mut result = narrow(values, self.zero_point, self.floor);
-        // SAFETY: the places are valid by the caller's word.
-        unsafe {
-            if let Some(residual) = self.residual {
-                let other = _mm_loadu_si128(place.residual(pixel).cast());
-                let (a, b) = if residual.own_is_first {
-                    (result, other)
-                } else {
-                    (other, result)
+            Some(addition) => {
+                let result = |pixel: usize| {
+                    // What is behind the last pixel is not stored.
+                    let from = residuals.get(pixel).unwrap_or(&residuals[0]);
+                    // SAFETY: the places are valid by the caller's word.
+                    let other = unsafe { _mm_loadu_si128(from.wrapping_add(place.channel).cast()) };
+                    addition.of(own(pixel), other)
                 };
-                result = add(&residual.addition, a, b);
+                let results = [result(0), result(1), result(2), result(3)];
+                addition.limits.narrow(results)
             }
-            _mm_storeu_si128(place.output(pixel).cast(), result);
+        };
+        // SAFETY: as above.
+        unsafe {
+            let to = |pixel: &*mut i8| pixel.wrapping_add(place.channel).cast::<__m128i>();
+            let parts = [
+                _mm512_castsi512_si128(bytes),
+                _mm512_extracti32x4_epi32::<1>(bytes),
+                _mm512_extracti32x4_epi32::<2>(bytes),
+                _mm512_extracti32x4_epi32::<3>(bytes),
+            ];
+            if let [a, b, c, d] = outputs {
+                _mm_storeu_si128(to(a), parts[0]);
+                _mm_storeu_si128(to(b), parts[1]);
+                _mm_storeu_si128(to(c), parts[2]);
+                _mm_storeu_si128(to(d), parts[3]);
+            } else {
+                for (pixel, part) in outputs.iter().zip(parts) {
+                    _mm_storeu_si128(to(pixel), part);
+                }
+            }
         }
     }
 }
 
-/// To the nearest integer, half to even; a NaN is far below.
+/// To the nearest integer, half to even; what is too low or not a number is the lowest there is.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw")]
 fn round(values: __m512) -> __m512i {
-    // `vmaxps` gives its second operand if the first is not a number.
-    let above = _mm512_max_ps(values, _mm512_set1_ps(-FAR));
-    _mm512_cvtps_epi32(_mm512_min_ps(above, _mm512_set1_ps(FAR)))
+    // `vminps` gives its second operand if either is not a number.
+    _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(FAR), values))
 }
 
-/// Adds 16 values, as [`Addition::apply`] does.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn add(addition: &Addition, a: __m128i, b: __m128i) -> __m128i {
-    let offset = _mm512_set1_epi32(addition.offset as i32);
-    let (a, b) = (widen(a, offset), widen(b, offset));
-    let (ratio_a, ratio_b) = (
-        _mm512_set1_ps(addition.ratio_a),
-        _mm512_set1_ps(addition.ratio_b),
-    );
-    let b = _mm512_fmadd_ps(b, ratio_b, _mm512_set1_ps(addition.fixed));
-    let sums = round(_mm512_fmadd_ps(a, ratio_a, b));
-    let negative = _mm512_sub_epi32(_mm512_setzero_si512(), offset);
-    narrow(sums, negative, _mm_set1_epi8(addition.floor))
+/// How integers become bytes.
+struct Limits {
+    offset: __m512i,
+    floor: __m512i,
 }
 
-/// `value + offset` as floats.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn widen(values: __m128i, offset: __m512i) -> __m512 {
-    _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_cvtepi8_epi32(values), offset))
+impl Limits {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn new(offset: i16, floor: i8) -> Self {
+        Limits {
+            offset: _mm512_set1_epi16(offset),
+            floor: _mm512_set1_epi8(floor),
+        }
+    }
+
+    /// `value + offset` as bytes, clamped: a quarter of the register for each pixel.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn narrow(&self, [a, b, c, d]: [__m512i; PIXELS]) -> __m512i {
+        let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.offset);
+        let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.offset);
+        let bytes = _mm512_max_epi8(_mm512_packs_epi16(low, high), self.floor);
+        // The packs work in quarters of a register: each has four channels of all pixels by now.
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        _mm512_permutexvar_epi32(order, bytes)
+    }
 }
 
-/// `value + offset` as bytes, clamped.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn narrow(values: __m512i, offset: __m512i, floor: __m128i) -> __m128i {
-    let bytes = _mm512_cvtsepi32_epi8(_mm512_add_epi32(values, offset));
-    _mm_max_epi8(bytes, floor)
+/// An addition behind a convolution, on values as the graph has them.
+struct Sum {
+    own_is_first: bool,
+    /// What takes the convolution's own results to that: they are rounded and clamped before.
+    zero_point: __m512,
+    floor: __m512,
+    top: __m512,
+    /// And the others, which come as bytes.
+    offset: __m512,
+    ratio_a: __m512,
+    ratio_b: __m512,
+    fixed: __m512,
+    limits: Limits,
+}
+
+impl Sum {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn new(requant: &Requant<'_>, residual: &Residual) -> Self {
+        let addition = &residual.addition;
+        let at = |value: i8| _mm512_set1_ps(f32::from(value) + addition.offset);
+        Sum {
+            own_is_first: residual.own_is_first,
+            zero_point: at(requant.zero_point),
+            floor: at(requant.floor),
+            top: at(i8::MAX),
+            offset: _mm512_set1_ps(addition.offset),
+            ratio_a: _mm512_set1_ps(addition.ratio_a),
+            ratio_b: _mm512_set1_ps(addition.ratio_b),
+            fixed: _mm512_set1_ps(addition.fixed),
+            limits: Limits::new(-(addition.offset as i16), addition.floor),
+        }
+    }
+
+    /// As [`Addition::apply`](super::Addition::apply), but for its limits.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn of(&self, own: __m512, other: __m128i) -> __m512i {
+        // Half to even.
+        let moved = _mm512_add_ps(_mm512_roundscale_ps::<0>(own), self.zero_point);
+        // `vmaxps` gives its second operand if the first is not a number.
+        let own = _mm512_min_ps(_mm512_max_ps(moved, self.floor), self.top);
+        let other = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(other));
+        let other = _mm512_add_ps(other, self.offset);
+        let (a, b) = if self.own_is_first {
+            (own, other)
+        } else {
+            (other, own)
+        };
+        let b = _mm512_fmadd_ps(b, self.ratio_b, self.fixed);
+        round(_mm512_fmadd_ps(a, self.ratio_a, b))
+    }
 }

@@ -1,7 +1,7 @@
 //! x86-64 with AVX-512 VNNI (Ice Lake, Zen 4 and newer): 64 products an instruction (`vpdpbusd`).
 
 use super::avx2::{self, Avx2};
-use super::avx512_store::Epilogue;
+use super::avx512_store;
 use super::vnni::{self, GROUP, KR};
 use super::winograd::{self, Winograd};
 use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
@@ -12,9 +12,13 @@ use std::arch::x86_64::*;
 const MR: usize = 16;
 const NR: usize = 16;
 
+/// How far ahead weights are fetched that are not in the cache, in bytes.
+const AHEAD: usize = 3072;
+
 pub(super) fn is_available() -> bool {
     avx2::is_available()
         && std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
         && std::is_x86_feature_detected!("avx512vnni")
 }
 
@@ -41,6 +45,11 @@ impl Kernel for Avx512Vnni {
         Some(&winograd::AVX512_VNNI)
     }
 
+    /// These processors have a megabyte or more.
+    fn weight_cache_bytes(&self) -> usize {
+        768 << 10
+    }
+
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
@@ -65,7 +74,13 @@ impl Kernel for Avx512Vnni {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
         // SAFETY: AVX-512 VNNI is there and the pointers are valid by the caller's word; the lengths
         // were just checked.
-        unsafe { tile(scratch.as_ptr(), weights.as_ptr(), k, requant, place) }
+        unsafe {
+            if place.far {
+                tile::<true>(scratch.as_ptr(), weights.as_ptr(), k, requant, place)
+            } else {
+                tile::<false>(scratch.as_ptr(), weights.as_ptr(), k, requant, place)
+            }
+        }
     }
 
     fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
@@ -76,23 +91,23 @@ impl Kernel for Avx512Vnni {
         Avx2.quantize(row, scale, zero_point, to);
     }
 
-    fn raise(&self, row: &mut [i8], other: &[i8]) {
-        Avx2.raise(row, other);
+    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
+        Avx2.raise(row, others);
     }
 }
 
 /// # Safety
 /// `scratch` holds [k / 16][mr][16] u8 and `weights` [k / 4][nr][4] i8; the rest as for
 /// [`Kernel::tile`].
-#[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn tile(
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn tile<const FAR: bool>(
     scratch: *const u8,
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
     place: &Place,
 ) {
-    let mut sums = [_mm512_setzero_si512(); MR];
+    let mut sums = [avx512_store::bias(requant); MR];
     for piece in 0..k / KR {
         for group in 0..KR / GROUP {
             // SAFETY: `piece` is below k / 16 and `group` below 4, so 64 bytes of weights and 4 of each
@@ -100,6 +115,9 @@ unsafe fn tile(
             unsafe {
                 let at = weights.add((piece * KR + group * GROUP) * NR);
                 let channels = _mm512_loadu_si512(at.cast());
+                if FAR {
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD));
+                }
                 let inputs = scratch.add(piece * MR * KR + group * GROUP);
                 for (pixel, sum) in sums.iter_mut().enumerate() {
                     let four = inputs.add(pixel * KR).cast::<i32>().read_unaligned();
@@ -108,9 +126,6 @@ unsafe fn tile(
             }
         }
     }
-    let epilogue = Epilogue::new(requant);
-    for (pixel, sums) in sums.into_iter().enumerate().take(place.pixels) {
-        // SAFETY: passed on from the caller.
-        unsafe { epilogue.store(sums, place, pixel) };
-    }
+    // SAFETY: passed on from the caller.
+    unsafe { avx512_store::store(|pixel| sums[pixel], requant, place) };
 }

@@ -73,8 +73,8 @@ impl Kernel for AvxVnni {
         Avx2.quantize(row, scale, zero_point, to);
     }
 
-    fn raise(&self, row: &mut [i8], other: &[i8]) {
-        Avx2.raise(row, other);
+    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
+        Avx2.raise(row, others);
     }
 }
 

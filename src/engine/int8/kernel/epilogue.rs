@@ -70,11 +70,19 @@ pub(super) fn quantize(row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i
     }
 }
 
-/// Raises each value of a row to another one's.
+/// See [`Kernel::raise`](super::Kernel::raise).
 #[inline(always)]
-pub(super) fn raise(row: &mut [i8], other: &[i8]) {
-    for (value, &other) in row.iter_mut().zip(other) {
-        *value = (*value).max(other);
+pub(super) fn raise(row: &mut [i8], others: &[&[i8]]) {
+    let (pieces, _) = row.as_chunks_mut::<MAX_NR>();
+    for (index, piece) in pieces.iter_mut().enumerate() {
+        let mut highest = *piece;
+        for other in others {
+            let other = &other[index * MAX_NR..][..MAX_NR];
+            for (highest, &value) in highest.iter_mut().zip(other) {
+                *highest = value.max(*highest);
+            }
+        }
+        *piece = highest;
     }
 }
 

@@ -96,6 +96,8 @@ pub(super) struct Place {
     pub pixels: usize,
     /// The first channel of this block.
     pub channel: usize,
+    /// The block's weights are read for the first time: they are in none of the core's caches.
+    pub far: bool,
 }
 
 impl Place {
@@ -104,6 +106,7 @@ impl Place {
         residual: [std::ptr::null(); MAX_MR],
         pixels: 0,
         channel: 0,
+        far: false,
     };
 
     fn output(&self, pixel: usize) -> *mut i8 {
@@ -137,6 +140,11 @@ pub(super) trait Kernel: Send + Sync {
     /// weights, is taken off the bias when weights are packed.
     fn input_offset(&self) -> i32 {
         0
+    }
+
+    /// Packed weights that stay in the second cache while all tiles go by.
+    fn weight_cache_bytes(&self) -> usize {
+        384 << 10
     }
 
     /// Bytes of scratch for a tile.
@@ -191,9 +199,9 @@ pub(super) trait Kernel: Send + Sync {
         epilogue::quantize(row, scale, zero_point, to);
     }
 
-    /// `row[i] = max(row[i], other[i])`.
-    fn raise(&self, row: &mut [i8], other: &[i8]) {
-        epilogue::raise(row, other);
+    /// `row[i] = max(row[i], others[..][i])`; a row is a multiple of 16.
+    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
+        epilogue::raise(row, others);
     }
 }
 

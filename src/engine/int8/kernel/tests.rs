@@ -189,6 +189,7 @@ impl Problem {
                 residual: [std::ptr::null(); MAX_MR],
                 pixels: count,
                 channel: first,
+                far: first == 0,
             };
             for pixel in 0..count {
                 place.output[pixel] = output[pixel * 32..].as_mut_ptr();

@@ -20,39 +20,55 @@ pub(super) const INPUT_OFFSET: i32 = 128;
 const SIGN: u8 = 0x80;
 
 /// A pixel's channels come in multiples of this.
-const LEAST_CHANNELS: usize = 8;
+const HALF: usize = KR / 2;
 
 /// To [k / 16][mr][16], with the offset added.
 pub(super) fn gather<const MR: usize>(rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
     let scratch = &mut scratch[..MR * k];
+    let taps = rows.offsets.len() / MR;
     if rows.channels.is_multiple_of(KR) {
-        copy::<MR, KR>(rows, scratch);
-    } else {
-        copy::<MR, LEAST_CHANNELS>(rows, scratch);
-    }
-    let used = rows.offsets.len() / MR * rows.channels;
-    for at in (used..k).step_by(LEAST_CHANNELS) {
-        for pixel in 0..MR {
-            scratch[place::<MR>(at, pixel)..][..LEAST_CHANNELS].fill(0);
+        let (places, _) = scratch.as_chunks_mut::<KR>();
+        for tap in 0..taps {
+            let places = &mut places[tap * rows.channels / KR * MR..];
+            for pixel in 0..MR {
+                let (pieces, _) = rows.get(tap * MR + pixel).as_chunks::<KR>();
+                copy::<MR>(pieces, &mut places[pixel..]);
+            }
         }
-    }
-}
-
-/// `PIECE` channels at once, of which a pixel has a multiple.
-fn copy<const MR: usize, const PIECE: usize>(rows: &Rows<'_>, scratch: &mut [u8]) {
-    for tap in 0..rows.offsets.len() / MR {
-        for pixel in 0..MR {
-            let (pieces, _) = rows.get(tap * MR + pixel).as_chunks::<PIECE>();
-            for (index, piece) in pieces.iter().enumerate() {
-                let at = tap * rows.channels + index * PIECE;
-                let to = scratch[place::<MR>(at, pixel)..].first_chunk_mut::<PIECE>();
-                *to.expect("room for all taps") = piece.map(|value| value.cast_unsigned() ^ SIGN);
+    } else {
+        let (halves, _) = scratch.as_chunks_mut::<HALF>();
+        for tap in 0..taps {
+            for pixel in 0..MR {
+                let (pieces, _) = rows.get(tap * MR + pixel).as_chunks::<HALF>();
+                for (index, piece) in (tap * rows.channels / HALF..).zip(pieces) {
+                    halves[(index / 2 * MR + pixel) * 2 + index % 2] = offset(piece);
+                }
             }
         }
     }
+    let used = taps * rows.channels;
+    for at in (used..k).step_by(HALF) {
+        for pixel in 0..MR {
+            scratch[(at / KR * MR + pixel) * KR + at % KR..][..HALF].fill(0);
+        }
+    }
 }
 
-/// Where a pixel's input lies; `at` is below k.
-fn place<const MR: usize>(at: usize, pixel: usize) -> usize {
-    (at / KR * MR + pixel) * KR + at % KR
+/// Each piece of a pixel to every `MR`th place, four at a time.
+fn copy<const MR: usize>(pieces: &[[i8; KR]], places: &mut [[u8; KR]]) {
+    let (fours, rest) = pieces.as_chunks::<4>();
+    for (four, places) in fours.iter().zip(places.chunks_mut(4 * MR)) {
+        let places = &mut places[..3 * MR + 1];
+        for (index, piece) in four.iter().enumerate() {
+            places[index * MR] = offset(piece);
+        }
+    }
+    let places = places.iter_mut().step_by(MR).skip(4 * fours.len());
+    for (place, piece) in places.zip(rest) {
+        *place = offset(piece);
+    }
+}
+
+fn offset<const PIECE: usize>(piece: &[i8; PIECE]) -> [u8; PIECE] {
+    piece.map(|value| value.cast_unsigned() ^ SIGN)
 }

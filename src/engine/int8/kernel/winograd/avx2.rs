@@ -3,7 +3,8 @@
 
 use super::super::avx2_store::Epilogue;
 use super::super::{Place, Requant, Shape};
-use super::transform::{self, Lanes};
+use super::avx2_rows::{Narrow, Wide};
+use super::transform;
 use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, Winograd, vnni};
 use std::arch::x86_64::*;
 
@@ -11,16 +12,13 @@ const MR: usize = 6;
 const NR: usize = 16;
 const KR: usize = 2;
 
-/// A register of 256 bits each.
-type Narrow = Lanes<i16, 16>;
-type Wide = Lanes<i32, 8>;
-
-/// Only given out where AVX2 and FMA were detected, and what `multiply` needs.
+/// Only given out where AVX2 and FMA were detected, and what `multiply` and `outputs` need.
 pub(in super::super) struct Avx2 {
     mr: usize,
     price: Price,
     /// For one line, for two, and so on to `mr`.
     multiply: &'static [Multiply],
+    outputs: Outputs,
 }
 
 /// From [lines][k] inputs and [k / 2][nr][2] weights to [lines][nr] sums, which it adds to if there is
@@ -28,6 +26,9 @@ pub(in super::super) struct Avx2 {
 /// as much.
 pub(super) type Multiply =
     unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
+
+/// As [`Winograd::outputs`]; calling it is sound where the processor has its instructions, too.
+pub(super) type Outputs = unsafe fn(Form, &[i32], usize, &Requant<'_>, &Place, usize);
 
 pub(in super::super) static AVX2: Avx2 = Avx2 {
     mr: MR,
@@ -40,18 +41,21 @@ pub(in super::super) static AVX2: Avx2 = Avx2 {
         multiply::<5>,
         multiply::<MR>,
     ],
+    outputs,
 };
 
 pub(in super::super) static AVX_VNNI: Avx2 = Avx2 {
     mr: vnni::MR_256,
     price: AVX_VNNI_PRICE,
     multiply: &vnni::MULTIPLY_256,
+    outputs,
 };
 
 pub(in super::super) static AVX512_VNNI: Avx2 = Avx2 {
     mr: vnni::MR_512,
     price: AVX512_VNNI_PRICE,
     multiply: &vnni::MULTIPLY_512,
+    outputs: vnni::outputs_512,
 };
 
 impl Winograd for Avx2 {
@@ -102,10 +106,11 @@ impl Winograd for Avx2 {
         sums: &[i32],
         stride: usize,
         requant: &Requant<'_>,
-        rows: &[Place],
+        place: &Place,
+        width: usize,
     ) {
-        // SAFETY: AVX2 is there; the rest is passed on from the caller.
-        unsafe { outputs(form, sums, stride, requant, rows) }
+        // SAFETY: what it needs is there; the rest is passed on from the caller.
+        unsafe { (self.outputs)(form, sums, stride, requant, place, width) }
     }
 }
 
@@ -125,11 +130,18 @@ fn weights(form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
 /// # Safety
 /// As for [`Winograd::outputs`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn outputs(form: Form, sums: &[i32], stride: usize, requant: &Requant<'_>, rows: &[Place]) {
+unsafe fn outputs(
+    form: Form,
+    sums: &[i32],
+    stride: usize,
+    requant: &Requant<'_>,
+    place: &Place,
+    width: usize,
+) {
     // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.
     unsafe {
         let epilogue = Epilogue::new(requant);
-        transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
+        transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
             for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
                 let sums = sums.as_ptr().cast::<__m256i>();
                 let sums = [_mm256_loadu_si256(sums), _mm256_loadu_si256(sums.add(1))];

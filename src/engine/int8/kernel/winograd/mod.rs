@@ -13,6 +13,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx2_rows;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -171,8 +173,9 @@ pub(in super::super) trait Winograd: Send + Sync {
     /// that are there. `inputs` is [tile][k] and `weights` [k / kr][nr][kr].
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool);
 
-    /// Transforms a tile's sums back, and stores the requantised results row by row. `sums` starts
-    /// at the tile's first position, and the next one is `stride` further on.
+    /// Transforms a tile's sums back, and stores the requantised results: `place` has those of the
+    /// tile's pixels that exist, row by row, `width` in a row. `sums` starts at the tile's first
+    /// position, and the next one is `stride` further on.
     ///
     /// # Safety
     /// The places are valid as for [`Kernel::tile`](super::Kernel::tile).
@@ -182,6 +185,7 @@ pub(in super::super) trait Winograd: Send + Sync {
         sums: &[i32],
         stride: usize,
         requant: &Requant<'_>,
-        rows: &[Place],
+        place: &Place,
+        width: usize,
     );
 }

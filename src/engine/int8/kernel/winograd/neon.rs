@@ -57,11 +57,12 @@ impl Winograd for Neon {
         sums: &[i32],
         stride: usize,
         requant: &Requant<'_>,
-        rows: &[Place],
+        place: &Place,
+        width: usize,
     ) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
+            transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
                 neon_store::store(sums, requant, place);
             });
         }

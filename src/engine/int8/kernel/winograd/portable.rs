@@ -77,11 +77,12 @@ impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR
         sums: &[i32],
         stride: usize,
         requant: &Requant<'_>,
-        rows: &[Place],
+        place: &Place,
+        width: usize,
     ) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<Wide, NR>(form, sums, stride, rows, |sums, place| {
+            transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
                 epilogue::store(sums, requant, place);
             });
         }

@@ -16,6 +16,8 @@ struct Problem {
     multiplier: f32,
     /// Modulo what a kernel takes at once, the tiles that are multiplied together with this one.
     others: usize,
+    /// Rows and columns of the tile's outputs that exist.
+    existing: [usize; 2],
 }
 
 const OUTPUTS: usize = 16;
@@ -30,24 +32,32 @@ fn problem() -> impl Strategy<Value = Problem> {
             proptest::collection::vec(value(), OUTPUTS * taps * k),
             1e-6_f32..1e-3,
             0..MAX_MR,
+            [1..=SIDE, 1..=SIDE],
         )
-            .prop_map(move |(pixels, weights, multiplier, others)| Problem {
-                form,
-                k,
-                pixels,
-                weights,
-                multiplier,
-                others,
-            })
+            .prop_map(
+                move |(pixels, weights, multiplier, others, existing)| Problem {
+                    form,
+                    k,
+                    pixels,
+                    weights,
+                    multiplier,
+                    others,
+                    existing,
+                },
+            )
     })
 }
 
 impl Problem {
-    /// [row][column][output].
+    /// [row][column][output], zeros where nothing exists.
     fn expected(&self) -> Vec<i8> {
         let (side, taps, k) = (self.form.inputs(), self.form.taps(), self.k);
         let mut results = Vec::new();
         for (row, column) in (0..SIDE).flat_map(|row| (0..SIDE).map(move |column| (row, column))) {
+            if row >= self.existing[0] || column >= self.existing[1] {
+                results.extend([0; OUTPUTS]);
+                continue;
+            }
             for output in 0..OUTPUTS {
                 let mut sum = 0;
                 for (y, x) in (0..taps).flat_map(|y| (0..taps).map(move |x| (y, x))) {
@@ -112,25 +122,18 @@ impl Problem {
                 floor: i8::MIN,
                 residual: None,
             };
-            let places: Vec<Place> = (0..SIDE)
-                .map(|row| {
-                    let mut place = Place {
-                        output: [std::ptr::null_mut(); MAX_MR],
-                        residual: [std::ptr::null(); MAX_MR],
-                        pixels: SIDE,
-                        channel: first,
-                    };
-                    for column in 0..SIDE {
-                        let at = (row * SIDE + column) * OUTPUTS;
-                        place.output[column] = results[at..].as_mut_ptr();
-                    }
-                    place
-                })
-                .collect();
-            // SAFETY: each place has `nr` bytes.
+            let mut place = Place::NOWHERE;
+            place.channel = first;
+            let [height, width] = self.existing;
+            for at in (0..height).flat_map(|row| (0..width).map(move |column| row * SIDE + column))
+            {
+                place.output[place.pixels] = results[at * OUTPUTS..].as_mut_ptr();
+                place.pixels += 1;
+            }
+            // SAFETY: each pixel has `nr` bytes.
             unsafe {
                 let sums = &sums[(lines - 1) * nr..];
-                kernel.outputs(form, sums, lines * nr, &requant, &places);
+                kernel.outputs(form, sums, lines * nr, &requant, &place, width);
             }
         }
         results
@@ -161,6 +164,7 @@ fn the_largest_values_do_not_overflow() {
                 weights: vec![weight; OUTPUTS * taps * 48],
                 multiplier: 1e-5,
                 others: MAX_MR - 1,
+                existing: [SIDE, SIDE],
             };
             let expected = problem.expected();
             for kernel in available().into_iter().chain(FAMILIES) {

@@ -3,7 +3,6 @@
 //! registers are as long as they are. That needs everything inlined, so there are loops here in place
 //! of iterators' and arrays' methods, which are not always.
 
-use super::super::Place;
 use super::{Form, SIDE};
 use std::ops::{Add, Mul, Shr, Sub};
 
@@ -104,100 +103,122 @@ impl<const L: usize> Shr<u32> for Lanes<i32, L> {
     }
 }
 
+/// One way of the transforms, of `A` values to `B`.
+trait Transform<V, const A: usize, const B: usize> {
+    fn of(line: [V; A]) -> [V; B];
+}
+
 /// Six inputs at the points 0, 1, -1, 2, -2 and infinity.
-#[inline(always)]
-fn inputs_three<V: Row<i16>>(d: [V; 6]) -> [V; 6] {
-    let (even, odd) = (d[4] - d[2] * 4, d[3] - d[1] * 4);
-    let (even2, odd2) = (d[4] - d[2], (d[3] - d[1]) * 2);
-    [
-        d[0] * 4 - d[2] * 5 + d[4],
-        even + odd,
-        even - odd,
-        even2 + odd2,
-        even2 - odd2,
-        d[1] * 4 - d[3] * 5 + d[5],
-    ]
+struct InputsThree;
+
+impl<V: Row<i16>> Transform<V, 6, 6> for InputsThree {
+    #[inline(always)]
+    fn of(d: [V; 6]) -> [V; 6] {
+        let (even, odd) = (d[4] - d[2] * 4, d[3] - d[1] * 4);
+        let (even2, odd2) = (d[4] - d[2], (d[3] - d[1]) * 2);
+        [
+            d[0] * 4 - d[2] * 5 + d[4],
+            even + odd,
+            even - odd,
+            even2 + odd2,
+            even2 - odd2,
+            d[1] * 4 - d[3] * 5 + d[5],
+        ]
+    }
 }
 
 /// Three taps at the same points.
-#[inline(always)]
-fn weights_three<V: Row<i16>>(g: [V; 3]) -> [V; 6] {
-    let (sum, sum2) = (g[0] + g[2], g[0] + g[2] * 4);
-    let twice = g[1] * 2;
-    [
-        g[0],
-        sum + g[1],
-        sum - g[1],
-        sum2 + twice,
-        sum2 - twice,
-        g[2],
-    ]
+struct WeightsThree;
+
+impl<V: Row<i16>> Transform<V, 3, 6> for WeightsThree {
+    #[inline(always)]
+    fn of(g: [V; 3]) -> [V; 6] {
+        let (sum, sum2) = (g[0] + g[2], g[0] + g[2] * 4);
+        let twice = g[1] * 2;
+        [
+            g[0],
+            sum + g[1],
+            sum - g[1],
+            sum2 + twice,
+            sum2 - twice,
+            g[2],
+        ]
+    }
 }
 
 /// Four outputs, times 24.
-#[inline(always)]
-fn outputs_three<V: Row<i32>>(m: [V; 6]) -> [V; SIDE] {
-    let (a, b) = ((m[1] + m[2]) * 4, (m[1] - m[2]) * 4);
-    let (c, d) = (m[3] + m[4], (m[3] - m[4]) * 2);
-    [m[0] * 6 - a + c, d - b, c * 4 - a, d * 4 - b + m[5] * 24]
+struct OutputsThree;
+
+impl<V: Row<i32>> Transform<V, 6, SIDE> for OutputsThree {
+    #[inline(always)]
+    fn of(m: [V; 6]) -> [V; SIDE] {
+        let (a, b) = ((m[1] + m[2]) * 4, (m[1] - m[2]) * 4);
+        let (c, d) = (m[3] + m[4], (m[3] - m[4]) * 2);
+        [m[0] * 6 - a + c, d - b, c * 4 - a, d * 4 - b + m[5] * 24]
+    }
 }
 
 /// Five inputs at the points 0, 1, -1, 2 and infinity.
-#[inline(always)]
-fn inputs_two<V: Row<i16>>(d: [V; 5]) -> [V; 5] {
-    let twice = d[1] * 2;
-    [
-        d[0] * 2 - d[1] - d[2] * 2 + d[3],
-        d[3] - d[2] - twice,
-        d[3] - d[2] * 3 + twice,
-        d[3] - d[1],
-        d[4] - d[3] * 2 - d[2] + twice,
-    ]
+struct InputsTwo;
+
+impl<V: Row<i16>> Transform<V, 5, 5> for InputsTwo {
+    #[inline(always)]
+    fn of(d: [V; 5]) -> [V; 5] {
+        let twice = d[1] * 2;
+        [
+            d[0] * 2 - d[1] - d[2] * 2 + d[3],
+            d[3] - d[2] - twice,
+            d[3] - d[2] * 3 + twice,
+            d[3] - d[1],
+            d[4] - d[3] * 2 - d[2] + twice,
+        ]
+    }
 }
 
 /// Two taps at the same points.
-#[inline(always)]
-fn weights_two<V: Row<i16>>(g: [V; 2]) -> [V; 5] {
-    [g[0], g[0] + g[1], g[0] - g[1], g[0] + g[1] * 2, g[1]]
+struct WeightsTwo;
+
+impl<V: Row<i16>> Transform<V, 2, 5> for WeightsTwo {
+    #[inline(always)]
+    fn of(g: [V; 2]) -> [V; 5] {
+        [g[0], g[0] + g[1], g[0] - g[1], g[0] + g[1] * 2, g[1]]
+    }
 }
 
 /// Four outputs, times 6.
-#[inline(always)]
-fn outputs_two<V: Row<i32>>(m: [V; 5]) -> [V; SIDE] {
-    let a = m[1] * 3;
-    let (b, c) = (m[3] - a - m[2], m[2] - a);
-    [
-        m[0] * 3 + b,
-        c + m[3] * 2,
-        b + m[3] * 3,
-        c + m[3] * 8 + m[4] * 6,
-    ]
+struct OutputsTwo;
+
+impl<V: Row<i32>> Transform<V, 5, SIDE> for OutputsTwo {
+    #[inline(always)]
+    fn of(m: [V; 5]) -> [V; SIDE] {
+        let a = m[1] * 3;
+        let (b, c) = (m[3] - a - m[2], m[2] - a);
+        [
+            m[0] * 3 + b,
+            c + m[3] * 2,
+            b + m[3] * 3,
+            c + m[3] * 8 + m[4] * 6,
+        ]
+    }
 }
 
-/// A transform of the columns, and then of the rows.
+/// The columns of A lines transformed: B lines of A values, whose rows are still to be.
 #[inline(always)]
-fn both_ways<V: Row<N>, N, const A: usize, const B: usize>(
-    load: impl Fn(usize, usize) -> V,
-    transform: impl Fn([V; A]) -> [V; B] + Copy,
-    mut store: impl FnMut(usize, usize, V),
-) {
-    let mut rows = [[V::zero(); A]; B];
+fn columns<V: Copy, T: Transform<V, A, B>, const A: usize, const B: usize>(
+    lines: [[V; A]; A],
+) -> [[V; A]; B] {
+    let mut rows = [lines[0]; B];
     for column in 0..A {
-        let mut line = [V::zero(); A];
-        for (row, value) in line.iter_mut().enumerate() {
-            *value = load(row, column);
+        let mut line = lines[0];
+        for row in 0..A {
+            line[row] = lines[row][column];
         }
-        let line = transform(line);
-        for (row, value) in rows.iter_mut().zip(&line) {
-            row[column] = *value;
-        }
-    }
-    for (row, &line) in rows.iter().enumerate() {
-        let line = transform(line);
-        for (column, &value) in line.iter().enumerate() {
-            store(row, column, value);
+        let line = T::of(line);
+        for row in 0..B {
+            rows[row][column] = line[row];
         }
     }
+    rows
 }
 
 /// See [`Winograd::inputs`](super::Winograd::inputs).
@@ -214,8 +235,8 @@ pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
     // SAFETY: passed on from the caller.
     unsafe {
         match form {
-            Form::Three => all_of(pixels, to, stride, inputs_three::<V>),
-            Form::Two => all_of(pixels, to, stride, inputs_two::<V>),
+            Form::Three => all_of::<V, InputsThree, _, _>(pixels, to, stride),
+            Form::Two => all_of::<V, InputsTwo, _, _>(pixels, to, stride),
         }
     }
 }
@@ -232,8 +253,8 @@ pub(super) fn weights<V: Row<i16, Stored = i8>>(
     // SAFETY: each position has as many values as a tap.
     unsafe {
         match form {
-            Form::Three => all_of(taps, to.as_mut_ptr(), stride, weights_three::<V>),
-            Form::Two => all_of(taps, to.as_mut_ptr(), stride, weights_two::<V>),
+            Form::Three => all_of::<V, WeightsThree, _, _>(taps, to.as_mut_ptr(), stride),
+            Form::Two => all_of::<V, WeightsTwo, _, _>(taps, to.as_mut_ptr(), stride),
         }
     }
 }
@@ -243,66 +264,91 @@ pub(super) fn weights<V: Row<i16, Stored = i8>>(
 /// # Safety
 /// `to` is valid for writes of as many numbers, at each position, as a value has.
 #[inline(always)]
-unsafe fn all_of<V: Row<i16, Stored = i8>, const A: usize, const B: usize>(
+unsafe fn all_of<V, T, const A: usize, const B: usize>(
     values: &[&[i8]],
     to: *mut i16,
     stride: usize,
-    transform: impl Fn([V; A]) -> [V; B] + Copy,
-) {
+) where
+    V: Row<i16, Stored = i8>,
+    T: Transform<V, A, B>,
+{
     let length = values[0].len();
     assert!(values.len() == A * A && values.iter().all(|value| value.len() == length));
     assert!(length.is_multiple_of(V::LANES));
     for at in (0..length).step_by(V::LANES) {
-        // SAFETY: there are as many values from `at` on as there are lanes, here and at each position.
-        unsafe {
-            both_ways(
-                |row, column| V::load(values[row * A + column].as_ptr().add(at)),
-                transform,
-                |row, column, values: V| values.store(to.add((row * B + column) * stride + at)),
-            );
+        let mut lines = [[V::zero(); A]; A];
+        for row in 0..A {
+            for column in 0..A {
+                let from = values[row * A + column].as_ptr();
+                // SAFETY: there are as many values from `at` on as there are lanes.
+                lines[row][column] = unsafe { V::load(from.add(at)) };
+            }
+        }
+        let rows = columns::<V, T, A, B>(lines);
+        for row in 0..B {
+            let line = T::of(rows[row]);
+            for column in 0..B {
+                // SAFETY: likewise at each position.
+                unsafe { line[column].store(to.add((row * B + column) * stride + at)) };
+            }
         }
     }
 }
 
-/// See [`Winograd::outputs`](super::Winograd::outputs); `store` requantises a row of pixels.
+/// See [`Winograd::outputs`](super::Winograd::outputs); `store` requantises the pixels that exist, which
+/// come first.
 #[inline(always)]
 pub(super) fn outputs<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const NR: usize>(
     form: Form,
     sums: &[i32],
     stride: usize,
-    rows: &[Place],
-    store: impl Fn(&[[i32; NR]; SIDE], &Place),
+    width: usize,
+    store: impl FnOnce(&[[i32; NR]; SIDE * SIDE]),
 ) {
-    let mut square = [[[0_i32; NR]; SIDE]; SIDE];
+    let mut square = [[0_i32; NR]; SIDE * SIDE];
     match form {
-        Form::Three => outputs_of(form, sums, stride, &mut square, outputs_three::<V>),
-        Form::Two => outputs_of(form, sums, stride, &mut square, outputs_two::<V>),
+        Form::Three => outputs_of::<V, OutputsThree, _, _>(form, sums, stride, &mut square),
+        Form::Two => outputs_of::<V, OutputsTwo, _, _>(form, sums, stride, &mut square),
     }
-    for (line, place) in square.iter().zip(rows) {
-        store(line, place);
+    if width < SIDE {
+        for row in 1..SIDE {
+            for column in 0..width {
+                square[row * width + column] = square[row * SIDE + column];
+            }
+        }
     }
+    store(&square);
 }
 
 #[inline(always)]
-fn outputs_of<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const N: usize, const NR: usize>(
+fn outputs_of<V, T, const N: usize, const NR: usize>(
     form: Form,
     sums: &[i32],
     stride: usize,
-    square: &mut [[[i32; NR]; SIDE]; SIDE],
-    transform: impl Fn([V; N]) -> [V; SIDE] + Copy,
-) {
+    square: &mut [[i32; NR]; SIDE * SIDE],
+) where
+    V: Row<i32, Stored = i32> + Shr<u32, Output = V>,
+    T: Transform<V, N, SIDE>,
+{
     const { assert!(NR.is_multiple_of(V::LANES)) };
     assert!(sums.len() >= (N * N - 1) * stride + NR);
     for lane in (0..NR).step_by(V::LANES) {
-        both_ways(
-            // SAFETY: each position has NR sums, as was just checked.
-            |row, column| unsafe { V::load(sums.as_ptr().add((row * N + column) * stride + lane)) },
-            transform,
-            |row, column, values: V| {
-                let to = &mut square[row][column][lane..lane + V::LANES];
+        let mut lines = [[V::zero(); N]; N];
+        for row in 0..N {
+            for column in 0..N {
+                let at = (row * N + column) * stride + lane;
+                // SAFETY: each position has NR sums, as was just checked.
+                lines[row][column] = unsafe { V::load(sums.as_ptr().add(at)) };
+            }
+        }
+        let rows = columns::<V, T, N, SIDE>(lines);
+        for row in 0..SIDE {
+            let line = T::of(rows[row]);
+            for column in 0..SIDE {
+                let to = &mut square[row * SIDE + column][lane..lane + V::LANES];
                 // SAFETY: as many numbers as there are lanes.
-                unsafe { form.divide(values).store(to.as_mut_ptr()) };
-            },
-        );
+                unsafe { form.divide(line[column]).store(to.as_mut_ptr()) };
+            }
+        }
     }
 }

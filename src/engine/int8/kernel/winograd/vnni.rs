@@ -1,7 +1,11 @@
 //! Products of 16-bit pairs with VNNI (`vpdpwssd`), which adds them up in the same instruction. The
-//! transforms around them are those of AVX2.
+//! transforms of inputs and weights are those of AVX2; that of outputs is too where AVX-512 is not there.
 
+use super::super::{Place, Requant, avx512_store};
+use super::Form;
 use super::avx2::Multiply;
+use super::avx2_rows::Wide;
+use super::transform;
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
@@ -112,4 +116,28 @@ unsafe fn multiply_512<const LINES: usize>(
         // SAFETY: a line of `sums` is 64 bytes.
         unsafe { _mm512_storeu_si512(sums.add(tile * NR).cast(), *total) };
     }
+}
+
+/// # Safety
+/// As for [`Winograd::outputs`](super::Winograd::outputs); the processor has AVX-512.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) unsafe fn outputs_512(
+    form: Form,
+    sums: &[i32],
+    stride: usize,
+    requant: &Requant<'_>,
+    place: &Place,
+    width: usize,
+) {
+    transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
+        let bias = avx512_store::bias(requant);
+        // SAFETY: a line of sums is 64 bytes; the places are passed on from the caller.
+        unsafe {
+            let sum = |pixel: usize| {
+                let sums = _mm512_loadu_si512(sums[pixel].as_ptr().cast());
+                _mm512_add_epi32(sums, bias)
+            };
+            avx512_store::store(sum, requant, place);
+        }
+    });
 }
