@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{TestDir, posewire, run, stderr, stdout};
-use posewire::wire::{Body, PacketView};
+use common::{TestDir, posewire, run, stderr, stdout, terminate};
+use posewire::wire::{Body, Flags, PacketView};
 use std::fs;
 use std::net::UdpSocket;
 use std::process::Child;
@@ -135,7 +135,9 @@ fn resident_kib(process: &Child) -> u64 {
     row.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Resident memory after the warm-up and near the end, and what the program says of its heap then.
+/// Resident memory after half of the frames and the first figures, and almost as many frames later, and
+/// what the program says of its heap then. It runs until it has been looked at: lost packets, which a busy
+/// machine has, only make it take longer.
 fn steady(format: &str, frames: u64) -> (u64, u64, String) {
     let folder = TestDir::new(&format!("steady-{format}"));
     let plan = plan(&folder);
@@ -143,7 +145,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
     let log = folder.path().join("log");
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver
-        .set_read_timeout(Some(Duration::from_secs(20)))
+        .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     let to = receiver.local_addr().unwrap().to_string();
     let mut child = posewire()
@@ -161,37 +163,34 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
             &plan,
             "--udp",
             &to,
+            // Not for ever, should this test fail.
             "--frames",
-            &frames.to_string(),
+            &(frames + 60_000).to_string(),
         ])
         .args(["--stats-seconds", "1", "--threads", "2"])
         .stderr(fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
     let mut bytes = [0; 2048];
-    let (mut first, mut last) = (0, 0);
     // Code takes memory when it runs for the first time, that of the figures too.
     let mut figures = false;
-    let (early, late) = (frames / 2, frames - frames / 20);
-    loop {
+    let (mut first, mut late) = (None, u64::MAX);
+    let last = loop {
         let length = receiver.recv(&mut bytes).unwrap();
         let packet = PacketView::new(&bytes[..length]).unwrap().to_packet();
+        let ended = packet.flags.contains(Flags::LAST);
+        assert!(!ended, "the run ended before it had been looked at");
+        figures |= matches!(packet.body, Body::Stats(_));
         let index = u64::from(packet.frame_index);
-        match packet.body {
-            Body::Keypoints(_) => {}
-            Body::Stats(_) => {
-                figures = true;
-                continue;
-            }
-            Body::Heartbeat => break,
+        if index >= late {
+            break resident_kib(&child);
         }
-        if first == 0 && figures && index >= early {
-            first = resident_kib(&child);
+        if first.is_none() && figures && index >= frames / 2 {
+            first = Some(resident_kib(&child));
+            late = index + frames * 9 / 20;
         }
-        if last == 0 && index >= late {
-            last = resident_kib(&child);
-        }
-    }
+    };
+    terminate(&child);
     assert!(child.wait().unwrap().success());
     let log = fs::read_to_string(log).unwrap();
     let heap = log
@@ -199,7 +198,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
         .find(|line| line.contains("heap: "))
         .unwrap()
         .to_string();
-    (first, last, heap)
+    (first.unwrap_or(0), last, heap)
 }
 
 /// `POSEWIRE_STEADY_FRAMES=100000 cargo test --release --test memory` is the long form.
@@ -209,14 +208,14 @@ fn raw_pictures_take_nothing_of_the_heap_and_memory_stays_flat() {
         // The kernel would speak of the emulator.
         return;
     }
-    // At most 1000 come in a second: the figures are out before the last of them.
     let frames = std::env::var("POSEWIRE_STEADY_FRAMES").map_or(1200, |text| text.parse().unwrap());
     for format in ["YUYV", "NV12", "GREY"] {
         let (first, last, heap) = steady(format, frames);
-        println!("{format}: {frames} frames, resident {first} KiB and {last} KiB; {heap}");
+        println!("{format}: at least {frames} frames, resident {first} KiB and {last} KiB; {heap}");
         assert!(heap.contains(" 0 allocations since"), "{format}: {heap}");
+        // It may become less: the kernel takes pages of files back when it likes.
         assert!(
-            first > 1024 && first == last,
+            first > 1024 && last <= first,
             "{format}: {first} KiB, then {last} KiB"
         );
     }

@@ -3,23 +3,24 @@
 
 mod common;
 
-use common::{TestDir, posewire, stderr};
+use common::{TestDir, posewire, stderr, terminate};
 use posewire::realtime::Priority;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Runs some frames of the demo with this option and looks at the process meanwhile.
+/// Runs the demo with this option until the process has been looked at.
 fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
     let lines = folder.path().join("packets.jsonl");
-    let child = posewire()
+    let mut child = posewire()
         .args([
             "run",
             "--source",
             "demo",
+            // Not for ever, should this test fail.
             "--frames",
-            "40",
+            "3000",
             "--threads",
             "2",
         ])
@@ -29,9 +30,12 @@ fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
         .unwrap();
     // The first packet comes after the settings were made.
     while fs::metadata(&lines).map_or(0, |metadata| metadata.len()) == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "there was no packet: {ended:?}");
+        std::thread::sleep(Duration::from_millis(20));
     }
     look(child.id());
+    terminate(&child);
     child.wait_with_output().unwrap()
 }
 

@@ -3,11 +3,13 @@
 
 mod common;
 
-use common::{TestDir, lines, run, spawn, stderr, wait_for};
+use common::{TestDir, line_with, lines, run, spawn, stderr, terminate, wait_for};
 use posewire::source::{FrameLength, frame_length};
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
-use std::process::Command;
+use std::process::{Child, ChildStderr, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
 
@@ -20,6 +22,24 @@ fn free_port() -> u16 {
         .local_addr()
         .unwrap()
         .port()
+}
+
+/// A listener with these options: its address, and its log from the moment that it listens.
+fn listen(more: &[&str]) -> (String, Child, BufReader<ChildStderr>) {
+    let mut said = String::new();
+    // Another program may take the port before the listener does.
+    for _ in 0..5 {
+        let to = format!("127.0.0.1:{}", free_port());
+        // It ends some time if what it waits for does not come.
+        let always = ["listen", "--udp", &to, "--seconds", "600"];
+        let mut listener = spawn(&[&always[..], more].concat());
+        match line_with(&mut listener, "listening") {
+            Ok((_, log)) => return (to, listener, log),
+            Err(instead) => said = instead,
+        }
+        listener.wait().unwrap();
+    }
+    panic!("no listener could start: {said}");
 }
 
 /// The JPEGs of a clip, one by one.
@@ -35,9 +55,7 @@ fn pictures(mut clip: &[u8]) -> Vec<&[u8]> {
 
 #[test]
 fn the_listener_sees_the_senders_keypoints() {
-    let to = format!("127.0.0.1:{}", free_port());
-    let mut listener = spawn(&["listen", "--udp", &to, "--json", "--packets", "9"]);
-    let mut log = wait_for(&mut listener, "listening");
+    let (to, listener, mut log) = listen(&["--json", "--packets", "9"]);
     let sender = run(&[
         "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--json", "-", "--frames", "8",
     ]);
@@ -70,15 +88,21 @@ fn the_listener_sees_the_senders_keypoints() {
 
 #[test]
 fn the_figures_in_the_packets_are_those_of_the_packets_and_of_the_log() {
-    let to = format!("127.0.0.1:{}", free_port());
-    let mut listener = spawn(&["listen", "--udp", &to, "--json"]);
-    let mut heard = wait_for(&mut listener, "listening");
+    let (to, mut listener, mut heard) = listen(&["--json"]);
     // A pipe that nobody reads holds 64 KiB.
-    let mut printed = listener.stdout.take().unwrap();
+    let mut printed = BufReader::new(listener.stdout.take().unwrap());
+    let (last_came, last) = mpsc::channel();
     let received = std::thread::spawn(move || {
-        let mut all = Vec::new();
-        printed.read_to_end(&mut all).unwrap();
-        all
+        let mut all = String::new();
+        loop {
+            let before = all.len();
+            if printed.read_line(&mut all).unwrap() == 0 {
+                return all;
+            }
+            if all[before..].contains("\"last\"") {
+                last_came.send(()).unwrap();
+            }
+        }
     });
     let sender = run(&[
         "run",
@@ -97,13 +121,11 @@ fn the_figures_in_the_packets_are_those_of_the_packets_and_of_the_log() {
     ]);
     let log = stderr(&sender);
     assert!(sender.status.success(), "{log}");
-    // Everything was sent before; what is in the socket is read before the signal is looked at again.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let killed = Command::new("kill")
-        .args(["-TERM", &listener.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success() && listener.wait().unwrap().success());
-    let packets = lines(&received.join().unwrap());
+    // What was still in the socket would be lost.
+    last.recv().expect("the last packet came");
+    terminate(&listener);
+    assert!(listener.wait().unwrap().success());
+    let packets = lines(received.join().unwrap().as_bytes());
     assert_eq!(packets, lines(&sender.stdout));
 
     let (mut keypoints, mut found, mut heartbeats, mut stats) = (0, 0, 0, 0);
@@ -151,9 +173,10 @@ fn the_figures_in_the_packets_are_those_of_the_packets_and_of_the_log() {
 
 #[test]
 fn an_absent_receiver_does_not_stop_the_sender() {
-    let to = format!("127.0.0.1:{}", free_port());
+    // Nobody listens on the port of a service that throws everything away, and no test gets it as a free one.
+    let to = "127.0.0.1:9";
     let sender = run(&[
-        "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--frames", "3",
+        "run", "--source", "demo", "--model", MODEL, "--udp", to, "--frames", "3",
     ]);
     assert!(sender.status.success(), "{}", stderr(&sender));
     assert!(stderr(&sender).contains("3 frames"));
@@ -165,10 +188,7 @@ fn sigterm_ends_the_stream_with_a_last_packet() {
     let mut out = BufReader::new(sender.stdout.take().unwrap());
     let mut first = String::new();
     out.read_line(&mut first).unwrap();
-    let killed = Command::new("kill")
-        .args(["-TERM", &sender.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    terminate(&sender);
     let mut rest = Vec::new();
     out.read_to_end(&mut rest).unwrap();
     assert_eq!(sender.wait().unwrap().code(), Some(0));
@@ -195,11 +215,7 @@ fn a_camera_that_is_not_there_is_waited_for_and_said_to_be_missing() {
         assert!(flags.iter().any(|flag| flag == "no_camera"), "{line}");
         assert!(flags.iter().any(|flag| flag == "stale"), "{line}");
     }
-    let killed = Command::new("kill")
-        .args(["-TERM", &sender.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    terminate(&sender);
     let mut rest = String::new();
     packets.read_to_string(&mut rest).unwrap();
     assert!(
@@ -314,7 +330,7 @@ fn systemd_hears_of_the_start_of_packets_and_of_the_end() {
     let dir = TestDir::new("notify");
     let socket = dir.path().join("notify");
     let manager = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
-    let output = common::posewire()
+    let mut sender = common::posewire()
         .args([
             "run",
             "--source",
@@ -327,14 +343,24 @@ fn systemd_hears_of_the_start_of_packets_and_of_the_end() {
         .args(["--frames", "8"])
         .env("NOTIFY_SOCKET", &socket)
         .env("WATCHDOG_USEC", "400000")
-        .output()
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    manager.set_nonblocking(true).unwrap();
+    // Read while it runs: the socket holds eleven messages, and what does not fit is not sent.
+    manager
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
     let (mut heard, mut bytes) = (Vec::new(), [0; 256]);
-    while let Ok(length) = manager.recv(&mut bytes) {
-        heard.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+    loop {
+        let ended = sender.try_wait().unwrap().is_some();
+        match manager.recv(&mut bytes) {
+            Ok(length) => heard.push(String::from_utf8_lossy(&bytes[..length]).into_owned()),
+            Err(_) if ended => break,
+            Err(_) => {}
+        }
     }
+    let output = sender.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(heard[0], "READY=1");
     assert_eq!(heard.last().unwrap(), "STOPPING=1");
     // Half a second of frames at least, and food each 100 ms.
@@ -349,13 +375,8 @@ fn sealed_packets_are_taken_with_their_key_once_and_with_no_other() {
     let (right, wrong) = ("0123456789abcdef".repeat(4), "00".repeat(32));
     let right = dir.file("right.key", format!("{right}\n").as_bytes());
     let wrong = dir.file("wrong.key", wrong.as_bytes());
-    let listeners = [right.as_path(), wrong.as_path()].map(|key| {
-        let to = format!("127.0.0.1:{}", free_port());
-        let key = key.to_str().unwrap();
-        let mut listener = spawn(&["listen", "--udp", &to, "--key-file", key, "--seconds", "60"]);
-        let log = wait_for(&mut listener, "listening");
-        (to, listener, log)
-    });
+    let listeners = [right.as_path(), wrong.as_path()]
+        .map(|key| listen(&["--key-file", key.to_str().unwrap()]));
     // A man in the middle: every packet reaches both listeners, twice, and once damaged.
     let middle = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = middle.local_addr().unwrap().to_string();
@@ -389,19 +410,29 @@ fn sealed_packets_are_taken_with_their_key_once_and_with_no_other() {
         passed_on += 1;
     }
     assert_eq!(passed_on, 6, "five frames and the last packet");
+    // Each listener's counts, and the warnings before them.
     let expected = [
-        "6 packets (5 keypoints, 1 heartbeats, 0 stats), 0 lost, 0 out of order, 12 invalid, 6 replayed",
-        "0 packets (0 keypoints, 0 heartbeats, 0 stats), 0 lost, 0 out of order, 24 invalid, 0 replayed",
+        (
+            18,
+            "6 packets (5 keypoints, 1 heartbeats, 0 stats), 0 lost, 0 out of order, 12 invalid, 6 replayed",
+        ),
+        (
+            24,
+            "0 packets (0 keypoints, 0 heartbeats, 0 stats), 0 lost, 0 out of order, 24 invalid, 0 replayed",
+        ),
     ];
-    for ((_, mut listener, mut log), expected) in listeners.into_iter().zip(expected) {
-        // Everything was sent before; what is in the socket is read before the signal is looked at again.
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        let killed = Command::new("kill")
-            .args(["-TERM", &listener.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success() && listener.wait().unwrap().success());
-        let mut said = String::new();
+    for ((_, mut listener, mut log), (warnings, expected)) in listeners.into_iter().zip(expected) {
+        // The last packet is a damaged one: what was still in the socket at the signal would be lost.
+        let (mut said, mut warned) = (String::new(), 0);
+        while warned < warnings {
+            let before = said.len();
+            assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+            let line = &said[before..];
+            let refused = line.contains("not a packet") || line.contains("was heard before");
+            warned += usize::from(refused);
+        }
+        terminate(&listener);
+        assert!(listener.wait().unwrap().success());
         log.read_to_string(&mut said).unwrap();
         assert!(said.contains(expected), "{said}");
     }

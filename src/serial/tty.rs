@@ -187,9 +187,10 @@ mod tests {
         assert_eq!(rustix::io::write(&controller, &every_byte).unwrap(), 256);
         let mut length = 0;
         while length < 256 {
-            length += tty
-                .read(&mut got[length..], Duration::from_secs(5))
-                .unwrap();
+            let more = tty.read(&mut got[length..], Duration::from_secs(5));
+            let more = more.unwrap();
+            assert!(more > 0, "only {length} bytes came");
+            length += more;
         }
         assert_eq!(got[..256], every_byte);
         assert_eq!(tty.read(&mut got, Duration::ZERO).unwrap(), 0);

@@ -176,8 +176,16 @@ mod tests {
 
     #[test]
     fn the_watching_thread_ends_at_once() {
-        let start = std::time::Instant::now();
-        drop(Overruns::watch(StageClock::default(), DEADLINE));
-        assert!(start.elapsed() < LOOK_EVERY);
+        // The fastest of three: a busy machine may be late to run the thread, and one that is not woken
+        // always takes most of the time to its next look.
+        let fastest = (0..3).map(|_| {
+            let overruns = Overruns::watch(StageClock::default(), DEADLINE);
+            std::thread::sleep(Duration::from_millis(20));
+            let start = std::time::Instant::now();
+            drop(overruns);
+            start.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < LOOK_EVERY / 2, "{fastest:?}");
     }
 }

@@ -108,17 +108,38 @@ pub fn spawn(args: &[&str]) -> Child {
         .unwrap()
 }
 
+/// Waits for a line on standard error that has `word`, and gives it with what follows; if the program
+/// ends without it, what was said instead.
+pub fn line_with(
+    child: &mut Child,
+    word: &str,
+) -> Result<(String, BufReader<ChildStderr>), String> {
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    loop {
+        let before = said.len();
+        if reader.read_line(&mut said).unwrap() == 0 {
+            return Err(said);
+        }
+        if said[before..].contains(word) {
+            return Ok((said.split_off(before), reader));
+        }
+    }
+}
+
 /// Waits for a line on standard error that has `word`.
 pub fn wait_for(child: &mut Child, word: &str) -> BufReader<ChildStderr> {
-    let mut reader = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while reader.read_line(&mut line).unwrap() > 0 {
-        if line.contains(word) {
-            return reader;
-        }
-        line.clear();
+    match line_with(child, word) {
+        Ok((_, log)) => log,
+        Err(said) => panic!("the program ended without saying {word:?}: {said}"),
     }
-    panic!("the program ended without saying {word:?}");
+}
+
+/// Asks a program to end, as systemd does.
+pub fn terminate(child: &Child) {
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(killed.unwrap().success());
 }
 
 /// The objects of a program's JSON lines.

@@ -162,6 +162,11 @@ impl FakeKernel {
         }
     }
 
+    /// Whether somebody is held by [`Trouble::Hang`], or was.
+    pub(crate) fn hang_was_met(&self) -> bool {
+        self.lock().devices[0].hangs_until.is_none()
+    }
+
     pub(crate) fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }
@@ -246,6 +251,10 @@ impl State {
     }
 
     fn make(&mut self, sequence: u32, started: Instant) {
+        // A frame that finds no buffer is lost, and uses up no trouble: each one is seen by the program.
+        let Some(index) = self.queue.waiting.pop_front() else {
+            return;
+        };
         let mut bytes_used = self.device.picture.len();
         let (mut damaged, mut number) = (false, None);
         match self.troubles.pop_front() {
@@ -256,13 +265,11 @@ impl State {
                 if frames > 1 {
                     self.troubles.push_front(Trouble::Lose(frames - 1));
                 }
+                self.queue.waiting.push_front(index);
                 return;
             }
             _ => {}
         }
-        let Some(index) = self.queue.waiting.pop_front() else {
-            return;
-        };
         self.queue.memories[index].set_with_driver(false);
         let age = started
             .elapsed()

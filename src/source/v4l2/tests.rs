@@ -6,12 +6,13 @@ use rustix::io::Errno;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The real thing's rules at a hundredth of its times.
+/// The real thing's rules at a hundredth of its times. Stalls must take longer than that: a thread that a
+/// busy machine does not run meanwhile sees one.
 const QUICK: Patience = Patience {
     look: Duration::from_millis(1),
     reopen: Duration::from_millis(5),
-    stall: [Duration::from_millis(30), Duration::from_millis(50)],
-    start: Duration::from_millis(50),
+    stall: [Duration::from_millis(300), Duration::from_millis(500)],
+    start: Duration::from_millis(500),
 };
 
 fn options() -> CameraOptions {
@@ -56,6 +57,25 @@ fn until_no_camera(source: &mut V4l2Source) {
     }
 }
 
+/// Takes frames until the counts are as wanted.
+fn until_counted(source: &mut V4l2Source, wanted: impl Fn(SourceCounts) -> bool) {
+    let start = Instant::now();
+    while !wanted(source.counts()) {
+        assert!(start.elapsed() < EVERY, "{:?}", source.counts());
+        frame(source);
+    }
+}
+
+/// Waits until nobody has the device open: the source says that there is no camera before its thread
+/// has closed it, and on a busy machine it does not wait for that thread's end.
+fn until_closed(kernel: &FakeKernel) {
+    let start = Instant::now();
+    while kernel.open_nodes() > 0 {
+        assert!(start.elapsed() < EVERY, "the device is still open");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn message(result: Result<V4l2Source>) -> String {
     result.err().expect("there is no such camera").to_string()
 }
@@ -70,8 +90,8 @@ fn frames_come_in_order_and_buffers_go_round() {
         last = Some(index);
     }
     drop(source);
+    until_closed(&kernel);
     assert_eq!(kernel.violations(), [""; 0]);
-    assert_eq!(kernel.open_nodes(), 0);
 }
 
 #[test]
@@ -82,17 +102,19 @@ fn a_slow_consumer_gets_the_newest_frame_and_the_others_are_counted() {
     }]);
     let mut source = open(&kernel, "/dev/video0").unwrap();
     frame(&mut source);
-    let (mut oldest_us, mut first, mut last) = (0, None, 0);
+    let (mut ages_us, mut first, mut last) = (Vec::new(), None, 0);
     for _ in 0..10 {
         // A quarter of the camera's rate, and more than all of its buffers.
         std::thread::sleep(Duration::from_millis(80));
         let (index, age_us) = frame(&mut source);
-        oldest_us = oldest_us.max(age_us);
+        ages_us.push(age_us);
         first.get_or_insert(index);
         last = index;
     }
-    // One interval, and room for a machine that is busy with other tests.
-    assert!(oldest_us < 30_000, "{oldest_us}");
+    // One interval, and room for a machine that is busy with other tests; such a machine may be late with
+    // some, but frames that wait for their turn are all old.
+    ages_us.sort_unstable();
+    assert!(ages_us[5] < 30_000, "{ages_us:?}");
     let taken = last - first.unwrap_or(0);
     assert!(taken > 50, "{taken} frames in 0.8 s");
     let counts = source.counts();
@@ -121,6 +143,7 @@ fn damaged_and_short_frames_cost_only_themselves() {
     for trouble in [Trouble::Flag, Trouble::Short(3), Trouble::Short(0)] {
         kernel.trouble(trouble);
     }
+    until_counted(&mut source, |counts| counts.skipped >= start.skipped + 3);
     let (before, _) = frame(&mut source);
     while frame(&mut source).0 < before + 20 {}
     let counts = source.counts();
@@ -131,11 +154,13 @@ fn damaged_and_short_frames_cost_only_themselves() {
 #[test]
 fn frames_that_the_driver_lost_are_counted_and_have_numbers() {
     let (kernel, mut source) = webcam();
-    frame(&mut source);
-    kernel.trouble(Trouble::Lose(7));
     let (before, _) = frame(&mut source);
-    while frame(&mut source).0 < before + 20 {}
-    assert!(source.counts().lost >= 7, "{:?}", source.counts());
+    let start = source.counts();
+    kernel.trouble(Trouble::Lose(7));
+    until_counted(&mut source, |counts| counts.lost >= start.lost + 7);
+    // One more frame may have been waiting since before.
+    frame(&mut source);
+    assert!(frame(&mut source).0 > before + 7);
 }
 
 #[test]
@@ -146,12 +171,16 @@ fn a_broken_queue_is_closed_and_opened_again() {
         .into_iter()
         .enumerate()
     {
+        // Kept from opening it again, the source is sure to be seen without a camera.
+        kernel.trouble(Trouble::Busy(Duration::from_secs(3600)));
+        let broken = Instant::now();
         kernel.trouble(Trouble::Break(errno));
         until_no_camera(&mut source);
+        kernel.trouble(Trouble::Busy(Duration::ZERO));
         let (next, age_us) = frame(&mut source);
         // Numbers go on, and what was seen before the fault is not shown after it.
         assert!(next > index);
-        assert!(age_us < 1_000_000);
+        assert!(u128::from(age_us) <= broken.elapsed().as_micros());
         index = next;
         assert_eq!(source.counts().reopened, round as u64 + 1);
     }
@@ -165,9 +194,7 @@ fn buffer_numbers_that_cannot_be_are_refused() {
         let (kernel, mut source) = webcam();
         frame(&mut source);
         kernel.trouble(Trouble::Number(number));
-        while source.counts().reopened == 0 {
-            frame(&mut source);
-        }
+        until_counted(&mut source, |counts| counts.reopened > 0);
         frame(&mut source);
     }
 }
@@ -176,8 +203,9 @@ fn buffer_numbers_that_cannot_be_are_refused() {
 fn a_stall_is_noticed_and_the_camera_started_again() {
     let (kernel, mut source) = webcam();
     frame(&mut source);
-    kernel.trouble(Trouble::Stall(Duration::from_millis(150)));
+    kernel.trouble(Trouble::Stall(10 * EVERY));
     until_no_camera(&mut source);
+    kernel.trouble(Trouble::Stall(Duration::ZERO));
     frame(&mut source);
     assert!(source.counts().reopened >= 1);
     assert_eq!(kernel.violations(), [""; 0]);
@@ -187,9 +215,10 @@ fn a_stall_is_noticed_and_the_camera_started_again() {
 fn an_unplugged_camera_is_said_to_be_gone_until_it_is_back() {
     let (kernel, mut source) = webcam();
     frame(&mut source);
-    kernel.trouble(Trouble::Unplug(Duration::from_millis(60)));
+    kernel.trouble(Trouble::Unplug(Duration::from_secs(3600)));
     until_no_camera(&mut source);
-    assert_eq!(kernel.open_nodes(), 0);
+    until_closed(&kernel);
+    kernel.trouble(Trouble::Unplug(Duration::ZERO));
     frame(&mut source);
 }
 
@@ -205,9 +234,10 @@ fn a_camera_that_is_not_there_yet_is_waited_for() {
 #[test]
 fn a_busy_camera_is_waited_for() {
     let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
-    kernel.trouble(Trouble::Busy(Duration::from_millis(30)));
+    kernel.trouble(Trouble::Busy(Duration::from_secs(3600)));
     let mut source = open(&kernel, "/dev/video0").unwrap();
     until_no_camera(&mut source);
+    kernel.trouble(Trouble::Busy(Duration::ZERO));
     frame(&mut source);
     assert_eq!(kernel.violations(), [""; 0]);
 }
@@ -219,7 +249,8 @@ fn a_driver_without_a_clock_gets_the_time_of_arrival() {
         ..Device::webcam("/dev/video0")
     }]);
     let mut source = open(&kernel, "/dev/video0").unwrap();
-    assert!(frame(&mut source).1 < 1_000_000);
+    // Not the machine's age.
+    assert!(frame(&mut source).1 < 5_000_000);
 }
 
 #[test]
@@ -251,10 +282,10 @@ fn two_hundred_faults_in_one_run() {
     }
     // The real times are a hundred times as long, and their limit is 2 s; here it is room for a busy
     // machine.
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < EVERY, "{slowest:?}");
     assert_eq!(kernel.violations(), [""; 0]);
     drop(source);
-    assert_eq!(kernel.open_nodes(), 0);
+    until_closed(&kernel);
 }
 
 #[test]
@@ -280,9 +311,12 @@ fn jpegs_are_checked_and_decoded() {
         (jpeg.clone(), [4, 4]),
     ] {
         let mut source = with(picture, size_px);
-        let next = source.next_frame(Duration::from_millis(20)).unwrap();
-        assert!(matches!(next, Next::Quiet { .. }), "{next:?}");
-        assert!(source.counts().skipped > 0);
+        let start = Instant::now();
+        while source.counts().skipped == 0 {
+            assert!(start.elapsed() < EVERY, "nothing was skipped");
+            let next = source.next_frame(Duration::from_millis(20)).unwrap();
+            assert!(matches!(next, Next::Quiet { .. }), "{next:?}");
+        }
     }
 }
 
@@ -397,12 +431,16 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
 fn a_driver_that_hangs_does_not_keep_the_program() {
     let (kernel, mut source) = webcam();
     frame(&mut source);
-    kernel.trouble(Trouble::Hang(4 * END_PATIENCE));
-    std::thread::sleep(Duration::from_millis(20));
+    kernel.trouble(Trouble::Hang(20 * END_PATIENCE));
+    let start = Instant::now();
+    while !kernel.hang_was_met() {
+        assert!(start.elapsed() < EVERY, "nobody asked the driver");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let start = Instant::now();
     drop(source);
     let took = start.elapsed();
-    assert!(took >= END_PATIENCE && took < 3 * END_PATIENCE, "{took:?}");
+    assert!(took >= END_PATIENCE && took < 10 * END_PATIENCE, "{took:?}");
 }
 
 #[test]

@@ -22,6 +22,18 @@ impl Seen {
         self.packet.kind() == Kind::Keypoints
     }
 
+    /// Whether it has keypoints of now.
+    pub fn is_fresh(&self) -> bool {
+        self.is_keypoints() && !self.has(Flags::STALE)
+    }
+
+    /// When it was sent, in microseconds of the board's steady clock: what delays it on this machine does
+    /// not count. Not known before the run's first frame.
+    pub fn sent_us(&self) -> Option<u64> {
+        let age_us = Some(self.packet.age_us).filter(|&age_us| age_us != u32::MAX)?;
+        Some(self.packet.captured.mono_us + u64::from(age_us))
+    }
+
     pub fn has(&self, flag: Flags) -> bool {
         self.packet.flags.contains(flag)
     }

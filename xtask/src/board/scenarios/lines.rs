@@ -1,6 +1,6 @@
 //! The ways out: network, serial line, and the end of the program.
 
-use super::{in_sequence, longest_silence_ms};
+use super::{collect_frames, in_sequence, longest_silence_ms, must_flow};
 use crate::board::Outcome;
 use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, SERIAL, SMALL_MODEL};
@@ -46,16 +46,11 @@ pub fn serial_jam(board: &mut Board) -> Outcome<String> {
     const JAMMED: Duration = Duration::from_secs(8);
     let (_, receiver) = board.stream_frames(&options())?;
     receiver.drain()?;
-    let during = receiver.collect(board.within(JAMMED))?;
+    let during = collect_frames(board, &receiver, JAMMED, 40)?;
     board.must_live()?;
     in_sequence(&during)?;
-    let silence = longest_silence_ms(&during);
+    must_flow(&during).map_err(|error| format!("the network suffers: {error}"))?;
     let frames = during.iter().filter(|seen| seen.is_keypoints()).count();
-    if silence > 500.0 || frames < 40 {
-        return Err(format!(
-            "the network suffers: {frames} frames, silence of {silence:.0} ms"
-        ));
-    }
     let drained = board.machine.drain_serial();
     let mut after = Deframer::default();
     read_serial(board, &mut after, Duration::from_secs(3));
@@ -73,8 +68,9 @@ pub fn serial_jam(board: &mut Board) -> Outcome<String> {
         ));
     }
     Ok(format!(
-        "{frames} frames by network meanwhile, longest silence {silence:.0} ms; {drained} bytes had \
+        "{frames} frames by network meanwhile, longest silence {:.0} ms; {drained} bytes had \
          filled the line, {} packets after it, {} damaged",
+        longest_silence_ms(&during),
         after.packets.len(),
         after.damaged
     ))
@@ -96,12 +92,22 @@ fn read_serial(board: &mut Board, deframer: &mut Deframer, time: Duration) {
 }
 
 pub fn late_receiver(board: &mut Board) -> Outcome<String> {
-    let camera = board.lone_camera()?;
-    let port = Receiver::start(0)?.port;
-    board.start_posewire(&camera.capture, SMALL_MODEL, port, "")?;
-    std::thread::sleep(Duration::from_secs(3));
-    board.must_live()?;
-    let receiver = Receiver::start(port)?;
+    const TRIES: usize = 3;
+    let mut receiver = Err("not tried".into());
+    for _ in 0..TRIES {
+        let camera = board.lone_camera()?;
+        let port = Receiver::start(0)?.port;
+        board.start_posewire(&camera.capture, SMALL_MODEL, port, "")?;
+        std::thread::sleep(Duration::from_secs(3));
+        board.must_live()?;
+        receiver = Receiver::start(port);
+        if receiver.is_ok() {
+            break;
+        }
+        // Another program of this machine has taken the port meanwhile.
+        board.ask("clear")?;
+    }
+    let receiver = receiver?;
     let start = Instant::now();
     let limit = board.within(Duration::from_secs(5));
     let first = receiver.wait_for("frame", limit, Seen::is_keypoints)?;
@@ -126,10 +132,12 @@ pub fn sigterm(board: &mut Board) -> Outcome<String> {
         .split_once(' ')
         .and_then(|(code, ms)| Some((code.parse::<i32>().ok()?, ms.parse::<u64>().ok()?)))
         .ok_or_else(|| format!("wait gave {ended:?}"))?;
-    let rest = receiver.collect(Duration::from_millis(300))?;
-    let last = rest.last().ok_or("no packet came at the end")?;
-    if !last.has(Flags::LAST) {
-        return Err("the last packet does not say that it is".into());
+    let limit = board.within(Duration::from_secs(5));
+    receiver.until("packet that says it is the last", limit, |seen| {
+        seen.has(Flags::LAST)
+    })?;
+    if !receiver.collect(Duration::from_millis(300))?.is_empty() {
+        return Err("the packet that says it is the last was not".into());
     }
     if code != 0 || took_ms > ALLOWED_MS {
         return Err(format!("exit code {code} after {took_ms} ms"));

@@ -1,6 +1,6 @@
 //! A USB camera, through the kernel's own driver for them.
 
-use super::faults::{back_after, told_away};
+use super::faults::{back_after, returns, told_away};
 use super::flow::shown_hands;
 use super::{in_sequence, longest_silence_ms};
 use crate::board::Outcome;
@@ -18,19 +18,22 @@ pub fn hands(board: &mut Board) -> Outcome<String> {
 pub fn unplug(board: &mut Board) -> Outcome<String> {
     const AWAY: Duration = Duration::from_secs(4);
     let (camera, receiver) = board.stream_usb(SMALL_MODEL)?;
-    receiver.drain()?;
-    board.ask("usb unplug")?;
-    let unplugged = Instant::now();
-    let seen = receiver.collect(board.within(AWAY))?;
-    board.must_live()?;
-    let told = told_away(&seen, unplugged)?;
-    let nodes = board.ask("nodes")?;
-    if nodes.contains(&camera.capture) {
-        return Err(format!("the device file is still there: {nodes}"));
-    }
-    board.ask("usb plug /pictures/0.JPEG")?;
-    let back = back_after(board, &receiver)?;
-    Ok(format!("{told}, back after {back:.2} s"))
+    let mut told = String::new();
+    let back = returns(|| {
+        receiver.drain()?;
+        board.ask("usb unplug")?;
+        let unplugged = Instant::now();
+        let seen = receiver.collect(board.within(AWAY))?;
+        board.must_live()?;
+        told = told_away(&seen, unplugged)?;
+        let nodes = board.ask("nodes")?;
+        if nodes.contains(&camera.capture) {
+            return Err(format!("the device file is still there: {nodes}"));
+        }
+        board.ask("usb plug /pictures/0.JPEG")?;
+        back_after(board, &receiver)
+    })?;
+    Ok(format!("{told}, back after {back}"))
 }
 
 pub fn damage(board: &mut Board) -> Outcome<String> {
