@@ -111,20 +111,31 @@ pub(super) fn fill_place(
     place: &mut Place,
 ) {
     place.pixels = coordinates.len();
-    let at = |row: usize, column: usize| {
-        let y = step.spread * row + step.origin[0];
-        [y, step.spread * column + step.origin[1]]
-    };
-    for (output, &[row, column]) in place.output.iter_mut().zip(coordinates) {
-        let [y, x] = at(row, column);
-        *output = arena.at(step.output.at(y, x));
+    fill(&mut place.output, step, coordinates, |y, x| {
+        arena.at(step.output.at(y, x))
+    });
+    match &step.added {
+        Some(added) if added.upsampled => fill(&mut place.residual, step, coordinates, |y, x| {
+            arena.at(added.other.at(y / 2, x / 2)).cast_const()
+        }),
+        Some(added) => fill(&mut place.residual, step, coordinates, |y, x| {
+            arena.at(added.other.at(y, x)).cast_const()
+        }),
+        None => {}
     }
-    if let Some(added) = &step.added {
-        let half = usize::from(added.upsampled);
-        for (residual, &[row, column]) in place.residual.iter_mut().zip(coordinates) {
-            let [y, x] = at(row, column);
-            *residual = arena.at(added.other.at(y >> half, x >> half));
-        }
+}
+
+/// Where each of the grid's pixels is in a picture.
+#[inline(always)]
+fn fill<P>(
+    places: &mut [P],
+    step: &ConvStep,
+    coordinates: &[[usize; 2]],
+    at: impl Fn(usize, usize) -> P,
+) {
+    for (place, &[row, column]) in places.iter_mut().zip(coordinates) {
+        let y = step.spread * row + step.origin[0];
+        *place = at(y, step.spread * column + step.origin[1]);
     }
 }
 

@@ -230,8 +230,10 @@ pub(super) unsafe fn products(
                 let width = SIDE.min(step.grid[1] - column);
                 let height = SIDE.min(step.grid[0] - row);
                 let mut pixels = [[0; 2]; SIDE * SIDE];
-                for (index, pixel) in pixels[..width * height].iter_mut().enumerate() {
-                    *pixel = [row + index / width, column + index % width];
+                for (y, line) in pixels.chunks_exact_mut(width).take(height).enumerate() {
+                    for (x, pixel) in line.iter_mut().enumerate() {
+                        *pixel = [row + y, column + x];
+                    }
                 }
                 fill_place(step, arena, &pixels[..width * height], &mut place);
                 place.channel = channel;
