@@ -152,20 +152,21 @@ fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]
     let columns = row_bytes / stride;
     // Of the tap at the pixel itself. An arena's offsets fit 31 bits.
     let (mut ys, mut xs, mut starts) = ([0; MAX_MR], [0; MAX_MR], [0; MAX_MR]);
-    for (lane, &[row, column]) in coordinates.iter().enumerate() {
-        ys[lane] = (step.stride * row) as i32;
-        xs[lane] = (step.stride * column) as i32 + border;
-        starts[lane] = ys[lane] * row_bytes + xs[lane] * stride;
+    let lanes = ys.iter_mut().zip(&mut xs).zip(&mut starts);
+    for (((y, x), start), &[row, column]) in lanes.zip(coordinates) {
+        *y = (step.stride * row) as i32;
+        *x = (step.stride * column) as i32 + border;
+        *start = *y * row_bytes + *x * stride;
     }
     for (line, tap) in offsets.chunks_exact_mut(coordinates.len()).zip(&step.taps) {
         let [down, right] = tap.map(|steps| steps as i32);
         let further = down * row_bytes + right * stride;
-        for (lane, offset) in line.iter_mut().enumerate() {
-            let (y, x) = (ys[lane] + down, xs[lane] + right);
+        for (((offset, y), x), start) in line.iter_mut().zip(&ys).zip(&xs).zip(&starts) {
+            let (y, x) = (y + down, x + right);
             // Without a jump: a tile's pixels are looked at side by side.
             let inside = (y >= 0) & (y < height) & (x >= 0) & (x < columns);
             *offset = if inside {
-                (starts[lane] + further) as u32
+                (start + further) as u32
             } else {
                 OUTSIDE
             };
