@@ -1,7 +1,8 @@
 //! The transforms, written once for any instruction set: a value is a row of lanes, of a type that the
-//! kernel brings. [`Lanes`] are plain arrays, which the compiler makes vectors of where the processor's
-//! registers are as long as they are. That needs everything inlined, so there are loops here in place
-//! of iterators' and arrays' methods, which are not always.
+//! kernel brings: a register, or plain arrays, which are [`Lanes`]. A register's instructions are functions
+//! that are inlined only where the processor's features are known. So everything here is always inlined
+//! into such a function: transforms are types, not closures, and there are loops in place of arrays'
+//! methods.
 
 use super::{Form, SIDE};
 use std::ops::{Add, Mul, Shr, Sub};
@@ -277,19 +278,18 @@ unsafe fn all_of<V, T, const A: usize, const B: usize>(
     assert!(length.is_multiple_of(V::LANES));
     for at in (0..length).step_by(V::LANES) {
         let mut lines = [[V::zero(); A]; A];
-        for row in 0..A {
-            for column in 0..A {
+        for (row, line) in lines.iter_mut().enumerate() {
+            for (column, value) in line.iter_mut().enumerate() {
                 let from = values[row * A + column].as_ptr();
                 // SAFETY: there are as many values from `at` on as there are lanes.
-                lines[row][column] = unsafe { V::load(from.add(at)) };
+                *value = unsafe { V::load(from.add(at)) };
             }
         }
         let rows = columns::<V, T, A, B>(lines);
-        for row in 0..B {
-            let line = T::of(rows[row]);
-            for column in 0..B {
+        for (row, &line) in rows.iter().enumerate() {
+            for (column, value) in T::of(line).into_iter().enumerate() {
                 // SAFETY: likewise at each position.
-                unsafe { line[column].store(to.add((row * B + column) * stride + at)) };
+                unsafe { value.store(to.add((row * B + column) * stride + at)) };
             }
         }
     }
@@ -334,20 +334,19 @@ fn outputs_of<V, T, const N: usize, const NR: usize>(
     assert!(sums.len() >= (N * N - 1) * stride + NR);
     for lane in (0..NR).step_by(V::LANES) {
         let mut lines = [[V::zero(); N]; N];
-        for row in 0..N {
-            for column in 0..N {
+        for (row, line) in lines.iter_mut().enumerate() {
+            for (column, value) in line.iter_mut().enumerate() {
                 let at = (row * N + column) * stride + lane;
                 // SAFETY: each position has NR sums, as was just checked.
-                lines[row][column] = unsafe { V::load(sums.as_ptr().add(at)) };
+                *value = unsafe { V::load(sums.as_ptr().add(at)) };
             }
         }
         let rows = columns::<V, T, N, SIDE>(lines);
-        for row in 0..SIDE {
-            let line = T::of(rows[row]);
-            for column in 0..SIDE {
+        for (row, &line) in rows.iter().enumerate() {
+            for (column, value) in T::of(line).into_iter().enumerate() {
                 let to = &mut square[row * SIDE + column][lane..lane + V::LANES];
                 // SAFETY: as many numbers as there are lanes.
-                unsafe { form.divide(line[column]).store(to.as_mut_ptr()) };
+                unsafe { form.divide(value).store(to.as_mut_ptr()) };
             }
         }
     }
