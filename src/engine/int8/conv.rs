@@ -150,23 +150,28 @@ fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]
     ]
     .map(|size| size as i32);
     let columns = row_bytes / stride;
-    // Of the tap at the pixel itself. An arena's offsets fit 31 bits.
+    // An arena's offsets fit 31 bits; what is outside of a very wide picture may wrap, and is not used.
+    let at = |y: i32, x: i32| {
+        y.wrapping_mul(row_bytes)
+            .wrapping_add(x.wrapping_mul(stride))
+    };
+    // Of the tap at the pixel itself.
     let (mut ys, mut xs, mut starts) = ([0; MAX_MR], [0; MAX_MR], [0; MAX_MR]);
     let lanes = ys.iter_mut().zip(&mut xs).zip(&mut starts);
     for (((y, x), start), &[row, column]) in lanes.zip(coordinates) {
         *y = (step.stride * row) as i32;
         *x = (step.stride * column) as i32 + border;
-        *start = *y * row_bytes + *x * stride;
+        *start = at(*y, *x);
     }
     for (line, tap) in offsets.chunks_exact_mut(coordinates.len()).zip(&step.taps) {
         let [down, right] = tap.map(|steps| steps as i32);
-        let further = down * row_bytes + right * stride;
+        let further = at(down, right);
         for (((offset, y), x), start) in line.iter_mut().zip(&ys).zip(&xs).zip(&starts) {
             let (y, x) = (y + down, x + right);
             // Without a jump: a tile's pixels are looked at side by side.
             let inside = (y >= 0) & (y < height) & (x >= 0) & (x < columns);
             *offset = if inside {
-                (start + further) as u32
+                start.wrapping_add(further) as u32
             } else {
                 OUTSIDE
             };
