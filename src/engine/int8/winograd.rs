@@ -2,7 +2,9 @@
 //! then multiply and transform back.
 
 use super::conv::{FAIR, Scratch, excess, fill_place};
-use super::kernel::winograd::{Form, LANES, MAX_POSITIONS, MAX_TAPS, Price, SIDE, Winograd};
+use super::kernel::winograd::{
+    Form, LANES, MAX_POSITIONS, MAX_TAPS, Price, SIDE, TileSums, Winograd,
+};
 use super::kernel::{Place, Shape};
 use super::plan::ConvStep;
 use super::run::{Part, Shared};
@@ -237,14 +239,17 @@ pub(super) unsafe fn products(
                 }
                 fill_place(step, arena, &pixels[..width * height], &mut place);
                 place.channel = channel;
+                let tile = TileSums {
+                    form,
+                    sums: &sums[tile * nr..],
+                    stride: sums_stride,
+                    width,
+                };
                 // SAFETY: the kernel is one of those this processor has. A pixel's stride is a
                 // multiple of 16, so each pointer has `nr` bytes within its pixel. No other part has
                 // this tile and block; where the output overwrites the residual, it is read before
                 // it is written.
-                unsafe {
-                    let sums = &sums[tile * nr..];
-                    kernel.outputs(form, sums, sums_stride, &requant, &place, width);
-                }
+                unsafe { kernel.outputs(&tile, &requant, &place) };
             }
         }
     }

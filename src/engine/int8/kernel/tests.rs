@@ -185,11 +185,10 @@ impl Problem {
                 residual: residual.as_ref(),
             };
             let mut place = Place {
-                output: [std::ptr::null_mut(); MAX_MR],
-                residual: [std::ptr::null(); MAX_MR],
                 pixels: count,
                 channel: first,
                 far: first == 0,
+                ..Place::NOWHERE
             };
             for pixel in 0..count {
                 place.output[pixel] = output[pixel * 32..].as_mut_ptr();

@@ -5,7 +5,7 @@ use super::super::avx2_store::Epilogue;
 use super::super::{Place, Requant, Shape};
 use super::avx2_rows::{Narrow, Wide};
 use super::transform;
-use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, Winograd, vnni};
+use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, TileSums, Winograd, vnni};
 use std::arch::x86_64::*;
 
 const MR: usize = 6;
@@ -28,7 +28,7 @@ pub(super) type Multiply =
     unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
 
 /// As [`Winograd::outputs`]; calling it is sound where the processor has its instructions, too.
-pub(super) type Outputs = unsafe fn(Form, &[i32], usize, &Requant<'_>, &Place, usize);
+pub(super) type Outputs = unsafe fn(&TileSums<'_>, &Requant<'_>, &Place);
 
 pub(in super::super) static AVX2: Avx2 = Avx2 {
     mr: MR,
@@ -100,17 +100,9 @@ impl Winograd for Avx2 {
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(
-        &self,
-        form: Form,
-        sums: &[i32],
-        stride: usize,
-        requant: &Requant<'_>,
-        place: &Place,
-        width: usize,
-    ) {
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
         // SAFETY: what it needs is there; the rest is passed on from the caller.
-        unsafe { (self.outputs)(form, sums, stride, requant, place, width) }
+        unsafe { (self.outputs)(tile, requant, place) }
     }
 }
 
@@ -130,18 +122,11 @@ fn weights(form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
 /// # Safety
 /// As for [`Winograd::outputs`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn outputs(
-    form: Form,
-    sums: &[i32],
-    stride: usize,
-    requant: &Requant<'_>,
-    place: &Place,
-    width: usize,
-) {
+unsafe fn outputs(tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
     // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.
     unsafe {
         let epilogue = Epilogue::new(requant);
-        transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
+        transform::outputs::<Wide, NR>(tile, |sums| {
             for (pixel, sums) in sums.iter().enumerate().take(place.pixels) {
                 let sums = sums.as_ptr().cast::<__m256i>();
                 let sums = [_mm256_loadu_si256(sums), _mm256_loadu_si256(sums.add(1))];

@@ -150,6 +150,18 @@ const AVX512_VNNI_PRICE: Price = Price {
     output: 1300.0,
 };
 
+/// What was multiplied for one tile and a block of channels.
+#[derive(Clone, Copy)]
+pub(in super::super) struct TileSums<'a> {
+    pub form: Form,
+    /// From the tile's first position on.
+    pub sums: &'a [i32],
+    /// From one position to the next.
+    pub stride: usize,
+    /// Outputs of a row that exist.
+    pub width: usize,
+}
+
 /// The four parts of a Winograd convolution.
 pub(in super::super) trait Winograd: Send + Sync {
     /// `mr` is in tiles.
@@ -174,18 +186,9 @@ pub(in super::super) trait Winograd: Send + Sync {
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool);
 
     /// Transforms a tile's sums back, and stores the requantised results: `place` has those of the
-    /// tile's pixels that exist, row by row, `width` in a row. `sums` starts at the tile's first
-    /// position, and the next one is `stride` further on.
+    /// tile's pixels that exist, row by row.
     ///
     /// # Safety
     /// The places are valid as for [`Kernel::tile`](super::Kernel::tile).
-    unsafe fn outputs(
-        &self,
-        form: Form,
-        sums: &[i32],
-        stride: usize,
-        requant: &Requant<'_>,
-        place: &Place,
-        width: usize,
-    );
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place);
 }

@@ -2,7 +2,7 @@
 
 use super::super::{Place, Requant, Shape, neon_store};
 use super::neon_rows::{Narrow, Wide};
-use super::{Form, NEON_PRICE, Price, Winograd, transform};
+use super::{Form, NEON_PRICE, Price, TileSums, Winograd, transform};
 use std::arch::aarch64::*;
 
 const MR: usize = 8;
@@ -51,18 +51,10 @@ impl Winograd for Neon {
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(
-        &self,
-        form: Form,
-        sums: &[i32],
-        stride: usize,
-        requant: &Requant<'_>,
-        place: &Place,
-        width: usize,
-    ) {
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
+            transform::outputs::<Wide, NR>(tile, |sums| {
                 neon_store::store(sums, requant, place);
             });
         }

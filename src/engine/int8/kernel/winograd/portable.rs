@@ -2,7 +2,9 @@
 
 use super::super::{Place, Requant, Shape, epilogue};
 use super::transform::{self, Lanes};
-use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, Winograd};
+use super::{
+    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, TileSums, Winograd,
+};
 
 type Narrow = Lanes<i16, 8>;
 type Wide = Lanes<i32, 4>;
@@ -71,18 +73,10 @@ impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(
-        &self,
-        form: Form,
-        sums: &[i32],
-        stride: usize,
-        requant: &Requant<'_>,
-        place: &Place,
-        width: usize,
-    ) {
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
         // SAFETY: passed on from the caller.
         unsafe {
-            transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
+            transform::outputs::<Wide, NR>(tile, |sums| {
                 epilogue::store(sums, requant, place);
             });
         }

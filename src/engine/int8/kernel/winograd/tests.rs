@@ -132,8 +132,13 @@ impl Problem {
             }
             // SAFETY: each pixel has `nr` bytes.
             unsafe {
-                let sums = &sums[(lines - 1) * nr..];
-                kernel.outputs(form, sums, lines * nr, &requant, &place, width);
+                let tile = TileSums {
+                    form,
+                    sums: &sums[(lines - 1) * nr..],
+                    stride: lines * nr,
+                    width,
+                };
+                kernel.outputs(&tile, &requant, &place);
             }
         }
         results

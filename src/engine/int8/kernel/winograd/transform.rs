@@ -4,7 +4,7 @@
 //! into such a function: transforms are types, not closures, and there are loops in place of arrays'
 //! methods.
 
-use super::{Form, SIDE};
+use super::{Form, SIDE, TileSums};
 use std::ops::{Add, Mul, Shr, Sub};
 
 /// Numbers that are added, subtracted and multiplied side by side, wrapping.
@@ -299,17 +299,15 @@ unsafe fn all_of<V, T, const A: usize, const B: usize>(
 /// come first.
 #[inline(always)]
 pub(super) fn outputs<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const NR: usize>(
-    form: Form,
-    sums: &[i32],
-    stride: usize,
-    width: usize,
+    tile: &TileSums<'_>,
     store: impl FnOnce(&[[i32; NR]; SIDE * SIDE]),
 ) {
     let mut square = [[0_i32; NR]; SIDE * SIDE];
-    match form {
-        Form::Three => outputs_of::<V, OutputsThree, _, _>(form, sums, stride, &mut square),
-        Form::Two => outputs_of::<V, OutputsTwo, _, _>(form, sums, stride, &mut square),
+    match tile.form {
+        Form::Three => outputs_of::<V, OutputsThree, _, _>(tile, &mut square),
+        Form::Two => outputs_of::<V, OutputsTwo, _, _>(tile, &mut square),
     }
+    let width = tile.width;
     if width < SIDE {
         for row in 1..SIDE {
             for column in 0..width {
@@ -322,15 +320,16 @@ pub(super) fn outputs<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const NR
 
 #[inline(always)]
 fn outputs_of<V, T, const N: usize, const NR: usize>(
-    form: Form,
-    sums: &[i32],
-    stride: usize,
+    tile: &TileSums<'_>,
     square: &mut [[i32; NR]; SIDE * SIDE],
 ) where
     V: Row<i32, Stored = i32> + Shr<u32, Output = V>,
     T: Transform<V, N, SIDE>,
 {
     const { assert!(NR.is_multiple_of(V::LANES)) };
+    let &TileSums {
+        form, sums, stride, ..
+    } = tile;
     assert!(sums.len() >= (N * N - 1) * stride + NR);
     for lane in (0..NR).step_by(V::LANES) {
         let mut lines = [[V::zero(); N]; N];

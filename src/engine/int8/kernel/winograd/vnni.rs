@@ -2,7 +2,7 @@
 //! transforms of inputs and weights are those of AVX2; that of outputs is too where AVX-512 is not there.
 
 use super::super::{Place, Requant, avx512_store};
-use super::Form;
+use super::TileSums;
 use super::avx2::Multiply;
 use super::avx2_rows::Wide;
 use super::transform;
@@ -121,15 +121,8 @@ unsafe fn multiply_512<const LINES: usize>(
 /// # Safety
 /// As for [`Winograd::outputs`](super::Winograd::outputs); the processor has AVX-512.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn outputs_512(
-    form: Form,
-    sums: &[i32],
-    stride: usize,
-    requant: &Requant<'_>,
-    place: &Place,
-    width: usize,
-) {
-    transform::outputs::<Wide, NR>(form, sums, stride, width, |sums| {
+pub(super) unsafe fn outputs_512(tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
+    transform::outputs::<Wide, NR>(tile, |sums| {
         let bias = avx512_store::bias(requant);
         // SAFETY: a line of sums is 64 bytes; the places are passed on from the caller.
         unsafe {
