@@ -13,7 +13,7 @@ mod plan;
 mod shipped;
 
 pub use card::{DecodeMode, JointTable, ModelCard, Task};
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", test))]
 pub(crate) use container::assemble as assemble_plan;
 pub use file::{Contents, MAX_MODEL_BYTES, ModelFile};
 pub use hash::ModelHash;

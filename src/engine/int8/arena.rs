@@ -3,7 +3,7 @@
 /// One buffer: its size, and the first and last step that need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Interval {
-    pub bytes: usize,
+    pub bytes: u64,
     pub first: usize,
     pub last: usize,
 }
@@ -15,17 +15,18 @@ impl Interval {
 }
 
 /// Buffers start at multiples of a cache line.
-const ALIGNMENT: usize = 64;
+const ALIGNMENT: u64 = 64;
 
-/// An offset for each buffer, and the size of all. The largest are placed first, each at the lowest
+/// An offset for each buffer, and the size of all. Up to 2^32 buffers of up to 2^31 bytes do not
+/// overflow. The largest are placed first, each at the lowest
 /// place that is free during its life.
-pub(super) fn place(intervals: &[Interval]) -> (Vec<usize>, usize) {
+pub(super) fn place(intervals: &[Interval]) -> (Vec<u64>, u64) {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(intervals[index].bytes));
-    let mut offsets: Vec<Option<usize>> = vec![None; intervals.len()];
+    let mut offsets: Vec<Option<u64>> = vec![None; intervals.len()];
     let mut end = 0;
     for &index in &order {
-        let mut taken: Vec<(usize, usize)> = intervals
+        let mut taken: Vec<(u64, u64)> = intervals
             .iter()
             .zip(&offsets)
             .filter_map(|(other, offset)| {
@@ -57,7 +58,7 @@ mod tests {
     proptest! {
         #[test]
         fn lives_that_overlap_do_not_share_memory(
-            lives in proptest::collection::vec((1_usize..5000, 0_usize..20, 0_usize..6), 1..30)
+            lives in proptest::collection::vec((1_u64..5000, 0_usize..20, 0_usize..6), 1..30)
         ) {
             let intervals: Vec<Interval> = lives
                 .into_iter()

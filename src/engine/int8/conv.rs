@@ -3,7 +3,7 @@
 use super::aligned::Aligned;
 use super::kernel::{Kernel, MAX_MR, OUTSIDE, Place, Rows, Shape};
 use super::plan::{Buffer, ConvStep};
-use super::run::{Part, Shared};
+use super::run::{Part, Picture, Shared};
 use std::ops::Range;
 
 /// A share of work is good enough if the busiest thread does at most this much more than the mean.
@@ -51,7 +51,8 @@ pub(super) unsafe fn run(
     let block_bytes = nr * k;
     let blocks = step.coefficients.weights.len() / block_bytes;
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, part);
-    let together = (kernel.weight_cache_bytes() / block_bytes).clamp(1, blocks);
+    let together = (kernel.weight_cache_bytes() / block_bytes).max(1);
+    let target = Target::new(step, arena);
     let mut place = Place::NOWHERE;
     let offsets = &mut scratch.offsets[..step.taps.len() * mr];
     // SAFETY: within the arena and not written meanwhile, by the caller's word.
@@ -81,7 +82,7 @@ pub(super) unsafe fn run(
                 channels: step.tap_bytes,
             };
             kernel.gather(&rows, k, &mut scratch.tile);
-            fill_place(step, arena, &coordinates[..count], &mut place);
+            target.fill(&coordinates[..count], &mut place);
             place.far = tile == tiles.start;
             for block in first_block..(first_block + together).min(my_blocks.end) {
                 let channel = block * nr;
@@ -103,39 +104,61 @@ pub(super) unsafe fn run(
     kernel.end();
 }
 
-/// Where a tile's pixels go, and where their residual is.
-pub(super) fn fill_place(
-    step: &ConvStep,
-    arena: Shared<i8>,
-    coordinates: &[[usize; 2]],
-    place: &mut Place,
-) {
-    place.pixels = coordinates.len();
-    fill(&mut place.output, step, coordinates, |y, x| {
-        arena.at(step.output.at(y, x))
-    });
-    match &step.added {
-        Some(added) if added.upsampled => fill(&mut place.residual, step, coordinates, |y, x| {
-            arena.at(added.other.at(y / 2, x / 2)).cast_const()
-        }),
-        Some(added) => fill(&mut place.residual, step, coordinates, |y, x| {
-            arena.at(added.other.at(y, x)).cast_const()
-        }),
-        None => {}
-    }
+/// The activations that a step writes to and adds, whose every pixel on the step's grid is in the arena.
+pub(super) struct Target {
+    output: Picture,
+    /// It may be upsampled as it is read.
+    residual: Option<(Picture, bool)>,
+    spread: usize,
+    origin: [usize; 2],
 }
 
-/// Where each of the grid's pixels is in a picture.
-#[inline(always)]
-fn fill<P>(
-    places: &mut [P],
-    step: &ConvStep,
-    coordinates: &[[usize; 2]],
-    at: impl Fn(usize, usize) -> P,
-) {
-    for (place, &[row, column]) in places.iter_mut().zip(coordinates) {
-        let y = step.spread * row + step.origin[0];
-        *place = at(y, step.spread * column + step.origin[1]);
+impl Target {
+    pub(super) fn new(step: &ConvStep, arena: Shared<i8>) -> Target {
+        let last = [0, 1].map(|axis| step.spread * (step.grid[axis] - 1) + step.origin[axis]);
+        let output = arena.picture(&step.output);
+        output.assert_holds(last);
+        let residual = step.added.as_ref().map(|added| {
+            let other = arena.picture(&added.other);
+            other.assert_holds(last.map(|side| side >> u32::from(added.upsampled)));
+            (other, added.upsampled)
+        });
+        Target {
+            output,
+            residual,
+            spread: step.spread,
+            origin: step.origin,
+        }
+    }
+
+    /// Where a tile's pixels go, and where their residual is. `coordinates` are rows and columns of the
+    /// grid.
+    pub(super) fn fill(&self, coordinates: &[[usize; 2]], place: &mut Place) {
+        place.pixels = coordinates.len();
+        let output = self.output;
+        self.each(coordinates, &mut place.output, |y, x| output.at(y, x));
+        match self.residual {
+            Some((other, true)) => self.each(coordinates, &mut place.residual, |y, x| {
+                other.at(y / 2, x / 2).cast_const()
+            }),
+            Some((other, false)) => self.each(coordinates, &mut place.residual, |y, x| {
+                other.at(y, x).cast_const()
+            }),
+            None => {}
+        }
+    }
+
+    #[inline(always)]
+    fn each<P>(
+        &self,
+        coordinates: &[[usize; 2]],
+        places: &mut [P],
+        at: impl Fn(usize, usize) -> P,
+    ) {
+        for (place, &[row, column]) in places.iter_mut().zip(coordinates) {
+            let y = self.spread * row + self.origin[0];
+            *place = at(y, self.spread * column + self.origin[1]);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::attributes::Window;
 use super::check::MAX_PRODUCTS;
 use super::constants::Reading;
 use super::ir::Filter;
+use super::size::product;
 
 pub(super) enum Bias {
     None,
@@ -50,10 +51,10 @@ fn arrange(
     channel_axis: usize,
     at: impl Fn(usize, usize, usize, usize) -> usize,
 ) -> Result<Filter, String> {
-    if inputs * height * width > MAX_PRODUCTS {
+    let products = product([inputs, height, width]);
+    if products.at_most(MAX_PRODUCTS).is_none() {
         return Err(format!(
-            "adds up {} products, too many",
-            inputs * height * width
+            "adds up {inputs} x {height} x {width} products, too many"
         ));
     }
     if reading.scales.len() > 1 && reading.axis != channel_axis {

@@ -10,6 +10,7 @@ mod resample;
 
 use super::attributes::Attributes;
 use super::carry::Carried;
+use super::check;
 use super::constants::{Constant, Reading};
 use super::filter::{self, Bias};
 use super::ir::{Action, Filter, Network, Operand, Operation, Quant, Tensor, TensorId};
@@ -18,9 +19,6 @@ use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
 use tract_core::ops::source::TypedSource;
-
-/// The largest activation: 64 channels of a 2,048 x 2,048 picture.
-const MAX_ACTIVATION_BYTES: usize = 1 << 28;
 
 /// Why a graph does not fit, and at which node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,12 +218,6 @@ impl Importer<'_> {
                 "has the output shape {shape:?}, expected is [1, C, H, W]"
             ));
         };
-        let bytes = [channels, height, width]
-            .iter()
-            .try_fold(1_usize, |bytes, &side| bytes.checked_mul(side));
-        if bytes.is_none_or(|bytes| bytes > MAX_ACTIVATION_BYTES) {
-            return Err(format!("makes an activation of {shape:?}, too large"));
-        }
         if let Action::Conv { input, filter, .. } | Action::Deconv { input, filter, .. } = &action {
             let inputs = self.network.tensor(*input).channels;
             if (filter.inputs, filter.outputs) != (inputs, channels) {
@@ -235,13 +227,15 @@ impl Importer<'_> {
                 ));
             }
         }
-        let output = TensorId(self.network.tensors.len());
-        self.network.tensors.push(Tensor {
+        let tensor = Tensor {
             channels,
             height,
             width,
             quant,
-        });
+        };
+        check::tensor(&tensor)?;
+        let output = TensorId(self.network.tensors.len());
+        self.network.tensors.push(tensor);
         self.network.operations.push(Operation {
             name: name.into(),
             action,

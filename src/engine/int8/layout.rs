@@ -3,9 +3,13 @@
 use super::arena::{self, Interval};
 use super::ir::{Action, Network, Operand, Tensor, TensorId};
 use super::plan::Buffer;
+use super::size::product;
 
 /// Bytes of a pixel: blocks of 8 or 16 channels of any kernel end within it.
 pub(super) const PIXEL_BYTES: usize = 16;
+
+/// More than any pose network needs; a hostile file is refused before it is allocated.
+const MAX_ARENA_BYTES: u64 = 256 << 20;
 
 /// Bytes of a row of taps: a multiple of what any kernel takes at once.
 const TAP_BYTES: usize = 8;
@@ -133,12 +137,20 @@ impl<'a> Layout<'a> {
         buffer
     }
 
-    fn bytes_of(&self, tensor: TensorId) -> usize {
-        self.buffer(tensor, 0).bytes()
+    /// Bytes of an activation in the arena.
+    fn bytes_of(&self, tensor: TensorId) -> Result<u64, String> {
+        let buffer = self.buffer(tensor, 0);
+        let [before, after] = buffer.border;
+        product([before + buffer.width + after, buffer.height, buffer.stride])
+            .at_most(MAX_ARENA_BYTES)
+            .ok_or_else(|| "has an activation that is too large".into())
     }
 
     /// Buffers of all activations that exist, and the size of the arena.
-    pub(super) fn place(&self) -> (Vec<Option<Buffer>>, usize) {
+    ///
+    /// # Errors
+    /// The size of the arena, if it is too large.
+    pub(super) fn place(&self) -> Result<(Vec<Option<Buffer>>, usize), String> {
         let network = self.network;
         let mut last_use = vec![0; network.tensors.len()];
         for index in 0..network.operations.len() {
@@ -155,13 +167,13 @@ impl<'a> Layout<'a> {
                 continue;
             }
             let output = operation.output.0;
-            let bytes = self.bytes_of(operation.output);
+            let bytes = self.bytes_of(operation.output)?;
             let reads = self.reads(index);
             let reusable = reads.1.filter(|tensor| {
                 // Read by nothing else here or later, and of the same size.
                 last_use[tensor.0] == index
                     && reads.0.iter().filter(|read| *read == tensor).count() == 1
-                    && self.bytes_of(*tensor) == bytes
+                    && self.bytes_of(*tensor).as_ref() == Ok(&bytes)
             });
             match reusable.and_then(|tensor| chain_of[tensor.0]) {
                 Some(chain) => {
@@ -179,11 +191,18 @@ impl<'a> Layout<'a> {
             }
         }
         let (offsets, bytes) = arena::place(&intervals);
+        let arena_bytes = usize::try_from(bytes)
+            .ok()
+            .filter(|_| bytes <= MAX_ARENA_BYTES)
+            .ok_or_else(|| format!("needs {bytes} bytes for its activations"))?;
+        // Every offset is below the arena's size.
         let buffers = chain_of
             .iter()
             .enumerate()
-            .map(|(id, chain)| chain.map(|chain| self.buffer(TensorId(id), offsets[chain])))
+            .map(|(id, chain)| {
+                chain.map(|chain| self.buffer(TensorId(id), offsets[chain] as usize))
+            })
             .collect();
-        (buffers, bytes)
+        Ok((buffers, arena_bytes))
     }
 }

@@ -19,6 +19,7 @@ mod pack;
 mod plan;
 mod pool;
 mod run;
+mod size;
 mod stored;
 #[cfg_attr(not(feature = "onnx"), allow(dead_code))]
 mod winograd;

@@ -4,6 +4,7 @@ use super::ir::{Filter, Quant};
 use super::kernel::Kernel;
 use super::layout::{self, row_of_taps};
 use super::plan::{Added, Buffer, ConvStep, Method};
+use super::size::product;
 use super::winograd;
 use crate::model::Weights;
 
@@ -170,7 +171,8 @@ impl ConvParts {
                     stored.bias.len(),
                     stored.multipliers.len(),
                 ];
-                if counts != [padded * length, padded, padded] {
+                let fits = product([padded, length]).is(counts[0]) && counts[1..] == [padded; 2];
+                if !fits {
                     return Err(format!(
                         "is stored with {counts:?} weights, biases and multipliers"
                     ));

@@ -154,16 +154,18 @@ impl Step {
     pub(super) fn macs(&self) -> u64 {
         match self {
             Step::Conv(conv) => {
-                let pixels = conv.grid[0] * conv.grid[1];
-                (pixels * conv.taps.len() * conv.inputs * conv.output.channels) as u64
+                // Below the limit of a frame's work.
+                let factors = [conv.taps.len(), conv.inputs, conv.output.channels];
+                conv.grid
+                    .iter()
+                    .chain(&factors)
+                    .map(|&f| f as u64)
+                    .product()
             }
             _ => 0,
         }
     }
 }
-
-/// More than any pose network needs; a hostile file is refused before it is allocated.
-const MAX_ARENA_BYTES: usize = 256 << 20;
 
 /// Everything that a frame needs; nothing in it changes from frame to frame.
 pub(super) struct Plan {
@@ -198,12 +200,7 @@ impl Plan {
             return Err(whole(format!("has the input shape {input_shape:?}")));
         }
         let layout = Layout::new(network);
-        let (buffers, arena_bytes) = layout.place();
-        if arena_bytes > MAX_ARENA_BYTES {
-            return Err(whole(format!(
-                "needs {arena_bytes} bytes for its activations"
-            )));
-        }
+        let (buffers, arena_bytes) = layout.place().map_err(whole)?;
         // An activation without a buffer is a convolution's that an addition took in: never read.
         let buffer =
             |id: TensorId| buffers[id.0].expect("every activation that is read has a place");

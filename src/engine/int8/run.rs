@@ -22,6 +22,8 @@ pub(super) struct Workspace {
     pool: Pool,
 }
 
+const OUT_OF_RANGE: &str = "a step's range is outside of its memory";
+
 /// Memory as the threads see it: they share it, each writing where no other one does.
 #[derive(Debug)]
 pub(super) struct Shared<T> {
@@ -50,27 +52,61 @@ impl<T> Shared<T> {
         }
     }
 
-    pub(super) fn at(self, offset: usize) -> *mut T {
-        debug_assert!(offset < self.count);
+    /// The first of `count` values, all of them within the memory.
+    pub(super) fn at(self, offset: usize, count: usize) -> *mut T {
+        let room = self.count.checked_sub(offset);
+        assert!(room.is_some_and(|room| count <= room), "{OUT_OF_RANGE}");
         self.start.wrapping_add(offset)
     }
 
     /// # Safety
-    /// The range lies within the memory, which lives that long, and nobody writes to it while the
-    /// slice lives.
+    /// The memory lives that long, and no thread writes to the range while the slice lives.
     pub(super) unsafe fn read<'a>(self, offset: usize, count: usize) -> &'a [T] {
-        debug_assert!(offset + count <= self.count);
-        // SAFETY: by the caller's word.
-        unsafe { std::slice::from_raw_parts(self.at(offset), count) }
+        // SAFETY: `at` checks the range; the rest is guaranteed by the caller.
+        unsafe { std::slice::from_raw_parts(self.at(offset, count), count) }
     }
 
     /// # Safety
-    /// The range lies within the memory, which lives that long, and nobody else touches it while the
-    /// slice lives.
+    /// The memory lives that long, and no other thread touches the range while the slice lives.
     unsafe fn write<'a>(self, offset: usize, count: usize) -> &'a mut [T] {
-        debug_assert!(offset + count <= self.count);
-        // SAFETY: by the caller's word.
-        unsafe { std::slice::from_raw_parts_mut(self.at(offset), count) }
+        // SAFETY: `at` checks the range; the rest is guaranteed by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset, count), count) }
+    }
+}
+
+/// An activation of which every pixel lies within the arena.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Picture {
+    /// The first pixel, behind the border.
+    start: *mut i8,
+    row_bytes: usize,
+    stride: usize,
+    size: [usize; 2],
+}
+
+impl Shared<i8> {
+    pub(super) fn picture(self, buffer: &Buffer) -> Picture {
+        let start = self.at(buffer.offset, buffer.bytes());
+        Picture {
+            start: start.wrapping_add(buffer.border[0] * buffer.stride),
+            row_bytes: buffer.row_bytes(),
+            stride: buffer.stride,
+            size: [buffer.height, buffer.width],
+        }
+    }
+}
+
+impl Picture {
+    /// The first channel of a pixel. Within the picture all of the pixel's bytes are in the arena.
+    pub(super) fn at(&self, y: usize, x: usize) -> *mut i8 {
+        debug_assert!(y < self.size[0] && x < self.size[1]);
+        self.start
+            .wrapping_add(y * self.row_bytes + x * self.stride)
+    }
+
+    /// Asserts that this row and column are within the picture, and so all before them.
+    pub(super) fn assert_holds(&self, [y, x]: [usize; 2]) {
+        assert!(y < self.size[0] && x < self.size[1], "{OUT_OF_RANGE}");
     }
 }
 
@@ -84,7 +120,8 @@ pub(super) struct Part {
 impl Part {
     /// This part's share of `count` things.
     pub(super) fn range(self, count: usize) -> Range<usize> {
-        count * self.index / self.of..count * (self.index + 1) / self.of
+        let start = |index: usize| (count as u64 * index as u64 / self.of as u64) as usize;
+        start(self.index)..start(self.index + 1)
     }
 }
 

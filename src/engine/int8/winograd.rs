@@ -1,7 +1,7 @@
 //! One thread's part of a Winograd convolution: transform tiles of inputs, which all threads share,
 //! then multiply and transform back.
 
-use super::conv::{FAIR, Scratch, excess, fill_place};
+use super::conv::{FAIR, Scratch, Target, excess};
 use super::kernel::winograd::{
     Form, LANES, MAX_POSITIONS, MAX_TAPS, Price, SIDE, TileSums, Winograd,
 };
@@ -174,7 +174,8 @@ pub(super) unsafe fn inputs(
             // SAFETY: this part's tile of each position, by the caller's word; the kernel is one of
             // those this processor has.
             unsafe {
-                let to = transformed.at(start);
+                let count = (method.form.positions() - 1) * stride + chunk.len();
+                let to = transformed.at(start, count);
                 method
                     .kernel
                     .inputs(method.form, &parts[..side * side], to, stride);
@@ -204,6 +205,7 @@ pub(super) unsafe fn products(
     // SAFETY: nobody writes to the transformed inputs in this half of the step.
     let transformed = unsafe { transformed.read(0, method.start(pass.len(), k)) };
     let (tiles, blocks) = share(pass.len(), mr, blocks, part);
+    let target = Target::new(step, arena);
     let mut place = Place::NOWHERE;
     for block in blocks {
         let channel = block * nr;
@@ -237,7 +239,7 @@ pub(super) unsafe fn products(
                         *pixel = [row + y, column + x];
                     }
                 }
-                fill_place(step, arena, &pixels[..width * height], &mut place);
+                target.fill(&pixels[..width * height], &mut place);
                 place.channel = channel;
                 let tile = TileSums {
                     form,

@@ -12,7 +12,8 @@
 //! activation, upsampled u8; floor u8).
 //!
 //! Where activations lie is not stored: the planner computes it again in microseconds, so that no
-//! number in a file is ever taken for an address. Reading allocates no more than the file is long.
+//! number in a file is ever taken for an address. Each count is compared with its limit and with the
+//! bytes that are left before its list is read, so reading allocates a small multiple of the file.
 
 mod read;
 #[cfg(feature = "onnx")]

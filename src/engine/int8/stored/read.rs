@@ -1,6 +1,7 @@
 //! Reading the sections: nothing in them is trusted.
 
 use super::LONGEST_NAME;
+use crate::engine::int8::check::{MAX_OPERATIONS, MAX_STEPS};
 use crate::engine::int8::ir::{
     Action, Filter, Network, Operand, Operation, PoolWindow, Quant, Tensor, TensorId,
 };
@@ -20,22 +21,24 @@ pub(in super::super) struct Stored {
 /// What is wrong with the section.
 pub(in super::super) fn read(file: &PlanFile) -> Result<Stored, String> {
     let mut from = Reader(file.network());
-    let stored = read_all(&mut from, file).ok_or("has a network that is cut off or garbled")?;
+    let stored = read_all(&mut from, file)?;
     if !from.0.is_empty() {
         return Err("has more in its network section than a network".into());
     }
     Ok(stored)
 }
 
-fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Option<Stored> {
+const GARBLED: &str = "has a network that is cut off or garbled";
+
+fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Result<Stored, String> {
     let mut input_shape = [0; 4];
     for side in &mut input_shape {
-        *side = from.number()?;
+        *side = from.number().ok_or(GARBLED)?;
     }
-    let tensors = from.list(Reader::tensor)?;
-    let operations = from.list(Reader::operation)?;
-    let output = TensorId(from.number()?);
-    let coefficients = from.list(|from| {
+    let tensors = from.list(&TENSORS, Reader::tensor)?;
+    let operations = from.list(&OPERATIONS, Reader::operation)?;
+    let output = TensorId(from.number().ok_or(GARBLED)?);
+    let coefficients = from.list(&STEPS, |from| {
         let tag = Tag::of(from.byte()?)?;
         let (start, length) = (from.long()?, from.long()?);
         let weights = file.weights(start..start.checked_add(length)?)?;
@@ -49,7 +52,7 @@ fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Option<Stored> {
             multipliers: fours(multipliers).map(f32::from_le_bytes).collect(),
         })
     })?;
-    Some(Stored {
+    Ok(Stored {
         input_shape,
         network: Network {
             tensors,
@@ -59,6 +62,29 @@ fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Option<Stored> {
         coefficients,
     })
 }
+
+/// What a list holds, how many of them at most, and the least bytes of one in a file.
+struct List {
+    items: &'static str,
+    max_count: usize,
+    min_bytes: usize,
+}
+
+const TENSORS: List = List {
+    items: "activations",
+    max_count: MAX_OPERATIONS,
+    min_bytes: 18,
+};
+const OPERATIONS: List = List {
+    items: "operations",
+    max_count: MAX_OPERATIONS,
+    min_bytes: 9,
+};
+const STEPS: List = List {
+    items: "convolution steps",
+    max_count: MAX_STEPS,
+    min_bytes: 21,
+};
 
 fn fours(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
     bytes
@@ -99,10 +125,24 @@ impl<'a> Reader<'a> {
             .map(|bytes| u64::from_le_bytes(*bytes))
     }
 
-    /// A count and as many items. The list grows as items are read, so a false count costs nothing.
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.number()?;
-        (0..count).map(|_| item(self)).collect()
+    /// A count and as many items.
+    fn list<T>(
+        &mut self,
+        list: &List,
+        mut item: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<Vec<T>, String> {
+        let count = self.number().ok_or(GARBLED)?;
+        if count > list.max_count {
+            return Err(format!(
+                "has {count} {}, at most {} are allowed",
+                list.items, list.max_count
+            ));
+        }
+        if count > self.0.len() / list.min_bytes {
+            return Err(GARBLED.into());
+        }
+        let items: Option<Vec<T>> = (0..count).map(|_| item(self)).collect();
+        items.ok_or_else(|| GARBLED.into())
     }
 
     fn tensor(&mut self) -> Option<Tensor> {
@@ -180,5 +220,39 @@ impl<'a> Reader<'a> {
             stride: self.number()?,
             pad: [self.number()?, self.number()?],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::assemble_plan;
+
+    fn numbers(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+
+    fn refusal(network: &[u8]) -> String {
+        let bytes = assemble_plan(b"", "portable", network, &[]).unwrap();
+        let file = PlanFile::from_bytes(&bytes).unwrap();
+        read(&file).err().expect("it is refused")
+    }
+
+    #[test]
+    fn a_count_is_compared_with_its_limit_before_the_list_is_read() {
+        let empty = [numbers(&[0]), vec![0], numbers(&[0])].concat();
+        let count = 1_000_000;
+        let head = numbers(&[1, 3, 8, 8, 0, count]);
+        let file = [head, empty.repeat(count as usize)].concat();
+        assert_eq!(
+            refusal(&file),
+            "has 1000000 operations, at most 4096 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_count_is_compared_with_the_bytes_that_are_left() {
+        let file = numbers(&[1, 3, 8, 8, 4096, 0, 0, 0, 0]);
+        assert_eq!(refusal(&file), GARBLED);
     }
 }
