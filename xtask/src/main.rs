@@ -9,6 +9,7 @@ mod fuzz;
 mod image;
 mod plans;
 mod processor;
+mod record;
 mod sanitize;
 mod soak;
 mod tools;
@@ -23,6 +24,7 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask processor-test [--list] [PROCESSOR...]
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
+       cargo xtask record [--program FILE] [--out FILE] [--compare FILE]
        cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
 
   board-test    run the program on an emulated 64-bit ARM board: a real kernel with virtual cameras
@@ -52,6 +54,11 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
 
   sanitize      the unsafe parts under Miri, AddressSanitizer and ThreadSanitizer; needs nightly
 
+  record        hash what a change of structure must not change: plans, heatmaps, packets, texts
+    --program   a posewire program [the debug build, made anew]
+    --out       where to write the record
+    --compare   an earlier record; every difference is named
+
   soak          leave the program running and see whether it grows, slows down or loses packets
     --minutes   after the first, which is not counted [10]
     --fps       pictures a second [30]
@@ -66,6 +73,7 @@ fn main() -> ExitCode {
         Some((task, [])) if task == "deb-test" => deb::trial::main(),
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
         Some((task, rest)) if task == "processor-test" => processor::main(rest),
+        Some((task, rest)) if task == "record" => record::main(rest),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
         Some((task, rest)) if task == "soak" => soak::main(rest),
         Some((task, rest)) if task == "image" => image::main(rest),

@@ -64,6 +64,11 @@ pub fn host() -> Outcome<String> {
         .ok_or_else(|| "rustc does not say what it compiles for".into())
 }
 
+/// A path as an argument or a message has it.
+pub fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
 /// Runs a program to its end, its output going where this program's goes. Whether it ended well.
 pub fn succeeds(command: &mut Command) -> Outcome<bool> {
     let name = command.get_program().to_string_lossy().into_owned();
