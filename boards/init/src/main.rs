@@ -4,9 +4,10 @@
 //! In: kernel modules and their order in the initramfs, and from the card's one partition, which is
 //! mounted read-only, `posewire.toml`, `network.toml` and the plans. Out: lines in the kernel's log,
 //! which the kernel shows on every console. Nothing is ever written to the card. It never ends:
-//! whatever fails is said, and tried again or done without; a bug in here restarts the board.
+//! each failure is one line, and is tried again or done without. A bug in here restarts the board.
 
 mod card;
+mod file;
 mod network;
 mod output;
 mod service;
@@ -16,10 +17,10 @@ use output::say;
 use service::{Board, End};
 use std::time::Duration;
 
-/// Where the card's partition is mounted, and where posewire runs, so that `hand.plan` in
-/// `posewire.toml` is the file beside it.
+/// Mount point of the card's partition. posewire runs here, so that `hand.plan` in `posewire.toml` is the
+/// file beside it.
 const CARD: &str = "/card";
-/// Time to read what went wrong.
+/// Time to read the last line on a screen.
 const PAUSE: Duration = Duration::from_secs(10);
 
 fn main() {
@@ -27,7 +28,7 @@ fn main() {
         eprintln!("board-init: only a kernel starts this, as its first program");
         std::process::exit(2);
     }
-    // A kernel whose first program ends panics. A bug here is said first, and then the board starts anew.
+    // The kernel panics when its first program ends, so that a bug restarts the board from here.
     if let Err(panic) = std::panic::catch_unwind(bring_up) {
         let text = panic
             .downcast_ref::<String>()

@@ -1,5 +1,5 @@
-//! What is said goes to the kernel's log: the kernel shows it on every console, screen and serial line
-//! alike, and a console that is slow or jammed holds up the relay here, not posewire.
+//! Lines for the kernel's log. The kernel shows them on every console, screen and serial line alike. A
+//! console that is slow or jammed holds up the relay here, not posewire.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -10,9 +10,28 @@ const LONGEST_LINE: usize = 800;
 /// Syslog's "notice".
 const LEVEL: &str = "<5>";
 
-/// Says one line in this program's name.
+/// Writes one line in this program's name.
 pub fn say(text: &str) {
-    log(format!("init: {text}").as_bytes());
+    log(format!("init: {}", shown(text)).as_bytes());
+}
+
+/// Text with escapes for what would forge lines or turn their direction: names on the card and errors may
+/// hold any character.
+fn shown(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => {
+                line.extend(character.escape_unicode());
+            }
+            _ if character.is_control() => line.extend(character.escape_default()),
+            _ => line.push(character),
+        }
+    }
+    line
 }
 
 fn log(line: &[u8]) {
@@ -24,17 +43,17 @@ fn log(line: &[u8]) {
         .open(LOG)
         .and_then(|mut log| log.write_all(&record));
     if written.is_err() {
-        // Without a log there is nobody to tell that it failed.
+        // The last resort; a failure here has nowhere to go.
         let _ = io::stderr().write_all(&record);
     }
 }
 
-/// Passes on what a program says, line by line, until it has closed its end.
+/// Passes a program's output on, line by line, until the program has closed its end.
 pub fn relay(from: &mut impl Read) {
     each_line(from, log);
 }
 
-/// Memory is bounded: what is longer than [`LONGEST_LINE`] is cut into several.
+/// Memory is bounded: a line longer than [`LONGEST_LINE`] is cut into several.
 fn each_line(from: &mut impl Read, mut take: impl FnMut(&[u8])) {
     let mut line = Vec::with_capacity(LONGEST_LINE);
     let mut bytes = [0; 512];
@@ -68,6 +87,18 @@ mod tests {
         let mut all = Vec::new();
         each_line(&mut &bytes[..], |line| all.push(line.to_vec()));
         all
+    }
+
+    #[test]
+    fn one_line_stays_one_line() {
+        for (text, expected) in [
+            ("eth0 has 10.0.2.15/24", "eth0 has 10.0.2.15/24"),
+            ("kaputt: \u{e4}", "kaputt: \u{e4}"),
+            ("a\nb\x1b[2J", "a\\nb\\u{1b}[2J"),
+            ("a\u{202e}b\u{2066}c\u{85}", "a\\u{202e}b\\u{2066}c\\u{85}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
     }
 
     #[test]

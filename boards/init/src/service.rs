@@ -1,7 +1,7 @@
 //! posewire, kept running: started, listened to, and started again when it ends.
 //!
-//! In: signals to this program and the ends of its children. Out: whether the board is to be switched
-//! off or restarted. What the kernel does sits behind [`Host`], with a fake in the tests.
+//! In: signals to this program and the ends of its children. Out: whether the board powers off or
+//! restarts. The kernel sits behind [`Host`], with a fake in the tests.
 
 use crate::CARD;
 use crate::output::{relay, say};
@@ -15,11 +15,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "/bin/posewire";
-/// Pauses before a new start grow from the first to the last. A fault that lasts, in `posewire.toml` for
-/// instance, is so said again every half minute to whoever has plugged in a screen meanwhile.
+/// Pauses before a new start grow from the first to the last. A lasting fault, for instance in
+/// `posewire.toml`, is logged every half minute, so that a screen plugged in later shows it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
-/// A run that was at least this long was a good one: the next pause is the first again.
+/// A run of at least this length resets the pause to the first.
 const GOOD_RUN: Duration = Duration::from_secs(60);
 /// posewire ends within a second of SIGTERM.
 const LONGEST_END: Duration = Duration::from_secs(3);
@@ -31,10 +31,10 @@ pub enum End {
     Restart,
 }
 
-/// What can happen while waiting.
+/// Outcomes of a wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// posewire's end, in words. Other children that end are no event.
+    /// posewire has ended; how, in words. Other children that end are no event.
     Ended(String),
     Stop(End),
     Nothing,
@@ -43,10 +43,10 @@ pub enum Event {
 /// The kernel's side.
 pub trait Host {
     /// # Errors
-    /// Why it could not be started.
+    /// If the system cannot start it.
     fn start(&mut self) -> io::Result<()>;
     fn wait(&mut self, limit: Duration) -> Event;
-    /// Asks posewire to end, or makes it.
+    /// Sends posewire a signal, if it runs.
     fn signal(&mut self, signal: Signal);
     fn now(&self) -> Instant;
     fn say(&mut self, line: &str);
@@ -87,7 +87,7 @@ pub fn keep_running(host: &mut impl Host) -> End {
     }
 }
 
-/// The receiver gets a last packet, if posewire is not hanging.
+/// Ends posewire by SIGTERM, so that it sends a last packet. A posewire that hangs is killed.
 fn end_it(host: &mut impl Host) {
     host.signal(Signal::TERM);
     let until = host.now() + LONGEST_END;
@@ -128,7 +128,7 @@ impl Signals {
         })
     }
 
-    /// What was asked for, once.
+    /// The pending request, taken once.
     fn asked_for(&self) -> Option<End> {
         if self.power_off.swap(false, Ordering::Relaxed) {
             Some(End::PowerOff)
@@ -148,7 +148,7 @@ impl Signals {
             std::thread::sleep(FIRST_PAUSE);
             return;
         }
-        // Whatever it was: the flags and the children say what there is to do.
+        // The bytes only wake: flags and children say what there is to do.
         let _ = self.wake.read(&mut bytes);
     }
 }
@@ -157,7 +157,7 @@ impl Signals {
 pub struct Board {
     signals: Signals,
     posewire: Option<Pid>,
-    /// Closed when everything that posewire said has been passed on.
+    /// Closed when all of posewire's output has been passed on.
     relayed: Option<mpsc::Receiver<()>>,
 }
 
@@ -170,15 +170,14 @@ impl Board {
         }
     }
 
-    /// Collects every child that has ended, also those that others left behind. posewire's end, if it
-    /// is among them.
+    /// Collects every child that has ended, orphans included. Returns posewire's end, if it is among them.
     fn reap(&mut self) -> Option<String> {
         let mut ended = None;
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if Some(pid) == self.posewire {
                 self.posewire = None;
                 if let Some(relayed) = self.relayed.take() {
-                    // Its last words come before the news of its end, unless a console is jammed.
+                    // Its last lines come before the line about its end, unless a console is jammed.
                     let _ = relayed.recv_timeout(LONGEST_RELAY);
                 }
                 ended = Some(in_words(status));

@@ -1,6 +1,7 @@
 //! File systems, kernel modules, power.
 
 use crate::CARD;
+use crate::file::read_bounded;
 use crate::output::say;
 use crate::service::End;
 use rustix::mount::{MountFlags, mount};
@@ -10,9 +11,11 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-/// The modules lie here in one folder, with the order in which they load.
+/// One folder with all modules, and the file with their order.
 const MODULES: &str = "/modules";
 const ORDER: &str = "/modules/order";
+/// posewire takes no longer file of settings.
+const MAX_SETTINGS_BYTES: u64 = 64 << 10;
 
 pub fn mount_all() {
     for (kind, at) in [
@@ -34,7 +37,7 @@ pub fn mount_all() {
     }
 }
 
-/// Settings of the kernel's: every line of the log is kept, and Ctrl-Alt-Del is a signal to this program.
+/// Makes the kernel keep every line of the log, and signal Ctrl-Alt-Del to this program.
 pub fn tell_the_kernel() {
     write("/proc/sys/kernel/printk_devkmsg", "on\n");
     if let Err(error) = reboot(RebootCommand::CadOff) {
@@ -48,7 +51,7 @@ fn write(path: &str, text: &str) {
     }
 }
 
-/// Loads the board's modules. One that fails costs what needs it, and no more.
+/// Loads the board's modules. A failure is one line; the others still load.
 pub fn load_modules() {
     let names = match fs::read_to_string(ORDER) {
         Ok(names) => names,
@@ -71,8 +74,7 @@ fn load_module(name: &str, options: &str) -> std::io::Result<()> {
     }
 }
 
-/// A module's options stand on the kernel's command line as `module.option=value`, as for modules that
-/// are built in.
+/// A module's options from the kernel's command line: `module.option=value`, as for built-in modules.
 fn options(command_line: &str, module: &str) -> String {
     let plain = |name: &str| name.replace('-', "_");
     let own: Vec<&str> = command_line
@@ -84,7 +86,7 @@ fn options(command_line: &str, module: &str) -> String {
     own.join(" ")
 }
 
-/// Frames that take the same time each are worth more here than a cool board.
+/// Even frame times matter more here than a cool board.
 fn full_speed() {
     let Ok(policies) = fs::read_dir("/sys/devices/system/cpu/cpufreq") else {
         // Emulated boards have none.
@@ -96,10 +98,12 @@ fn full_speed() {
     }
 }
 
-/// A robot's line that is also a console carries the kernel's words between the packets.
+/// Warns of a serial line that is also a console: kernel messages would mix with the packets.
 pub fn warn_of_a_shared_line() {
     let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    let settings = fs::read_to_string(Path::new(CARD).join("posewire.toml")).unwrap_or_default();
+    // posewire itself says what is wrong with the file.
+    let path = Path::new(CARD).join("posewire.toml");
+    let settings = read_bounded(&path, MAX_SETTINGS_BYTES).unwrap_or_default();
     if let Some(line) = shared_line(&consoles, &settings) {
         say(&format!(
             "the serial line /dev/{line} is also a console: take console={line},... out of cmdline.txt"
@@ -115,7 +119,7 @@ fn shared_line<'a>(consoles: &'a str, settings: &str) -> Option<&'a str> {
     consoles.split_whitespace().find(|&name| name == device)
 }
 
-/// Ends the board's work. If the kernel refuses there is only waiting for the plug.
+/// Powers off or restarts. If the kernel refuses, it waits for the plug to be pulled.
 pub fn leave(end: End) -> ! {
     let command = match end {
         End::PowerOff => RebootCommand::PowerOff,

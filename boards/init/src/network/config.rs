@@ -1,17 +1,19 @@
-//! `network.toml`: by DHCP unless it says otherwise.
+//! `network.toml`: DHCP, unless it has an address.
 
 use super::Setting;
+use crate::file::read_bounded;
 use serde::Deserialize;
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
 const MAX_BYTES: u64 = 16 << 10;
-/// The kernel's longest interface name, and more than enough for a host.
+/// The kernel's longest interface name. Long enough for a host's name too.
 const LONGEST_NAME: usize = 15;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Asked {
+struct File {
     address: Option<String>,
     gateway: Option<Ipv4Addr>,
     name_servers: Vec<Ipv4Addr>,
@@ -29,9 +31,9 @@ pub enum Address {
 #[derive(Debug, PartialEq, Eq)]
 pub struct NetworkConfig {
     pub address: Address,
-    /// The first that appears if there is none.
+    /// `None` for the first that appears.
     pub interface: Option<String>,
-    /// What the DHCP server is told.
+    /// The host's name, for the DHCP server.
     pub name: String,
 }
 
@@ -42,16 +44,15 @@ impl NetworkConfig {
     /// One line that names the file and what is wrong.
     pub fn read(path: &Path) -> Result<Self, String> {
         let fail = |what: String| format!("{}: {what}", path.display());
-        let text = match std::fs::metadata(path) {
-            Ok(file) if file.len() > MAX_BYTES => return Err(fail("is too long".into())),
-            Ok(_) => std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?,
-            Err(_) => String::new(),
+        let text = match read_bounded(path, MAX_BYTES) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            other => other.map_err(|error| fail(error.to_string()))?,
         };
         Self::parse(&text).map_err(fail)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let asked: Asked = toml::from_str(text).map_err(|error| {
+        let file: File = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
                 .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
@@ -60,12 +61,12 @@ impl NetworkConfig {
                 None => error.message().to_string(),
             }
         })?;
-        let address = match asked.address.as_deref().unwrap_or("dhcp") {
+        let address = match file.address.as_deref().unwrap_or("dhcp") {
             "dhcp" => Address::Dhcp,
             "none" => Address::None,
-            text => Address::Static(setting(text, asked.gateway, asked.name_servers)?),
+            text => Address::Static(setting(text, file.gateway, file.name_servers)?),
         };
-        for (key, value) in [("interface", &asked.interface), ("name", &asked.name)] {
+        for (key, value) in [("interface", &file.interface), ("name", &file.name)] {
             if let Some(value) = value
                 && !is_name(value)
             {
@@ -76,8 +77,8 @@ impl NetworkConfig {
         }
         Ok(NetworkConfig {
             address,
-            interface: asked.interface,
-            name: asked.name.unwrap_or_else(|| "posewire".into()),
+            interface: file.interface,
+            name: file.name.unwrap_or_else(|| "posewire".into()),
         })
     }
 }

@@ -1,16 +1,18 @@
 //! The DHCP client's socket, clock and effects.
 
+use super::held::Held;
 use super::interface::Interface;
 use super::lease::{Change, Client};
-use super::{LOOK_EVERY, Setting, apply, netlink};
-use crate::output::say;
+use super::{LOOK_EVERY, Port};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, Read};
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::time::Instant;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::time::{Duration, Instant};
 
 const CLIENT_PORT: u16 = 68;
 const SERVER_PORT: u16 = 67;
+/// Room for a burst: the kernel discards datagrams that find it full.
+const RECEIVE_BYTES: usize = 1 << 20;
 
 /// Keeps the interface's address leased until the interface has gone.
 ///
@@ -19,52 +21,65 @@ const SERVER_PORT: u16 = 67;
 pub fn run(interface: &Interface, name: &str) -> io::Result<()> {
     let socket = open(&interface.name)?;
     let mut client = Client::new(interface.hardware, name, random()?, Instant::now());
-    let mut held: Option<Setting> = None;
+    let mut port = Port(interface);
+    let mut held = Held::default();
     let mut had_carrier = false;
-    let mut bytes = [0; 1500];
     while interface.is_there() {
-        let now = Instant::now();
+        let looked = Instant::now();
         let has_carrier = interface.has_carrier();
+        if client.needs_transaction() {
+            client.set_next_transaction(random()?);
+        }
         if has_carrier && !had_carrier {
-            // Perhaps into another network.
-            client.search(now);
+            // The cable may lead into another network now.
+            client.search(looked);
         }
         had_carrier = has_carrier;
-        let mut change = client.expired(now);
-        if has_carrier && let Some(message) = client.due(now) {
-            // What was not sent is sent again.
+        if client.expired(looked).is_some() {
+            held.give_up(&mut port);
+        }
+        if has_carrier && let Some(message) = client.due(looked) {
+            // A message that is not sent is due again.
             let _ = socket.send_to(&message, (Ipv4Addr::BROADCAST, SERVER_PORT));
         }
-        match socket.recv(&mut bytes) {
-            Ok(length) => change = client.take(&bytes[..length], Instant::now()).or(change),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-                ) => {}
-            Err(_) => std::thread::sleep(LOOK_EVERY),
-        }
-        match change {
-            // A lease that is renewed as it was.
-            Some(Change::Set(setting)) if held.as_ref() == Some(&setting) => {}
+        match answer(&socket, &mut client, looked + LOOK_EVERY)? {
             Some(Change::Set(setting)) => {
-                give_up(interface, held.take());
-                apply(interface, &setting, "by DHCP")?;
-                held = Some(setting);
+                held.set(&mut port, &setting, "by DHCP", client.notes())?;
             }
-            Some(Change::Lost) => give_up(interface, held.take()),
+            Some(Change::Lost) => held.give_up(&mut port),
             None => {}
         }
     }
     Ok(())
 }
 
-fn give_up(interface: &Interface, held: Option<Setting>) {
-    let Some(setting) = held else { return };
-    say(&format!("{} gives up {}", interface.name, setting.address));
-    let deleted = netlink::delete_address(interface.index, setting.address, setting.prefix);
-    if let Err(error) = deleted {
-        say(&format!("{}: {error}", interface.name));
+/// Gives the client every datagram that comes until `until`, or until one changes the address or makes a
+/// message due. Nothing else is done in between, so that a flood does not starve the answer.
+fn answer(socket: &UdpSocket, client: &mut Client, until: Instant) -> io::Result<Option<Change>> {
+    let mut bytes = [0; 1500];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        // The kernel would read zero as no limit.
+        socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        match socket.recv_from(&mut bytes) {
+            Ok((length, SocketAddr::V4(from))) if from.port() == SERVER_PORT => {
+                let now = Instant::now();
+                let change = client.take(&bytes[..length], now);
+                if change.is_some() || client.is_due(now) {
+                    return Ok(change);
+                }
+            }
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
+            Err(_) => std::thread::sleep(left),
+        }
     }
 }
 
@@ -74,13 +89,12 @@ fn open(interface: &str) -> io::Result<UdpSocket> {
     socket.set_reuse_address(true)?;
     socket.set_broadcast(true)?;
     socket.bind_device(Some(interface.as_bytes()))?;
-    socket.set_read_timeout(Some(LOOK_EVERY))?;
+    socket.set_recv_buffer_size(RECEIVE_BYTES)?;
     let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
     socket.bind(&any.into())?;
     Ok(socket.into())
 }
 
-/// Boards of one kind start alike; their transactions must not.
 fn random() -> io::Result<u32> {
     let mut bytes = [0; 4];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;

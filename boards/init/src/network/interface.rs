@@ -12,13 +12,13 @@ const ETHERNET: &str = "1";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     pub name: String,
-    /// Another one after the device was pulled out and put back.
+    /// Changes when the device is pulled out and put back.
     pub index: u32,
     pub hardware: [u8; 6],
 }
 
 impl Interface {
-    /// The one of that name, or else the first that is a device with an Ethernet address.
+    /// The interface of that name; for `None`, the first Ethernet device.
     pub fn find(name: Option<&str>) -> Option<Self> {
         if let Some(name) = name {
             return Self::read(&Path::new(ALL).join(name));
@@ -45,7 +45,7 @@ impl Interface {
         Self::find(Some(&self.name)).is_some_and(|now| now.index == self.index)
     }
 
-    /// Whether the cable is in and the other end is on.
+    /// Whether the cable is plugged in at both ends.
     pub fn has_carrier(&self) -> bool {
         word(&Path::new(ALL).join(&self.name), "carrier") == "1"
     }

@@ -6,6 +6,7 @@
 
 mod config;
 mod dhcp;
+mod held;
 mod interface;
 mod lease;
 mod netlink;
@@ -13,7 +14,9 @@ mod netlink;
 use crate::CARD;
 use crate::output::say;
 use config::{Address, NetworkConfig};
+use held::{Held, System};
 use interface::Interface;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 const RESOLVER: &str = "/etc/resolv.conf";
 
-/// What is set on an interface.
+/// Address of an interface and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     pub address: Ipv4Addr,
@@ -35,14 +38,14 @@ pub fn start() {
     let path = Path::new(CARD).join("network.toml");
     let config = match NetworkConfig::read(&path) {
         Ok(config) => config,
-        // Another address than the one that was meant would be no help.
+        // DHCP instead of the address that was meant would hide the mistake.
         Err(error) => return say(&format!("{error}; there will be no network")),
     };
     let started = std::thread::Builder::new()
         .name("network".into())
         .spawn(move || {
             while std::panic::catch_unwind(|| keep_up(&config)).is_err() {
-                say("network: a bug; it starts again");
+                say("network: a bug in here; it starts again");
                 std::thread::sleep(RETRY_AFTER);
             }
         });
@@ -74,12 +77,12 @@ fn keep_up(config: &NetworkConfig) {
 }
 
 /// Returns when the interface has gone.
-fn serve(interface: &Interface, config: &NetworkConfig) -> std::io::Result<()> {
+fn serve(interface: &Interface, config: &NetworkConfig) -> io::Result<()> {
     netlink::set_up(interface.index)?;
     match &config.address {
         Address::None => {}
         Address::Static(setting) => {
-            apply(interface, setting, "by network.toml")?;
+            Held::default().set(&mut Port(interface), setting, "by network.toml", &[])?;
             while interface.is_there() {
                 std::thread::sleep(RETRY_AFTER);
             }
@@ -89,23 +92,35 @@ fn serve(interface: &Interface, config: &NetworkConfig) -> std::io::Result<()> {
     Ok(())
 }
 
-fn apply(interface: &Interface, setting: &Setting, by: &str) -> std::io::Result<()> {
-    netlink::add_address(interface.index, setting.address, setting.prefix)?;
-    if let Some(gateway) = setting.gateway {
-        netlink::set_default_route(interface.index, gateway)?;
+/// The kernel's and the C library's side of an interface.
+struct Port<'a>(&'a Interface);
+
+impl System for Port<'_> {
+    fn add_address(&mut self, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        netlink::add_address(self.0.index, address, prefix)
     }
-    let lines: Vec<String> = setting
-        .name_servers
-        .iter()
-        .map(|server| format!("nameserver {server}\n"))
-        .collect();
-    std::fs::write(RESOLVER, lines.concat())?;
-    let gateway = setting
-        .gateway
-        .map_or("no gateway".into(), |gateway| format!("gateway {gateway}"));
-    say(&format!(
-        "{} has {}/{} {by}, {gateway}",
-        interface.name, setting.address, setting.prefix
-    ));
-    Ok(())
+
+    fn delete_address(&mut self, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        netlink::delete_address(self.0.index, address, prefix)
+    }
+
+    fn set_default_route(&mut self, gateway: Ipv4Addr) -> io::Result<()> {
+        netlink::set_default_route(self.0.index, gateway)
+    }
+
+    fn delete_default_route(&mut self) -> io::Result<()> {
+        netlink::delete_default_route(self.0.index)
+    }
+
+    fn set_name_servers(&mut self, servers: &[Ipv4Addr]) -> io::Result<()> {
+        let lines: Vec<String> = servers
+            .iter()
+            .map(|server| format!("nameserver {server}\n"))
+            .collect();
+        std::fs::write(RESOLVER, lines.concat())
+    }
+
+    fn say(&mut self, line: &str) {
+        say(&format!("{} {line}", self.0.name));
+    }
 }

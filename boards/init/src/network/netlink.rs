@@ -1,5 +1,5 @@
-//! The few things that the kernel is told about interfaces: messages of rtnetlink(7), which need no
-//! unsafe code, unlike the older requests.
+//! Addresses and routes of interfaces, by messages of rtnetlink(7). Unlike the older requests, they need
+//! no unsafe code.
 //!
 //! Out: one message for each call. In: the kernel's answer, an error number.
 
@@ -14,6 +14,7 @@ const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
 const DELETE_ADDRESS: u16 = 21;
 const NEW_ROUTE: u16 = 24;
+const DELETE_ROUTE: u16 = 25;
 const ANSWER: u16 = 2;
 
 const REQUEST_WITH_ANSWER: u16 = 0x01 | 0x04;
@@ -33,7 +34,7 @@ pub fn set_up(interface: u32) -> io::Result<()> {
     let mut body = vec![0; 4];
     body.extend(interface.to_ne_bytes());
     body.extend(UP.to_ne_bytes());
-    // Which of the flags are meant.
+    // The mask of flags that change.
     body.extend(UP.to_ne_bytes());
     ask(NEW_LINK, 0, &body)
 }
@@ -51,12 +52,21 @@ pub fn delete_address(interface: u32, address: Ipv4Addr, prefix: u8) -> io::Resu
 }
 
 pub fn set_default_route(interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
+    let mut body = default_route_body(interface);
+    attribute(&mut body, GATEWAY, gateway.octets());
+    ask(NEW_ROUTE, CREATE_OR_REPLACE, &body)
+}
+
+pub fn delete_default_route(interface: u32) -> io::Result<()> {
+    ask(DELETE_ROUTE, 0, &default_route_body(interface))
+}
+
+fn default_route_body(interface: u32) -> Vec<u8> {
     let mut body = vec![INTERNET, 0, 0, 0];
     body.extend(MAIN_STATIC_UNIVERSE_UNICAST);
     body.extend([0; 4]);
-    attribute(&mut body, GATEWAY, gateway.octets());
     attribute(&mut body, OUT, interface.to_ne_bytes());
-    ask(NEW_ROUTE, CREATE_OR_REPLACE, &body)
+    body
 }
 
 fn address_body(interface: u32, address: Ipv4Addr, prefix: u8) -> Vec<u8> {
