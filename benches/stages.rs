@@ -1,11 +1,12 @@
 //! The stages around the network, each on its own: `cargo bench`.
 
 use divan::{Bencher, black_box};
-use posewire::crop::{BBox, CropBox, Cropper};
+use posewire::crop::Cropper;
 use posewire::decode::Decoder;
 use posewire::frame::{PixelFormat, Pixels};
-use posewire::keypoint::Keypoint;
 use posewire::model::DecodeMode;
+use posewire::scene::Keypoint;
+use posewire::scene::{BBox, CropBox};
 use posewire::wire::{Body, Encoded, FixedPoint, Flags, Packet, PacketView, WireKeypoint};
 
 const FRAME: (u32, u32) = (640, 480);

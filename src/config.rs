@@ -4,15 +4,15 @@
 //! command line says wins; what neither says has the default given here.
 
 use crate::board::{self, Profile};
-use crate::crop::BBox;
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
-use crate::memory;
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
-use crate::realtime::Priority;
-use crate::sandbox;
+use crate::process::memory;
+use crate::process::realtime::Priority;
+use crate::process::sandbox;
+use crate::scene::BBox;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::Key;

@@ -7,7 +7,7 @@
 //! | [`source`] | a file, a camera, a clip | [`frame::Frame`]: borrowed pixels and their capture time |
 //! | [`crop`] | a frame and a box | 1 x 3 x H x W f32, normalised RGB |
 //! | [`engine`] | that tensor | 1 x joints x H/4 x W/4 f32 heatmaps |
-//! | [`decode`] | heatmaps | [`keypoint::Keypoint`]s |
+//! | [`decode`] | heatmaps | [`scene::Keypoint`]s |
 //! | [`track`] | a frame's keypoints | where to look in the next frame |
 //! | [`wire`] | keypoints | bytes for a robot |
 //! | [`sink`] | packets | UDP, a serial line, JSON lines, pictures |
@@ -28,14 +28,12 @@ pub mod engine;
 pub mod error;
 pub mod frame;
 mod hex;
-pub mod keypoint;
-pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod npy;
 pub mod pipeline;
-pub mod realtime;
-pub mod sandbox;
+pub mod process;
+pub mod scene;
 pub mod serial;
 pub mod sink;
 pub mod source;

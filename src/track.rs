@@ -4,8 +4,8 @@
 //! padding. A box the user gave stays; otherwise the whole frame is searched until an instance is
 //! found, and from then on the box around its keypoints is followed until it is lost.
 
-use crate::crop::{BBox, CropBox};
-use crate::keypoint::Keypoint;
+use crate::scene::Keypoint;
+use crate::scene::{BBox, CropBox};
 
 /// Boxes smaller than this are not followed: they come from keypoints that collapsed to a point.
 const MIN_SIDE_PX: f32 = 12.0;

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{TestDir, run, stderr, stdout};
-use posewire::model::Task;
+use posewire::scene::Task;
 use posewire::source::Clip;
 
 /// What `posewire demo` prints as the mean error of a clip, in pixels, and as PCK@0.2.

@@ -3,11 +3,12 @@
 mod common;
 
 use common::{golden, golden_json, golden_u8, numbers, points};
-use posewire::crop::{BBox, CropBox, Cropper};
+use posewire::crop::Cropper;
 use posewire::decode::Decoder;
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::metrics::{self, Sample};
 use posewire::model::DecodeMode;
+use posewire::scene::{BBox, CropBox};
 
 #[test]
 fn crops_are_mmposes() {

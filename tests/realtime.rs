@@ -4,7 +4,7 @@
 mod common;
 
 use common::{TestDir, posewire, stderr, terminate};
-use posewire::realtime::Priority;
+use posewire::process::realtime::Priority;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
@@ -104,7 +104,7 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
 #[test]
 #[ignore = "ends its process"]
 fn child() {
-    posewire::realtime::enter(Priority::new(3).unwrap(), Duration::ZERO);
+    posewire::process::realtime::enter(Priority::new(3).unwrap(), Duration::ZERO);
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(20) {
         std::hint::spin_loop();

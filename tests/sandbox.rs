@@ -4,7 +4,7 @@
 mod common;
 
 use common::{TestDir, stderr, stdout};
-use posewire::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
+use posewire::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
 use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt;

@@ -11,8 +11,8 @@ pub use speed::{NETWORKS, Network, Rate};
 use crate::config::RunConfig;
 use crate::engine;
 use crate::error::{self, Error};
-use crate::memory;
-use crate::realtime::Priority;
+use crate::process::memory;
+use crate::process::realtime::Priority;
 use file::{BoardFile, Files};
 
 static EMBEDDED: Files<'static> = include!(concat!(env!("OUT_DIR"), "/boards.rs"));

@@ -3,9 +3,9 @@
 use crate::config::Settings;
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::memory::{self, Budget, Meter, Shares, Stack};
 use crate::model::ModelFile;
 use crate::pipeline::Pipeline;
+use crate::process::memory::{self, Budget, Meter, Shares, Stack};
 use crate::source;
 
 /// What the heap may take at least while the model is read: enough for the table that says that the budget

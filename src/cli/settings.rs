@@ -5,7 +5,7 @@ use super::args::Args;
 use crate::config::{RunConfig, Settings, parse_bbox};
 use crate::engine;
 use crate::error::Result;
-use crate::realtime::DEFAULT_PRIORITY;
+use crate::process::realtime::DEFAULT_PRIORITY;
 
 pub(super) const HELP: &str = "\
   --source SOURCE     image:FILE, dir:FOLDER, mjpeg:FILE, demo (the built-in clip), or a camera:

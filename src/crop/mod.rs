@@ -1,6 +1,6 @@
 //! From a region of a frame to the network's input, in one pass over the frame's own pixels.
 //!
-//! In: borrowed pixels of any [`PixelFormat`](crate::frame::PixelFormat) and a [`CropBox`] in
+//! In: borrowed pixels of any [`PixelFormat`](crate::frame::PixelFormat) and a [`CropBox`](crate::scene::CropBox) in
 //! source-frame pixels. Out: N x 3 x H x W f32, RGB, `(value - mean) / std`, in a buffer the caller
 //! owns. Nothing is allocated after [`Cropper::new`].
 //!
@@ -10,8 +10,6 @@
 mod axis;
 #[cfg(test)]
 mod reference;
-mod region;
 mod warp;
 
-pub use region::{BBox, CropBox};
 pub use warp::Cropper;

@@ -1,7 +1,8 @@
 //! The crop as a formula, pixel by pixel: slow, plain, and what the fast one is compared with.
 
-use crate::crop::{CropBox, Cropper};
+use crate::crop::Cropper;
 use crate::frame::{PixelFormat, Pixels};
+use crate::scene::CropBox;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

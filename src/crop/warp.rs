@@ -4,9 +4,9 @@
 //! blended along x once. Two such rows are kept, because neighbouring output rows often share them,
 //! and blended along y for each output row. All sums are exact, so their order does not matter.
 
-use crate::crop::CropBox;
 use crate::crop::axis::{self, OUTSIDE_PX, Position};
 use crate::frame::{MAX_SIDE_PX, Pixels, WidePixel};
+use crate::scene::CropBox;
 use std::ops::Range;
 
 /// Crops, scales and normalises; owns its tables and buffers, sized once for one network input and
@@ -218,8 +218,8 @@ fn blend_rows(above: &[u16], below: &[u16], weight: u32, out: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crop::BBox;
     use crate::frame::PixelFormat;
+    use crate::scene::BBox;
 
     fn cropper(side: u32) -> Cropper {
         Cropper::new([side, side], [0.0; 3], [1.0; 3])

@@ -7,8 +7,8 @@
 mod dark;
 mod peak;
 
-use crate::keypoint::{Keypoint, Keypoints, MAX_KEYPOINTS};
 use crate::model::DecodeMode;
+use crate::scene::{Keypoint, Keypoints, MAX_KEYPOINTS};
 use dark::Dark;
 
 /// Decodes heatmaps of one fixed shape.

@@ -4,7 +4,7 @@
 
 use crate::engine;
 use crate::error::Result;
-use crate::sandbox;
+use crate::process::sandbox;
 use crate::source::v4l2::{Kernel, Nodes};
 use std::fs::{self, File};
 use std::io::Read;

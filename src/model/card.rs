@@ -4,58 +4,11 @@
 //! beside a foreign export. Unknown fields are errors: a field that is silently ignored is a crop
 //! that is silently wrong. docs/model-card.md lists the fields.
 
-use crate::keypoint::MAX_KEYPOINTS;
+use crate::scene::{JointTable, MAX_KEYPOINTS, Task};
 use serde::{Deserialize, Serialize};
 
 /// The newest card format this build reads.
 pub const CARD_FORMAT: u32 = 1;
-
-/// What the network looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Task {
-    Hand,
-    Body,
-}
-
-impl Task {
-    pub fn name(self) -> &'static str {
-        match self {
-            Task::Hand => "hand",
-            Task::Body => "body",
-        }
-    }
-}
-
-/// The joint order, as a number that fits in a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JointTable {
-    /// 21 joints of one hand, InterHand2.6M in MMPose's order: finger tips first, wrist last.
-    Interhand21,
-    /// 16 joints of a body, MPII.
-    Mpii16,
-    /// Any other order: the receiver has to know the model.
-    Custom,
-}
-
-impl JointTable {
-    pub fn from_name(name: &str) -> Self {
-        match name {
-            "interhand2d-21" => JointTable::Interhand21,
-            "mpii-16" => JointTable::Mpii16,
-            _ => JointTable::Custom,
-        }
-    }
-
-    /// How many joints the table has; `None` for a custom one.
-    pub fn joint_count(self) -> Option<usize> {
-        match self {
-            JointTable::Interhand21 => Some(21),
-            JointTable::Mpii16 => Some(16),
-            JointTable::Custom => None,
-        }
-    }
-}
 
 /// How a heatmap's peak becomes a coordinate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ mod plan;
 #[cfg(feature = "demo")]
 mod shipped;
 
-pub use card::{DecodeMode, JointTable, ModelCard, Task};
+pub use card::{DecodeMode, ModelCard};
 #[cfg(any(feature = "onnx", test))]
 pub(crate) use container::assemble as assemble_plan;
 pub use file::{Contents, MAX_MODEL_BYTES, ModelFile};

@@ -1,7 +1,7 @@
 //! The two demo models inside the binary. models/demo/ is how they were made.
 
-use super::card::Task;
 use crate::error::{Error, Result};
+use crate::scene::Task;
 use std::path::Path;
 
 static HAND: &[u8] = include_bytes!("../../models/hand-demo.int8.onnx");

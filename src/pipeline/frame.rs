@@ -1,12 +1,13 @@
 //! From one frame to keypoints in its own pixels. Owns the network's input and output buffers.
 
-use crate::crop::{BBox, CropBox, Cropper};
+use crate::crop::Cropper;
 use crate::decode::Decoder;
 use crate::engine::{self, Engine};
 use crate::error::Result;
 use crate::frame::Frame;
-use crate::keypoint::Keypoints;
 use crate::model::{ModelCard, ModelFile};
+use crate::scene::Keypoints;
+use crate::scene::{BBox, CropBox};
 use crate::stats::{Stage, StageTimes};
 use crate::track::{RegionKind, Sighting, Tracker};
 

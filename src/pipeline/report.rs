@@ -102,7 +102,7 @@ fn us(ms: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Figures;
+    use crate::process::memory::Figures;
     use crate::source::SourceCounts;
 
     #[test]

@@ -5,7 +5,7 @@ use super::report::Reporter;
 use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
-use crate::memory;
+use crate::process::memory;
 use crate::sink::{NotSent, Sink};
 use crate::source::{FrameSource, Next, SourceCounts};
 use crate::stats::{Stage, StageTimes};

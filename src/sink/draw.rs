@@ -1,8 +1,8 @@
 //! Smooth lines and discs on an RGB picture, and the skeleton made of them.
 
 use crate::frame::Pixels;
-use crate::keypoint::Keypoint;
 use crate::model::ModelCard;
+use crate::scene::Keypoint;
 
 /// Joints below this score are drawn hollow and their bones thin: the network is guessing.
 const SURE_SCORE: f32 = 0.3;

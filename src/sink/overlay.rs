@@ -4,8 +4,8 @@ use super::draw::{Canvas, draw_skeleton};
 use super::{Delivery, NotSent, Sink};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::keypoint::Keypoint;
 use crate::model::ModelCard;
+use crate::scene::Keypoint;
 use crate::wire::Packet;
 use std::path::{Path, PathBuf};
 

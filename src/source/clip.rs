@@ -1,7 +1,7 @@
 //! The rendered clips inside the binary, with the truth they were rendered from.
 
 use crate::error::{Error, Result};
-use crate::model::Task;
+use crate::scene::Task;
 use serde::Deserialize;
 use std::path::Path;
 

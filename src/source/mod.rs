@@ -29,7 +29,7 @@ pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::model::Task;
+use crate::scene::Task;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;

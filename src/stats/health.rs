@@ -3,7 +3,7 @@
 //! In: the kernel's files, opened once, so that reading them later opens and allocates nothing. Out: a
 //! [`Health`], with each figure that is known.
 
-use crate::memory;
+use crate::process::memory;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::Read;

@@ -2,7 +2,7 @@
 
 use super::Stage;
 use crate::clock;
-use crate::memory::{Stack, spawn};
+use crate::process::memory::{Stack, spawn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::sync::{Condvar, Mutex};

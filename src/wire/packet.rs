@@ -4,8 +4,8 @@ use super::layout::*;
 use super::seal::Key;
 use super::stats::WireStats;
 use crate::clock::Instant;
-use crate::keypoint::{Keypoint, MAX_KEYPOINTS};
-use crate::model::{JointTable, Task};
+use crate::scene::{JointTable, Task};
+use crate::scene::{Keypoint, MAX_KEYPOINTS};
 
 /// An encoded packet, in place, with room for a tag.
 pub type Encoded = heapless::Vec<u8, MAX_SEALED_BYTES>;

@@ -4,7 +4,7 @@ use super::layout::*;
 use super::packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 use super::stats::WireStats;
 use crate::clock::Instant;
-use crate::keypoint::MAX_KEYPOINTS;
+use crate::scene::MAX_KEYPOINTS;
 use std::fmt;
 
 /// Why bytes are not a packet this build can read.

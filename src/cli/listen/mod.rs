@@ -7,7 +7,7 @@ mod replay;
 use super::args::{Args, Item};
 use super::{say, stop_on_signals};
 use crate::error::{Error, Result};
-use crate::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
+use crate::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
 use crate::wire::{Body, Key, Packet, PacketView};

@@ -4,7 +4,7 @@
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
 use crate::engine::Threads;
-use crate::memory::{Stack, spawn};
+use crate::process::memory::{Stack, spawn};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::cell::UnsafeCell;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::frame::{MAX_SIDE_PX, PixelFormat};
-use crate::memory::pages;
+use crate::process::memory::pages;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};

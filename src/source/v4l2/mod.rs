@@ -25,7 +25,7 @@ pub(crate) use survey::{Seen, What, look, survey};
 use super::{FrameSource, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
-use crate::memory::{Stack, spawn};
+use crate::process::memory::{Stack, spawn};
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
 use handover::{Fresh, Handover, Taken};

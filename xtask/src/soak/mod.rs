@@ -11,7 +11,7 @@ mod process;
 use crate::tools::{self, Outcome};
 use feeder::Feeder;
 use figures::Minute;
-use posewire::memory;
+use posewire::process::memory;
 use posewire::wire::PacketView;
 use process::Program;
 use std::io::ErrorKind;

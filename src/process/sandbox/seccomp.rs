@@ -56,7 +56,7 @@ fn condition(when: &When) -> Result<SeccompRule, BackendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{Needs, policy};
+    use crate::process::sandbox::{Needs, policy};
 
     /// `BPF_MAXINSNS`.
     const KERNELS_LIMIT: usize = 4096;

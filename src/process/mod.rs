@@ -1,0 +1,8 @@
+//! Resources and rights of the process: its memory, its place in the scheduler, its sandbox.
+//!
+//! In: limits from the settings. Out: limits that the kernel and the allocator enforce while the program
+//! runs.
+
+pub mod memory;
+pub mod realtime;
+pub mod sandbox;

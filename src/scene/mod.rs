@@ -1,0 +1,12 @@
+//! Plain data about a frame: keypoints, regions, and the kind of subject that they belong to.
+//!
+//! Every value has a fixed size and owns its memory. Positions are pixels; the holder of a value says of
+//! which picture.
+
+mod keypoint;
+mod region;
+mod task;
+
+pub use keypoint::{Keypoint, Keypoints, MAX_KEYPOINTS};
+pub use region::{BBox, CropBox};
+pub use task::{JointTable, Task};
