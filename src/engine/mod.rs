@@ -9,6 +9,8 @@ mod graph;
 #[cfg(feature = "onnx")]
 mod guard;
 mod int8;
+mod layer_time;
+mod threads;
 #[cfg(feature = "onnx")]
 mod tract;
 
@@ -16,13 +18,14 @@ pub use fake::FakeEngine;
 pub use int8::{Int8Engine, kernel_families, kernel_family};
 #[cfg(feature = "onnx")]
 pub use int8::{Int8Runtime, compile, quantised_reader};
+pub use layer_time::LayerTime;
+pub use threads::Threads;
 #[cfg(feature = "onnx")]
 pub use tract::TractEngine;
 
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
 use std::str::FromStr;
-use std::time::Duration;
 
 /// One loaded network with a fixed input and output shape.
 pub trait Engine: Send {
@@ -61,16 +64,6 @@ pub trait Engine: Send {
     }
 }
 
-/// What one layer cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerTime {
-    /// The graph node it came from.
-    pub name: String,
-    /// Multiply-accumulates.
-    pub macs: u64,
-    pub time: Duration,
-}
-
 /// Which engine the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
@@ -91,24 +84,6 @@ impl FromStr for EngineChoice {
             _ => Err(Error::usage(format!(
                 "unknown engine {text:?}: auto or tract"
             ))),
-        }
-    }
-}
-
-/// The threads of a network: the one that calls it, and helpers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads {
-    /// At least 1.
-    pub count: usize,
-    /// Each on a processor of its own: of those that the process may use, the first `count`.
-    pub pinned: bool,
-}
-
-impl From<usize> for Threads {
-    fn from(count: usize) -> Self {
-        Threads {
-            count,
-            pinned: false,
         }
     }
 }
@@ -140,10 +115,8 @@ pub fn load(
             let mut misfit = None;
             if choice == EngineChoice::Auto {
                 match int8::load(model, proto, threads)? {
-                    int8::Loaded::Engine(engine) => return Ok(engine),
-                    int8::Loaded::Misfit { node, what } => {
-                        misfit = Some((node, what));
-                    }
+                    Ok(engine) => return Ok(Box::new(engine)),
+                    Err(reason) => misfit = Some(reason),
                 }
             }
             if threads.pinned {
@@ -151,14 +124,20 @@ pub fn load(
             }
             match (TractEngine::load(model, proto, threads.count), misfit) {
                 (Ok(engine), misfit) => {
-                    if let Some((node, what)) = misfit {
+                    if let Some(misfit) = misfit {
                         let path = model.path().display();
-                        log::info!("{path}: runs on tract, not in integers: {node}: {what}");
+                        log::info!("{path}: runs on tract, not in integers: {misfit}");
                     }
                     Ok(Box::new(engine))
                 }
                 // A quantised graph is rarely for tract: why it does not run in integers matters more.
-                (Err(_), Some((node, what))) if node != int8::WHOLE_GRAPH => {
+                (
+                    Err(_),
+                    Some(int8::Misfit {
+                        node: Some(node),
+                        what,
+                    }),
+                ) => {
                     let what =
                         format!("does not run in integers ({what}), and not on tract either");
                     Err(Error::model_node(model.path(), node, what))

@@ -15,7 +15,7 @@
 //! | 40.. | card, name, network, each right behind the last |
 //! | then | zeros up to a multiple of 64, and the weights to the end |
 //!
-//! What the network and the weights hold is the integer engine's affair (`engine/int8/stored.rs`). The
+//! The integer engine defines the network and the weights (`engine/int8/plan/file`). The
 //! checksum finds files that were cut, mixed up or changed by accident. It is no signature: whoever
 //! reads a file must also check every number in it, and does.
 

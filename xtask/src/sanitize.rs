@@ -22,7 +22,7 @@ const LIBRARY: &[&str] = &[
 /// Miri hours.
 const UNDER_MIRI: &[&str] = &[
     "engine::int8::tests::a_plan",
-    "engine::int8::pool",
+    "engine::int8::run::pool",
     "model::container",
     "source::v4l2::tests::a_frame_keeps",
 ];

@@ -1,11 +1,14 @@
 //! Small networks, planned for every kernel of this processor and for every twin: from filters to
 //! heatmaps, so that what weights are packed with and what a tile is made of fit each other.
 
-use super::ir::{Action, Filter, Network, Operand, Operation, Quant, Tensor, TensorId};
-use super::kernel;
-use super::pack::Origin;
-use super::plan::{Method, Plan, Step};
-use super::run::Workspace;
+use super::compile::compile;
+use super::family::Family;
+use super::ir::{ConvWeights, Graph, Node, Op, Operand, QuantParams, Tensor, ValueId};
+use super::kernel::twins::TWINS;
+use super::kernel::{self, Kernel};
+use super::plan::conv::Method;
+use super::plan::{Plan, Step, outline};
+use super::run::{Workspace, WorkspaceSize};
 use std::ops::RangeInclusive;
 
 const SIDE: usize = 14;
@@ -26,7 +29,7 @@ impl Numbers {
         (self.state >> 24).cast_signed()
     }
 
-    fn filter(&mut self, [inputs, outputs, side, stride, pad]: [usize; 5]) -> Filter {
+    fn weights(&mut self, [inputs, outputs, side, stride, pad]: [usize; 5]) -> ConvWeights {
         let mut weight = || match (self.signed, self.next()) {
             (true, value) => value as i8,
             // Few, so that sums of what is not negative stay small.
@@ -34,13 +37,13 @@ impl Numbers {
             (false, _) => 0,
         };
         let weights = (0..outputs * side * side * inputs).map(|_| weight());
-        Filter {
-            weights: weights.collect(),
+        ConvWeights {
+            values: weights.collect(),
             bias: (0..outputs).map(|_| 50 * self.next() - 6000).collect(),
             scales: vec![0.002; outputs],
-            inputs,
-            outputs,
-            kernel: [side, side],
+            in_channels: inputs,
+            out_channels: outputs,
+            kernel_size: [side, side],
             stride,
             pad: [pad, pad],
         }
@@ -49,126 +52,132 @@ impl Numbers {
 
 /// Rows of taps, a long convolution that Winograd's method fits, an addition, a stride, and four parts
 /// of a transposed convolution; with channels that no block ends with.
-fn network(signed: bool) -> Network {
+fn network(signed: bool) -> Graph {
     let mut numbers = Numbers { state: 7, signed };
     let floor = |floor: i8| if signed { floor } else { 0 };
-    let mut conv = |input: usize, sizes: [usize; 5]| Action::Conv {
-        input: TensorId(input),
-        filter: numbers.filter(sizes),
+    let mut conv = |input: usize, sizes: [usize; 5]| Op::Conv {
+        input: ValueId(input),
+        weights: numbers.weights(sizes),
         floor: floor(-100),
     };
-    let mut actions = vec![
-        (Action::Quantize, 3, SIDE),
+    let mut ops = vec![
+        (Op::Quantize, 3, SIDE),
         (conv(0, [3, 40, 3, 1, 1]), 40, SIDE),
         (conv(1, [40, 40, 3, 1, 1]), 40, SIDE),
     ];
     let operand = |tensor: usize| Operand {
-        tensor: TensorId(tensor),
+        tensor: ValueId(tensor),
         upsampled: false,
     };
-    let addition = Action::Add {
+    let addition = Op::Add {
         operands: [operand(1), operand(2)],
         floor: floor(-90),
     };
-    actions.push((addition, 40, SIDE));
-    actions.push((conv(3, [40, 24, 3, 2, 1]), 24, SIDE / 2));
-    let last = Action::Deconv {
-        input: TensorId(4),
-        filter: numbers.filter([24, 5, 4, 2, 1]),
+    ops.push((addition, 40, SIDE));
+    ops.push((conv(3, [40, 24, 3, 2, 1]), 24, SIDE / 2));
+    let last = Op::ConvTranspose {
+        input: ValueId(4),
+        weights: numbers.weights([24, 5, 4, 2, 1]),
         floor: floor(i8::MIN),
     };
-    actions.push((last, 5, SIDE));
+    ops.push((last, 5, SIDE));
     let scales = [0.02, 0.1, 0.4, 0.4, 2.0, 1.0];
     let zero_points = if signed {
         [-3, -100, 5, -90, 11, 0]
     } else {
         [0; 6]
     };
-    chain(actions, &scales, &zero_points)
+    chain(ops, &scales, &zero_points)
 }
 
 /// More channels than Winograd's method multiplies at once, in more tiles than it does.
-fn wide() -> Network {
+fn wide() -> Graph {
     let mut numbers = Numbers {
         state: 3,
         signed: true,
     };
-    let mut conv = |input: usize, sizes: [usize; 5]| Action::Conv {
-        input: TensorId(input),
-        filter: numbers.filter(sizes),
+    let mut conv = |input: usize, sizes: [usize; 5]| Op::Conv {
+        input: ValueId(input),
+        weights: numbers.weights(sizes),
         floor: i8::MIN,
     };
-    let actions = vec![
-        (Action::Quantize, 3, 2 * SIDE),
+    let ops = vec![
+        (Op::Quantize, 3, 2 * SIDE),
         (conv(0, [3, 272, 1, 1, 0]), 272, 2 * SIDE),
         (conv(1, [272, 9, 3, 1, 1]), 9, 2 * SIDE),
     ];
-    chain(actions, &[0.02, 0.1, 0.2], &[-3, -7, 0])
+    chain(ops, &[0.02, 0.1, 0.2], &[-3, -7, 0])
 }
 
-/// Each action with the channels and the side of what it makes.
-fn chain(actions: Vec<(Action, usize, usize)>, scales: &[f32], zero_points: &[i8]) -> Network {
-    let mut network = Network {
+/// Each op with the channels and the side of what it makes.
+fn chain(ops: Vec<(Op, usize, usize)>, scales: &[f32], zero_points: &[i8]) -> Graph {
+    let mut graph = Graph {
         tensors: Vec::new(),
-        operations: Vec::new(),
-        output: TensorId(actions.len() - 1),
+        nodes: Vec::new(),
+        output: ValueId(ops.len() - 1),
     };
-    for (index, (action, channels, side)) in actions.into_iter().enumerate() {
-        network.tensors.push(Tensor {
+    for (index, (op, channels, side)) in ops.into_iter().enumerate() {
+        graph.tensors.push(Tensor {
             channels,
             height: side,
             width: side,
-            quant: Quant {
+            quant: QuantParams {
                 scale: scales[index],
                 zero_point: zero_points[index],
                 unsigned: false,
             },
         });
-        network.operations.push(Operation {
+        graph.nodes.push(Node {
             name: format!("step{index}"),
-            action,
-            output: TensorId(index),
+            op,
+            output: ValueId(index),
         });
     }
-    network
+    graph
 }
 
-fn heatmaps(plan: &Plan, signed: bool, threads: usize) -> Vec<f32> {
+fn heatmaps(plan: &Plan, kernel: &'static dyn Kernel, signed: bool, threads: usize) -> Vec<f32> {
     let least = if signed { -2.5 } else { 0.0 };
     let input: Vec<f32> = (0..plan.input_shape.iter().product())
         .map(|index: usize| (index * 37 % 101) as f32 / 20.0 + least)
         .collect();
     let output = plan.output;
     let mut heatmaps = vec![0.0; output.channels * output.height * output.width];
-    let mut workspace = Workspace::new(plan, threads.into()).unwrap();
+    let size = WorkspaceSize::of(plan, kernel);
+    let mut workspace = Workspace::start(size, threads.into()).unwrap();
     for _ in 0..2 {
-        workspace.run(plan, &input, &mut heatmaps);
+        workspace.run(plan, kernel, &input, &mut heatmaps);
     }
     heatmaps
 }
 
-fn compare(network: &Network, signed: bool, threads: RangeInclusive<usize>) {
-    let side = network.tensors[0].height;
-    let families = kernel::families();
-    let twins = families.iter().map(|name| kernel::of_family(name).unwrap());
+fn plan(graph: &Graph, family: &'static Family) -> Plan {
+    let side = graph.tensors[0].height;
+    let outline = outline(graph, [1, 3, side, side]).unwrap();
+    let packed = compile(&outline, family).unwrap();
+    Plan::bind(&outline, packed, family)
+        .unwrap_or_else(|misfit| panic!("{}: {misfit}", family.name))
+}
+
+fn compare(graph: &Graph, signed: bool, threads: RangeInclusive<usize>) {
     let here = kernel::available();
-    // For whoever runs this on another processor, real or emulated.
-    let names: Vec<_> = here.iter().map(|kernel| kernel.name()).collect();
+    // The processor tests on emulated machines look for this line.
+    let names: Vec<_> = here.iter().map(|kernel| kernel.family().name).collect();
     println!("kernels of this processor: {}.", names.join(", "));
     let mut expected: Option<Vec<f32>> = None;
     let mut methods = [0, 0];
-    for kernel in twins.chain(here) {
-        let plan = Plan::new(network, [1, 3, side, side], kernel, Origin::Filters)
-            .unwrap_or_else(|(node, what)| panic!("{}: {node}: {what}", kernel.name()));
+    for kernel in TWINS.into_iter().chain(here) {
+        let family = kernel.family();
+        let plan = plan(graph, family);
         for step in &plan.steps {
             if let Step::Conv(conv) = step {
                 methods[usize::from(matches!(conv.method, Method::Winograd(_)))] += 1;
             }
         }
         for threads in threads.clone() {
-            let found = heatmaps(&plan, signed, threads);
+            let found = heatmaps(&plan, kernel, signed, threads);
             let expected = expected.get_or_insert_with(|| found.clone());
-            assert!(found == *expected, "{}, {threads} threads", kernel.name());
+            assert!(found == *expected, "{}, {threads} threads", family.name);
         }
     }
     let expected = expected.unwrap_or_default();

@@ -1,66 +1,49 @@
 //! The integer engine: quantised networks as a static plan of fused integer convolutions.
 //!
 //! tract reads and checks the graph ([`carry`]), the importer brings QDQ and QOperator forms to one
-//! list of operations ([`import`], [`ir`]), the planner fuses, packs weights and places activations
+//! list of nodes ([`import`], [`ir`]), the planner fuses, packs weights and places activations
 //! in one arena ([`plan`]), and a frame runs step by step without allocating ([`run`]). Sums are
 //! exact; requantisation rounds half to even in f32, as ONNX defines it, so that results are those
 //! of ONNX Runtime on the same file but for ties.
 
-mod aligned;
-mod arena;
-mod check;
-mod conv;
+mod family;
 mod ir;
-// Packing and choosing are done where plans are made.
-#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
 mod kernel;
-mod layout;
-mod pack;
 mod plan;
-mod pool;
+mod requant;
 mod run;
-mod size;
-mod stored;
-#[cfg_attr(not(feature = "onnx"), allow(dead_code))]
-mod winograd;
 
 #[cfg(test)]
 mod family_tests;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "onnx")]
-mod attributes;
-#[cfg(feature = "onnx")]
-mod carry;
-#[cfg(feature = "onnx")]
-mod constants;
 #[cfg(any(feature = "onnx", test))]
-mod fill;
+mod compile;
 #[cfg(feature = "onnx")]
-mod filter;
-#[cfg(feature = "onnx")]
-mod import;
+mod from_onnx;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx")]
 mod runtime;
 
-use super::{Engine, LayerTime, Threads};
+use super::Engine;
+use super::layer_time::LayerTime;
+use super::threads::Threads;
 use crate::error::{Error, Result};
 use crate::model::PlanFile;
 #[cfg(feature = "onnx")]
-pub use carry::reader as quantised_reader;
+pub use from_onnx::compile;
 #[cfg(feature = "onnx")]
-pub use onnx::compile;
+pub(super) use from_onnx::load;
+pub(super) use ir::Misfit;
+use kernel::Kernel;
 #[cfg(feature = "onnx")]
-pub(super) use onnx::{Loaded, WHOLE_GRAPH, load};
+pub use onnx::reader as quantised_reader;
+use plan::Plan;
+use run::{Workspace, WorkspaceSize};
 #[cfg(feature = "onnx")]
 pub use runtime::Int8Runtime;
-
-use pack::Origin;
-use plan::Plan;
-use run::Workspace;
 use std::path::Path;
 
 /// The kernel family that is used here: the fastest of this processor, or what `POSEWIRE_KERNEL` names.
@@ -69,19 +52,20 @@ use std::path::Path;
 /// [`Error::Usage`] if that is none of this processor's.
 pub fn kernel_family() -> Result<&'static str> {
     kernel::best()
-        .map(|kernel| kernel.name())
+        .map(|kernel| kernel.family().name)
         .map_err(Error::usage)
 }
 
 /// The kernel families of all processors, as plans name them.
 pub fn kernel_families() -> Vec<&'static str> {
-    kernel::families()
+    family::names()
 }
 
 /// A network in the integer engine.
 pub struct Int8Engine {
     name: String,
     plan: Plan,
+    kernel: &'static dyn Kernel,
     workspace: Workspace,
     output_shape: [usize; 4],
 }
@@ -100,32 +84,42 @@ impl Int8Engine {
             Error::model(path, what)
         })?;
         let best = kernel::best().map_err(Error::usage)?;
-        if best.name() != kernel.name() {
+        if best.family().name != kernel.family().name {
             log::warn!(
                 "{}: was compiled for the kernel {wanted}, {} would be used here: compile the model again",
                 path.display(),
-                best.name()
+                best.family().name
             );
         }
-        let stored = stored::read(file).map_err(|what| Error::model(path, what))?;
-        let origin = Origin::Stored(stored.coefficients.into_iter());
-        let plan = Plan::new(&stored.network, stored.input_shape, kernel, origin)
-            .map_err(|(node, what)| Error::model_node(path, node, what))?;
-        Self::new(plan, threads)
+        let stored = plan::file::read(file).map_err(|what| Error::model(path, what))?;
+        let plan = plan::outline(&stored.graph, stored.input_shape)
+            .and_then(|outline| Plan::bind(&outline, stored.packed, kernel.family()))
+            .map_err(|misfit| refusal(path, misfit))?;
+        Self::new(plan, kernel, threads)
     }
 
-    fn new(plan: Plan, threads: Threads) -> Result<Self> {
+    fn new(plan: Plan, kernel: &'static dyn Kernel, threads: Threads) -> Result<Self> {
         let output = plan.output;
-        let workspace = Workspace::new(&plan, threads).map_err(|error| {
+        let size = WorkspaceSize::of(&plan, kernel);
+        let workspace = Workspace::start(size, threads).map_err(|error| {
             let count = threads.count;
             Error::engine(format!("cannot start or pin {count} threads: {error}"))
         })?;
         Ok(Int8Engine {
-            name: format!("int8 ({})", plan.kernel.name()),
+            name: format!("int8 ({})", kernel.family().name),
+            kernel,
             workspace,
             output_shape: [1, output.channels, output.height, output.width],
             plan,
         })
+    }
+}
+
+/// The error for a model that does not run in integers.
+fn refusal(path: &Path, misfit: Misfit) -> Error {
+    match misfit.node {
+        Some(node) => Error::model_node(path, node, misfit.what),
+        None => Error::model(path, misfit.what),
     }
 }
 
@@ -143,7 +137,7 @@ impl Engine for Int8Engine {
     }
 
     fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()> {
-        self.workspace.run(&self.plan, input, heatmaps);
+        self.workspace.run(&self.plan, self.kernel, input, heatmaps);
         Ok(())
     }
 
@@ -152,10 +146,11 @@ impl Engine for Int8Engine {
     }
 
     fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
-        Ok(self.workspace.profile(&self.plan, input, heatmaps))
+        let workspace = &mut self.workspace;
+        Ok(workspace.profile(&self.plan, self.kernel, input, heatmaps))
     }
 
     fn peak(&self) -> Option<f64> {
-        Some(kernel::peak::measure(self.plan.kernel))
+        Some(kernel::peak::macs_per_s(self.kernel))
     }
 }

@@ -3,11 +3,11 @@
 //! It prepares typed graphs that were read with [`quantised_reader`](super::quantised_reader), whose
 //! nodes are the ONNX nodes themselves.
 
-use super::import;
-use super::kernel;
-use super::pack::Origin;
+use super::from_onnx;
+use super::kernel::{self, Kernel};
+use super::onnx;
 use super::plan::Plan;
-use super::run::Workspace;
+use super::run::{Workspace, WorkspaceSize};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -41,12 +41,13 @@ impl Runtime for Int8Runtime {
         let Some(&input_shape) = shape.and_then(|shape| shape.first_chunk()) else {
             bail!("the input has no known shape of four sides");
         };
-        let network = import::import(&model)
-            .map_err(|misfit| format_err!("{}: {}", misfit.node, misfit.what))?;
-        let plan = Plan::new(&network, input_shape, kernel, Origin::Filters)
-            .map_err(|(node, what)| format_err!("{node}: {what}"))?;
+        let plan = onnx::import(&model)
+            .and_then(|graph| from_onnx::plan(&graph, input_shape, kernel))
+            .map_err(|misfit| format_err!("{misfit}"))?;
         Ok(Box::new(Prepared(Arc::new(Parts {
+            size: WorkspaceSize::of(&plan, kernel),
             plan,
+            kernel,
             model: Arc::new(model),
             threads: self.threads,
         }))))
@@ -55,6 +56,8 @@ impl Runtime for Int8Runtime {
 
 struct Parts {
     plan: Plan,
+    kernel: &'static dyn Kernel,
+    size: WorkspaceSize,
     model: Arc<TypedModel>,
     threads: usize,
 }
@@ -73,7 +76,7 @@ impl Runnable for Prepared {
     fn spawn(&self) -> TractResult<Box<dyn State>> {
         Ok(Box::new(Running {
             prepared: self.clone(),
-            workspace: Workspace::new(&self.0.plan, self.0.threads.into())?,
+            workspace: Workspace::start(self.0.size, self.0.threads.into())?,
         }))
     }
 
@@ -103,7 +106,7 @@ impl Clone for Running {
     fn clone(&self) -> Self {
         Running {
             prepared: self.prepared.clone(),
-            workspace: Workspace::single(&self.prepared.0.plan),
+            workspace: Workspace::single(self.prepared.0.size),
         }
     }
 }
@@ -120,8 +123,9 @@ impl State for Running {
         let plain = input.try_as_plain_ram()?;
         let buffer = plan.output;
         let mut output = vec![0.0; buffer.channels * buffer.height * buffer.width];
+        let kernel = self.prepared.0.kernel;
         self.workspace
-            .run(plan, plain.as_slice::<f32>()?, &mut output);
+            .run(plan, kernel, plain.as_slice::<f32>()?, &mut output);
         let shape = [1, buffer.channels, buffer.height, buffer.width];
         Ok(tvec!(Tensor::from_shape(&shape, &output)?.into_tvalue()))
     }

@@ -65,8 +65,8 @@ fn the_plans_have_both_methods_and_all_kinds_of_steps() {
             let kind = match step {
                 plan::Step::Quantize { .. } => 0,
                 plan::Step::Conv(step) => match step.method {
-                    plan::Method::Direct { .. } => 1,
-                    plan::Method::Winograd(_) => 2,
+                    plan::conv::Method::Direct { .. } => 1,
+                    plan::conv::Method::Winograd(_) => 2,
                 },
                 plan::Step::MaxPool { .. } => 3,
                 plan::Step::Add { .. } => 4,

@@ -4,19 +4,20 @@
 //! 64 weights of 16 channels, both signed. The intrinsics are not stable yet, so the inner loop is
 //! written as assembly; nothing else touches tile registers.
 
+use super::amx_permission;
 use super::avx2::Avx2;
+use super::avx2_rows;
 use super::avx512_store;
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, amx_permission, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Two tile registers of 16 pixels: one load of weights serves both.
-const MR: usize = 32;
-const NR: usize = 16;
-const KR: usize = 64;
-
-/// Inputs and weights that are added up at once, for each sum.
-const GROUP: usize = 4;
+const MR: usize = family::AMX.tile.mr;
+const NR: usize = family::AMX.tile.nr;
+const KR: usize = family::AMX.tile.pad;
 
 /// Lines of a tile register, and bytes of a line.
 const LINES: usize = 16;
@@ -26,26 +27,30 @@ const LINE_BYTES: usize = 64;
 /// lines of it. A multiple of a line, so that no load takes two.
 const GAP: usize = LINE_BYTES;
 
-pub(super) fn is_available() -> bool {
-    std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512bw")
-        && super::avx2::is_available()
-        && amx_permission::is_given()
+/// Given out by [`Amx::detect`] alone.
+pub(super) struct Amx {
+    _detected: (),
 }
 
-pub(super) struct Amx;
+impl Amx {
+    /// The kernel, if this processor has AMX-INT8 and the system allows it.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: Amx = Amx { _detected: () };
+        let detected = Avx2::detect().is_some()
+            && std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && amx_permission::is_given();
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for Amx {
-    fn name(&self) -> &'static str {
-        "amx"
+    fn family(&self) -> &'static Family {
+        &family::AMX
     }
 
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
+    fn rows(&self) -> &'static dyn RowOps {
+        avx2_rows::detect()
     }
 
     /// Room to start at a multiple of a line.
@@ -53,18 +58,13 @@ impl Kernel for Amx {
         MR * (k + GAP) + LINE_BYTES
     }
 
-    /// [k / 4][nr][4]: sixteen of these groups are the lines of a tile register.
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, GROUP, packed);
-    }
-
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         let start = start(scratch);
         rows.copy_lines(MR, k, k + GAP, &mut scratch[start..]);
     }
 
     fn begin(&self) {
-        // SAFETY: this kernel is only given out where AMX was detected and allowed.
+        // SAFETY: having `self` proves that AMX is there and allowed.
         unsafe { configure() }
     }
 
@@ -80,25 +80,13 @@ impl Kernel for Amx {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         let lines = &scratch[start(scratch)..];
         assert!(lines.len() >= MR * (k + GAP) && weights.len() >= NR * k);
-        // SAFETY: AMX is there, its tiles are configured and the pointers are valid by the caller's
-        // word; the lengths were just checked.
+        // SAFETY: having `self` proves AMX; the caller guarantees configured tiles and the pointers, and the
+        // lengths are checked above.
         unsafe { tile(lines.as_ptr(), weights.as_ptr(), k, requant, place) }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        Avx2.add(addition, a, b, sums);
-    }
-
-    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
-        Avx2.quantize(row, scale, zero_point, to);
-    }
-
-    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
-        Avx2.raise(row, others);
     }
 }
 
@@ -162,7 +150,7 @@ unsafe fn tile(
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     let mut sums = std::mem::MaybeUninit::<Sums>::uninit();
     let groups = k / KR;

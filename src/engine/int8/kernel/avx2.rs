@@ -4,37 +4,44 @@
 //! have no VNNI it is no faster: it needs a second multiply to widen. Inputs are widened once a tile,
 //! as they are gathered; weights stay 8-bit in memory and are widened as they are loaded.
 
-use super::avx2_store::{self, Epilogue};
-use super::epilogue;
+use super::avx2_rows;
+use super::avx2_store::Epilogue;
 use super::winograd::{self, Winograd};
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::x86_64::*;
 
-const MR: usize = 6;
-const NR: usize = 16;
-const KR: usize = 2;
+const MR: usize = family::AVX2.tile.mr;
+const NR: usize = family::AVX2.tile.nr;
+const KR: usize = family::AVX2.order.kr;
 
-pub(super) fn is_available() -> bool {
-    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+/// Given out by [`Avx2::detect`] alone.
+pub(super) struct Avx2 {
+    _detected: (),
 }
 
-pub(super) struct Avx2;
+impl Avx2 {
+    /// The kernel, if this processor has AVX2 and FMA.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: Avx2 = Avx2 { _detected: () };
+        let detected =
+            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
+    fn family(&self) -> &'static Family {
+        &family::AVX2
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::AVX2)
+        winograd::avx2::detect()
+    }
+
+    fn rows(&self) -> &'static dyn RowOps {
+        avx2_rows::detect()
     }
 
     /// [mr][k] of i16, and room for the last widening store.
@@ -42,12 +49,8 @@ impl Kernel for Avx2 {
         2 * MR * k + 32
     }
 
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, KR, packed);
-    }
-
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
-        // SAFETY: this kernel is only given out where AVX2 was detected.
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
+        // SAFETY: having `self` proves AVX2.
         unsafe { gather(rows, k, scratch) }
     }
 
@@ -58,42 +61,17 @@ impl Kernel for Avx2 {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= 2 * MR * k && weights.len() >= NR * k);
-        // SAFETY: AVX2 is there and the pointers are valid by the caller's word; the lengths were
-        // just checked.
+        // SAFETY: having `self` proves AVX2 and FMA; the caller guarantees the pointers, and the lengths
+        // are checked above.
         unsafe { tile(scratch.as_ptr(), weights.as_ptr(), k, requant, place) }
     }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        // SAFETY: this kernel is only given out where AVX2 and FMA were detected.
-        unsafe { avx2_store::add_rows(addition, a, b, sums) }
-    }
-
-    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
-        // SAFETY: as above.
-        unsafe { quantize(row, scale, zero_point, to) }
-    }
-
-    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
-        // SAFETY: as above.
-        unsafe { raise(row, others) }
-    }
 }
 
 #[target_feature(enable = "avx2")]
-fn quantize(row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
-    epilogue::quantize(row, scale, zero_point, to);
-}
-
-#[target_feature(enable = "avx2")]
-fn raise(row: &mut [i8], others: &[&[i8]]) {
-    epilogue::raise(row, others);
-}
-
-#[target_feature(enable = "avx2")]
-fn gather(rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+fn gather(rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
     let channels = rows.channels;
     let taps = rows.offsets.len() / MR;
     assert!(scratch.len() >= 2 * MR * k && taps * channels <= k);
@@ -143,7 +121,7 @@ unsafe fn tile(
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     let mut sums = [[_mm256_setzero_si256(); 2]; MR];
     for pair in 0..k / KR {

@@ -2,8 +2,8 @@
 //!
 //! Conversion rounds half to even, and the saturating packs do most of the clamping.
 
-use super::Place;
-use super::epilogue::{Addition, Requant, Residual};
+use super::TileOutput;
+use crate::engine::int8::requant::{Addition, Requant, Residual};
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
@@ -50,7 +50,7 @@ impl<'a> Epilogue<'a> {
     /// As for [`Kernel::tile`](super::Kernel::tile); the pixel exists.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn store(&self, sums: [__m256i; 2], place: &Place, pixel: usize) {
+    pub(super) unsafe fn store(&self, sums: [__m256i; 2], place: &TileOutput, pixel: usize) {
         let low = self.scale(sums[0], 0);
         let high = self.scale(sums[1], 1);
         let mut result = _mm_max_epi8(narrow([low, high], self.zero_point), self.floor);
@@ -58,7 +58,7 @@ impl<'a> Epilogue<'a> {
         unsafe {
             if let Some(residual) = self.residual {
                 let other = _mm_loadu_si128(place.residual(pixel).cast());
-                let (a, b) = if residual.own_is_first {
+                let (a, b) = if residual.conv_is_lhs {
                     (result, other)
                 } else {
                     (other, result)
@@ -152,5 +152,5 @@ pub(super) fn add_rows(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8])
         }
     }
     let done = sums.len() / NR * NR;
-    super::epilogue::add(addition, &a[done..], &b[done..], &mut sums[done..]);
+    super::rows::add(addition, &a[done..], &b[done..], &mut sums[done..]);
 }

@@ -3,9 +3,9 @@
 //!
 //! Conversion rounds half to even, and the saturating narrowing does most of the clamping.
 
-use super::Place;
+use super::TileOutput;
 use super::avx2_store::FAR;
-use super::epilogue::{Requant, Residual};
+use crate::engine::int8::requant::{Requant, Residual};
 use std::arch::x86_64::*;
 
 const NR: usize = 16;
@@ -29,7 +29,11 @@ pub(super) fn bias(requant: &Requant<'_>) -> __m512i {
 /// As for [`Kernel::tile`](super::Kernel::tile).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn store(sum: impl Fn(usize) -> __m512i, requant: &Requant<'_>, place: &Place) {
+pub(super) unsafe fn store(
+    sum: impl Fn(usize) -> __m512i,
+    requant: &Requant<'_>,
+    place: &TileOutput,
+) {
     assert!(requant.multipliers.len() >= NR);
     // SAFETY: a load of 16 multipliers, whose number was just checked.
     let multipliers = unsafe { _mm512_loadu_ps(requant.multipliers.as_ptr()) };
@@ -119,7 +123,7 @@ impl Limits {
 
 /// An addition behind a convolution, on values as the graph has them.
 struct Sum {
-    own_is_first: bool,
+    conv_is_lhs: bool,
     /// What takes the convolution's own results to that: they are rounded and clamped before.
     zero_point: __m512,
     floor: __m512,
@@ -139,7 +143,7 @@ impl Sum {
         let addition = &residual.addition;
         let at = |value: i8| _mm512_set1_ps(f32::from(value) + addition.offset);
         Sum {
-            own_is_first: residual.own_is_first,
+            conv_is_lhs: residual.conv_is_lhs,
             zero_point: at(requant.zero_point),
             floor: at(requant.floor),
             top: at(i8::MAX),
@@ -161,7 +165,7 @@ impl Sum {
         let own = _mm512_min_ps(_mm512_max_ps(moved, self.floor), self.top);
         let other = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(other));
         let other = _mm512_add_ps(other, self.offset);
-        let (a, b) = if self.own_is_first {
+        let (a, b) = if self.conv_is_lhs {
             (own, other)
         } else {
             (other, own)

@@ -1,48 +1,51 @@
 //! x86-64 with AVX-512 VNNI (Ice Lake, Zen 4 and newer): 64 products an instruction (`vpdpbusd`).
 
-use super::avx2::{self, Avx2};
+use super::avx2::Avx2;
+use super::avx2_rows;
 use super::avx512_store;
 use super::vnni::{self, GROUP, KR};
 use super::winograd::{self, Winograd};
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::x86_64::*;
 
 /// Sixteen sums: two such instructions a cycle, whose results take five. Few tiles are then not full,
 /// since sides of networks are powers of two, and weights are read half as often as with eight.
-const MR: usize = 16;
-const NR: usize = 16;
+const MR: usize = family::AVX512_VNNI.tile.mr;
+const NR: usize = family::AVX512_VNNI.tile.nr;
 
 /// How far ahead weights are fetched that are not in the cache, in bytes.
 const AHEAD: usize = 3072;
 
-pub(super) fn is_available() -> bool {
-    avx2::is_available()
-        && std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512bw")
-        && std::is_x86_feature_detected!("avx512vnni")
+/// Given out by [`Avx512Vnni::detect`] alone.
+pub(super) struct Avx512Vnni {
+    _detected: (),
 }
 
-pub(super) struct Avx512Vnni;
+impl Avx512Vnni {
+    /// The kernel, if this processor has AVX-512 VNNI, and what AVX2's kernel needs.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: Avx512Vnni = Avx512Vnni { _detected: () };
+        let detected = Avx2::detect().is_some()
+            && std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512vnni");
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for Avx512Vnni {
-    fn name(&self) -> &'static str {
-        "avx512-vnni"
-    }
-
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
-    }
-
-    fn input_offset(&self) -> i32 {
-        vnni::INPUT_OFFSET
+    fn family(&self) -> &'static Family {
+        &family::AVX512_VNNI
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::AVX512_VNNI)
+        winograd::vnni::detect_512()
+    }
+
+    fn rows(&self) -> &'static dyn RowOps {
+        avx2_rows::detect()
     }
 
     /// These processors have a megabyte or more.
@@ -54,11 +57,7 @@ impl Kernel for Avx512Vnni {
         MR * k
     }
 
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, GROUP, packed);
-    }
-
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         vnni::gather::<MR>(rows, k, scratch);
     }
 
@@ -69,30 +68,18 @@ impl Kernel for Avx512Vnni {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: AVX-512 VNNI is there and the pointers are valid by the caller's word; the lengths
-        // were just checked.
+        // SAFETY: having `self` proves AVX-512 VNNI; the caller guarantees the pointers, and the lengths
+        // are checked above.
         unsafe {
-            if place.far {
+            if place.weights_cold {
                 tile::<true>(scratch.as_ptr(), weights.as_ptr(), k, requant, place)
             } else {
                 tile::<false>(scratch.as_ptr(), weights.as_ptr(), k, requant, place)
             }
         }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        Avx2.add(addition, a, b, sums);
-    }
-
-    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
-        Avx2.quantize(row, scale, zero_point, to);
-    }
-
-    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
-        Avx2.raise(row, others);
     }
 }
 
@@ -100,12 +87,12 @@ impl Kernel for Avx512Vnni {
 /// `scratch` holds [k / 16][mr][16] u8 and `weights` [k / 4][nr][4] i8; the rest as for
 /// [`Kernel::tile`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn tile<const FAR: bool>(
+unsafe fn tile<const COLD: bool>(
     scratch: *const u8,
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     let mut sums = [avx512_store::bias(requant); MR];
     for piece in 0..k / KR {
@@ -115,7 +102,7 @@ unsafe fn tile<const FAR: bool>(
             unsafe {
                 let at = weights.add((piece * KR + group * GROUP) * NR);
                 let channels = _mm512_loadu_si512(at.cast());
-                if FAR {
+                if COLD {
                     _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD));
                 }
                 let inputs = scratch.add(piece * MR * KR + group * GROUP);

@@ -1,52 +1,51 @@
 //! x86-64 with AVX-VNNI (Alder Lake, N100, Zen 5 and newer): 32 products an instruction (`vpdpbusd`).
 
-use super::avx2::{self, Avx2};
+use super::avx2::Avx2;
+use super::avx2_rows;
 use super::avx2_store::Epilogue;
 use super::vnni::{self, GROUP, KR};
 use super::winograd::{self, Winograd};
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::x86_64::*;
 
 /// Twelve sums: two such instructions a cycle, whose results take five.
-const MR: usize = 6;
-const NR: usize = 16;
+const MR: usize = family::AVX_VNNI.tile.mr;
+const NR: usize = family::AVX_VNNI.tile.nr;
 
-pub(super) fn is_available() -> bool {
-    avx2::is_available() && std::is_x86_feature_detected!("avxvnni")
+/// Given out by [`AvxVnni::detect`] alone.
+pub(super) struct AvxVnni {
+    _detected: (),
 }
 
-pub(super) struct AvxVnni;
+impl AvxVnni {
+    /// The kernel, if this processor has AVX-VNNI, and what AVX2's kernel needs.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: AvxVnni = AvxVnni { _detected: () };
+        let detected = Avx2::detect().is_some() && std::is_x86_feature_detected!("avxvnni");
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for AvxVnni {
-    fn name(&self) -> &'static str {
-        "avx-vnni"
-    }
-
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
-    }
-
-    fn input_offset(&self) -> i32 {
-        vnni::INPUT_OFFSET
+    fn family(&self) -> &'static Family {
+        &family::AVX_VNNI
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::AVX_VNNI)
+        winograd::vnni::detect_256()
+    }
+
+    fn rows(&self) -> &'static dyn RowOps {
+        avx2_rows::detect()
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
 
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, GROUP, packed);
-    }
-
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         vnni::gather::<MR>(rows, k, scratch);
     }
 
@@ -57,24 +56,12 @@ impl Kernel for AvxVnni {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: AVX-VNNI is there and the pointers are valid by the caller's word; the lengths were
-        // just checked.
+        // SAFETY: having `self` proves AVX-VNNI; the caller guarantees the pointers, and the lengths are
+        // checked above.
         unsafe { tile(scratch.as_ptr(), weights.as_ptr(), k, requant, place) }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        Avx2.add(addition, a, b, sums);
-    }
-
-    fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
-        Avx2.quantize(row, scale, zero_point, to);
-    }
-
-    fn raise(&self, row: &mut [i8], others: &[&[i8]]) {
-        Avx2.raise(row, others);
     }
 }
 
@@ -87,7 +74,7 @@ unsafe fn tile(
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     let mut sums = [[_mm256_setzero_si256(); 2]; MR];
     for piece in 0..k / KR {

@@ -2,59 +2,51 @@
 //!
 //! `smull` and `smlal2` make two products in 16 bits, `sadalp` adds neighbours to 32-bit sums: 16
 //! products in three instructions. Two products of -128 by -128 would overflow 16 bits, so a layer
-//! that has such weights is given to [`CAREFUL`], which widens each product on its own: four.
+//! that has such weights is given to [`EXACT`], which widens each product on its own: four.
 
+use super::neon_rows::NeonRows;
 use super::neon_store;
 use super::winograd::{self, Winograd};
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
 
-const MR: usize = 4;
-const NR: usize = 8;
+const MR: usize = family::NEON.tile.mr;
+const NR: usize = family::NEON.tile.nr;
 /// Channels that are multiplied at once: 4 x 4 sums leave registers for both operands.
-const HALF: usize = 4;
-const KR: usize = 16;
+const HALF: usize = family::NEON.order.strip;
+const KR: usize = family::NEON.order.kr;
 
-/// `CAREFUL` is true if weights may be -128.
-pub(super) struct Neon<const CAREFUL: bool>;
+/// `EXACT` is true if weights may be -128.
+pub(super) struct Neon<const EXACT: bool>;
 
 pub(super) static NEON: Neon<false> = Neon;
-static CAREFUL: Neon<true> = Neon;
+static EXACT: Neon<true> = Neon;
 
 impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
-    fn name(&self) -> &'static str {
-        "neon"
-    }
-
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
+    fn family(&self) -> &'static Family {
+        &family::NEON
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
-        Some(&winograd::Neon)
+        Some(&winograd::neon::Neon)
+    }
+
+    fn rows(&self) -> &'static dyn RowOps {
+        &NeonRows
+    }
+
+    fn exact(&self) -> Option<&'static dyn Kernel> {
+        Some(&EXACT)
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
 
-    fn instead_for(&self, weights: &[i8]) -> Option<&'static dyn Kernel> {
-        (!MAY_BE_MINIMUM && weights.contains(&i8::MIN)).then_some(&CAREFUL)
-    }
-
-    /// [nr / 4][k / 16][4][16].
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        for half in block.chunks_exact(HALF * k) {
-            pack_interleaved(half, k, KR, packed);
-        }
-    }
-
     /// The scratch is [mr][k].
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         rows.copy_lines(MR, k, k, scratch);
     }
 
@@ -65,7 +57,7 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
         // SAFETY: the lengths were just checked; the places are passed on from the caller.
@@ -76,10 +68,6 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
             let sums: [_; MR] = std::array::from_fn(|pixel| [low[pixel], high[pixel]]);
             neon_store::store_registers(&sums, requant, place);
         }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        neon_store::add_rows(addition, a, b, sums);
     }
 }
 

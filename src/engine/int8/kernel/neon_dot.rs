@@ -3,44 +3,47 @@
 //! `sdot` takes four inputs of one pixel, from a quarter of a register, and four weights of each of
 //! four channels. The intrinsic is not stable yet, so the instruction is written as assembly.
 
+use super::neon_rows::NeonRows;
 use super::neon_store;
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-const MR: usize = 8;
-const NR: usize = 8;
-const KR: usize = 4;
+const MR: usize = family::NEON_DOT.tile.mr;
+const NR: usize = family::NEON_DOT.tile.nr;
+const KR: usize = family::NEON_DOT.order.kr;
 
-pub(super) fn is_available() -> bool {
-    std::arch::is_aarch64_feature_detected!("dotprod")
+/// Given out by [`NeonDot::detect`] alone.
+pub(super) struct NeonDot {
+    _detected: (),
 }
 
-pub(super) struct NeonDot;
+impl NeonDot {
+    /// The kernel, if this processor has the dot product.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: NeonDot = NeonDot { _detected: () };
+        let detected = std::arch::is_aarch64_feature_detected!("dotprod");
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for NeonDot {
-    fn name(&self) -> &'static str {
-        "neon-dot"
+    fn family(&self) -> &'static Family {
+        &family::NEON_DOT
     }
 
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
+    fn rows(&self) -> &'static dyn RowOps {
+        &NeonRows
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
 
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, KR, packed);
-    }
-
     /// The scratch is [k / 4][mr][4].
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         // Channels are a multiple of four, so a group never spans two taps.
         let tap_bytes = MR * rows.channels;
         let taps = rows.offsets.len() / MR;
@@ -69,16 +72,12 @@ impl Kernel for NeonDot {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: the dot product is there by the caller's word, the lengths were just checked; the
-        // places are passed on from the caller.
+        // SAFETY: having `self` proves the dot product; the caller guarantees the places, and the lengths are
+        // checked above.
         unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        neon_store::add_rows(addition, a, b, sums);
     }
 }
 
@@ -162,7 +161,7 @@ unsafe fn tile(
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     // SAFETY: every load is of 32 values of one group below k / 4, or of two of them; the places are
     // passed on from the caller.

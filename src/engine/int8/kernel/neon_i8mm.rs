@@ -4,44 +4,47 @@
 //! `smmla` multiplies two pixels of eight inputs with two channels of eight weights. The intrinsic is
 //! not stable yet, so the instruction is written as assembly.
 
+use super::neon_rows::NeonRows;
 use super::neon_store;
-use super::{Addition, Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, RowOps, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-const MR: usize = 8;
-const NR: usize = 8;
-const KR: usize = 8;
+const MR: usize = family::NEON_I8MM.tile.mr;
+const NR: usize = family::NEON_I8MM.tile.nr;
+const KR: usize = family::NEON_I8MM.order.kr;
 
-pub(super) fn is_available() -> bool {
-    std::arch::is_aarch64_feature_detected!("i8mm")
+/// Given out by [`NeonI8mm::detect`] alone.
+pub(super) struct NeonI8mm {
+    _detected: (),
 }
 
-pub(super) struct NeonI8mm;
+impl NeonI8mm {
+    /// The kernel, if this processor has 8-bit matrix products.
+    pub(super) fn detect() -> Option<&'static Self> {
+        static KERNEL: NeonI8mm = NeonI8mm { _detected: () };
+        let detected = std::arch::is_aarch64_feature_detected!("i8mm");
+        detected.then_some(&KERNEL)
+    }
+}
 
 impl Kernel for NeonI8mm {
-    fn name(&self) -> &'static str {
-        "neon-i8mm"
+    fn family(&self) -> &'static Family {
+        &family::NEON_I8MM
     }
 
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
+    fn rows(&self) -> &'static dyn RowOps {
+        &NeonRows
     }
 
     fn scratch_bytes(&self, k: usize) -> usize {
         MR * k
     }
 
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        pack_interleaved(block, k, KR, packed);
-    }
-
     /// The scratch is [k / 8][mr][8].
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         // Channels are a multiple of eight, so a group never spans two taps.
         let tap_bytes = MR * rows.channels;
         let taps = rows.offsets.len() / MR;
@@ -65,16 +68,12 @@ impl Kernel for NeonI8mm {
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: the matrix product is there by the caller's word, the lengths were just checked; the
-        // places are passed on from the caller.
+        // SAFETY: having `self` proves the matrix product; the caller guarantees the places, and the lengths are
+        // checked above.
         unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
-    }
-
-    fn add(&self, addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8]) {
-        neon_store::add_rows(addition, a, b, sums);
     }
 }
 
@@ -103,7 +102,7 @@ unsafe fn tile(
     weights: *const i8,
     k: usize,
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     // SAFETY: every load is of the 64 values of one group below k / 8; the places are passed on from
     // the caller.

@@ -2,8 +2,8 @@
 //!
 //! Rounding and conversion are one instruction, and the saturating narrowings do the clamping.
 
-use super::Place;
-use super::epilogue::{Addition, Requant};
+use super::TileOutput;
+use crate::engine::int8::requant::{Addition, Requant};
 use std::arch::aarch64::*;
 
 const NR: usize = 8;
@@ -16,7 +16,7 @@ const NR: usize = 8;
 pub(super) unsafe fn store<const MR: usize>(
     sums: &[[i32; NR]; MR],
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     // SAFETY: NEON is part of AArch64; a line of sums is eight values. The places are passed on from
     // the caller.
@@ -37,7 +37,7 @@ pub(super) unsafe fn store<const MR: usize>(
 pub(super) unsafe fn store_registers<const MR: usize>(
     sums: &[[int32x4_t; 2]; MR],
     requant: &Requant<'_>,
-    place: &Place,
+    place: &TileOutput,
 ) {
     assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
     // SAFETY: NEON is part of AArch64. Loads are of 8 biases and multipliers, whose number was just
@@ -61,7 +61,7 @@ pub(super) unsafe fn store_registers<const MR: usize>(
             let mut result = vmax_s8(narrow([scale(0), scale(1)], zero_point), floor);
             if let Some(residual) = requant.residual {
                 let other = vld1_s8(place.residual(pixel));
-                let (a, b) = if residual.own_is_first {
+                let (a, b) = if residual.conv_is_lhs {
                     (result, other)
                 } else {
                     (other, result)
@@ -128,5 +128,5 @@ pub(super) fn add_rows(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8])
         }
     }
     let done = sums.len() / NR * NR;
-    super::epilogue::add(addition, &a[done..], &b[done..], &mut sums[done..]);
+    super::rows::add(addition, &a[done..], &b[done..], &mut sums[done..]);
 }

@@ -1,6 +1,7 @@
 //! How fast a kernel can be on this core: its inner loop on data that stay in the first cache.
 
-use super::{Kernel, MAX_MR, MAX_NR, Place, Requant};
+use super::{Kernel, MAX_MR, MAX_NR, TileOutput};
+use crate::engine::int8::requant::Requant;
 use std::time::{Duration, Instant};
 
 const K: usize = 512;
@@ -8,12 +9,12 @@ const TILES_A_TURN: usize = 200;
 const TURNS: usize = 50;
 
 /// Multiply-accumulates a second, in the best of some turns. Takes some tens of milliseconds.
-pub(in super::super) fn measure(kernel: &dyn Kernel) -> f64 {
-    let shape = kernel.shape();
+pub(crate) fn macs_per_s(kernel: &dyn Kernel) -> f64 {
+    let shape = kernel.family().tile;
     let scratch = vec![1; kernel.scratch_bytes(K)];
     let weights = vec![1; shape.nr * K];
     let mut outputs = [[0_i8; MAX_NR]; MAX_MR];
-    let mut place = Place::NOWHERE;
+    let mut place = TileOutput::NOWHERE;
     place.pixels = shape.mr;
     for (to, pixel) in place.output.iter_mut().zip(&mut outputs) {
         *to = pixel.as_mut_ptr();
@@ -28,8 +29,8 @@ pub(in super::super) fn measure(kernel: &dyn Kernel) -> f64 {
     let turn = || {
         let start = Instant::now();
         for _ in 0..TILES_A_TURN {
-            // SAFETY: the kernel is one of those this processor has, it has begun, and each of `mr` pixels has
-            // room for the most channels of any kernel.
+            // SAFETY: the kernel has begun, and each of `mr` pixels has room for the most channels of any
+            // kernel.
             unsafe {
                 kernel.tile(
                     &scratch,

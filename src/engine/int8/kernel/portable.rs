@@ -1,106 +1,39 @@
-//! Plain Rust, for any processor: what every other kernel is compared with, and the twins of the other
-//! kernels.
-//!
-//! A twin reads the weights that its family packs, so that a model can be compiled on one kind of
-//! processor for another.
+//! Plain Rust, for any processor: the reference of every other kernel.
 
 use super::epilogue;
 use super::winograd::{self, Winograd};
-use super::{Kernel, Place, Requant, Rows, Shape, pack_interleaved};
+use super::{Indirection, Kernel, TileOutput};
+use crate::engine::int8::family::{self, Family};
+use crate::engine::int8::requant::Requant;
 
-/// `STRIP` channels of a block are packed together, each with `KR` weights at a time; K is padded to
-/// `PAD`.
+/// Its sizes are those of its family: MR and NR of the tile, KR and STRIP of the order.
 pub(super) struct Portable<
     const MR: usize,
     const NR: usize,
     const KR: usize,
     const STRIP: usize = NR,
-    const PAD: usize = KR,
 > {
-    name: &'static str,
-    /// What its family adds to the inputs.
-    input_offset: i32,
-    /// What takes its place where weights are -128.
-    careful: Option<&'static Self>,
-    winograd: Option<&'static dyn Winograd>,
+    pub(super) family: &'static Family,
+    /// The variant for weights of -128.
+    pub(super) exact: Option<&'static Self>,
+    pub(super) winograd: Option<&'static dyn Winograd>,
 }
 
-pub(super) static PORTABLE: Portable<4, 8, 4> = Portable {
-    name: "portable",
-    input_offset: 0,
-    careful: None,
+pub(super) static PORTABLE: Portable<
+    { family::PORTABLE.tile.mr },
+    { family::PORTABLE.tile.nr },
+    { family::PORTABLE.order.kr },
+> = Portable {
+    family: &family::PORTABLE,
+    exact: None,
     winograd: Some(&winograd::PORTABLE),
 };
 
-/// The families whose plans can be compiled anywhere.
-pub(super) static FAMILIES: [&dyn Kernel; 8] = [
-    &PORTABLE,
-    &Portable::<4, 8, 16, 4> {
-        name: "neon",
-        input_offset: 0,
-        careful: Some(&Portable {
-            name: "neon",
-            input_offset: 0,
-            careful: None,
-            winograd: Some(&winograd::NEON_TWIN),
-        }),
-        winograd: Some(&winograd::NEON_TWIN),
-    },
-    &Portable::<8, 8, 4> {
-        name: "neon-dot",
-        input_offset: 0,
-        careful: None,
-        winograd: None,
-    },
-    &Portable::<8, 8, 8> {
-        name: "neon-i8mm",
-        input_offset: 0,
-        careful: None,
-        winograd: None,
-    },
-    &Portable::<6, 16, 2> {
-        name: "avx2",
-        input_offset: 0,
-        careful: None,
-        winograd: Some(&winograd::AVX2_TWIN),
-    },
-    &Portable::<6, 16, 4, 16, 16> {
-        name: "avx-vnni",
-        input_offset: 128,
-        careful: None,
-        winograd: Some(&winograd::AVX_VNNI_TWIN),
-    },
-    &Portable::<16, 16, 4, 16, 16> {
-        name: "avx512-vnni",
-        input_offset: 128,
-        careful: None,
-        winograd: Some(&winograd::AVX512_VNNI_TWIN),
-    },
-    &Portable::<32, 16, 4, 16, 64> {
-        name: "amx",
-        input_offset: 0,
-        careful: None,
-        winograd: None,
-    },
-];
-
-impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize, const PAD: usize> Kernel
-    for Portable<MR, NR, KR, STRIP, PAD>
+impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize> Kernel
+    for Portable<MR, NR, KR, STRIP>
 {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: PAD,
-        }
-    }
-
-    fn input_offset(&self) -> i32 {
-        self.input_offset
+    fn family(&self) -> &'static Family {
+        self.family
     }
 
     fn winograd(&self) -> Option<&'static dyn Winograd> {
@@ -111,20 +44,12 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize, cons
         MR * k
     }
 
-    fn instead_for(&self, weights: &[i8]) -> Option<&'static dyn Kernel> {
-        let careful = self.careful?;
-        weights.contains(&i8::MIN).then_some(careful)
-    }
-
-    /// [nr / strip][k / kr][strip][kr].
-    fn pack(&self, block: &[i8], k: usize, packed: &mut Vec<i8>) {
-        for strip in block.chunks_exact(STRIP * k) {
-            pack_interleaved(strip, k, KR, packed);
-        }
+    fn exact(&self) -> Option<&'static dyn Kernel> {
+        self.exact.map(|exact| exact as &dyn Kernel)
     }
 
     /// The scratch is [mr][k].
-    fn gather(&self, rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+    fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
         rows.copy_lines(MR, k, k, scratch);
     }
 
@@ -135,7 +60,7 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize, cons
         weights: &[i8],
         k: usize,
         requant: &Requant<'_>,
-        place: &Place,
+        place: &TileOutput,
     ) {
         let mut sums = [[0_i32; NR]; MR];
         let strips = weights.chunks_exact(STRIP * k).take(NR / STRIP);
@@ -146,7 +71,7 @@ impl<const MR: usize, const NR: usize, const KR: usize, const STRIP: usize, cons
                     let sums = &mut sums[strip * STRIP..][..STRIP];
                     for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(KR)) {
                         for (&input, &weight) in inputs.iter().zip(weights) {
-                            let input = i32::from(input.cast_signed()) + self.input_offset;
+                            let input = i32::from(input.cast_signed()) + self.family.input_offset;
                             *sum += input * i32::from(weight);
                         }
                     }

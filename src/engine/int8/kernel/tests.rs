@@ -1,7 +1,10 @@
 //! Every kernel of this processor, and every twin, against plain sums, byte for byte, over odd sizes.
 
-use super::portable::FAMILIES;
+use super::epilogue::quantise;
+use super::twins::TWINS;
 use super::*;
+use crate::engine::int8::family::{FAMILIES, TileShape};
+use crate::engine::int8::requant::{Addition, Residual};
 use proptest::prelude::*;
 
 /// One tile's problem: a few taps over a small input, and more outputs than one block has.
@@ -97,7 +100,7 @@ impl Problem {
                 offset: 128.0,
                 floor: self.floor,
             },
-            own_is_first: self.taps.is_multiple_of(2),
+            conv_is_lhs: self.taps.is_multiple_of(2),
         })
     }
 
@@ -124,7 +127,7 @@ impl Problem {
             match (&self.residual, self.residual()) {
                 (Some(added), Some(residual)) => {
                     let other = f32::from(added[pixel * 32 + o]);
-                    let (a, b) = if residual.own_is_first {
+                    let (a, b) = if residual.conv_is_lhs {
                         (own, other)
                     } else {
                         (other, own)
@@ -140,18 +143,22 @@ impl Problem {
     }
 
     fn run(&self, kernel: &'static dyn Kernel) -> Vec<Vec<i8>> {
-        let kernel = kernel.instead_for(&self.weights).unwrap_or(kernel);
-        let Shape { mr, nr, kr } = kernel.shape();
+        let family = kernel.family();
+        let kernel = match family.avoids_minus_128 && self.weights.contains(&i8::MIN) {
+            true => kernel.exact().expect("an exact variant"),
+            false => kernel,
+        };
+        let TileShape { mr, nr, pad } = family.tile;
         let count = self.pixels.min(mr);
-        let k = (self.taps * self.channels).next_multiple_of(kr);
+        let k = (self.taps * self.channels).next_multiple_of(pad);
         let offsets: Vec<u32> = (0..self.taps)
             .flat_map(|tap| (0..mr).map(move |lane| (tap, lane.min(count - 1))))
             .map(|(tap, pixel)| self.start(tap, pixel).map_or(OUTSIDE, |at| at as u32))
             .collect();
-        let outside = vec![self.zero_points[0]; self.channels];
-        let rows = Rows {
+        let padding_row = vec![self.zero_points[0]; self.channels];
+        let rows = Indirection {
             input: &self.input,
-            outside: &outside,
+            padding_row: &padding_row,
             offsets: &offsets,
             channels: self.channels,
         };
@@ -171,11 +178,11 @@ impl Problem {
                     .iter()
                     .map(|&w| i32::from(w))
                     .sum();
-                bias[lane] = self.bias[first + lane] - kernel.input_offset() * sum;
+                bias[lane] = self.bias[first + lane] - family.input_offset * sum;
                 multipliers[lane] = self.multiplier;
             }
             let mut packed = Vec::new();
-            kernel.pack(&block, k, &mut packed);
+            family.order.pack(&block, k, &mut packed);
             let residual = self.residual();
             let requant = Requant {
                 bias: &bias,
@@ -184,11 +191,11 @@ impl Problem {
                 floor: self.floor,
                 residual: residual.as_ref(),
             };
-            let mut place = Place {
+            let mut place = TileOutput {
                 pixels: count,
                 channel: first,
-                far: first == 0,
-                ..Place::NOWHERE
+                weights_cold: first == 0,
+                ..TileOutput::NOWHERE
             };
             for pixel in 0..count {
                 place.output[pixel] = output[pixel * 32..].as_mut_ptr();
@@ -209,9 +216,14 @@ impl Problem {
 
 fn compare(problem: &Problem) -> Result<(), TestCaseError> {
     let expected = problem.expected();
-    for kernel in available().into_iter().chain(FAMILIES) {
+    for kernel in available().into_iter().chain(TWINS) {
         let found = problem.run(kernel);
-        prop_assert_eq!(&found[..], &expected[..found.len()], "{}", kernel.name());
+        prop_assert_eq!(
+            &found[..],
+            &expected[..found.len()],
+            "{}",
+            kernel.family().name
+        );
     }
     Ok(())
 }
@@ -250,40 +262,46 @@ fn the_largest_products_do_not_overflow() {
         residual: None,
     };
     let expected = problem.expected();
-    for kernel in available().into_iter().chain(FAMILIES) {
+    for kernel in available().into_iter().chain(TWINS) {
         let found = problem.run(kernel);
-        assert_eq!(found[..], expected[..found.len()], "{}", kernel.name());
+        assert_eq!(
+            found[..],
+            expected[..found.len()],
+            "{}",
+            kernel.family().name
+        );
     }
 }
 
 #[test]
 fn kernels_have_distinct_names_and_portable_is_always_there() {
-    let names: Vec<_> = available().iter().map(|kernel| kernel.name()).collect();
+    let names: Vec<_> = available()
+        .iter()
+        .map(|kernel| kernel.family().name)
+        .collect();
     assert_eq!(names.last(), Some(&"portable"));
     assert!((1..names.len()).all(|index| !names[index..].contains(&names[index - 1])));
 }
 
-/// What decides about a compiled plan, and must be the same for a kernel and its twin.
-fn compiled(kernel: &dyn Kernel) -> impl PartialEq + std::fmt::Debug {
-    let Shape { nr, kr, .. } = kernel.shape();
-    let block: Vec<i8> = (0..nr * 4 * kr).map(|index| (index * 7) as i8).collect();
-    let mut packed = Vec::new();
-    kernel.pack(&block, 4 * kr, &mut packed);
-    let winograd = kernel.winograd().map(|way| (way.shape(), way.price()));
-    (kernel.shape(), kernel.input_offset(), packed, winograd)
+#[test]
+fn every_family_has_a_twin_with_the_same_variants() {
+    let names = TWINS.map(|twin| twin.family().name);
+    assert_eq!(names, FAMILIES.each_ref().map(|family| family.name));
+    for kernel in available().into_iter().chain(TWINS) {
+        let family = kernel.family();
+        assert!(FAMILIES.iter().any(|row| row.name == family.name));
+        assert_eq!(kernel.winograd().is_some(), family.winograd.is_some());
+        if family.avoids_minus_128 {
+            assert!(kernel.exact().is_some(), "{}", family.name);
+        }
+    }
 }
 
 #[test]
-fn plans_for_another_processor_are_those_it_would_make_itself() {
-    for kernel in available() {
-        let twin = of_family(kernel.name()).unwrap();
-        assert_eq!(compiled(kernel), compiled(twin), "{}", kernel.name());
-        for weights in [[0, 1], [-128, 5]] {
-            match (kernel.instead_for(&weights), twin.instead_for(&weights)) {
-                (None, None) => {}
-                (Some(kernel), Some(twin)) => assert_eq!(compiled(kernel), compiled(twin)),
-                _ => panic!("{}: only one of them minds {weights:?}", kernel.name()),
-            }
-        }
+fn sizes_of_all_families_fit_tiles_and_pixels() {
+    for family in &FAMILIES {
+        let TileShape { mr, nr, pad } = family.tile;
+        assert!(mr <= MAX_MR && nr <= MAX_NR && MAX_NR.is_multiple_of(nr));
+        assert!(pad.is_multiple_of(family.order.kr) && nr.is_multiple_of(family.order.strip));
     }
 }

@@ -4,26 +4,30 @@
 //! flipped bit, and 128 times the sum of the weights is taken off the bias when weights are packed:
 //! sums wrap, so the results are exact all the same.
 
-use super::Rows;
+use super::Indirection;
+use crate::engine::int8::family;
 
 /// K is padded to this, and a pixel's inputs lie side by side in pieces of this size: copied with one
 /// instruction, and read by the inner loop as one stream.
-pub(super) const KR: usize = 16;
+pub(super) const KR: usize = family::AVX_VNNI.tile.pad;
 
 /// Inputs and weights that one instruction adds up, for each sum.
-pub(super) const GROUP: usize = 4;
+pub(super) const GROUP: usize = family::AVX_VNNI.order.kr;
 
-/// See [`Kernel::input_offset`](super::Kernel::input_offset).
-pub(super) const INPUT_OFFSET: i32 = 128;
-
-/// Flips what adding [`INPUT_OFFSET`] flips.
+/// Flips the bit that adding the families' input offset flips.
 const SIGN: u8 = 0x80;
+
+const _: () = {
+    assert!(family::AVX_VNNI.input_offset == SIGN as i32);
+    assert!(family::AVX512_VNNI.input_offset == SIGN as i32);
+    assert!(family::AVX512_VNNI.tile.pad == KR && family::AVX512_VNNI.order.kr == GROUP);
+};
 
 /// A pixel's channels come in multiples of this.
 const HALF: usize = KR / 2;
 
 /// To [k / 16][mr][16], with the offset added.
-pub(super) fn gather<const MR: usize>(rows: &Rows<'_>, k: usize, scratch: &mut [u8]) {
+pub(super) fn gather<const MR: usize>(rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
     let scratch = &mut scratch[..MR * k];
     let taps = rows.offsets.len() / MR;
     if rows.channels.is_multiple_of(KR) {

@@ -1,24 +1,47 @@
 //! x86-64 with AVX2: pairs of 16-bit products added to 32-bit sums (`vpmaddwd`). Processors with VNNI
-//! have the same transforms, and products of their own.
+//! have the same transforms of inputs and weights, and products of their own.
 
+use super::super::TileOutput;
 use super::super::avx2_store::Epilogue;
-use super::super::{Place, Requant, Shape};
 use super::avx2_rows::{Narrow, Wide};
 use super::transform;
-use super::{AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, Price, TileSums, Winograd, vnni};
+use super::{TileSums, Winograd, WinogradForm};
+use crate::engine::int8::family;
+use crate::engine::int8::family::WinogradShape;
+use crate::engine::int8::requant::Requant;
 use std::arch::x86_64::*;
 
-const MR: usize = 6;
-const NR: usize = 16;
-const KR: usize = 2;
+const SHAPE: WinogradShape = family::AVX2.winograd.expect("AVX2 has Winograd's method");
+const MR: usize = SHAPE.mr;
+const NR: usize = SHAPE.nr;
+const KR: usize = SHAPE.kr;
 
-/// Only given out where AVX2 and FMA were detected, and what `multiply` and `outputs` need.
-pub(in super::super) struct Avx2 {
-    mr: usize,
-    price: Price,
-    /// For one line, for two, and so on to `mr`.
-    multiply: &'static [Multiply],
-    outputs: Outputs,
+/// A kernel with the transforms of AVX2. A value is only given out where the processor has AVX2, FMA and
+/// the instructions of its functions.
+pub(super) struct Avx2 {
+    /// For one line, for two, and so on.
+    pub(super) multiply: &'static [Multiply],
+    pub(super) outputs: Outputs,
+}
+
+/// The kernel, if this processor has AVX2 and FMA.
+pub(in super::super) fn detect() -> Option<&'static dyn Winograd> {
+    static KERNEL: Avx2 = Avx2 {
+        multiply: &[
+            multiply::<1>,
+            multiply::<2>,
+            multiply::<3>,
+            multiply::<4>,
+            multiply::<5>,
+            multiply::<MR>,
+        ],
+        outputs,
+    };
+    has_avx2().then_some(&KERNEL)
+}
+
+pub(super) fn has_avx2() -> bool {
+    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
 }
 
 /// From [lines][k] inputs and [k / 2][nr][2] weights to [lines][nr] sums, which it adds to if there is
@@ -28,66 +51,26 @@ pub(super) type Multiply =
     unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
 
 /// As [`Winograd::outputs`]; calling it is sound where the processor has its instructions, too.
-pub(super) type Outputs = unsafe fn(&TileSums<'_>, &Requant<'_>, &Place);
-
-pub(in super::super) static AVX2: Avx2 = Avx2 {
-    mr: MR,
-    price: AVX2_PRICE,
-    multiply: &[
-        multiply::<1>,
-        multiply::<2>,
-        multiply::<3>,
-        multiply::<4>,
-        multiply::<5>,
-        multiply::<MR>,
-    ],
-    outputs,
-};
-
-pub(in super::super) static AVX_VNNI: Avx2 = Avx2 {
-    mr: vnni::MR_256,
-    price: AVX_VNNI_PRICE,
-    multiply: &vnni::MULTIPLY_256,
-    outputs,
-};
-
-pub(in super::super) static AVX512_VNNI: Avx2 = Avx2 {
-    mr: vnni::MR_512,
-    price: AVX512_VNNI_PRICE,
-    multiply: &vnni::MULTIPLY_512,
-    outputs: vnni::outputs_512,
-};
+pub(super) type Outputs = unsafe fn(&TileSums<'_>, &Requant<'_>, &TileOutput);
 
 impl Winograd for Avx2 {
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: self.mr,
-            nr: NR,
-            kr: KR,
-        }
-    }
-
-    fn price(&self) -> Price {
-        self.price
-    }
-
     // SAFETY: the contract is the trait's.
-    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
-        // SAFETY: AVX2 is there; the rest is passed on from the caller.
+    unsafe fn inputs(&self, form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+        // SAFETY: having `self` proves AVX2; the rest is passed on from the caller.
         unsafe { inputs(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
-        // SAFETY: AVX2 is there.
+    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+        // SAFETY: having `self` proves AVX2.
         unsafe { weights(form, taps, to, stride) }
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
         let lines = sums.len() / NR;
-        assert!((1..=self.mr).contains(&lines));
+        assert!((1..=self.multiply.len()).contains(&lines));
         assert!(inputs.len() >= lines * k && weights.len() >= NR * k);
         let multiply = self.multiply[lines - 1];
-        // SAFETY: what it needs is there, and the lengths were just checked.
+        // SAFETY: having `self` proves its instructions, and the lengths are checked above.
         unsafe {
             multiply(
                 inputs.as_ptr(),
@@ -100,8 +83,8 @@ impl Winograd for Avx2 {
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
-        // SAFETY: what it needs is there; the rest is passed on from the caller.
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &TileOutput) {
+        // SAFETY: having `self` proves its instructions; the rest is passed on from the caller.
         unsafe { (self.outputs)(tile, requant, place) }
     }
 }
@@ -109,20 +92,20 @@ impl Winograd for Avx2 {
 /// # Safety
 /// As for [`Winograd::inputs`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn inputs(form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+unsafe fn inputs(form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usize) {
     // SAFETY: passed on from the caller.
     unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn weights(form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+fn weights(form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
     transform::weights::<Narrow>(form, taps, to, stride);
 }
 
 /// # Safety
 /// As for [`Winograd::outputs`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn outputs(tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
+pub(super) unsafe fn outputs(tile: &TileSums<'_>, requant: &Requant<'_>, place: &TileOutput) {
     // SAFETY: the places are passed on from the caller; a line of sums is 64 bytes.
     unsafe {
         let epilogue = Epilogue::new(requant);

@@ -1,35 +1,26 @@
 //! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
 
-use super::super::{Place, Requant, Shape, neon_store};
+use super::super::{TileOutput, neon_store};
 use super::neon_rows::{Narrow, Wide};
-use super::{Form, NEON_PRICE, Price, TileSums, Winograd, transform};
+use super::{TileSums, Winograd, WinogradForm, transform};
+use crate::engine::int8::family::{self, WinogradShape};
+use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
 
-const MR: usize = 8;
-const NR: usize = 8;
+const SHAPE: WinogradShape = family::NEON.winograd.expect("NEON has Winograd's method");
+const MR: usize = SHAPE.mr;
+const NR: usize = SHAPE.nr;
 
 pub(in super::super) struct Neon;
 
 impl Winograd for Neon {
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: 1,
-        }
-    }
-
-    fn price(&self) -> Price {
-        NEON_PRICE
-    }
-
     // SAFETY: the contract is the trait's.
-    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+    unsafe fn inputs(&self, form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usize) {
         // SAFETY: passed on from the caller.
         unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
         transform::weights::<Narrow>(form, taps, to, stride);
     }
 
@@ -38,7 +29,7 @@ impl Winograd for Neon {
         assert!((1..=MR).contains(&lines));
         assert!(inputs.len() >= lines * k && weights.len() >= NR * k);
         let multiply = MULTIPLY[lines - 1];
-        // SAFETY: NEON is part of AArch64, and the lengths were just checked.
+        // SAFETY: NEON is part of AArch64, and the lengths are checked above.
         unsafe {
             multiply(
                 inputs.as_ptr(),
@@ -51,7 +42,7 @@ impl Winograd for Neon {
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &TileOutput) {
         // SAFETY: passed on from the caller.
         unsafe {
             transform::outputs::<Wide, NR>(tile, |sums| {

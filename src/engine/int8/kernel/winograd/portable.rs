@@ -1,59 +1,46 @@
 //! Plain Rust, for any processor, and the twins of the other kernels: see the direct kernels' ones.
 
-use super::super::{Place, Requant, Shape, epilogue};
+use super::super::{TileOutput, epilogue};
 use super::transform::{self, Lanes};
-use super::{
-    AVX_VNNI_PRICE, AVX2_PRICE, AVX512_VNNI_PRICE, Form, NEON_PRICE, Price, TileSums, Winograd,
-};
+use super::{TileSums, Winograd, WinogradForm};
+use crate::engine::int8::family::{self, Family, WinogradShape};
+use crate::engine::int8::requant::Requant;
 
 type Narrow = Lanes<i16, 8>;
 type Wide = Lanes<i32, 4>;
 
-pub(in super::super) struct Portable<const MR: usize, const NR: usize, const KR: usize> {
-    price: Price,
+/// Its sizes are those of its family.
+pub(in super::super) struct Portable<const NR: usize, const KR: usize>;
+
+const fn shape(family: &Family) -> WinogradShape {
+    family.winograd.expect("the family has Winograd's method")
 }
 
-pub(in super::super) static PORTABLE: Portable<4, 8, 1> = Portable {
-    price: Price {
-        product: 1.0,
-        input: 200.0,
-        weight: 100.0,
-        output: 300.0,
-    },
-};
+macro_rules! of_family {
+    ($family:path) => {
+        Portable<{ shape(&$family).nr }, { shape(&$family).kr }>
+    };
+}
 
-pub(in super::super) static NEON_TWIN: Portable<8, 8, 1> = Portable { price: NEON_PRICE };
+pub(in super::super) static PORTABLE: of_family!(family::PORTABLE) = Portable;
 
-pub(in super::super) static AVX2_TWIN: Portable<6, 16, 2> = Portable { price: AVX2_PRICE };
+#[cfg(test)]
+pub(in super::super) static NEON_TWIN: of_family!(family::NEON) = Portable;
+#[cfg(test)]
+pub(in super::super) static AVX2_TWIN: of_family!(family::AVX2) = Portable;
+#[cfg(test)]
+pub(in super::super) static AVX_VNNI_TWIN: of_family!(family::AVX_VNNI) = Portable;
+#[cfg(test)]
+pub(in super::super) static AVX512_VNNI_TWIN: of_family!(family::AVX512_VNNI) = Portable;
 
-pub(in super::super) static AVX_VNNI_TWIN: Portable<6, 16, 2> = Portable {
-    price: AVX_VNNI_PRICE,
-};
-
-pub(in super::super) static AVX512_VNNI_TWIN: Portable<12, 16, 2> = Portable {
-    price: AVX512_VNNI_PRICE,
-};
-
-impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR, NR, KR> {
-    fn shape(&self) -> Shape {
-        Shape {
-            mr: MR,
-            nr: NR,
-            kr: KR,
-        }
-    }
-
-    fn price(&self) -> Price {
-        self.price
-    }
-
+impl<const NR: usize, const KR: usize> Winograd for Portable<NR, KR> {
     // SAFETY: the contract is the trait's.
-    unsafe fn inputs(&self, form: Form, pixels: &[&[i8]], to: *mut i16, stride: usize) {
+    unsafe fn inputs(&self, form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usize) {
         // SAFETY: passed on from the caller.
         unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: Form, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
         transform::weights::<Narrow>(form, taps, to, stride);
     }
 
@@ -73,7 +60,7 @@ impl<const MR: usize, const NR: usize, const KR: usize> Winograd for Portable<MR
     }
 
     // SAFETY: the contract is the trait's.
-    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
+    unsafe fn outputs(&self, tile: &TileSums<'_>, requant: &Requant<'_>, place: &TileOutput) {
         // SAFETY: passed on from the caller.
         unsafe {
             transform::outputs::<Wide, NR>(tile, |sums| {

@@ -1,14 +1,16 @@
 //! Every Winograd kernel of this processor, and every twin, against plain sums, byte for byte.
 
-use super::super::portable::FAMILIES;
-use super::super::{MAX_MR, Place, Requant, available, quantise};
+use super::super::epilogue::quantise;
+use super::super::twins::TWINS;
+use super::super::{MAX_MR, available};
 use super::*;
+use crate::engine::int8::family::{WINOGRAD_LANES as LANES, WinogradShape};
 use proptest::prelude::*;
 
 /// One tile: n x n pixels of k channels, a block of filters.
 #[derive(Debug, Clone)]
 struct Problem {
-    form: Form,
+    form: WinogradForm,
     k: usize,
     pixels: Vec<i8>,
     /// [output][tap][k].
@@ -16,14 +18,14 @@ struct Problem {
     multiplier: f32,
     /// Modulo what a kernel takes at once, the tiles that are multiplied together with this one.
     others: usize,
-    /// Rows and columns of the tile's outputs that exist.
+    /// Indirection and columns of the tile's outputs that exist.
     existing: [usize; 2],
 }
 
 const OUTPUTS: usize = 16;
 
 fn problem() -> impl Strategy<Value = Problem> {
-    let form = prop_oneof![Just(Form::Three), Just(Form::Two)];
+    let form = prop_oneof![Just(WinogradForm::Three), Just(WinogradForm::Two)];
     (form, prop_oneof![Just(16_usize), Just(32), Just(48)]).prop_flat_map(|(form, k)| {
         let value = || prop_oneof![2 => any::<i8>(), 1 => Just(i8::MIN), 1 => Just(i8::MAX)];
         let taps = form.taps() * form.taps();
@@ -75,8 +77,8 @@ impl Problem {
 
     /// As [`Problem::expected`]; the problem's tile is the last of those multiplied together, and its
     /// channels are multiplied in two chunks.
-    fn run(&self, kernel: &dyn Winograd) -> Vec<i8> {
-        let Shape { mr, nr, kr } = kernel.shape();
+    fn run(&self, kernel: &dyn Winograd, shape: WinogradShape) -> Vec<i8> {
+        let WinogradShape { mr, nr, .. } = shape;
         let (form, k) = (self.form, self.k);
         let (positions, taps) = (form.positions(), form.taps() * form.taps());
         let lines = 1 + self.others % mr;
@@ -102,7 +104,7 @@ impl Problem {
                             .copied()
                             .collect();
                         let mut packed = Vec::new();
-                        super::super::pack_interleaved(&block, k, kr, &mut packed);
+                        shape.order().pack(&block, k, &mut packed);
                         packed[chunk.start * nr..chunk.end * nr].to_vec()
                     })
                     .collect();
@@ -122,7 +124,7 @@ impl Problem {
                 floor: i8::MIN,
                 residual: None,
             };
-            let mut place = Place::NOWHERE;
+            let mut place = TileOutput::NOWHERE;
             place.channel = first;
             let [height, width] = self.existing;
             for at in (0..height).flat_map(|row| (0..width).map(move |column| row * SIDE + column))
@@ -149,9 +151,9 @@ proptest! {
     #[test]
     fn every_kernel_gives_the_plain_sums(problem in problem()) {
         let expected = problem.expected();
-        for kernel in available().into_iter().chain(FAMILIES) {
-            if let Some(winograd) = kernel.winograd() {
-                prop_assert_eq!(&problem.run(winograd), &expected, "{}", kernel.name());
+        for kernel in available().into_iter().chain(TWINS) {
+            if let Some((winograd, shape)) = kernel.winograd().zip(kernel.family().winograd) {
+                prop_assert_eq!(&problem.run(winograd, shape), &expected, "{}", kernel.family().name);
             }
         }
     }
@@ -159,7 +161,7 @@ proptest! {
 
 #[test]
 fn the_largest_values_do_not_overflow() {
-    for form in [Form::Three, Form::Two] {
+    for form in [WinogradForm::Three, WinogradForm::Two] {
         for (pixel, weight) in [(i8::MIN, i8::MIN), (i8::MIN, i8::MAX), (i8::MAX, i8::MAX)] {
             let taps = form.taps() * form.taps();
             let problem = Problem {
@@ -172,9 +174,14 @@ fn the_largest_values_do_not_overflow() {
                 existing: [SIDE, SIDE],
             };
             let expected = problem.expected();
-            for kernel in available().into_iter().chain(FAMILIES) {
-                if let Some(winograd) = kernel.winograd() {
-                    assert_eq!(problem.run(winograd), expected, "{}", kernel.name());
+            for kernel in available().into_iter().chain(TWINS) {
+                if let Some((winograd, shape)) = kernel.winograd().zip(kernel.family().winograd) {
+                    assert_eq!(
+                        problem.run(winograd, shape),
+                        expected,
+                        "{}",
+                        kernel.family().name
+                    );
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! into such a function: transforms are types, not closures, and there are loops in place of arrays'
 //! methods.
 
-use super::{Form, SIDE, TileSums};
+use super::{SIDE, TileSums, WinogradForm};
 use std::ops::{Add, Mul, Shr, Sub};
 
 /// Numbers that are added, subtracted and multiplied side by side, wrapping.
@@ -228,7 +228,7 @@ fn columns<V: Copy, T: Transform<V, A, B>, const A: usize, const B: usize>(
 /// As there.
 #[inline(always)]
 pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
-    form: Form,
+    form: WinogradForm,
     pixels: &[&[i8]],
     to: *mut i16,
     stride: usize,
@@ -236,8 +236,8 @@ pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
     // SAFETY: passed on from the caller.
     unsafe {
         match form {
-            Form::Three => all_of::<V, InputsThree, _, _>(pixels, to, stride),
-            Form::Two => all_of::<V, InputsTwo, _, _>(pixels, to, stride),
+            WinogradForm::Three => all_of::<V, InputsThree, _, _>(pixels, to, stride),
+            WinogradForm::Two => all_of::<V, InputsTwo, _, _>(pixels, to, stride),
         }
     }
 }
@@ -245,7 +245,7 @@ pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
 /// See [`Winograd::weights`](super::Winograd::weights).
 #[inline(always)]
 pub(super) fn weights<V: Row<i16, Stored = i8>>(
-    form: Form,
+    form: WinogradForm,
     taps: &[&[i8]],
     to: &mut [i16],
     stride: usize,
@@ -254,8 +254,8 @@ pub(super) fn weights<V: Row<i16, Stored = i8>>(
     // SAFETY: each position has as many values as a tap.
     unsafe {
         match form {
-            Form::Three => all_of::<V, WeightsThree, _, _>(taps, to.as_mut_ptr(), stride),
-            Form::Two => all_of::<V, WeightsTwo, _, _>(taps, to.as_mut_ptr(), stride),
+            WinogradForm::Three => all_of::<V, WeightsThree, _, _>(taps, to.as_mut_ptr(), stride),
+            WinogradForm::Two => all_of::<V, WeightsTwo, _, _>(taps, to.as_mut_ptr(), stride),
         }
     }
 }
@@ -304,8 +304,8 @@ pub(super) fn outputs<V: Row<i32, Stored = i32> + Shr<u32, Output = V>, const NR
 ) {
     let mut square = [[0_i32; NR]; SIDE * SIDE];
     match tile.form {
-        Form::Three => outputs_of::<V, OutputsThree, _, _>(tile, &mut square),
-        Form::Two => outputs_of::<V, OutputsTwo, _, _>(tile, &mut square),
+        WinogradForm::Three => outputs_of::<V, OutputsThree, _, _>(tile, &mut square),
+        WinogradForm::Two => outputs_of::<V, OutputsTwo, _, _>(tile, &mut square),
     }
     let width = tile.width;
     if width < SIDE {
@@ -345,7 +345,7 @@ fn outputs_of<V, T, const N: usize, const NR: usize>(
             for (column, value) in T::of(line).into_iter().enumerate() {
                 let to = &mut square[row * SIDE + column][lane..lane + V::LANES];
                 // SAFETY: as many numbers as there are lanes.
-                unsafe { form.divide(value).store(to.as_mut_ptr()) };
+                unsafe { super::divide(form, value).store(to.as_mut_ptr()) };
             }
         }
     }

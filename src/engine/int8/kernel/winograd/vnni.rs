@@ -1,43 +1,71 @@
 //! Products of 16-bit pairs with VNNI (`vpdpwssd`), which adds them up in the same instruction. The
 //! transforms of inputs and weights are those of AVX2; that of outputs is too where AVX-512 is not there.
 
-use super::super::{Place, Requant, avx512_store};
-use super::TileSums;
-use super::avx2::Multiply;
+use super::super::{TileOutput, avx512_store};
+use super::avx2::{self, Avx2};
 use super::avx2_rows::Wide;
 use super::transform;
+use super::{TileSums, Winograd};
+use crate::engine::int8::family::{self, WinogradShape};
+use crate::engine::int8::requant::Requant;
 use std::arch::x86_64::*;
 
-const NR: usize = 16;
-const KR: usize = 2;
+const SHAPE: WinogradShape = family::AVX_VNNI
+    .winograd
+    .expect("AVX-VNNI has Winograd's method");
+const SHAPE_512: WinogradShape = family::AVX512_VNNI
+    .winograd
+    .expect("AVX-512 VNNI has Winograd's method");
+const NR: usize = SHAPE.nr;
+const KR: usize = SHAPE.kr;
 
 /// Tiles that are multiplied at once: twelve sums, two registers a tile and one.
-pub(super) const MR_256: usize = 6;
-pub(super) const MR_512: usize = 12;
+const MR_256: usize = SHAPE.mr;
+const MR_512: usize = SHAPE_512.mr;
 
-pub(super) static MULTIPLY_256: [Multiply; MR_256] = [
-    multiply_256::<1>,
-    multiply_256::<2>,
-    multiply_256::<3>,
-    multiply_256::<4>,
-    multiply_256::<5>,
-    multiply_256::<MR_256>,
-];
+const _: () = assert!(SHAPE_512.nr == NR && SHAPE_512.kr == KR);
 
-pub(super) static MULTIPLY_512: [Multiply; MR_512] = [
-    multiply_512::<1>,
-    multiply_512::<2>,
-    multiply_512::<3>,
-    multiply_512::<4>,
-    multiply_512::<5>,
-    multiply_512::<6>,
-    multiply_512::<7>,
-    multiply_512::<8>,
-    multiply_512::<9>,
-    multiply_512::<10>,
-    multiply_512::<11>,
-    multiply_512::<MR_512>,
-];
+/// The kernel, if this processor has AVX-VNNI, AVX2 and FMA.
+pub(in super::super) fn detect_256() -> Option<&'static dyn Winograd> {
+    static KERNEL: Avx2 = Avx2 {
+        multiply: &[
+            multiply_256::<1>,
+            multiply_256::<2>,
+            multiply_256::<3>,
+            multiply_256::<4>,
+            multiply_256::<5>,
+            multiply_256::<MR_256>,
+        ],
+        outputs: avx2::outputs,
+    };
+    (avx2::has_avx2() && std::is_x86_feature_detected!("avxvnni")).then_some(&KERNEL)
+}
+
+/// The kernel, if this processor has AVX-512 VNNI, AVX2 and FMA.
+pub(in super::super) fn detect_512() -> Option<&'static dyn Winograd> {
+    static KERNEL: Avx2 = Avx2 {
+        multiply: &[
+            multiply_512::<1>,
+            multiply_512::<2>,
+            multiply_512::<3>,
+            multiply_512::<4>,
+            multiply_512::<5>,
+            multiply_512::<6>,
+            multiply_512::<7>,
+            multiply_512::<8>,
+            multiply_512::<9>,
+            multiply_512::<10>,
+            multiply_512::<11>,
+            multiply_512::<MR_512>,
+        ],
+        outputs: outputs_512,
+    };
+    let detected = avx2::has_avx2()
+        && std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vnni");
+    detected.then_some(&KERNEL)
+}
 
 /// # Safety
 /// The processor has AVX-VNNI; `inputs` holds [lines][k] values, `weights` [k / 2][16][2], and `sums`
@@ -121,7 +149,7 @@ unsafe fn multiply_512<const LINES: usize>(
 /// # Safety
 /// As for [`Winograd::outputs`](super::Winograd::outputs); the processor has AVX-512.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn outputs_512(tile: &TileSums<'_>, requant: &Requant<'_>, place: &Place) {
+unsafe fn outputs_512(tile: &TileSums<'_>, requant: &Requant<'_>, place: &TileOutput) {
     transform::outputs::<Wide, NR>(tile, |sums| {
         let bias = avx512_store::bias(requant);
         // SAFETY: a line of sums is 64 bytes; the places are passed on from the caller.

@@ -1,0 +1,25 @@
+//! Whether Winograd's method is faster than the direct one, by the family's price.
+
+use crate::engine::int8::family::Price;
+use crate::engine::int8::plan::winograd::{CHUNK, GROUP, PASS, WinogradConv, tiles};
+
+/// Whether it costs less than a product for each tap, output pixel, input and output channel.
+/// `channels` are those of the input, padded, and of the output.
+pub(super) fn pays(conv: &WinogradConv, grid: [usize; 2], channels: [usize; 2]) -> bool {
+    // Several chunks' weights are transformed for each group of tiles again.
+    let together = if channels[0] > CHUNK { GROUP } else { PASS };
+    let [inputs, outputs] = channels.map(|count| count as f32);
+    let Price {
+        product_macs,
+        input_macs,
+        weight_macs,
+        output_macs,
+    } = conv.shape.price;
+    let tiles = tiles(grid);
+    let multiplied = tiles * conv.form.positions();
+    let transforms = tiles.div_ceil(together) as f32;
+    let cost = inputs * outputs * (multiplied as f32 * product_macs + transforms * weight_macs)
+        + tiles as f32 * (inputs * input_macs + outputs * output_macs);
+    let taps = conv.form.taps() * conv.form.taps();
+    cost < inputs * outputs * (taps * grid[0] * grid[1]) as f32
+}

@@ -1,0 +1,93 @@
+//! From an ONNX file to a bound plan, or to a plan file.
+
+use super::family::{self, Family};
+use super::ir::{Graph, Misfit};
+use super::kernel::{self, Kernel};
+use super::plan::{Plan, file, outline};
+use super::{Int8Engine, onnx};
+use crate::engine::graph;
+use crate::engine::guard::catch_panic;
+use crate::engine::threads::Threads;
+use crate::error::{Error, Result};
+use crate::model::{ModelFile, assemble_plan};
+use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
+
+/// Imports and plans a graph; the inner error is for a sound graph that does not run in integers.
+///
+/// # Errors
+/// [`Error::Model`] if no engine could run the graph, [`Error::Usage`] if `POSEWIRE_KERNEL` names
+/// no kernel.
+pub(in super::super) fn load(
+    model: &ModelFile,
+    proto: &ModelProto,
+    threads: Threads,
+) -> Result<std::result::Result<Int8Engine, Misfit>> {
+    let kernel = kernel::best().map_err(Error::usage)?;
+    let planned =
+        import(model, proto)?.and_then(|(graph, input_shape)| plan(&graph, input_shape, kernel));
+    planned
+        .map(|plan| Int8Engine::new(plan, kernel, threads))
+        .map_or_else(|misfit| Ok(Err(misfit)), |engine| engine.map(Ok))
+}
+
+/// A graph's plan, compiled for a kernel of this processor.
+pub(super) fn plan(
+    graph: &Graph,
+    input_shape: [usize; 4],
+    kernel: &'static dyn Kernel,
+) -> std::result::Result<Plan, Misfit> {
+    let family = kernel.family();
+    let outline = outline(graph, input_shape)?;
+    let packed = super::compile::compile(&outline, family)?;
+    Plan::bind(&outline, packed, family)
+}
+
+/// A model's plan file, for the kernel family of this name, of any processor, or the one that would be
+/// used here.
+///
+/// # Errors
+/// [`Error::Model`], naming the node at fault, if the graph does not run in integers;
+/// [`Error::Usage`] if there is no such kernel.
+pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
+    let family: &Family = match name {
+        Some(name) => family::named(name)
+            .map_err(|names| Error::usage(format!("no kernel is called {name:?}: {names}")))?,
+        None => kernel::best().map_err(Error::usage)?.family(),
+    };
+    let Some(proto) = model.onnx() else {
+        return Err(Error::model(model.path(), "is a plan already"));
+    };
+    let sections = import(model, proto)?.and_then(|(graph, input_shape)| {
+        let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
+        Ok(file::write(&graph, input_shape, &packed))
+    });
+    let (network, weights) = sections.map_err(|misfit| super::refusal(model.path(), misfit))?;
+    let card = model
+        .card()
+        .map_or(Ok(String::new()), serde_json::to_string);
+    let card = card.map_err(|error| Error::model(model.path(), error.to_string()))?;
+    assemble_plan(card.as_bytes(), family.name, &network, &weights)
+        .map_err(|what| Error::model(model.path(), what))
+}
+
+/// A graph and its input's shape, or the reason why it does not run in integers.
+type Imported = std::result::Result<(Graph, [usize; 4]), Misfit>;
+
+fn import(model: &ModelFile, proto: &ModelProto) -> Result<Imported> {
+    let input_shape = graph::declared_input(model, proto)?;
+    let typed = catch_panic(|| -> TractResult<TypedModel> {
+        onnx::reader()
+            .model_for_proto_model(proto)?
+            .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?
+            .into_typed()
+    })
+    .map_err(|panic| Error::model(model.path(), format!("tract gave up on it: {panic}")))?;
+    Ok(typed
+        .map_err(|error| Misfit {
+            node: None,
+            what: format!("graph: {error:#}"),
+        })
+        .and_then(|typed| Ok((onnx::import(&typed)?, input_shape))))
+}

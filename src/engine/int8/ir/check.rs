@@ -1,0 +1,373 @@
+//! Validates a graph of any origin. The planner and the kernels rely on every condition checked
+//! here: shapes fit each other, sizes fit 32-bit memory, and one frame is a bounded amount of work.
+
+use super::size::{Size, product};
+use super::{ConvWeights, Graph, Misfit, Node, Op, QuantParams, Tensor, ValueId};
+
+const MAX_SIDE: usize = 4096;
+const MAX_CHANNELS: usize = 1 << 16;
+/// Of one activation, with its pixels padded.
+const MAX_BYTES: u64 = 128 << 20;
+/// Of the network's output, which is float.
+const MAX_OUTPUT_VALUES: u64 = 16 << 20;
+pub(crate) const MAX_NODES: usize = 4096;
+/// Convolution steps: a transposed convolution is several.
+pub(crate) const MAX_STEPS: usize = 4 * MAX_NODES;
+pub(crate) const MAX_KERNEL: usize = 64;
+/// In one sum: 128 * 128 times this does not pass 2^30.
+pub(crate) const MAX_PRODUCTS: u64 = 1 << 16;
+/// Multiply-accumulates of one frame, padding included: three times those of HRNet-W48 at 384 x 288,
+/// the largest network that is in use.
+const MAX_WORK: u64 = 1 << 37;
+/// Of all steps, packed. HRNet-W48 has 64 million.
+const MAX_WEIGHT_BYTES: u64 = 256 << 20;
+/// Of the lists of taps and the rows of padding of all steps.
+const MAX_STEP_BYTES: u64 = 8 << 20;
+
+/// Channels are padded to this in memory and in blocks of weights, at most.
+const BLOCK: u64 = 16;
+
+/// The cost of a network besides its activations; each node adds its share.
+struct Cost {
+    work: Size,
+    weight_bytes: Size,
+    step_bytes: Size,
+    /// Convolution steps.
+    steps: Size,
+}
+
+impl Graph {
+    /// Checks that every activation is computed before it is read, and that all sizes fit.
+    ///
+    /// # Errors
+    /// The node at fault, and its fault.
+    pub(crate) fn check(&self) -> Result<(), Misfit> {
+        let whole = |what: &str| Err(Misfit::of_graph(what));
+        if self.nodes.len() > MAX_NODES {
+            return whole("has too many nodes");
+        }
+        if self.tensors.len() != self.nodes.len() {
+            return whole("has activations that no node makes");
+        }
+        let mut made = vec![false; self.tensors.len()];
+        let mut cost = Cost::NONE;
+        for (index, node) in self.nodes.iter().enumerate() {
+            self.node(node, index, &mut made)
+                .and_then(|()| cost.add(self, node))
+                .map_err(|what| Misfit::at(&node.name, what))?;
+        }
+        let Some(output) = self.tensors.get(self.output.0) else {
+            return whole("has no output");
+        };
+        let values = product([output.channels, output.height, output.width]);
+        if values.at_most(MAX_OUTPUT_VALUES).is_none() {
+            return whole("has an output that is too large");
+        }
+        Ok(())
+    }
+
+    fn node(&self, node: &Node, index: usize, made: &mut [bool]) -> Result<(), String> {
+        if node
+            .op
+            .inputs()
+            .any(|ValueId(input)| !made.get(input).copied().unwrap_or(false))
+        {
+            return Err("reads an activation before it is computed".into());
+        }
+        match made.get_mut(node.output.0) {
+            Some(made) if !*made => *made = true,
+            _ => return Err("writes an activation twice or out of range".into()),
+        }
+        let output = self.tensor(node.output);
+        tensor(output)?;
+        let bad = |what: &str| Err(what.to_owned());
+        match &node.op {
+            Op::Quantize if index > 0 => bad("is a second input"),
+            _ if index == 0 && !matches!(node.op, Op::Quantize) => bad("is not the input"),
+            Op::Quantize if output.channels != 3 => bad("has not three channels"),
+            Op::Quantize => Ok(()),
+            Op::Conv { input, weights, .. } => {
+                let input = self.tensor(*input);
+                window(weights, input, output)?;
+                // The last window starts within the input: no row of taps begins far outside.
+                let last = |side: usize| (side - 1) * weights.stride;
+                if last(output.height) >= input.height + weights.pad[0]
+                    || last(output.width) >= input.width + weights.pad[1]
+                {
+                    return bad("has more outputs than inputs");
+                }
+                Ok(())
+            }
+            Op::ConvTranspose { input, weights, .. } => {
+                window(weights, self.tensor(*input), output)?;
+                if weights
+                    .kernel_size
+                    .iter()
+                    .any(|&side| side < weights.stride)
+                {
+                    return bad("leaves outputs that no input reaches");
+                }
+                Ok(())
+            }
+            Op::MaxPool { input, window } => {
+                let fits = (1..=MAX_KERNEL).contains(&window.kernel_size)
+                    && (1..=MAX_KERNEL).contains(&window.stride)
+                    && window.pad.iter().all(|&pad| pad < window.kernel_size);
+                if !fits || self.tensor(*input).channels != output.channels {
+                    return bad("has a window that does not fit");
+                }
+                Ok(())
+            }
+            Op::Add { operands, .. } => {
+                for operand in operands {
+                    let from = self.tensor(operand.tensor);
+                    let times = 1 + usize::from(operand.upsampled);
+                    let fits = from.channels == output.channels
+                        && product([times, from.height]).is(output.height)
+                        && product([times, from.width]).is(output.width);
+                    if !fits {
+                        return bad("adds activations of different sizes");
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Cost {
+    const NONE: Cost = Cost {
+        work: Size::ZERO,
+        weight_bytes: Size::ZERO,
+        step_bytes: Size::ZERO,
+        steps: Size::ZERO,
+    };
+
+    /// Adds a node whose numbers are sound by themselves.
+    ///
+    /// # Errors
+    /// The limit that the nodes so far exceed.
+    fn add(&mut self, graph: &Graph, node: &Node) -> Result<(), String> {
+        let output = graph.tensor(node.output);
+        let channels = |count: usize| Size::from(count).round_up(BLOCK);
+        let values = channels(output.channels) * output.height * output.width;
+        match &node.op {
+            Op::Quantize | Op::Add { .. } => self.work += values,
+            Op::MaxPool { window, .. } => {
+                self.work += values * window.kernel_size * window.kernel_size;
+            }
+            Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => {
+                let taps = product(weights.kernel_size);
+                let packed = channels(weights.in_channels) * channels(weights.out_channels) * taps;
+                // Pixels of the output that one tap is for, and steps that the node is done in.
+                let (spread, steps) = match &node.op {
+                    Op::ConvTranspose { .. } => (weights.stride, product([weights.stride; 2])),
+                    _ => (1, Size::from(1)),
+                };
+                let grid = product([
+                    output.height.div_ceil(spread),
+                    output.width.div_ceil(spread),
+                ]);
+                self.work += grid * packed;
+                self.weight_bytes += packed;
+                let padding = channels(weights.in_channels) * steps;
+                self.step_bytes += taps * size_of::<[isize; 2]>() + padding;
+                self.steps += steps;
+            }
+        }
+        let exceeds = |size: Size, limit: u64| size.at_most(limit).is_none();
+        if exceeds(self.work, MAX_WORK) {
+            return Err("makes a frame more work than any pose network is".into());
+        }
+        if exceeds(self.weight_bytes, MAX_WEIGHT_BYTES) || exceeds(self.step_bytes, MAX_STEP_BYTES)
+        {
+            return Err("makes the network larger than any pose network is".into());
+        }
+        if exceeds(self.steps, MAX_STEPS as u64) {
+            return Err("makes the network more steps than any pose network has".into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether one activation is sound by itself.
+pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
+    let &Tensor {
+        channels,
+        height,
+        width,
+        quant: QuantParams { scale, .. },
+    } = tensor;
+    let sides = 1..=MAX_SIDE;
+    if !(1..=MAX_CHANNELS).contains(&channels)
+        || !sides.contains(&height)
+        || !sides.contains(&width)
+        || padded_bytes(tensor).at_most(MAX_BYTES).is_none()
+    {
+        return Err(format!(
+            "makes an activation of {channels} x {height} x {width}, which is empty or too large"
+        ));
+    }
+    if !(scale.is_finite() && scale > 0.0) {
+        return Err(format!("has the scale {scale}"));
+    }
+    Ok(())
+}
+
+/// Bytes of an activation in memory, at most.
+fn padded_bytes(tensor: &Tensor) -> Size {
+    Size::from(tensor.channels).round_up(BLOCK) * tensor.height * tensor.width
+}
+
+fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    let [height, width] = weights.kernel_size;
+    let fits = (1..=MAX_KERNEL).contains(&height)
+        && (1..=MAX_KERNEL).contains(&width)
+        && (1..=MAX_KERNEL).contains(&weights.stride)
+        && weights.pad[0] < MAX_KERNEL
+        && weights.pad[1] < MAX_KERNEL;
+    if !fits {
+        return Err("has a window that does not fit".into());
+    }
+    let products = product([weights.in_channels, height, width]);
+    if products.at_most(MAX_PRODUCTS).is_none() {
+        return Err("has too many weights for each output".into());
+    }
+    if [weights.in_channels, weights.out_channels] != [input.channels, output.channels] {
+        return Err("has weights for other channels".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Operand, PoolWindow};
+    use super::*;
+
+    fn activation(channels: usize, side: usize) -> Tensor {
+        Tensor {
+            channels,
+            height: side,
+            width: side,
+            quant: QuantParams {
+                scale: 0.1,
+                zero_point: 0,
+                unsigned: false,
+            },
+        }
+    }
+
+    fn weights(inputs: usize, outputs: usize, side: usize, stride: usize) -> ConvWeights {
+        ConvWeights {
+            values: Vec::new(),
+            bias: Vec::new(),
+            scales: Vec::new(),
+            in_channels: inputs,
+            out_channels: outputs,
+            kernel_size: [side, side],
+            stride,
+            pad: [1, 1],
+        }
+    }
+
+    /// The input, a convolution, a pool, an addition of the pool's upsampled result, a transposed
+    /// convolution.
+    fn network() -> Graph {
+        let operand = |tensor: usize, upsampled: bool| Operand {
+            tensor: ValueId(tensor),
+            upsampled,
+        };
+        let ops = vec![
+            Op::Quantize,
+            Op::Conv {
+                input: ValueId(0),
+                weights: weights(3, 8, 3, 1),
+                floor: 0,
+            },
+            Op::MaxPool {
+                input: ValueId(1),
+                window: PoolWindow {
+                    kernel_size: 3,
+                    stride: 2,
+                    pad: [1, 1],
+                },
+            },
+            Op::Add {
+                operands: [operand(1, false), operand(2, true)],
+                floor: 0,
+            },
+            Op::ConvTranspose {
+                input: ValueId(3),
+                weights: weights(8, 4, 4, 2),
+                floor: 0,
+            },
+        ];
+        Graph {
+            tensors: vec![
+                activation(3, 16),
+                activation(8, 16),
+                activation(8, 8),
+                activation(8, 16),
+                activation(4, 32),
+            ],
+            nodes: named(ops),
+            output: ValueId(4),
+        }
+    }
+
+    #[test]
+    fn a_sound_network_passes() {
+        assert_eq!(network().check(), Ok(()));
+    }
+
+    /// A change, and the node where the fault is found.
+    type Fault = (fn(&mut Graph), &'static str);
+
+    #[test]
+    fn each_fault_is_found_at_its_node() {
+        let faults: [Fault; 12] = [
+            (|n| n.tensors[1].quant.scale = f32::NAN, "node 1"),
+            (|n| n.tensors[1].quant.scale = 0.0, "node 1"),
+            (|n| n.tensors[1].height = 1 << 20, "node 1"),
+            (|n| n.tensors[1].channels = 9, "node 1"),
+            (|n| n.tensors[2].height = 7, "node 3"),
+            (|n| n.nodes[1].output = ValueId(99), "node 1"),
+            (|n| n.nodes[2].output = ValueId(1), "node 2"),
+            (|n| n.nodes.swap(1, 2), "node 2"),
+            (|n| n.nodes[0].op = n.nodes[1].op.clone(), "node 0"),
+            (|n| n.nodes[1].op = Op::Quantize, "node 1"),
+            (|n| n.output = ValueId(5), "network"),
+            (
+                |n| {
+                    n.nodes[4].op = Op::ConvTranspose {
+                        input: ValueId(3),
+                        weights: weights(8, 4, 2, 3),
+                        floor: 0,
+                    }
+                },
+                "node 4",
+            ),
+        ];
+        for (index, (change, place)) in faults.into_iter().enumerate() {
+            let mut changed = network();
+            change(&mut changed);
+            let misfit = changed.check().unwrap_err();
+            assert_eq!(
+                misfit.node.as_deref(),
+                Some(place),
+                "fault {index}: {misfit}"
+            );
+        }
+    }
+
+    fn named(ops: Vec<Op>) -> Vec<Node> {
+        let nodes = ops.into_iter().enumerate();
+        nodes
+            .map(|(index, op)| Node {
+                name: format!("node {index}"),
+                op,
+                output: ValueId(index),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,167 @@
+//! A quantised network as a list of integer operations, in the order they run.
+//!
+//! The importer brings QDQ and QOperator graphs, u8 and s8, to this one form; the planner turns it
+//! into steps and an arena. All activations are signed 8-bit: unsigned ones have 128 taken off their
+//! values and off their zero point. A graph owns its weights; a graph from a plan file has none.
+
+pub(crate) mod check;
+pub(crate) mod size;
+
+use std::fmt;
+
+/// The meaning of an 8-bit value: `real = scale * (value - zero_point)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct QuantParams {
+    pub scale: f32,
+    pub zero_point: i8,
+    /// The ONNX graph has it as u8: its values and zero point are 128 more there.
+    pub unsigned: bool,
+}
+
+impl QuantParams {
+    /// The zero point in the ONNX graph.
+    pub(crate) fn onnx_zero_point(self) -> i16 {
+        i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
+    }
+}
+
+/// An activation: its place in [`Graph::tensors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ValueId(pub usize);
+
+/// The shape and meaning of one activation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tensor {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub quant: QuantParams,
+}
+
+/// A convolution's weights, bias and window. Weight zero points are folded away by the importer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ConvWeights {
+    /// [out][kh][kw][in].
+    pub values: Vec<i8>,
+    /// In units of the input's scale times the channel's weight scale.
+    pub bias: Vec<i32>,
+    /// One for each output channel.
+    pub scales: Vec<f32>,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub kernel_size: [usize; 2],
+    pub stride: usize,
+    /// Rows above and columns to the left that are outside the input.
+    pub pad: [usize; 2],
+}
+
+/// A square pooling window; `pad` (above and to the left) is smaller than the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PoolWindow {
+    pub kernel_size: usize,
+    pub stride: usize,
+    pub pad: [usize; 2],
+}
+
+/// One input of an addition; nearest upsampling by two is done as it is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Operand {
+    pub tensor: ValueId,
+    pub upsampled: bool,
+}
+
+/// An operation. Results below `floor` (a quantised value) are raised to it, which expresses ReLU.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Op {
+    /// The network's float input to 8 bits.
+    Quantize,
+    Conv {
+        input: ValueId,
+        weights: ConvWeights,
+        floor: i8,
+    },
+    /// A transposed convolution: `stride` outputs for each input.
+    ConvTranspose {
+        input: ValueId,
+        weights: ConvWeights,
+        floor: i8,
+    },
+    MaxPool {
+        input: ValueId,
+        window: PoolWindow,
+    },
+    Add {
+        operands: [Operand; 2],
+        floor: i8,
+    },
+}
+
+/// One operation and the activation it makes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    /// The ONNX node it came from, for errors and reports.
+    pub name: String,
+    pub op: Op,
+    pub output: ValueId,
+}
+
+/// A whole network. Its float output is the activation `output`, dequantised.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Graph {
+    pub tensors: Vec<Tensor>,
+    pub nodes: Vec<Node>,
+    pub output: ValueId,
+}
+
+impl Graph {
+    pub(crate) fn tensor(&self, id: ValueId) -> &Tensor {
+        &self.tensors[id.0]
+    }
+}
+
+impl Op {
+    /// The activations it reads.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = ValueId> {
+        let (first, second) = match self {
+            Op::Quantize => (None, None),
+            Op::Conv { input, .. }
+            | Op::ConvTranspose { input, .. }
+            | Op::MaxPool { input, .. } => (Some(*input), None),
+            Op::Add {
+                operands: [a, b], ..
+            } => (Some(a.tensor), Some(b.tensor)),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// The reason why a graph does not run in integers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// The node at fault; `None` if the nodes could not be read.
+    pub node: Option<String>,
+    pub what: String,
+}
+
+impl Misfit {
+    pub(crate) fn at(node: impl Into<String>, what: impl Into<String>) -> Misfit {
+        Misfit {
+            node: Some(node.into()),
+            what: what.into(),
+        }
+    }
+
+    /// A fault of the graph as a whole.
+    pub(crate) fn of_graph(what: impl Into<String>) -> Misfit {
+        Misfit::at("network", what)
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Some(node) => write!(f, "{node}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The attributes of an ONNX node, checked against what the integer nodes can do.
+
+use tract_onnx::pb::{AttributeProto, NodeProto};
+
+/// The largest kernel side, stride or padding.
+pub(super) const MAX_WINDOW: i64 = 16;
+
+pub(super) struct Attributes<'a> {
+    node: &'a NodeProto,
+}
+
+/// The geometry of a convolution or pooling window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub stride: usize,
+    /// Above and to the left.
+    pub pad: [usize; 2],
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) fn of(node: &'a NodeProto) -> Self {
+        Attributes { node }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a AttributeProto> {
+        self.node
+            .attribute
+            .iter()
+            .find(|attribute| attribute.name == name)
+    }
+
+    pub(super) fn int(&self, name: &str) -> Option<i64> {
+        self.find(name).map(|attribute| attribute.i)
+    }
+
+    pub(super) fn float(&self, name: &str) -> Option<f32> {
+        self.find(name).map(|attribute| attribute.f)
+    }
+
+    pub(super) fn text(&self, name: &str) -> &'a str {
+        self.find(name)
+            .and_then(|attribute| std::str::from_utf8(&attribute.s).ok())
+            .unwrap_or("")
+    }
+
+    pub(super) fn ints(&self, name: &str) -> &'a [i64] {
+        self.find(name).map_or(&[], |attribute| &attribute.ints)
+    }
+
+    pub(super) fn kernel_shape(&self) -> Result<[usize; 2], String> {
+        match self.ints("kernel_shape") {
+            &[height @ 1..=MAX_WINDOW, width @ 1..=MAX_WINDOW] => {
+                Ok([height as usize, width as usize])
+            }
+            other => Err(format!("has the kernel shape {other:?}")),
+        }
+    }
+
+    fn stride(&self) -> Result<usize, String> {
+        match self.ints("strides") {
+            [] => Ok(1),
+            &[vertical @ 1..=MAX_WINDOW, horizontal] if vertical == horizontal => {
+                Ok(vertical as usize)
+            }
+            other => Err(format!("has the strides {other:?}")),
+        }
+    }
+
+    /// Of a convolution or pooling of an input of this size (height, width).
+    pub(super) fn window(&self, input_size: [usize; 2]) -> Result<Window, String> {
+        self.plain()?;
+        let stride = self.stride()?;
+        let pad = match self.text("auto_pad") {
+            "" | "NOTSET" => self.pads()?,
+            "VALID" => [0, 0],
+            same @ ("SAME_UPPER" | "SAME_LOWER") => {
+                let kernel = self.kernel_shape()?;
+                [0, 1].map(|axis| {
+                    let outputs = input_size[axis].div_ceil(stride);
+                    let total =
+                        ((outputs - 1) * stride + kernel[axis]).saturating_sub(input_size[axis]);
+                    if same == "SAME_UPPER" {
+                        total / 2
+                    } else {
+                        total.div_ceil(2)
+                    }
+                })
+            }
+            other => return Err(format!("has the automatic padding {other}")),
+        };
+        Ok(Window { stride, pad })
+    }
+
+    /// Of a transposed convolution.
+    pub(super) fn transposed_window(&self) -> Result<Window, String> {
+        self.plain()?;
+        if !matches!(self.text("auto_pad"), "" | "NOTSET") {
+            return Err("has automatic padding".into());
+        }
+        if !self.ints("output_shape").is_empty() {
+            return Err("has an explicit output shape".into());
+        }
+        Ok(Window {
+            stride: self.stride()?,
+            pad: self.pads()?,
+        })
+    }
+
+    fn pads(&self) -> Result<[usize; 2], String> {
+        match self.ints("pads") {
+            [] => Ok([0, 0]),
+            &[
+                top @ 0..=MAX_WINDOW,
+                left @ 0..=MAX_WINDOW,
+                0..=MAX_WINDOW,
+                0..=MAX_WINDOW,
+            ] => Ok([top as usize, left as usize]),
+            other => Err(format!("has the pads {other:?}")),
+        }
+    }
+
+    /// No groups, no dilation, no ceiling.
+    fn plain(&self) -> Result<(), String> {
+        if self.int("group").unwrap_or(1) != 1 {
+            return Err("is a grouped convolution".into());
+        }
+        if self.ints("dilations").iter().any(|&dilation| dilation != 1) {
+            return Err("is dilated".into());
+        }
+        if self.int("ceil_mode").unwrap_or(0) != 0 {
+            return Err("rounds its output size up".into());
+        }
+        Ok(())
+    }
+
+    /// Nearest neighbour, where an output's source is its coordinate halved and rounded down.
+    pub(super) fn check_nearest(&self) -> Result<(), String> {
+        let nearest = matches!(self.text("mode"), "" | "nearest");
+        // Doubled with half-pixel centres, output 2k lies at k - 0.25 and 2k + 1 at k + 0.25: both
+        // round to k, as does the asymmetric floor.
+        let halves = matches!(
+            (
+                self.text("coordinate_transformation_mode"),
+                self.text("nearest_mode")
+            ),
+            ("asymmetric", "floor")
+                | (
+                    "" | "half_pixel",
+                    "" | "round_prefer_floor" | "round_prefer_ceil"
+                )
+        );
+        if nearest && halves {
+            Ok(())
+        } else {
+            Err("is not nearest upsampling".into())
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! tract reads and checks the graph; these operators carry each ONNX node through it unchanged.
+//!
+//! tract's own quantised operators lower to float arithmetic, or fold weights to float. So for each
+//! operator that matters here, tract's builder still infers and checks types and shapes, but what
+//! lands in the typed graph is one opaque node with the ONNX node's inputs and attributes: a
+//! [`OpaqueNode`]. The importer reads those.
+
+use std::sync::Arc;
+use tract_onnx::model::{OnnxOpRegister, ParsingContext};
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::infer::{
+    InferenceFact, InferenceModel, InferenceNode, InferenceOp, InferenceResult, InferenceRulesOp,
+    Solver, TensorProxy,
+};
+use tract_onnx::tract_hir::internal::*;
+
+/// Operators that are carried if tract knows them.
+const KNOWN: [&str; 11] = [
+    "Add",
+    "Clip",
+    "Conv",
+    "ConvTranspose",
+    "DequantizeLinear",
+    "MaxPool",
+    "Pad",
+    "QLinearConv",
+    "QuantizeLinear",
+    "Relu",
+    "Resize",
+];
+
+type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+
+/// tract's ONNX reader with the carried operators in place of its own: what it reads,
+/// [`Int8Runtime`](super::Int8Runtime) prepares. Other runtimes cannot evaluate its graphs.
+pub fn reader() -> tract_onnx::Onnx {
+    let mut onnx = tract_onnx::onnx();
+    for name in KNOWN {
+        onnx.op_register.insert(name, build_known);
+    }
+    onnx.op_register.insert("QLinearAdd", build_add);
+    onnx
+}
+
+fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
+    let mut originals = OnnxOpRegister::default();
+    tract_onnx::ops::register_all_ops(&mut originals);
+    let builder = originals
+        .0
+        .get(&node.op_type)
+        .with_context(|| format!("no operator {}", node.op_type))?;
+    let (rules, closures) = builder(context, node)?;
+    ensure!(closures.is_empty(), "{} has an inner graph", node.name);
+    Ok((Box::new(Carrier::new(rules, node)), closures))
+}
+
+/// ONNX Runtime's quantised addition: A, its scale and zero point, B, its, then the result's.
+fn build_add(_context: &ParsingContext, node: &NodeProto) -> Built {
+    Ok((
+        Box::new(Carrier::new(Box::new(QLinearAddRules), node)),
+        vec![],
+    ))
+}
+
+/// The node of the typed graph: an ONNX node that nothing has interpreted yet.
+#[derive(Debug, Clone)]
+pub(super) struct OpaqueNode {
+    pub node: Arc<NodeProto>,
+    fact: TypedFact,
+}
+
+impl PartialEq for OpaqueNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
+
+impl Eq for OpaqueNode {}
+
+impl Op for OpaqueNode {
+    fn name(&self) -> StaticName {
+        "OpaqueNode".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for OpaqueNode {
+    not_out_of_plan!();
+}
+
+impl TypedOp for OpaqueNode {
+    as_op!();
+
+    fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(self.fact.clone()))
+    }
+}
+
+/// The node while types and shapes are inferred: tract's rules, and the ONNX node.
+#[derive(Debug, Clone)]
+struct Carrier {
+    rules: Box<dyn InferenceOp>,
+    node: Arc<NodeProto>,
+}
+
+impl Carrier {
+    fn new(rules: Box<dyn InferenceOp>, node: &NodeProto) -> Self {
+        Carrier {
+            rules,
+            node: Arc::new(node.clone()),
+        }
+    }
+}
+
+impl PartialEq for Carrier {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
+
+impl Eq for Carrier {}
+
+impl Op for Carrier {
+    fn name(&self) -> StaticName {
+        "Carrier".into()
+    }
+
+    not_a_typed_op!();
+}
+
+impl EvalOp for Carrier {
+    not_out_of_plan!();
+}
+
+impl InferenceOp for Carrier {
+    as_op!();
+
+    fn infer_facts(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<(
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+    )> {
+        self.rules.infer_facts(inputs, outputs, observed)
+    }
+
+    fn to_typed(
+        &self,
+        _source: &InferenceModel,
+        node: &InferenceNode,
+        target: &mut TypedModel,
+        mapping: &HashMap<OutletId, OutletId>,
+    ) -> TractResult<TVec<OutletId>> {
+        let inputs: TVec<OutletId> = node.inputs.iter().map(|input| mapping[input]).collect();
+        let fact = TypedFact::try_from(&node.outputs[0].fact)?;
+        let op = OpaqueNode {
+            node: Arc::clone(&self.node),
+            fact,
+        };
+        target.wire_node(&node.name, op, &inputs)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct QLinearAddRules;
+
+impl Op for QLinearAddRules {
+    fn name(&self) -> StaticName {
+        "QLinearAdd".into()
+    }
+
+    not_a_typed_op!();
+}
+
+impl EvalOp for QLinearAddRules {
+    not_out_of_plan!();
+}
+
+impl InferenceRulesOp for QLinearAddRules {
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        solver: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        if !(7..=8).contains(&inputs.len()) || outputs.len() != 1 {
+            bail!("QLinearAdd has {} inputs, expected are 8", inputs.len());
+        }
+        for scale in [1, 4, 6] {
+            solver.equals(&inputs[scale].datum_type, f32::datum_type())?;
+        }
+        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
+        solver.equals(&inputs[0].datum_type, &inputs[3].datum_type)?;
+        solver.equals(&inputs[0].shape, &inputs[3].shape)?;
+        solver.equals(&inputs[0].shape, &outputs[0].shape)
+    }
+
+    as_op!();
+}

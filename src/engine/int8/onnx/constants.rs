@@ -1,0 +1,214 @@
+//! Constants of the graph: what they hold, checked before it is used.
+
+use crate::engine::int8::ir::QuantParams;
+use std::sync::Arc;
+use tract_core::prelude::{DatumType, Tensor};
+
+/// The largest tensor of weights that is read.
+const MAX_ELEMENTS: usize = 64 << 20;
+
+/// A constant as the graph has it.
+#[derive(Debug, Clone)]
+pub(super) struct Constant {
+    tensor: Arc<Tensor>,
+}
+
+/// A constant of integers and what they mean: `real = scale * (value - zero_point)`, along `axis`.
+#[derive(Debug, Clone)]
+pub(super) struct DequantConstant {
+    pub values: Vec<i32>,
+    pub shape: Vec<usize>,
+    pub scales: Vec<f32>,
+    pub zero_points: Vec<i32>,
+    pub axis: usize,
+}
+
+impl Constant {
+    pub(super) fn new(tensor: Arc<Tensor>) -> Self {
+        Constant { tensor }
+    }
+
+    pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
+        let plain = self
+            .tensor
+            .try_as_plain_ram()
+            .map_err(|error| error.to_string())?;
+        let values = plain.as_slice::<f32>().map_err(|_| {
+            format!(
+                "a constant is {:?}, expected is float32",
+                self.tensor.datum_type()
+            )
+        })?;
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(format!("a constant holds {value}")),
+            None => Ok(values.to_vec()),
+        }
+    }
+
+    pub(super) fn integers(&self) -> Result<Vec<i32>, String> {
+        if self.tensor.len() > MAX_ELEMENTS {
+            return Err(format!("a constant has {} elements", self.tensor.len()));
+        }
+        let plain = self
+            .tensor
+            .try_as_plain_ram()
+            .map_err(|error| error.to_string())?;
+        let wrong = |_| "a constant of integers cannot be read".to_string();
+        Ok(match self.tensor.datum_type().unquantized() {
+            DatumType::I8 => plain
+                .as_slice::<i8>()
+                .map_err(wrong)?
+                .iter()
+                .map(|&v| v.into())
+                .collect(),
+            DatumType::U8 => plain
+                .as_slice::<u8>()
+                .map_err(wrong)?
+                .iter()
+                .map(|&v| v.into())
+                .collect(),
+            DatumType::I32 => plain.as_slice::<i32>().map_err(wrong)?.to_vec(),
+            DatumType::I64 => {
+                let values = plain.as_slice::<i64>().map_err(wrong)?.iter();
+                let narrow = values.map(|&value| {
+                    i32::try_from(value).map_err(|_| format!("a constant has the value {value}"))
+                });
+                narrow.collect::<Result<_, _>>()?
+            }
+            other => return Err(format!("a constant is {other:?}, expected are integers")),
+        })
+    }
+
+    /// This is a scale; with its zero point it says what an activation means.
+    pub(super) fn quant(&self, zero_point: Option<&Constant>) -> Result<QuantParams, String> {
+        let scale = match self.floats()?[..] {
+            [scale] => scale,
+            ref many => {
+                return Err(format!(
+                    "an activation has {} scales, expected is one",
+                    many.len()
+                ));
+            }
+        };
+        check_scale(scale)?;
+        // Without a zero point the type is u8 and the zero point 0.
+        let (value, unsigned) = match zero_point {
+            None => (0, true),
+            Some(constant) => match constant.integers()?[..] {
+                [value] => (value, constant.is_unsigned()),
+                ref many => return Err(format!("an activation has {} zero points", many.len())),
+            },
+        };
+        let signed = if unsigned { value - 128 } else { value };
+        Ok(QuantParams {
+            scale,
+            unsigned,
+            zero_point: i8::try_from(signed).map_err(|_| format!("the zero point is {value}"))?,
+        })
+    }
+
+    fn is_unsigned(&self) -> bool {
+        self.tensor.datum_type().unquantized() == DatumType::U8
+    }
+
+    /// Its float reading with these scales and zero points.
+    pub(super) fn read(
+        &self,
+        scale: &Constant,
+        zero_point: Option<&Constant>,
+        axis: i64,
+    ) -> Result<DequantConstant, String> {
+        let shape = self.tensor.shape().to_vec();
+        let scales = scale.floats()?;
+        for &scale in &scales {
+            check_scale(scale)?;
+        }
+        let zero_points = match zero_point {
+            Some(constant) => constant.integers()?,
+            None => vec![0; scales.len()],
+        };
+        let rank = shape.len() as i64;
+        let axis = if axis < 0 { axis + rank } else { axis };
+        let per_tensor = scales.len() == 1;
+        let along = usize::try_from(axis)
+            .ok()
+            .and_then(|axis| shape.get(axis).copied());
+        if zero_points.len() != scales.len() || (!per_tensor && along != Some(scales.len())) {
+            return Err(format!(
+                "{} scales and {} zero points do not fit axis {axis} of {shape:?}",
+                scales.len(),
+                zero_points.len()
+            ));
+        }
+        Ok(DequantConstant {
+            values: self.integers()?,
+            shape,
+            scales,
+            zero_points,
+            axis: axis.max(0) as usize,
+        })
+    }
+
+    /// Float weights as symmetric 8-bit ones with a scale for each place along `axis`.
+    pub(super) fn quantised_per_channel(&self, axis: usize) -> Result<DequantConstant, String> {
+        let floats = self.floats()?;
+        let shape = self.tensor.shape().to_vec();
+        let channels = *shape.get(axis).ok_or("weights have too few axes")?;
+        let inner: usize = shape[axis + 1..].iter().product();
+        let channel_of = |index: usize| index / inner.max(1) % channels.max(1);
+        let mut largest = vec![0.0_f32; channels];
+        for (index, value) in floats.iter().enumerate() {
+            let largest = &mut largest[channel_of(index)];
+            *largest = largest.max(value.abs());
+        }
+        // A channel of zeros has any scale.
+        let scales: Vec<f32> = largest
+            .iter()
+            .map(|&largest| if largest > 0.0 { largest / 127.0 } else { 1.0 })
+            .collect();
+        let values = floats
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (value / scales[channel_of(index)]).round_ties_even() as i32)
+            .collect();
+        Ok(DequantConstant {
+            values,
+            shape,
+            zero_points: vec![0; channels],
+            scales,
+            axis,
+        })
+    }
+}
+
+impl DequantConstant {
+    /// Of a vector, such as a bias, or of one number.
+    pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
+        if self.shape.len() > 1 {
+            return Err(format!("a bias has the shape {:?}", self.shape));
+        }
+        let at = |list: &[f32], index: usize| list[if list.len() == 1 { 0 } else { index }];
+        Ok(self
+            .values
+            .iter()
+            .enumerate()
+            .map(|(index, &value)| {
+                let zero_point = self.zero_points[if self.zero_points.len() == 1 {
+                    0
+                } else {
+                    index
+                }];
+                // Wider, for biases of any size.
+                (i64::from(value) - i64::from(zero_point)) as f32 * at(&self.scales, index)
+            })
+            .collect())
+    }
+}
+
+fn check_scale(scale: f32) -> Result<(), String> {
+    if scale.is_finite() && scale > 0.0 {
+        Ok(())
+    } else {
+        Err(format!("a scale is {scale}, must be a number above 0"))
+    }
+}

@@ -1,0 +1,277 @@
+//! The importer: follows each value of a typed graph of opaque ONNX nodes, in order.
+//!
+//! A quantised graph in QDQ form computes in float between a DequantizeLinear and a QuantizeLinear;
+//! in QOperator form the integer operators say everything themselves. Both become the same nodes: the
+//! importer knows of each value whether it is 8-bit, the float reading of an 8-bit value, or a float
+//! result that is pending until the QuantizeLinear behind it.
+
+use super::attributes::Attributes;
+use super::carry::OpaqueNode;
+use super::constants::{Constant, DequantConstant};
+use super::pad::{Padded, Sides};
+use crate::engine::int8::ir::check;
+use crate::engine::int8::ir::{
+    ConvWeights, Graph, Misfit, Node, Op, Operand, QuantParams, Tensor, ValueId,
+};
+use std::collections::HashMap;
+use tract_core::internal::{OutletId, TypedModel, TypedNode};
+use tract_core::ops::konst::Const;
+use tract_core::ops::source::TypedSource;
+
+/// Turns one node into operations and a value.
+type Form = fn(&mut Importer, &TypedNode, &Attributes<'_>) -> Result<Value, String>;
+
+/// The operators that run in integers.
+const FORMS: [(&str, Form); 12] = [
+    ("Add", Importer::add),
+    ("Clip", Importer::clip),
+    ("Conv", Importer::conv),
+    ("ConvTranspose", Importer::deconv),
+    ("DequantizeLinear", Importer::dequantize),
+    ("MaxPool", Importer::max_pool),
+    ("Pad", Importer::pad),
+    ("QLinearAdd", Importer::qlinear_add),
+    ("QLinearConv", Importer::qlinear_conv),
+    ("QuantizeLinear", Importer::quantize),
+    ("Relu", Importer::relu),
+    ("Resize", Importer::resize),
+];
+
+/// The value of an outlet of the ONNX graph.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// The network's float input.
+    Input,
+    Constant(Constant),
+    /// The float reading of a constant of integers.
+    Read(DequantConstant),
+    /// An 8-bit activation, as it is or through nearest upsampling.
+    Quantised(Operand),
+    /// The float reading of one.
+    Dequantised(Operand),
+    /// Either of these with zeros around it.
+    Padded(Padded),
+    /// The network's input with zeros around it.
+    PaddedInput(Sides),
+    /// A float result that becomes 8-bit at the next QuantizeLinear.
+    Pending(Pending),
+}
+
+/// A float operation that becomes an integer one with the scale of its result.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub name: String,
+    pub op: PendingOp,
+    /// A Relu is behind it.
+    pub relu: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum PendingOp {
+    Conv {
+        input: ValueId,
+        weights: ConvWeights,
+    },
+    ConvTranspose {
+        input: ValueId,
+        weights: ConvWeights,
+    },
+    Add([Operand; 2]),
+}
+
+pub(super) struct Importer {
+    values: HashMap<OutletId, Value>,
+    pub(super) graph: Graph,
+}
+
+/// The integer graph of a typed one.
+///
+/// # Errors
+/// The first node that does not fit.
+pub(in crate::engine::int8) fn import(source: &TypedModel) -> Result<Graph, Misfit> {
+    let mut importer = Importer {
+        values: HashMap::new(),
+        graph: Graph {
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            output: ValueId(0),
+        },
+    };
+    let order = source
+        .eval_order()
+        .map_err(|error| Misfit::at("graph", format!("{error:#}")))?;
+    for id in order {
+        let node = source.node(id);
+        let value = importer
+            .follow(node)
+            .map_err(|what| Misfit::at(&node.name, what))?;
+        importer.values.insert(id.into(), value);
+    }
+    importer.finish(source)
+}
+
+impl Importer {
+    fn follow(&mut self, node: &TypedNode) -> Result<Value, String> {
+        if node.op_is::<TypedSource>() {
+            return Ok(Value::Input);
+        }
+        if let Some(constant) = node.op_as::<Const>() {
+            return Ok(Value::Constant(Constant::new(constant.val().clone())));
+        }
+        let Some(opaque) = node.op_as::<OpaqueNode>() else {
+            return Err(format!("operator {} is not an integer one", node.op.name()));
+        };
+        let attributes = Attributes::of(&opaque.node);
+        let operator = opaque.node.op_type.as_str();
+        match FORMS.iter().find(|(name, _)| *name == operator) {
+            Some((_, form)) => form(self, node, &attributes),
+            None => Err(format!("operator {operator} is not an integer one")),
+        }
+    }
+
+    fn finish(mut self, source: &TypedModel) -> Result<Graph, Misfit> {
+        let outlet = source.outputs.first().copied();
+        let output = outlet.and_then(|outlet| self.values.get(&outlet));
+        match output {
+            Some(Value::Dequantised(Operand {
+                tensor,
+                upsampled: false,
+            })) => {
+                self.graph.output = *tensor;
+                Ok(self.graph)
+            }
+            _ => {
+                let what = "is not the float reading of an 8-bit value";
+                Err(Misfit::at("output", what))
+            }
+        }
+    }
+
+    pub(super) fn value(&self, node: &TypedNode, input: usize) -> Result<&Value, String> {
+        let outlet = node
+            .inputs
+            .get(input)
+            .ok_or_else(|| format!("has no input {input}"))?;
+        self.values
+            .get(outlet)
+            .ok_or_else(|| format!("its input {input} is missing"))
+    }
+
+    pub(super) fn constant(&self, node: &TypedNode, input: usize) -> Result<&Constant, String> {
+        match self.value(node, input)? {
+            Value::Constant(constant) => Ok(constant),
+            _ => Err(format!("its input {input} is not a constant")),
+        }
+    }
+
+    /// The per-tensor quantisation that inputs `scale` and `scale + 1` give.
+    pub(super) fn quant(&self, node: &TypedNode, scale: usize) -> Result<QuantParams, String> {
+        let zero_point = match node.inputs.get(scale + 1) {
+            Some(_) => Some(self.constant(node, scale + 1)?),
+            None => None,
+        };
+        self.constant(node, scale)?.quant(zero_point)
+    }
+
+    /// An 8-bit activation, not upsampled.
+    pub(super) fn activation(&self, node: &TypedNode, input: usize) -> Result<ValueId, String> {
+        match self.operand(node, input)? {
+            Operand {
+                tensor,
+                upsampled: false,
+            } => Ok(tensor),
+            _ => Err("reads an upsampled activation, which only an addition can".into()),
+        }
+    }
+
+    pub(super) fn operand(&self, node: &TypedNode, input: usize) -> Result<Operand, String> {
+        match self.value(node, input)? {
+            Value::Quantised(operand) | Value::Dequantised(operand) => Ok(*operand),
+            Value::Padded(_) => {
+                Err("reads a padded activation, which only a convolution can".into())
+            }
+            _ => Err(format!("its input {input} is not quantised")),
+        }
+    }
+
+    /// Adds a node whose output has the node's shape.
+    pub(super) fn emit(
+        &mut self,
+        node: &TypedNode,
+        name: &str,
+        op: Op,
+        quant: QuantParams,
+    ) -> Result<Value, String> {
+        let shape = self.shape(node)?;
+        let operand = self.emit_shaped(shape, name, op, quant)?;
+        Ok(Value::Quantised(operand))
+    }
+
+    pub(super) fn emit_shaped(
+        &mut self,
+        shape: [usize; 4],
+        name: &str,
+        op: Op,
+        quant: QuantParams,
+    ) -> Result<Operand, String> {
+        let [1, channels, height, width] = shape else {
+            return Err(format!(
+                "has the output shape {shape:?}, expected is [1, C, H, W]"
+            ));
+        };
+        if let Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. } = &op {
+            let inputs = self.graph.tensor(*input).channels;
+            if (weights.in_channels, weights.out_channels) != (inputs, channels) {
+                return Err(format!(
+                    "has weights from {} to {} channels, between activations of {inputs} and {channels}",
+                    weights.in_channels, weights.out_channels
+                ));
+            }
+        }
+        let tensor = Tensor {
+            channels,
+            height,
+            width,
+            quant,
+        };
+        check::tensor(&tensor)?;
+        let output = ValueId(self.graph.tensors.len());
+        self.graph.tensors.push(tensor);
+        self.graph.nodes.push(Node {
+            name: name.into(),
+            op,
+            output,
+        });
+        Ok(Operand {
+            tensor: output,
+            upsampled: false,
+        })
+    }
+
+    pub(super) fn shape(&self, node: &TypedNode) -> Result<[usize; 4], String> {
+        node.outputs[0]
+            .fact
+            .shape
+            .as_concrete()
+            .and_then(|shape| shape.try_into().ok())
+            .ok_or_else(|| {
+                format!(
+                    "has the output {:?}, not four known sides",
+                    node.outputs[0].fact
+                )
+            })
+    }
+
+    pub(super) fn input_size(&self, input: ValueId) -> [usize; 2] {
+        let tensor = self.graph.tensor(input);
+        [tensor.height, tensor.width]
+    }
+
+    pub(super) fn wait(&self, node: &TypedNode, op: PendingOp) -> Result<Value, String> {
+        Ok(Value::Pending(Pending {
+            name: node.name.clone(),
+            op,
+            relu: false,
+        }))
+    }
+}

@@ -1,0 +1,19 @@
+//! ONNX graphs, quantised in QDQ or QOperator form, to the integer [`Graph`](super::ir::Graph).
+//!
+//! In: an ONNX model, which tract reads and checks ([`reader`]). Out: one list of integer operations with
+//! weights of its own ([`import()`]). There is a file for each kind of operator, and one table of them, in
+//! [`import`](mod@import).
+
+mod add;
+mod attributes;
+mod carry;
+mod constants;
+mod conv;
+mod import;
+mod pad;
+mod quantize;
+mod resample;
+mod weights;
+
+pub use carry::reader;
+pub(super) use import::import;

@@ -1,0 +1,152 @@
+//! An explicit Pad becomes part of the window of the convolution that reads it: what is outside an
+//! activation counts as zero there anyway.
+
+use super::attributes::{Attributes, MAX_WINDOW, Window};
+use super::import::{Importer, Value};
+use crate::engine::int8::ir::ValueId;
+use tract_core::internal::TypedNode;
+
+/// An activation with zeros around it, which only convolutions read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Padded {
+    pub tensor: ValueId,
+    pub sides: Sides,
+    /// It is the float reading of the 8-bit value.
+    pub dequantised: bool,
+}
+
+/// Rows above, columns to the left, rows below, columns to the right.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sides([usize; 4]);
+
+impl Sides {
+    /// From the pads of ONNX, of [batch, channels, height, width]: first all beginnings, then all ends.
+    fn new(pads: &[i64]) -> Result<Self, String> {
+        match pads {
+            &[0, 0, top, left, 0, 0, bottom, right]
+                if [top, left, bottom, right]
+                    .iter()
+                    .all(|side| (0..=MAX_WINDOW).contains(side)) =>
+            {
+                Ok(Sides([top, left, bottom, right].map(|side| side as usize)))
+            }
+            other => Err(format!("has the pads {other:?}")),
+        }
+    }
+
+    /// The shape of the activation that they are around.
+    pub(super) fn inside(
+        self,
+        [batch, channels, height, width]: [usize; 4],
+    ) -> Result<[usize; 4], String> {
+        let Sides([top, left, bottom, right]) = self;
+        match (
+            height.checked_sub(top + bottom),
+            width.checked_sub(left + right),
+        ) {
+            (Some(height @ 1..), Some(width @ 1..)) => Ok([batch, channels, height, width]),
+            _ => Err("is all padding".into()),
+        }
+    }
+}
+
+const NOT_ZERO: &str = "pads with something else than zero";
+
+impl Importer {
+    /// Inputs: the activation, the pads and perhaps the value, which must stand for zero.
+    pub(super) fn pad(
+        &mut self,
+        node: &TypedNode,
+        attributes: &Attributes<'_>,
+    ) -> Result<Value, String> {
+        if !matches!(attributes.text("mode"), "" | "constant") {
+            return Err("pads with something else than a constant".into());
+        }
+        if node.inputs.len() > 3 {
+            return Err("pads axes that it names".into());
+        }
+        let sides = match node.inputs.get(1) {
+            Some(_) => {
+                let pads = self.constant(node, 1)?.integers()?;
+                Sides::new(&pads.iter().map(|&pad| pad.into()).collect::<Vec<i64>>())?
+            }
+            // Before opset 11.
+            None => Sides::new(attributes.ints("pads"))?,
+        };
+        let value = self.pad_value(node, attributes)?;
+        if matches!(self.value(node, 0)?, Value::Input) {
+            return match value {
+                0.0 => Ok(Value::PaddedInput(sides)),
+                _ => Err(NOT_ZERO.into()),
+            };
+        }
+        let tensor = self.activation(node, 0)?;
+        let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
+        let zero_point = match dequantised {
+            true => 0.0,
+            false => f32::from(self.graph.tensor(tensor).quant.onnx_zero_point()),
+        };
+        if value != zero_point {
+            return Err(NOT_ZERO.into());
+        }
+        Ok(Value::Padded(Padded {
+            tensor,
+            sides,
+            dequantised,
+        }))
+    }
+
+    fn pad_value(&self, node: &TypedNode, attributes: &Attributes<'_>) -> Result<f32, String> {
+        let value = match node.inputs.get(2) {
+            None => return Ok(attributes.float("value").unwrap_or(0.0)),
+            Some(_) => self.value(node, 2)?,
+        };
+        let values = match value {
+            Value::Constant(constant) => match constant.floats() {
+                Ok(floats) => floats,
+                Err(_) => constant.integers()?.iter().map(|&v| v as f32).collect(),
+            },
+            Value::Read(reading) => reading.floats()?,
+            _ => return Err("its value is not constant".into()),
+        };
+        match values[..] {
+            [value] => Ok(value),
+            _ => Err(format!("pads with {} values", values.len())),
+        }
+    }
+
+    /// What a convolution reads, and its window with what is around that.
+    pub(super) fn convolved(
+        &self,
+        node: &TypedNode,
+        attributes: &Attributes<'_>,
+    ) -> Result<(ValueId, Window), String> {
+        let (tensor, Sides([top, left, bottom, right])) = match self.value(node, 0)? {
+            Value::Padded(padded) => (padded.tensor, padded.sides),
+            _ => (self.activation(node, 0)?, Sides::default()),
+        };
+        let [height, width] = self.input_size(tensor);
+        let window = attributes.window([height + top + bottom, width + left + right])?;
+        let pad = [window.pad[0] + top, window.pad[1] + left];
+        Ok((tensor, Window { pad, ..window }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_and_columns_are_padded_and_by_little() {
+        let Sides(sides) = Sides::new(&[0, 0, 1, 2, 0, 0, 3, 4]).unwrap();
+        assert_eq!(sides, [1, 2, 3, 4]);
+        for wrong in [
+            &[0, 0, 1, 1][..],
+            &[0, 1, 0, 0, 0, 0, 0, 0],
+            &[0, 0, -1, 0, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 0, 0, 0, i64::MAX],
+        ] {
+            assert!(Sides::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! From an outline and packed weights to a plan: lengths are compared, and sizes become addresses.
+
+use super::conv::Method;
+use super::outline::{ConvOutline, Outline, StepOutline};
+use super::winograd::WinogradScratch;
+use super::{Buffer, ConvStep, FusedAdd, PackedConv, Plan, Step};
+use crate::engine::int8::family::Family;
+use crate::engine::int8::ir::size::product;
+use crate::engine::int8::ir::{Misfit, Op, QuantParams, ValueId};
+use crate::engine::int8::requant::{Addition, Residual};
+
+impl Plan {
+    /// Binds the packed weights of each convolution step, in order.
+    ///
+    /// # Errors
+    /// The node whose weights do not fit it, or that memory has no room for.
+    pub(crate) fn bind(
+        outline: &Outline<'_>,
+        packed: Vec<PackedConv>,
+        family: &'static Family,
+    ) -> Result<Plan, Misfit> {
+        let too_large = || Misfit::of_graph("does not fit this processor's memory");
+        let arena_bytes = usize::try_from(outline.arena_bytes).map_err(|_| too_large())?;
+        let places = outline.places.iter();
+        let buffers: Option<Vec<Option<Buffer>>> = places
+            .map(|place| place.as_ref().map_or(Some(None), |p| p.bind().map(Some)))
+            .collect();
+        let binder = Binder {
+            outline,
+            buffers: buffers.ok_or_else(too_large)?,
+            family,
+        };
+        let mut packed = packed.into_iter();
+        let mut steps = Vec::with_capacity(outline.steps.len());
+        for step in &outline.steps {
+            steps.push(match step {
+                StepOutline::Node(index) => binder.node(*index),
+                StepOutline::Conv(conv) => {
+                    let node = &outline.graph.nodes[conv.node].name;
+                    let step = packed
+                        .next()
+                        .ok_or_else(|| "has no stored weights".to_owned())
+                        .and_then(|packed| binder.conv(conv, packed))
+                        .map_err(|what| Misfit::at(node, what))?;
+                    Step::Conv(Box::new(step))
+                }
+            });
+        }
+        if packed.next().is_some() {
+            return Err(Misfit::of_graph("has weights that no step wants"));
+        }
+        let (mut max_k, mut max_tile_offsets, mut winograd) = (0, 0, WinogradScratch::default());
+        for step in &steps {
+            let Step::Conv(conv) = step else { continue };
+            match &conv.method {
+                Method::Direct { k, .. } => {
+                    max_k = max_k.max(*k);
+                    max_tile_offsets = max_tile_offsets.max(conv.taps.len() * family.tile.mr);
+                }
+                Method::Winograd(method) => {
+                    winograd = winograd.max(method.scratch(conv.grid, conv.tap_bytes));
+                }
+            }
+        }
+        let output = outline.graph.output;
+        Ok(Plan {
+            family,
+            input_shape: outline.input_shape,
+            output: binder.buffer(output),
+            output_scale: binder.quant(output).scale,
+            output_zero_point: binder.quant(output).zero_point,
+            arena_bytes,
+            max_k,
+            max_tile_offsets,
+            winograd,
+            steps,
+        })
+    }
+}
+
+struct Binder<'a> {
+    outline: &'a Outline<'a>,
+    buffers: Vec<Option<Buffer>>,
+    family: &'static Family,
+}
+
+impl Binder<'_> {
+    fn buffer(&self, id: ValueId) -> Buffer {
+        self.buffers[id.0].expect("every activation that a step reads has a place")
+    }
+
+    fn quant(&self, id: ValueId) -> QuantParams {
+        self.outline.graph.tensor(id).quant
+    }
+
+    /// A step that is no convolution.
+    fn node(&self, index: usize) -> Step {
+        let node = &self.outline.graph.nodes[index];
+        let (name, output) = (node.name.clone(), self.buffer(node.output));
+        match &node.op {
+            Op::Quantize => Step::Quantize {
+                output,
+                scale: self.quant(node.output).scale,
+                zero_point: self.quant(node.output).zero_point,
+            },
+            Op::MaxPool { input, window } => Step::MaxPool {
+                name,
+                input: self.buffer(*input),
+                output,
+                window: *window,
+            },
+            Op::Add { operands, .. } => Step::Add {
+                name,
+                operands: operands.map(|operand| (self.buffer(operand.tensor), operand.upsampled)),
+                addition: self.addition(index),
+                output,
+            },
+            Op::Conv { .. } | Op::ConvTranspose { .. } => {
+                unreachable!("convolutions have an outline of their own")
+            }
+        }
+    }
+
+    fn conv(&self, conv: &ConvOutline, packed: PackedConv) -> Result<ConvStep, String> {
+        let node = &self.outline.graph.nodes[conv.node];
+        let (Op::Conv { weights, floor, .. } | Op::ConvTranspose { weights, floor, .. }) = &node.op
+        else {
+            unreachable!("the outline of a convolution");
+        };
+        let method = conv
+            .method(packed.tag, self.family)
+            .ok_or("is stored for a method that does not fit it")?;
+        let padded = weights
+            .out_channels
+            .next_multiple_of(method.block(self.family));
+        let counts = [
+            packed.weights.len(),
+            packed.bias.len(),
+            packed.multipliers.len(),
+        ];
+        let weight_bytes = product([padded, conv.line_bytes(&method)]);
+        if !weight_bytes.is(counts[0]) || counts[1..] != [padded; 2] {
+            return Err(format!(
+                "is stored with {counts:?} weights, biases and multipliers"
+            ));
+        }
+        let fused_add = conv.fused_into.map(|fused| FusedAdd {
+            residual: Residual {
+                addition: self.addition(fused.node),
+                conv_is_lhs: fused.conv_is_lhs,
+            },
+            other: self.buffer(fused.other.tensor),
+            upsampled: fused.other.upsampled,
+        });
+        let written = conv.fused_into.map_or(conv.node, |fused| fused.node);
+        Ok(ConvStep {
+            name: node.name.clone(),
+            input: self.buffer(conv.input),
+            output: self.buffer(self.outline.graph.nodes[written].output),
+            method,
+            taps: conv.taps.iter().map(|(place, _)| *place).collect(),
+            stride: conv.grid.stride,
+            grid: conv.grid.pixels,
+            output_stride: conv.grid.output_stride,
+            origin: conv.grid.origin,
+            packed,
+            zero_point: self.quant(node.output).zero_point,
+            floor: *floor,
+            padding_row: vec![self.quant(conv.input).zero_point; conv.tap_bytes],
+            fused_add,
+            tap_bytes: conv.tap_bytes,
+            tap_values: conv.tap_values,
+        })
+    }
+
+    /// The arithmetic of an addition of two activations. The fixed part is fused as it is in ONNX
+    /// Runtime: one unit in its last place is enough to move a near-tie, and a deep network with it.
+    fn addition(&self, index: usize) -> Addition {
+        let node = &self.outline.graph.nodes[index];
+        let Op::Add { operands, floor } = &node.op else {
+            unreachable!("the outline names an addition");
+        };
+        let [a, b] = operands.map(|operand| self.quant(operand.tensor));
+        let result = self.quant(node.output);
+        let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
+        let zero_point = |quant: QuantParams| f32::from(quant.onnx_zero_point());
+        Addition {
+            ratio_a,
+            ratio_b,
+            fixed: zero_point(result) - ratio_a.mul_add(zero_point(a), ratio_b * zero_point(b)),
+            offset: if result.unsigned { 128.0 } else { 0.0 },
+            floor: *floor,
+        }
+    }
+}

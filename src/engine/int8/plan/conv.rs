@@ -1,0 +1,153 @@
+//! Sizes of convolution steps: their taps and grids, and what a stored tag means for them.
+
+use super::ConvOutline;
+use super::layout::row_of_taps;
+use super::winograd::WinogradConv;
+use crate::engine::int8::family::Family;
+use crate::engine::int8::ir::ConvWeights;
+
+/// The method that a step's weights are packed for, as a plan file has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    Direct = 0,
+    /// For the exact variant of a kernel that avoids weights of -128.
+    DirectExact = 1,
+    Winograd = 2,
+}
+
+impl Tag {
+    pub(super) fn of(byte: u8) -> Option<Tag> {
+        [Tag::Direct, Tag::DirectExact, Tag::Winograd]
+            .into_iter()
+            .find(|&tag| tag as u8 == byte)
+    }
+}
+
+/// How a convolution is done.
+#[derive(Clone, Copy)]
+pub(crate) enum Method {
+    Direct {
+        /// By the exact variant of the kernel.
+        exact: bool,
+        /// Taps times channels, padded.
+        k: usize,
+    },
+    Winograd(WinogradConv),
+}
+
+/// The output pixels of a step, and the input pixels that they are made from.
+pub(crate) struct Grid {
+    /// Input pixels between neighbours.
+    pub stride: usize,
+    /// Output pixels between neighbours.
+    pub output_stride: usize,
+    /// The first output pixel.
+    pub origin: [usize; 2],
+    /// Rows and columns.
+    pub pixels: [usize; 2],
+}
+
+/// One tap of a filter: [y, x] in the input, for the grid's first pixel, and in the filter. Where the
+/// input's pixels are packed, it stands for its whole row of the filter.
+pub(crate) type Tap = ([isize; 2], [usize; 2]);
+
+/// Bytes and values of a tap that is a whole row of a filter.
+pub(super) fn row_tap(weights: &ConvWeights) -> (usize, usize) {
+    let (width, channels) = (weights.kernel_size[1], weights.in_channels);
+    (row_of_taps(width, channels), width * channels)
+}
+
+/// The one step of a convolution whose output has `size` rows and columns.
+pub(super) fn plain(
+    weights: &ConvWeights,
+    size: [usize; 2],
+    has_row_taps: bool,
+) -> (Grid, Vec<Tap>) {
+    let [height, mut width] = weights.kernel_size;
+    if has_row_taps {
+        width = 1;
+    }
+    let from = |tap: usize, axis: usize| tap as isize - weights.pad[axis] as isize;
+    let taps = (0..height)
+        .flat_map(|y| (0..width).map(move |x| ([from(y, 0), from(x, 1)], [y, x])))
+        .collect();
+    let grid = Grid {
+        stride: weights.stride,
+        output_stride: 1,
+        origin: [0, 0],
+        pixels: size,
+    };
+    (grid, taps)
+}
+
+/// The steps of a transposed convolution whose output has `size` rows and columns. Output row
+/// `stride * q + r` takes the taps `y` with `(r + pad - y)` divisible by the stride, from input row
+/// `q + (r + pad - y) / stride`; columns are the same.
+pub(super) fn transposed(
+    weights: &ConvWeights,
+    [height, width]: [usize; 2],
+) -> Vec<(Grid, Vec<Tap>)> {
+    let stride = weights.stride;
+    let along = |axis: usize, origin: usize| {
+        (0..weights.kernel_size[axis]).filter_map(move |tap| {
+            let distance = (origin + weights.pad[axis]) as isize - tap as isize;
+            let divisible = distance.rem_euclid(stride as isize) == 0;
+            divisible.then(|| (tap, distance.div_euclid(stride as isize)))
+        })
+    };
+    let mut steps = Vec::new();
+    for row in 0..stride.min(height) {
+        for column in 0..stride.min(width) {
+            let mut taps: Vec<Tap> = along(0, row)
+                .flat_map(|(y, from_y)| {
+                    along(1, column).map(move |(x, from_x)| ([from_y, from_x], [y, x]))
+                })
+                .collect();
+            taps.sort_unstable();
+            let grid = Grid {
+                stride: 1,
+                output_stride: stride,
+                origin: [row, column],
+                pixels: [
+                    (height - row).div_ceil(stride),
+                    (width - column).div_ceil(stride),
+                ],
+            };
+            steps.push((grid, taps));
+        }
+    }
+    steps
+}
+
+impl ConvOutline {
+    /// The method that a tag means for this step and family; `None` if it does not apply.
+    pub(crate) fn method(&self, tag: Tag, family: &Family) -> Option<Method> {
+        let direct = |exact: bool| Method::Direct {
+            exact,
+            k: (self.taps.len() * self.tap_bytes).next_multiple_of(family.tile.pad),
+        };
+        match tag {
+            Tag::Direct => Some(direct(false)),
+            Tag::DirectExact => family.avoids_minus_128.then(|| direct(true)),
+            Tag::Winograd => WinogradConv::of(family.winograd?, self).map(Method::Winograd),
+        }
+    }
+
+    /// Bytes of one output channel's packed weights.
+    pub(crate) fn line_bytes(&self, method: &Method) -> usize {
+        match method {
+            Method::Direct { k, .. } => *k,
+            Method::Winograd(_) => self.taps.len() * self.tap_bytes,
+        }
+    }
+}
+
+impl Method {
+    /// Output channels of a block.
+    pub(crate) fn block(&self, family: &Family) -> usize {
+        match self {
+            Method::Direct { .. } => family.tile.nr,
+            Method::Winograd(winograd) => winograd.shape.nr,
+        }
+    }
+}

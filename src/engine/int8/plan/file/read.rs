@@ -1,0 +1,260 @@
+//! Reading the sections: no number in them is trusted.
+
+use super::MAX_NAME_BYTES;
+use crate::engine::int8::ir::check::{MAX_NODES, MAX_STEPS};
+use crate::engine::int8::ir::{
+    ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
+};
+use crate::engine::int8::plan::PackedConv;
+use crate::engine::int8::plan::conv::Tag;
+use crate::model::PlanFile;
+
+/// A graph from a file, without weights, and the packed weights of its steps in order.
+pub(crate) struct Stored {
+    /// N, C, H, W.
+    pub input_shape: [usize; 4],
+    pub graph: Graph,
+    pub packed: Vec<PackedConv>,
+}
+
+/// Reads a plan's network. What it describes has yet to be [checked](Graph::check).
+///
+/// # Errors
+/// What is wrong with the section.
+pub(crate) fn read(file: &PlanFile) -> Result<Stored, String> {
+    let mut from = Reader(file.network());
+    let stored = read_all(&mut from, file)?;
+    if !from.0.is_empty() {
+        return Err("has more in its network section than a network".into());
+    }
+    Ok(stored)
+}
+
+const GARBLED: &str = "has a network that is cut off or garbled";
+
+fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Result<Stored, String> {
+    let mut input_shape = [0; 4];
+    for side in &mut input_shape {
+        *side = from.number().ok_or(GARBLED)?;
+    }
+    let tensors = from.list(&TENSORS, Reader::tensor)?;
+    let nodes = from.list(&NODES, Reader::node)?;
+    let output = ValueId(from.number().ok_or(GARBLED)?);
+    let packed = from.list(&STEPS, |from| {
+        let tag = Tag::of(from.byte()?)?;
+        let (start, length) = (from.long()?, from.long()?);
+        let weights = file.weights(start..start.checked_add(length)?)?;
+        let channels = from.number()?;
+        let biases = from.take(channels.checked_mul(4)?)?;
+        let multipliers = from.take(channels.checked_mul(4)?)?;
+        Some(PackedConv {
+            tag,
+            weights,
+            bias: fours(biases).map(i32::from_le_bytes).collect(),
+            multipliers: fours(multipliers).map(f32::from_le_bytes).collect(),
+        })
+    })?;
+    Ok(Stored {
+        input_shape,
+        graph: Graph {
+            tensors,
+            nodes,
+            output,
+        },
+        packed,
+    })
+}
+
+/// What a list holds, how many of them at most, and the least bytes of one in a file.
+struct List {
+    items: &'static str,
+    max_count: usize,
+    min_bytes: usize,
+}
+
+const TENSORS: List = List {
+    items: "activations",
+    max_count: MAX_NODES,
+    min_bytes: 18,
+};
+const NODES: List = List {
+    items: "nodes",
+    max_count: MAX_NODES,
+    min_bytes: 9,
+};
+const STEPS: List = List {
+    items: "convolution steps",
+    max_count: MAX_STEPS,
+    min_bytes: 21,
+};
+
+fn fours(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
+    bytes
+        .chunks_exact(4)
+        .map(|four| [four[0], four[1], four[2], four[3]])
+}
+
+/// What is left of a section. Everything is `None` at its end.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|byte| byte[0])
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let bytes = self.take(4)?.first_chunk()?;
+        usize::try_from(u32::from_le_bytes(*bytes)).ok()
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        self.take(8)?
+            .first_chunk()
+            .map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// A count and as many items.
+    fn list<T>(
+        &mut self,
+        list: &List,
+        mut item: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<Vec<T>, String> {
+        let count = self.number().ok_or(GARBLED)?;
+        if count > list.max_count {
+            return Err(format!(
+                "has {count} {}, at most {} are allowed",
+                list.items, list.max_count
+            ));
+        }
+        if count > self.0.len() / list.min_bytes {
+            return Err(GARBLED.into());
+        }
+        let items: Option<Vec<T>> = (0..count).map(|_| item(self)).collect();
+        items.ok_or_else(|| GARBLED.into())
+    }
+
+    fn tensor(&mut self) -> Option<Tensor> {
+        Some(Tensor {
+            channels: self.number()?,
+            height: self.number()?,
+            width: self.number()?,
+            quant: QuantParams {
+                scale: f32::from_le_bytes(*self.take(4)?.first_chunk()?),
+                zero_point: self.byte()?.cast_signed(),
+                unsigned: self.flag()?,
+            },
+        })
+    }
+
+    fn node(&mut self) -> Option<Node> {
+        let length = self.number().filter(|&length| length <= MAX_NAME_BYTES)?;
+        let name = String::from_utf8(self.take(length)?.to_vec()).ok()?;
+        let op = match self.byte()? {
+            0 => Op::Quantize,
+            kind @ (1 | 2) => {
+                let input = ValueId(self.number()?);
+                let floor = self.byte()?.cast_signed();
+                let weights = self.conv_weights()?;
+                match kind {
+                    1 => Op::Conv {
+                        input,
+                        weights,
+                        floor,
+                    },
+                    _ => Op::ConvTranspose {
+                        input,
+                        weights,
+                        floor,
+                    },
+                }
+            }
+            3 => Op::MaxPool {
+                input: ValueId(self.number()?),
+                window: PoolWindow {
+                    kernel_size: self.number()?,
+                    stride: self.number()?,
+                    pad: [self.number()?, self.number()?],
+                },
+            },
+            4 => Op::Add {
+                operands: [self.operand()?, self.operand()?],
+                floor: self.byte()?.cast_signed(),
+            },
+            _ => return None,
+        };
+        Some(Node {
+            name,
+            op,
+            output: ValueId(self.number()?),
+        })
+    }
+
+    fn operand(&mut self) -> Option<Operand> {
+        Some(Operand {
+            tensor: ValueId(self.number()?),
+            upsampled: self.flag()?,
+        })
+    }
+
+    /// Its numbers; the weights are with the steps.
+    fn conv_weights(&mut self) -> Option<ConvWeights> {
+        Some(ConvWeights {
+            values: Vec::new(),
+            bias: Vec::new(),
+            scales: Vec::new(),
+            in_channels: self.number()?,
+            out_channels: self.number()?,
+            kernel_size: [self.number()?, self.number()?],
+            stride: self.number()?,
+            pad: [self.number()?, self.number()?],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::assemble_plan;
+
+    fn numbers(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+
+    fn refusal(network: &[u8]) -> String {
+        let bytes = assemble_plan(b"", "portable", network, &[]).unwrap();
+        let file = PlanFile::from_bytes(&bytes).unwrap();
+        read(&file).err().expect("it is refused")
+    }
+
+    #[test]
+    fn a_count_is_compared_with_its_limit_before_the_list_is_read() {
+        let empty = [numbers(&[0]), vec![0], numbers(&[0])].concat();
+        let count = 1_000_000;
+        let head = numbers(&[1, 3, 8, 8, 0, count]);
+        let file = [head, empty.repeat(count as usize)].concat();
+        assert_eq!(
+            refusal(&file),
+            "has 1000000 nodes, at most 4096 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_count_is_compared_with_the_bytes_that_are_left() {
+        let file = numbers(&[1, 3, 8, 8, 4096, 0, 0, 0, 0]);
+        assert_eq!(refusal(&file), GARBLED);
+    }
+}

@@ -1,0 +1,116 @@
+//! Writing the sections.
+
+use super::MAX_NAME_BYTES;
+use crate::engine::int8::ir::{Graph, Op};
+use crate::engine::int8::plan::PackedConv;
+
+/// The network section and the weights section of a plan.
+pub(crate) fn write(
+    graph: &Graph,
+    input_shape: [usize; 4],
+    packed: &[PackedConv],
+) -> (Vec<u8>, Vec<u8>) {
+    let mut out = Writer(Vec::new());
+    input_shape.iter().for_each(|&side| out.number(side));
+    out.number(graph.tensors.len());
+    for tensor in &graph.tensors {
+        [tensor.channels, tensor.height, tensor.width]
+            .iter()
+            .for_each(|&side| out.number(side));
+        out.0.extend(tensor.quant.scale.to_le_bytes());
+        out.0.push(tensor.quant.zero_point.cast_unsigned());
+        out.0.push(tensor.quant.unsigned.into());
+    }
+    out.number(graph.nodes.len());
+    for node in &graph.nodes {
+        let mut end = node.name.len().min(MAX_NAME_BYTES);
+        while !node.name.is_char_boundary(end) {
+            end -= 1;
+        }
+        out.number(end);
+        out.0.extend(&node.name.as_bytes()[..end]);
+        write_op(&mut out, &node.op);
+        out.number(node.output.0);
+    }
+    out.number(graph.output.0);
+    out.number(packed.len());
+    let mut weights = Vec::new();
+    for step in packed {
+        out.0.push(step.tag as u8);
+        out.0.extend((weights.len() as u64).to_le_bytes());
+        out.0.extend((step.weights.len() as u64).to_le_bytes());
+        out.number(step.bias.len());
+        step.bias
+            .iter()
+            .for_each(|bias| out.0.extend(bias.to_le_bytes()));
+        step.multipliers
+            .iter()
+            .for_each(|multiplier| out.0.extend(multiplier.to_le_bytes()));
+        weights.extend(step.weights.iter().map(|weight| weight.cast_unsigned()));
+        weights.resize(weights.len().next_multiple_of(64), 0);
+    }
+    (out.0, weights)
+}
+
+fn write_op(out: &mut Writer, op: &Op) {
+    match op {
+        Op::Quantize => out.0.push(0),
+        Op::Conv {
+            input,
+            weights,
+            floor,
+        }
+        | Op::ConvTranspose {
+            input,
+            weights,
+            floor,
+        } => {
+            out.0.push(match op {
+                Op::Conv { .. } => 1,
+                _ => 2,
+            });
+            out.number(input.0);
+            out.0.push(floor.cast_unsigned());
+            let [height, width] = weights.kernel_size;
+            let sizes = [
+                weights.in_channels,
+                weights.out_channels,
+                height,
+                width,
+                weights.stride,
+            ];
+            sizes
+                .iter()
+                .chain(&weights.pad)
+                .for_each(|&size| out.number(size));
+        }
+        Op::MaxPool { input, window } => {
+            out.0.push(3);
+            out.number(input.0);
+            let sizes = [
+                window.kernel_size,
+                window.stride,
+                window.pad[0],
+                window.pad[1],
+            ];
+            sizes.iter().for_each(|&size| out.number(size));
+        }
+        Op::Add { operands, floor } => {
+            out.0.push(4);
+            for operand in operands {
+                out.number(operand.tensor.0);
+                out.0.push(operand.upsampled.into());
+            }
+            out.0.push(floor.cast_unsigned());
+        }
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Sizes fit: the network was checked.
+    fn number(&mut self, value: usize) {
+        self.0.extend((value as u32).to_le_bytes());
+    }
+}

@@ -1,0 +1,48 @@
+//! Arithmetic from 32-bit sums to 8-bit results, as plans describe it and kernels do it.
+
+/// Requantisation of the sums of one block of channels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requant<'a> {
+    /// Added to the sum: the bias less the zero point's share.
+    pub bias: &'a [i32],
+    /// Input scale x weight scale / output scale, for each channel.
+    pub multipliers: &'a [f32],
+    pub zero_point: i8,
+    /// Results below this are raised to it.
+    pub floor: i8,
+    /// The addition behind the convolution, if there is one.
+    pub residual: Option<&'a Residual>,
+}
+
+/// The addition behind a convolution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Residual {
+    pub addition: Addition,
+    /// The convolution's result is the first operand.
+    pub conv_is_lhs: bool,
+}
+
+/// `round(a * ratio_a + (b * ratio_b + fixed))` with two fused multiply-adds, on values as the ONNX
+/// graph has them: `offset` (128 for u8, else 0) above those in memory. The order is ONNX Runtime's, so
+/// that even ties and near-ties fall as they do there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Addition {
+    pub ratio_a: f32,
+    pub ratio_b: f32,
+    pub fixed: f32,
+    pub offset: f32,
+    /// Results below this, in memory's range, are raised to it.
+    pub floor: i8,
+}
+
+impl Addition {
+    /// The sum of two values, still a float.
+    #[inline(always)]
+    pub(crate) fn apply(&self, a: f32, b: f32) -> f32 {
+        let b = (b + self.offset).mul_add(self.ratio_b, self.fixed);
+        let sum = (a + self.offset).mul_add(self.ratio_a, b);
+        (sum.round_ties_even() - self.offset)
+            .max(f32::from(self.floor))
+            .min(127.0)
+    }
+}

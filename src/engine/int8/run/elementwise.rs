@@ -1,0 +1,114 @@
+//! Steps that take each value by itself: quantisation, pooling, additions, and the way back to floats.
+
+use super::share::{SharedSlice, ThreadShare};
+use crate::engine::int8::ir::PoolWindow;
+use crate::engine::int8::ir::check::MAX_KERNEL;
+use crate::engine::int8::kernel::RowOps;
+use crate::engine::int8::plan::{Buffer, Plan};
+use crate::engine::int8::requant::Addition;
+
+/// # Safety
+/// No other thread touches this share's rows of the output.
+pub(super) unsafe fn quantize(
+    rows: &dyn RowOps,
+    input: &[f32],
+    arena: SharedSlice<i8>,
+    output: Buffer,
+    scale: f32,
+    zero_point: i8,
+    share: ThreadShare,
+) {
+    let planes = [0, 1, 2].map(|channel| {
+        let pixels = output.height * output.width;
+        &input[channel * pixels..][..pixels]
+    });
+    for y in share.range(output.height) {
+        // SAFETY: a row of this share; the rest is guaranteed by the caller.
+        let row =
+            unsafe { arena.write(output.offset + y * output.row_bytes(), output.row_bytes()) };
+        row.fill(zero_point);
+        let row = &mut row[output.border[0] * output.stride..][..output.width * output.stride];
+        let values = planes.map(|plane| &plane[y * output.width..][..output.width]);
+        rows.quantize(values, scale, zero_point, row);
+    }
+}
+
+/// # Safety
+/// No thread writes to the input, and no other one touches this share's rows of the output.
+pub(super) unsafe fn max_pool(
+    rows: &dyn RowOps,
+    arena: SharedSlice<i8>,
+    input: Buffer,
+    output: Buffer,
+    window: &PoolWindow,
+    share: ThreadShare,
+) {
+    // SAFETY: guaranteed by the caller.
+    let source = unsafe { arena.read(input.offset, input.bytes()) };
+    // Pixels outside of the picture do not count.
+    let span = |position: usize, pad: usize, side: usize| {
+        let start = window.stride * position;
+        start.saturating_sub(pad)..(start + window.kernel_size - pad).min(side)
+    };
+    let mut pixels = [&source[..0]; MAX_KERNEL];
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of this share's rows.
+            let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
+            pixel.fill(i8::MIN);
+            for from_y in span(y, window.pad[0], input.height) {
+                let columns = span(x, window.pad[1], input.width);
+                let pixels = &mut pixels[..columns.len()];
+                for (pixel, from_x) in pixels.iter_mut().zip(columns) {
+                    let from = input.at(from_y, from_x) - input.offset;
+                    *pixel = &source[from..][..input.stride];
+                }
+                rows.max_rows(pixel, pixels);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// No thread writes to the operands, and no other one touches this share's rows of the output.
+pub(super) unsafe fn add(
+    rows: &dyn RowOps,
+    arena: SharedSlice<i8>,
+    operands: &[(Buffer, bool); 2],
+    addition: &Addition,
+    output: Buffer,
+    share: ThreadShare,
+) {
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            let [a, b] = operands.map(|(buffer, upsampled)| {
+                let half = usize::from(upsampled);
+                buffer.at(y >> half, x >> half)
+            });
+            // SAFETY: a pixel of each operand, and one of this share's rows; an addition's output
+            // never shares memory with its operands, which are needed until it is done.
+            unsafe {
+                let sums = arena.write(output.at(y, x), output.stride);
+                rows.add(
+                    addition,
+                    arena.read(a, output.stride),
+                    arena.read(b, output.stride),
+                    sums,
+                );
+            }
+        }
+    }
+}
+
+/// The plan's float output, [channels][height][width], from its 8-bit one.
+pub(super) fn dequantize(plan: &Plan, arena: &[i8], output: &mut [f32]) {
+    let buffer = plan.output;
+    let pixels = buffer.height * buffer.width;
+    let bytes = &arena[buffer.offset..][..buffer.bytes()];
+    for (channel, plane) in output.chunks_exact_mut(pixels).enumerate() {
+        for (value, pixel) in plane.iter_mut().zip(bytes.chunks_exact(buffer.stride)) {
+            let level = i32::from(pixel[channel]) - i32::from(plan.output_zero_point);
+            *value = level as f32 * plan.output_scale;
+        }
+    }
+}
