@@ -5,6 +5,7 @@ mod common;
 
 use common::{TestDir, posewire, stderr, terminate};
 use posewire::process::realtime::Priority;
+use posewire::process::thread::Role;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
@@ -79,6 +80,11 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
     });
     let log = stderr(&output);
     assert!(output.status.success(), "{log}");
+    // The table of roles is complete.
+    let mut roles: Vec<_> = seen.iter().map(|(name, ..)| Role::named(name)).collect();
+    roles.sort_by_key(|role| role.map(|role| role.name()));
+    let expected = [Role::StageWatch, Role::Main, Role::Worker(1)];
+    assert_eq!(roles, expected.map(Some), "{seen:?}");
     let warnings = log
         .lines()
         .filter(|line| line.contains("realtime: ") && line.contains("WARN"));
@@ -87,10 +93,11 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
             assert!(log.contains("at SCHED_FIFO priority 7"), "{log}");
             assert!(locked_kib > 1024, "{locked_kib}");
             for (name, policy, priority) in &seen {
-                if name == "overruns" {
-                    assert_ne!(*policy, SCHED_FIFO);
-                } else {
-                    assert_eq!((*policy, *priority), (SCHED_FIFO, 7), "{name}");
+                match Role::named(name).and_then(|role| role.priority(7)) {
+                    None => assert_ne!(*policy, SCHED_FIFO, "{name}"),
+                    Some(wanted) => {
+                        assert_eq!((*policy, *priority), (SCHED_FIFO, wanted.into()), "{name}");
+                    }
                 }
             }
             assert!(seen.len() >= 3, "{seen:?}");

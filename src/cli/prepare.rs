@@ -5,7 +5,8 @@ use crate::engine;
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::pipeline::Pipeline;
-use crate::process::memory::{self, Budget, Meter, Shares, Stack};
+use crate::process::memory::{self, Budget, Meter, Shares};
+use crate::process::thread::{self, Role};
 use crate::source;
 
 /// What the heap may take at least while the model is read: enough for the table that says that the budget
@@ -25,10 +26,10 @@ impl<'a> Loading<'a> {
     /// Adds up what is known without the model. From here on the heap keeps to the budget, if there is one.
     pub(super) fn begin(settings: &'a Settings) -> Self {
         memory::tidy();
-        memory::limit_main_stack();
-        let workers = settings.threads.count as u64 - 1;
-        let stacks =
-            [Stack::Main, Stack::Capture, Stack::Overruns].map(|stack| stack.bytes() as u64);
+        thread::limit_main_stack();
+        let workers = (1..settings.threads.count).map(Role::Worker);
+        let roles = [Role::Main, Role::Capture, Role::StageWatch];
+        let roles = roles.into_iter().chain(workers);
         let overlay = match settings.overlay {
             Some(_) => OVERLAY_BYTES,
             None => 0,
@@ -37,7 +38,7 @@ impl<'a> Loading<'a> {
             program: memory::mapped_bytes(),
             camera: source::buffer_bytes(&settings.source, &settings.camera),
             pictures: source::picture_bytes(&settings.source, &settings.camera) + overlay,
-            stacks: stacks.iter().sum::<u64>() + workers * Stack::Worker.bytes() as u64,
+            stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
             ..Shares::default()
         };
         if let Some(allowed) = settings.memory_budget_bytes {

@@ -6,3 +6,4 @@
 pub mod memory;
 pub mod realtime;
 pub mod sandbox;
+pub mod thread;

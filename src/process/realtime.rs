@@ -4,6 +4,7 @@
 //! touched, and a guard that ends a thread that computes without a pause for longer than any frame takes.
 //! What is not granted is said once, and the run goes on without it.
 
+use super::thread::Role;
 use crate::error::{Error, Result};
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -19,7 +20,7 @@ const TOUCHED_STACK_BYTES: usize = 512 << 10;
 /// Added to the stage deadline: what computes for longer without waiting once has gone wrong.
 const GUARD_MARGIN: Duration = Duration::from_secs(2);
 
-/// A SCHED_FIFO priority; the camera's thread, which has little to do, gets one more.
+/// The main thread's SCHED_FIFO priority. [`Role::priority`] has the other threads'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Priority(u8);
 
@@ -37,13 +38,9 @@ impl Priority {
         }
     }
 
-    /// That of the thread with this name; nothing for one that can wait.
+    /// The priority of the thread with this name. A library's thread has the main thread's.
     fn of(self, thread: &str) -> Option<u8> {
-        match thread {
-            "capture" => Some(self.0 + 1),
-            "overruns" => None,
-            _ => Some(self.0),
-        }
+        Role::named(thread).unwrap_or(Role::Main).priority(self.0)
     }
 }
 
@@ -151,11 +148,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_camera_comes_first_and_the_watch_can_wait() {
+    fn a_thread_of_a_library_is_no_later_than_the_main_one() {
         let priority = Priority::new(10).unwrap();
+        assert_eq!(priority.of("rayon"), Some(10));
         assert_eq!(priority.of("capture"), Some(11));
-        assert_eq!(priority.of("posewire-1"), Some(10));
-        assert_eq!(priority.of("overruns"), None);
     }
 
     #[test]

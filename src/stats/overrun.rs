@@ -2,7 +2,7 @@
 
 use super::Stage;
 use crate::clock;
-use crate::process::memory::{Stack, spawn};
+use crate::process::thread::{Role, spawn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::sync::{Condvar, Mutex};
@@ -91,7 +91,7 @@ impl Overruns {
     pub fn watch(clock: StageClock, deadline: Duration) -> Self {
         let stop = Arc::new((AtomicBool::new(false), Mutex::new(()), Condvar::new()));
         let shared = Arc::clone(&stop);
-        let spawned = spawn(Stack::Overruns, "overruns", move || {
+        let spawned = spawn(Role::StageWatch, move || {
             let (stop, lock, wake) = &*shared;
             let mut watch = Watch::default();
             let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,12 +7,10 @@
 mod budget;
 mod heap;
 mod program;
-mod stacks;
 
 pub use budget::{Budget, Shares, parse_bytes};
 pub use heap::{Figures, Heap, Meter, figures, set_limit, tidy, warmed_up};
 pub use program::mapped_bytes;
-pub use stacks::{Stack, limit_main_stack, spawn};
 
 /// The kernel's smallest page on every board: what is mapped is counted in these.
 pub const PAGE_BYTES: u64 = 4096;

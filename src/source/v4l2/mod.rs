@@ -25,7 +25,7 @@ pub(crate) use survey::{Seen, What, look, survey};
 use super::{FrameSource, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
-use crate::process::memory::{Stack, spawn};
+use crate::process::thread::{Role, spawn};
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
 use handover::{Fresh, Handover, Taken};
@@ -95,7 +95,7 @@ impl V4l2Source {
             session: 0,
             frames: 0,
         };
-        let thread = spawn(Stack::Capture, "capture", move || capture.run(camera))
+        let thread = spawn(Role::Capture, move || capture.run(camera))
             .map_err(|error| Error::source(&name, format!("no thread to capture: {error}")))?;
         Ok(V4l2Source {
             name,

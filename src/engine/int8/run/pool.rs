@@ -4,7 +4,7 @@
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
 use crate::engine::Threads;
-use crate::process::memory::{Stack, spawn};
+use crate::process::thread::{Role, spawn};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -62,8 +62,7 @@ impl Pool {
                 }
                 work(&shared, number);
             };
-            let name = format!("posewire-{number}");
-            pool.workers.push(spawn(Stack::Worker, name, worker)?);
+            pool.workers.push(spawn(Role::Worker(number), worker)?);
         }
         // Last: threads inherit what their maker may use.
         if let Some(processors) = processors {
