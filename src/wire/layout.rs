@@ -28,6 +28,9 @@ pub(super) const INSTANCE_AT: usize = 48;
 pub(super) const COUNT_AT: usize = 49;
 pub(super) const SCORE_AT: usize = 50;
 
+/// Values of the byte `instance`.
+pub(super) const INSTANCES: usize = 1 << u8::BITS;
+
 pub(super) const HEADER_BYTES: usize = 52;
 /// x, y and score, 16 bits each.
 pub(super) const KEYPOINT_BYTES: usize = 6;

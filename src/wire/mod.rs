@@ -10,6 +10,7 @@ mod cobs;
 mod layout;
 mod packet;
 mod seal;
+mod session;
 mod stats;
 mod view;
 
@@ -21,5 +22,6 @@ pub use layout::{MAX_PACKET_BYTES, VERSION};
 pub(crate) use packet::test_packet;
 pub use packet::{Body, Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 pub use seal::{Key, SealError, TAG_BYTES};
+pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
 pub use stats::{WireStage, WireStats};
 pub use view::{PacketView, WireError};
