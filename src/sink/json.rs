@@ -4,7 +4,7 @@
 use super::{Delivery, NotSent, Sink};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::wire::{Body, Packet};
+use crate::wire::{Body, FixedPoint, InstanceFlags, InstanceState, Packet, WireInstance};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -71,7 +71,8 @@ impl Sink for JsonSink {
     }
 }
 
-/// A packet as JSON. A joint is [x, y, score], or null if it was not found. Only a stats packet has `stats`.
+/// A packet as JSON. A joint is [x, y, score], or null if it was not found. Only a stats packet has `stats`,
+/// only an instances packet `instances`, `part`, `confirmed` and `waiting`.
 pub fn json_line(packet: &Packet) -> Value {
     let keypoints: Vec<Value> = packet
         .keypoints()
@@ -97,10 +98,51 @@ pub fn json_line(packet: &Packet) -> Value {
         "score": thousandths(packet.score()),
         "keypoints": keypoints,
     });
-    if let Body::Stats(stats) = &packet.body {
-        line["stats"] = json!(stats);
+    match &packet.body {
+        Body::Keypoints(_) | Body::Heartbeat => {}
+        Body::Stats(stats) => line["stats"] = json!(stats),
+        Body::Instances(part) => {
+            let (part_index, parts) = part.part();
+            let counts = part.counts();
+            line["part"] = json!([part_index, parts]);
+            line["confirmed"] = json!(counts.confirmed);
+            line["waiting"] = json!(counts.waiting);
+            let instances = part.instances();
+            line["instances"] = instances
+                .map(|instance| instance_json(&instance, packet.unit))
+                .collect();
+        }
     }
     line
+}
+
+/// An instance as JSON. A joint that is held has a fourth value, true.
+fn instance_json(instance: &WireInstance, unit: FixedPoint) -> Value {
+    let keypoints: Vec<Value> = instance
+        .joints
+        .iter()
+        .map(|joint| match joint.point.position_px(unit) {
+            Some((x, y)) if joint.is_held => json!([x, y, thousandths(joint.point.score()), true]),
+            Some((x, y)) => json!([x, y, thousandths(joint.point.score())]),
+            None => Value::Null,
+        })
+        .collect();
+    json!({
+        "number": instance.number,
+        "parent": instance.parent,
+        "slot": instance.slot,
+        "task": instance.task,
+        "state": InstanceState::from_code(instance.state).map(InstanceState::name),
+        "side": instance.side,
+        "flags": InstanceFlags::names(instance.flags).collect::<Vec<_>>(),
+        "seen_s": f64::from(instance.seen_ds) / 10.0,
+        "look_age_ms": instance.look_age_ms,
+        "region": instance.region_px(unit),
+        "presence": thousandths(f32::from(instance.presence) / 255.0),
+        "side_score": thousandths(f32::from(instance.side_score) / 255.0),
+        "joint_table": instance.joint_table,
+        "keypoints": keypoints,
+    })
 }
 
 /// Scores are printed to three places; coordinates are exact, being multiples of 1/16 or more.

@@ -7,6 +7,7 @@
 //! The byte table with worked examples is docs/wire.md.
 
 mod cobs;
+mod instances;
 mod layout;
 mod packet;
 mod seal;
@@ -16,6 +17,10 @@ mod view;
 
 pub use cobs::{
     CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC, line_frame, unstuff,
+};
+pub use instances::{
+    FrameCounts, InstanceFlags, InstancePart, InstanceState, MAX_INSTANCE_JOINTS, WireInstance,
+    WireJoint, instance_parts,
 };
 pub use layout::{MAX_PACKET_BYTES, VERSION};
 #[cfg(test)]

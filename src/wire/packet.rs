@@ -1,5 +1,6 @@
 //! A packet as the sender holds it, and its encoding.
 
+use super::instances::InstancePart;
 use super::layout::*;
 use super::seal::Key;
 use super::stats::WireStats;
@@ -19,6 +20,8 @@ pub enum Kind {
     Heartbeat,
     /// What the sender has done, and how it fares.
     Stats,
+    /// Several instances of one frame, or a part of them.
+    Instances,
 }
 
 impl Kind {
@@ -27,6 +30,7 @@ impl Kind {
             Kind::Keypoints => 1,
             Kind::Heartbeat => 2,
             Kind::Stats => 3,
+            Kind::Instances => 4,
         }
     }
 
@@ -35,6 +39,7 @@ impl Kind {
             1 => Some(Kind::Keypoints),
             2 => Some(Kind::Heartbeat),
             3 => Some(Kind::Stats),
+            4 => Some(Kind::Instances),
             _ => None,
         }
     }
@@ -45,6 +50,7 @@ impl Kind {
             Kind::Keypoints => "keypoints",
             Kind::Heartbeat => "heartbeat",
             Kind::Stats => "stats",
+            Kind::Instances => "instances",
         }
     }
 }
@@ -60,6 +66,7 @@ pub enum Body {
     Keypoints(heapless::Vec<WireKeypoint, MAX_KEYPOINTS>),
     Heartbeat,
     Stats(WireStats),
+    Instances(InstancePart),
 }
 
 /// The state of the sender, one bit each. Receivers ignore bits they do not know.
@@ -135,7 +142,7 @@ impl FixedPoint {
         self.fraction_bits
     }
 
-    fn one(self) -> f32 {
+    pub(super) fn one(self) -> f32 {
         f32::from(1_u16 << self.fraction_bits)
     }
 
@@ -146,7 +153,7 @@ impl FixedPoint {
         (value_px * self.one()).round().clamp(-limit, limit) as i16
     }
 
-    fn decode(self, raw: i16) -> f32 {
+    pub(super) fn decode(self, raw: i16) -> f32 {
         f32::from(raw) / self.one()
     }
 }
@@ -243,14 +250,15 @@ impl Packet {
             Body::Keypoints(_) => Kind::Keypoints,
             Body::Heartbeat => Kind::Heartbeat,
             Body::Stats(_) => Kind::Stats,
+            Body::Instances(_) => Kind::Instances,
         }
     }
 
-    /// The joints of the frame; none if it is not about one.
+    /// The joints of a frame's one instance; none in packets of other kinds.
     pub fn keypoints(&self) -> &[WireKeypoint] {
         match &self.body {
             Body::Keypoints(keypoints) => keypoints,
-            Body::Heartbeat | Body::Stats(_) => &[],
+            Body::Heartbeat | Body::Stats(_) | Body::Instances(_) => &[],
         }
     }
 
@@ -332,6 +340,11 @@ impl Packet {
             Body::Stats(stats) => {
                 put(&mut bytes, end, stats.encode());
                 end += STATS_BYTES;
+            }
+            Body::Instances(part) => {
+                let body = part.body();
+                bytes[end..end + body.len()].copy_from_slice(body);
+                end += body.len();
             }
         }
         // At most MAX_KEYPOINTS, which is below 256.

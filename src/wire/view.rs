@@ -1,5 +1,6 @@
 //! Bytes from a network, checked once and read in place.
 
+use super::instances::InstancePart;
 use super::layout::*;
 use super::packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
 use super::stats::WireStats;
@@ -35,7 +36,8 @@ pub enum WireError {
     Count {
         count: u8,
     },
-    /// A heartbeat has a body, or a stats packet too short a one.
+    /// A heartbeat has a body, a stats packet too short a one, or an instances packet's instances are not
+    /// whole.
     Body {
         kind: Kind,
         count: u8,
@@ -116,6 +118,7 @@ impl<'a> PacketView<'a> {
             Kind::Keypoints => true,
             Kind::Heartbeat => count == 0,
             Kind::Stats => usize::from(count) * KEYPOINT_BYTES >= STATS_BYTES,
+            Kind::Instances => InstancePart::read(&body[HEADER_BYTES..]).is_some(),
         };
         if !whole {
             return Err(WireError::Body { kind, count });
@@ -147,11 +150,11 @@ impl<'a> PacketView<'a> {
         &self.bytes[HEADER_BYTES..self.bytes.len() - CRC_BYTES]
     }
 
-    /// The joints, in the order of the joint table; none if the packet is not about a frame.
+    /// The joints of a frame's one instance, in the order of the joint table; none in other kinds.
     pub fn keypoints(&self) -> impl ExactSizeIterator<Item = WireKeypoint> + 'a {
         let bytes = match self.kind {
             Kind::Keypoints => self.body(),
-            Kind::Heartbeat | Kind::Stats => &[],
+            Kind::Heartbeat | Kind::Stats | Kind::Instances => &[],
         };
         bytes.chunks_exact(KEYPOINT_BYTES).map(|raw| WireKeypoint {
             x: i16::from_le_bytes([raw[0], raw[1]]),
@@ -182,7 +185,10 @@ impl<'a> PacketView<'a> {
             body: match self.kind {
                 Kind::Keypoints => Body::Keypoints(self.keypoints().collect()),
                 Kind::Heartbeat => Body::Heartbeat,
-                // It was seen to be long enough.
+                // The body was checked before.
+                Kind::Instances => {
+                    InstancePart::read(self.body()).map_or(Body::Heartbeat, Body::Instances)
+                }
                 Kind::Stats => Body::Stats(WireStats::decode(self.body()).unwrap_or_default()),
             },
         }
@@ -196,6 +202,7 @@ impl<'a> PacketView<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::wire::instances::tests::any_part;
     use crate::wire::stats::tests::any_stats;
     use crate::wire::test_packet;
     use proptest::prelude::*;
@@ -207,6 +214,7 @@ pub(super) mod tests {
                 .prop_map(|joints| Body::Keypoints(joints.into_iter().collect())),
             1 => Just(Body::Heartbeat),
             2 => any_stats().prop_map(Body::Stats),
+            2 => any_part().prop_map(Body::Instances),
         ]
     }
 
@@ -274,7 +282,7 @@ pub(super) mod tests {
             let mut bytes = packet.encode();
             // The kind decides how the rest is read.
             let at = if at % 4 == 0 { KIND_AT } else { at % (bytes.len() - CRC_BYTES) };
-            bytes[at] = if at == KIND_AT { value % 5 } else { value };
+            bytes[at] = if at == KIND_AT { value % 6 } else { value };
             correct_crc(&mut bytes);
             if let Ok(view) = PacketView::new(&bytes) {
                 let again = view.to_packet().encode();
@@ -321,7 +329,7 @@ pub(super) mod tests {
                 panic!("of another kind")
             };
             assert_eq!(stats.frames, 0x0707_0707);
-            assert_eq!(with_count(4, count), Err(WireError::Kind { code: 4 }));
+            assert_eq!(with_count(5, count), Err(WireError::Kind { code: 5 }));
         }
         let message = WireError::Body {
             kind: Kind::Stats,

@@ -186,12 +186,21 @@ def cards_and_settings():
         (CORPUS / "args" / f"{index}.txt").write_text(text)
 
 
-def packet(kind, keypoints, flags=1):
+def joints(count):
+    return b"".join(struct.pack("<hhH", 16 * i, -i, 1000 * i) for i in range(count))
+
+
+def packet(kind, body=b"", flags=1):
+    count = len(body) // 6
     header = b"PWIR" + struct.pack(
-        "<BBHIIQQIIHHBBBBBBH", 1, kind, flags, 7, 8, 10**9, 10**15, 5000, 8, 640, 480, 1, 1, 1, 4, 0, keypoints, 20000
+        "<BBHIIQQIIHHBBBBBBH", 1, kind, flags, 7, 8, 10**9, 10**15, 5000, 8, 640, 480, 1, 1, 1, 4, 0, count, 20000
     )
-    body = header + b"".join(struct.pack("<hhH", 16 * i, -i, 1000 * i) for i in range(keypoints))
-    return body + struct.pack("<I", zlib.crc32(body))
+    return header + body + struct.pack("<I", zlib.crc32(header + body))
+
+
+def instance(number, count):
+    head = struct.pack("<HHBBBBHHHhhHBBBB", number, 0, number, 1, 1, 2, 8, 12, 33, 5128, 1588, 2400, 230, 200, 1, count)
+    return head + joints(count)
 
 
 def stuffed(data):
@@ -204,11 +213,18 @@ def stuffed(data):
 
 
 def packets():
-    for name, one in {"hand": packet(1, 21), "none": packet(2, 0, 18), "most": packet(1, 64)}.items():
+    instances = struct.pack("<BBBBH", 3, 1, 0, 2, 0) + instance(1, 21) + instance(2, 21)
+    seeds = {
+        "hand": packet(1, joints(21)),
+        "none": packet(2, flags=18),
+        "most": packet(1, joints(64)),
+        "instances": packet(4, instances),
+    }
+    for name, one in seeds.items():
         (CORPUS / "wire" / name).write_bytes(one)
         # The first byte says in which pieces the line is read.
         (CORPUS / "cobs" / name).write_bytes(b"\x10\0" + stuffed(one) + stuffed(one))
-    (CORPUS / "cobs" / "resync").write_bytes(b"\x40\xff\xff\xff\xff\0" + stuffed(packet(1, 3))[:-1])
+    (CORPUS / "cobs" / "resync").write_bytes(b"\x40\xff\xff\xff\xff\0" + stuffed(packet(1, joints(3)))[:-1])
 
 
 def pictures():

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
-use crate::wire::{Body, Key, Packet, PacketView};
+use crate::wire::{Body, InstanceState, Key, Packet, PacketView};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
 use replay::Replay;
@@ -147,6 +147,16 @@ fn text_line(packet: &Packet) -> String {
         }
         Body::Heartbeat => {}
         Body::Stats(stats) => line += &format!(" {stats}"),
+        Body::Instances(part) => {
+            let (index, parts) = part.part();
+            line += &format!(" part {} of {parts}", index + 1);
+            for instance in part.instances() {
+                let state =
+                    InstanceState::from_code(instance.state).map_or("?", |state| state.name());
+                let [x, y, side] = instance.region_px(packet.unit);
+                line += &format!(" {}:{state} {x:.1},{y:.1} side {side:.1}", instance.number);
+            }
+        }
     }
     line
 }

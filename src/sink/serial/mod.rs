@@ -57,7 +57,7 @@ impl Sink for SerialSink {
     fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
         let frame = line_frame(&packet.encode_sealed(self.key.as_ref()));
         let rank = match packet.kind() {
-            Kind::Keypoints | Kind::Heartbeat => Rank::Result,
+            Kind::Keypoints | Kind::Heartbeat | Kind::Instances => Rank::Result,
             Kind::Stats => Rank::Extra,
         };
         self.line

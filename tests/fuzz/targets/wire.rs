@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posewire::wire::{Encoded, Key, Kind, PacketView};
+use posewire::wire::{Body, Encoded, FrameCounts, Key, Kind, PacketView, instance_parts};
 
 const CRC_BYTES: usize = 4;
 
@@ -24,6 +24,13 @@ fuzz_target!(|bytes: &[u8]| {
         }
         for keypoint in packet.keypoints() {
             assert!(keypoint.score().is_finite());
+        }
+        if let Body::Instances(part) = &packet.body {
+            let instances: Vec<_> = part.instances().collect();
+            assert!(instances.iter().all(|instance| instance.number != 0));
+            let mut again = instance_parts(&instances, FrameCounts::default());
+            assert!(again.next().expect("one part").instances().eq(instances.iter().cloned()));
+            assert!(again.next().is_none(), "more than one part");
         }
     }
     let key = Key::new(&[7; 32]);
