@@ -5,7 +5,7 @@
 //! file that once was a problem belongs into tests/corpus/.
 #![cfg(feature = "onnx")]
 
-use posewire::engine::{self, EngineChoice};
+use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 use std::path::{Path, PathBuf};
 
@@ -96,9 +96,10 @@ fn survives(path: &Path, what: &str) -> bool {
     let attempt = std::panic::catch_unwind(|| {
         let model = ModelFile::open(path)?;
         let mut network = engine::load(&model, EngineChoice::Auto, 1)?;
-        let input = vec![0.5; network.input_shape().iter().product()];
-        let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
-        network.infer(&input, &mut heatmaps)
+        let mut work = Workspace::new(network.workspace(), 1)?;
+        let input = vec![0.5; network.describe().input_len()];
+        let mut outputs = Outputs::new(network.describe());
+        network.run(&mut work, &input, &mut outputs)
     });
     match attempt {
         Ok(Ok(())) => true,

@@ -94,7 +94,7 @@ fn tract_runs_quantised_networks_too() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    use posewire::engine::{self, EngineChoice};
+    use posewire::engine::{self, EngineChoice, Outputs, Workspace};
     use posewire::model::ModelFile;
 
     for task in ["hand", "body"] {
@@ -102,9 +102,10 @@ fn any_number_of_threads_gives_the_same_bytes() {
         let input = npy::read(&fixture(&format!("{task}.input.npy"))).unwrap();
         let heatmaps = |threads: usize| {
             let mut network = engine::load(&model, EngineChoice::Auto, threads).unwrap();
-            let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
-            network.infer(&input.values, &mut heatmaps).unwrap();
-            heatmaps
+            let mut work = Workspace::new(network.workspace(), threads).unwrap();
+            let mut outputs = Outputs::new(network.describe());
+            network.run(&mut work, &input.values, &mut outputs).unwrap();
+            outputs.get(0).to_vec()
         };
         let one = heatmaps(1);
         for threads in [2, 3, 7] {

@@ -6,7 +6,7 @@
 use posewire::clock::Instant;
 use posewire::crop::Cropper;
 use posewire::decode::Decoder;
-use posewire::engine::{self, EngineChoice};
+use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::process::memory::{self, Heap, Meter};
@@ -68,12 +68,14 @@ fn network() {
             .join(name);
         let model = ModelFile::open(&path).unwrap();
         let mut network = engine::load(&model, EngineChoice::Auto, 1).unwrap();
-        assert!(network.name().starts_with("int8"), "{}", network.name());
-        let input = vec![0.5; network.input_shape().iter().product()];
-        let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
+        let mut work = Workspace::new(network.workspace(), 1).unwrap();
+        let description = network.describe();
+        assert!(description.name.starts_with("int8"), "{description:?}");
+        let input = vec![0.5; description.input_len()];
+        let mut outputs = Outputs::new(description);
         let count = allocations(|| {
             for _ in 0..3 {
-                network.infer(&input, &mut heatmaps).unwrap();
+                network.run(&mut work, &input, &mut outputs).unwrap();
             }
         });
         assert_eq!(count, 0, "{name}");

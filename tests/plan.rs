@@ -5,7 +5,7 @@
 mod common;
 
 use common::{TestDir, posewire, run, stderr, stdout};
-use posewire::engine::{self, Engine, EngineChoice};
+use posewire::engine::{self, EngineChoice, Network, Outputs, Workspace};
 use posewire::model::ModelFile;
 use std::path::{Path, PathBuf};
 
@@ -26,18 +26,19 @@ fn with_checksum(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-fn load(path: &Path) -> posewire::Result<Box<dyn Engine>> {
+fn load(path: &Path) -> posewire::Result<Box<dyn Network>> {
     engine::load(&ModelFile::open(path)?, EngineChoice::Auto, 1)
 }
 
-fn heatmaps(network: &mut dyn Engine) -> Vec<f32> {
-    let count = network.input_shape().iter().product();
+fn heatmaps(network: &mut dyn Network) -> Vec<f32> {
+    let count = network.describe().input_len();
     let input: Vec<f32> = (0..count)
         .map(|index| (index as f32 * 0.37).sin() * 2.0)
         .collect();
-    let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
-    network.infer(&input, &mut heatmaps).unwrap();
-    heatmaps
+    let mut work = Workspace::new(network.workspace(), 1).unwrap();
+    let mut outputs = Outputs::new(network.describe());
+    network.run(&mut work, &input, &mut outputs).unwrap();
+    outputs.get(0).to_vec()
 }
 
 /// The board in a box runs plans that were compiled elsewhere, so that its build needs no ONNX.
@@ -81,7 +82,7 @@ fn a_plan_can_be_compiled_for_every_family() {
         let path = dir.file(&format!("{family}.plan"), &plan);
         // Here it runs, or is refused by name.
         match load(&path) {
-            Ok(network) => assert_eq!(network.name(), format!("int8 ({family})")),
+            Ok(network) => assert_eq!(network.describe().name, format!("int8 ({family})")),
             Err(error) => assert!(error.to_string().contains(family), "{error}"),
         }
     }
@@ -120,7 +121,7 @@ fn a_plan_gives_the_bytes_of_its_model() {
         let path = dir.file(model, &plan_of(&name));
         let mut from_plan = load(&path).unwrap();
         let mut from_model = load(&fixture(&name)).unwrap();
-        assert_eq!(from_plan.name(), from_model.name());
+        assert_eq!(from_plan.describe(), from_model.describe());
         assert_eq!(
             heatmaps(from_plan.as_mut()),
             heatmaps(from_model.as_mut()),
@@ -242,7 +243,7 @@ fn a_plan_for_a_forced_kernel_is_for_that_kernel() {
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let mut portable = load(&plan).unwrap();
-    assert_eq!(portable.name(), "int8 (portable)");
+    assert_eq!(portable.describe().name, "int8 (portable)");
     let mut best = load(&fixture("hand.qdq.onnx")).unwrap();
     assert_eq!(heatmaps(portable.as_mut()), heatmaps(best.as_mut()));
 }

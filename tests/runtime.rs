@@ -1,7 +1,7 @@
 //! The integer engine through tract's own `Runtime` interface.
 #![cfg(feature = "onnx")]
 
-use posewire::engine::{self, EngineChoice, Int8Runtime, quantised_reader};
+use posewire::engine::{self, EngineChoice, Int8Runtime, Outputs, Workspace, quantised_reader};
 use posewire::model::ModelFile;
 use posewire::npy;
 use std::path::Path;
@@ -26,8 +26,11 @@ fn a_prepared_network_gives_what_the_engine_gives() {
     let input = npy::read(&fixture("hand.input.npy")).unwrap();
     let model = ModelFile::open(&fixture("hand.qdq.onnx")).unwrap();
     let mut network = engine::load(&model, EngineChoice::Auto, 1).unwrap();
-    let mut expected = vec![0.0; network.output_shape().iter().product()];
-    network.infer(&input.values, &mut expected).unwrap();
+    let mut work = Workspace::new(network.workspace(), 1).unwrap();
+    let mut expected = Outputs::new(network.describe());
+    network
+        .run(&mut work, &input.values, &mut expected)
+        .unwrap();
 
     let runnable = prepared("hand.qdq.onnx");
     assert_eq!((runnable.input_count(), runnable.output_count()), (1, 1));
@@ -36,9 +39,9 @@ fn a_prepared_network_gives_what_the_engine_gives() {
     for state in [&mut state, &mut copy] {
         let tensor = Tensor::from_shape(&input.shape, &input.values).unwrap();
         let found = state.run(tvec!(tensor.into_tvalue())).unwrap();
-        assert_eq!(found[0].shape(), network.output_shape());
+        assert_eq!(found[0].shape(), network.describe().output_shapes[0]);
         let plain = found[0].try_as_plain_ram().unwrap();
-        assert_eq!(plain.as_slice::<f32>().unwrap(), expected);
+        assert_eq!(plain.as_slice::<f32>().unwrap(), expected.get(0));
     }
     let wrong = Tensor::zero::<f32>(&[1, 3, 8, 8]).unwrap();
     assert!(state.run(tvec!(wrong.into_tvalue())).is_err());

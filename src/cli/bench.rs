@@ -4,7 +4,7 @@ use super::args::{Args, Item, required};
 use super::say;
 use crate::clock;
 use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
-use crate::engine::{self, Engine, EngineChoice, LayerTime, Threads};
+use crate::engine::{self, EngineChoice, LayerTime, Network, Outputs, Threads, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::model::ModelFile;
@@ -71,8 +71,9 @@ pub fn main(mut args: Args) -> Result<()> {
     let path = required(model, "model")?;
     let model = ModelFile::open(&path)?;
     let mut network = engine::load(&model, choice, threads)?;
+    let mut work = Workspace::new(network.workspace(), threads)?;
     if layers {
-        return print_layers(network.as_mut(), frames);
+        return print_layers(network.as_mut(), &mut work, frames);
     }
     // A fixed box: every frame then does the same work.
     let bbox = BBox {
@@ -81,7 +82,7 @@ pub fn main(mut args: Args) -> Result<()> {
         width_px: 240.0,
         height_px: 240.0,
     };
-    let pipeline = Pipeline::new(&model, network, Some(bbox), DEFAULT_MIN_SCORE)?;
+    let pipeline = Pipeline::new(&model, network, work, Some(bbox), DEFAULT_MIN_SCORE)?;
     let engine_name = pipeline.engine_name().to_string();
     let options = StreamOptions {
         frames: Some(frames),
@@ -119,12 +120,12 @@ pub fn main(mut args: Args) -> Result<()> {
 }
 
 /// The median time of each layer over `frames` runs.
-fn print_layers(network: &mut dyn Engine, frames: u64) -> Result<()> {
-    let input = vec![0.25; network.input_shape().iter().product()];
-    let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
+fn print_layers(network: &mut dyn Network, work: &mut Workspace, frames: u64) -> Result<()> {
+    let input = vec![0.25; network.describe().input_len()];
+    let mut outputs = Outputs::new(network.describe());
     let mut runs = Vec::new();
     for _ in 0..frames {
-        runs.push(network.profile(&input, &mut heatmaps)?);
+        runs.push(network.profile(work, &input, &mut outputs)?);
     }
     let mut layers: Vec<(Duration, &LayerTime)> = runs[0]
         .iter()
@@ -138,10 +139,10 @@ fn print_layers(network: &mut dyn Engine, frames: u64) -> Result<()> {
     if layers.is_empty() {
         return Err(Error::usage(format!(
             "{} cannot tell the time of its layers",
-            network.name()
+            network.describe().name
         )));
     }
-    let peak = network.peak().unwrap_or(f64::INFINITY);
+    let peak = network.peak_macs_per_s().unwrap_or(f64::INFINITY);
     let total: Duration = layers.iter().map(|(time, _)| *time).sum();
     layers.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
     say!(
@@ -175,7 +176,7 @@ fn print_layers(network: &mut dyn Engine, frames: u64) -> Result<()> {
     say!(
         "{:9.3} ms in all on {}, {:.2} GMAC, {:.1} GMAC/s",
         1e3 * total.as_secs_f64(),
-        network.name(),
+        network.describe().name,
         macs as f64 / 1e9,
         macs as f64 / 1e9 / total.as_secs_f64()
     );

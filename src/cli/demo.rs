@@ -3,7 +3,7 @@
 use super::args::{Args, Item};
 use super::{run, say};
 use crate::config::DEFAULT_MIN_SCORE;
-use crate::engine::{self, EngineChoice};
+use crate::engine::{self, EngineChoice, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::metrics::{self, Sample};
@@ -65,7 +65,8 @@ fn play(task: Task, out: &Path) -> Result<()> {
     let clip = Clip::shipped(task)?;
     let model = ModelFile::open(Path::new(&format!("builtin:{}", task.name())))?;
     let network = engine::load(&model, EngineChoice::Auto, 1)?;
-    let pipeline = Pipeline::new(&model, network, None, DEFAULT_MIN_SCORE)?;
+    let work = Workspace::new(network.workspace(), 1)?;
+    let pipeline = Pipeline::new(&model, network, work, None, DEFAULT_MIN_SCORE)?;
     let card = pipeline.card().clone();
     say!(
         "{}: {} joints at {} x {} on {}",

@@ -3,7 +3,7 @@
 use super::args::{Args, Item, required};
 use super::say;
 use crate::config::checked_threads;
-use crate::engine::{self, EngineChoice, Threads};
+use crate::engine::{self, EngineChoice, Outputs, Threads, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::npy;
@@ -60,7 +60,9 @@ pub fn main(mut args: Args) -> Result<()> {
 
     let tensor = npy::read(&input)?;
     let mut network = engine::load(&ModelFile::open(&model)?, choice, threads)?;
-    let expected = network.input_shape();
+    let mut work = Workspace::new(network.workspace(), threads)?;
+    let description = network.describe();
+    let expected = description.input_shape;
     if tensor.shape != expected {
         return Err(Error::data(
             &input,
@@ -70,19 +72,18 @@ pub fn main(mut args: Args) -> Result<()> {
             ),
         ));
     }
-    let shape = network.output_shape();
-    let mut heatmaps = vec![0.0; shape.iter().product()];
+    let (name, shape) = (description.name.clone(), description.output_shapes[0]);
+    let mut outputs = Outputs::new(description);
     let mut times = StageTimes::default();
     for _ in 0..repeat {
         let start = Instant::now();
-        network.infer(&tensor.values, &mut heatmaps)?;
+        network.run(&mut work, &tensor.values, &mut outputs)?;
         times.record(Stage::Infer, start.elapsed());
     }
-    npy::write(&output, &shape, &heatmaps)?;
+    npy::write(&output, &shape, outputs.get(0))?;
     if let Some(summary) = times.summary(Stage::Infer) {
         say!(
-            "{}: {} runs, min {:.3} ms, median {:.3} ms, max {:.3} ms",
-            network.name(),
+            "{name}: {} runs, min {:.3} ms, median {:.3} ms, max {:.3} ms",
             summary.count,
             summary.min_ms,
             summary.median_ms,

@@ -77,9 +77,12 @@ pub fn main(mut args: Args) -> Result<()> {
     if let Some(card) = model.card() {
         engine::check_shapes(&model, card, network.as_ref())?;
     }
-    say!("input      {:?} float32", network.input_shape());
-    say!("output     {:?} float32", network.output_shape());
-    say!("engine     {}", network.name());
+    let description = network.describe();
+    say!("input      {:?} float32", description.input_shape);
+    for shape in &description.output_shapes {
+        say!("output     {shape:?} float32");
+    }
+    say!("engine     {}", description.name);
     Ok(())
 }
 

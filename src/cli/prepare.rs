@@ -1,7 +1,7 @@
 //! From settings to a network that is ready to run, and what its memory adds up to.
 
 use crate::config::Settings;
-use crate::engine;
+use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::pipeline::Pipeline;
@@ -67,21 +67,22 @@ impl<'a> Loading<'a> {
     /// Builds the network; the model's file is not needed any more.
     ///
     /// # Errors
-    /// As for [`engine::load`] and [`Pipeline::new`]; [`Error::Memory`] if there is a budget and the
+    /// As for [`engine::load`], [`Workspace::new`] and [`Pipeline::new`]; [`Error::Memory`] if there is a budget and the
     /// engine cannot keep to any.
     pub(super) fn network(&mut self, model: ModelFile) -> Result<Pipeline> {
         let settings = self.settings;
         let pipeline = self.meter.measure(|| {
             let network = engine::load(&model, settings.engine, settings.threads)?;
-            if settings.memory_budget_bytes.is_some() && !network.has_fixed_memory() {
+            if settings.memory_budget_bytes.is_some() && network.workspace().is_none() {
                 return Err(Error::memory(format!(
                     "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
                      kept: quantise it (models/quantize.py)",
                     model.path().display(),
-                    network.name()
+                    network.describe().name
                 )));
             }
-            let pipeline = Pipeline::new(&model, network, settings.bbox, settings.min_score)?;
+            let work = Workspace::new(network.workspace(), settings.threads)?;
+            let pipeline = Pipeline::new(&model, network, work, settings.bbox, settings.min_score)?;
             drop(model);
             Ok(pipeline)
         })?;

@@ -49,7 +49,7 @@ fn look(path: &Path, here: &str) -> Result<Finding> {
             "{shown}: {}, {} joints, runs on {}",
             card.task.name(),
             card.joints.len(),
-            network.name()
+            network.describe().name
         ),
     ))
 }

@@ -1,23 +1,28 @@
-//! An engine without a network, for tests of everything around it.
+//! A network without weights, for tests of the stages around it.
 
-use super::Engine;
+use super::int8::run::{Workspace, WorkspaceSize};
+use super::network::{Description, Network, Outputs};
 use crate::error::{Error, Result};
 
-/// Draws one Gaussian a joint where it is told to, or fails when it is told to.
+/// Draws one Gaussian a joint at a given place, or fails at a given run.
 #[derive(Debug, Clone)]
-pub struct FakeEngine {
-    input_side: usize,
+pub struct FakeNetwork {
+    description: Description,
     /// Column, row and height of each joint's peak, in heatmap pixels.
     peaks: Vec<(f32, f32, f32)>,
     runs: usize,
     fail_on_run: Option<usize>,
 }
 
-impl FakeEngine {
+impl FakeNetwork {
     /// For an `input_side` x `input_side` input and heatmaps of a quarter of that.
     pub fn new(input_side: usize, peaks: Vec<(f32, f32, f32)>) -> Self {
-        FakeEngine {
-            input_side,
+        FakeNetwork {
+            description: Description {
+                name: "fake".into(),
+                input_shape: [1, 3, input_side, input_side],
+                output_shapes: vec![[1, peaks.len(), input_side / 4, input_side / 4]],
+            },
             peaks,
             runs: 0,
             fail_on_run: None,
@@ -31,32 +36,24 @@ impl FakeEngine {
     }
 }
 
-impl Engine for FakeEngine {
-    fn name(&self) -> &str {
-        "fake"
+impl Network for FakeNetwork {
+    fn describe(&self) -> &Description {
+        &self.description
     }
 
-    fn input_shape(&self) -> [usize; 4] {
-        [1, 3, self.input_side, self.input_side]
+    fn workspace(&self) -> Option<WorkspaceSize> {
+        None
     }
 
-    fn output_shape(&self) -> [usize; 4] {
-        [
-            1,
-            self.peaks.len(),
-            self.input_side / 4,
-            self.input_side / 4,
-        ]
-    }
-
-    fn infer(&mut self, _input: &[f32], heatmaps: &mut [f32]) -> Result<()> {
+    fn run(&mut self, _work: &mut Workspace, _input: &[f32], outputs: &mut Outputs) -> Result<()> {
         let run = self.runs;
         self.runs += 1;
         if self.fail_on_run == Some(run) {
             return Err(Error::engine("the fake engine was told to fail"));
         }
-        let side = self.input_side / 4;
-        for (heatmap, &(x, y, height)) in heatmaps.chunks_exact_mut(side * side).zip(&self.peaks) {
+        let [_, _, side, _] = self.description.output_shapes[0];
+        let heatmaps = outputs.get_mut(0).chunks_exact_mut(side * side);
+        for (heatmap, &(x, y, height)) in heatmaps.zip(&self.peaks) {
             for (index, value) in heatmap.iter_mut().enumerate() {
                 let dx = (index % side) as f32 - x;
                 let dy = (index / side) as f32 - y;

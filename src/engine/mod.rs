@@ -1,7 +1,8 @@
-//! Running the network: the seam between the frame path and whatever executes a graph.
+//! Running networks: the seam between the frame path and the engines that execute a graph.
 //!
-//! In: 1 x 3 x H x W f32, normalised RGB. Out: 1 x joints x H/4 x W/4 f32 raw heatmaps, in a buffer
-//! the caller owns. An engine is built once from a [`ModelFile`] and then only runs.
+//! In: 1 x 3 x H x W f32, normalised RGB. Out: 1 x joints x H/4 x W/4 f32 raw heatmaps, in [`Outputs`]
+//! that the caller owns. A [`Network`] is built once from a [`ModelFile`] and then only runs, in a
+//! [`Workspace`] that the caller owns and lends to all its networks.
 
 mod fake;
 #[cfg(feature = "onnx")]
@@ -10,61 +11,30 @@ mod graph;
 mod guard;
 mod int8;
 mod layer_time;
+mod network;
 mod threads;
 #[cfg(feature = "onnx")]
 mod tract;
 
-pub use fake::FakeEngine;
-pub use int8::{Int8Engine, kernel_families, kernel_family};
+pub use fake::FakeNetwork;
+pub use int8::run::{Workspace, WorkspaceSize};
 #[cfg(feature = "onnx")]
 pub use int8::{Int8Runtime, compile, quantised_reader};
+pub use int8::{kernel_families, kernel_family};
 pub use layer_time::LayerTime;
+pub use network::{Description, Network, Outputs};
 pub use threads::Threads;
-#[cfg(feature = "onnx")]
-pub use tract::TractEngine;
 
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
+use int8::Int8Network;
 use std::str::FromStr;
+#[cfg(feature = "onnx")]
+use tract::TractNetwork;
+#[cfg(feature = "onnx")]
+use tract_onnx::pb::ModelProto;
 
-/// One loaded network with a fixed input and output shape.
-pub trait Engine: Send {
-    /// What runs it, for reports.
-    fn name(&self) -> &str;
-
-    /// N, C, H, W of the input.
-    fn input_shape(&self) -> [usize; 4];
-
-    /// N, joints, H, W of the heatmaps.
-    fn output_shape(&self) -> [usize; 4];
-
-    /// Runs the network on one input. Both slices have the shapes' lengths.
-    ///
-    /// # Errors
-    /// [`Error::Engine`] if the network fails; `heatmaps` then holds nothing useful.
-    fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()>;
-
-    /// Whether everything it ever needs is there once it is built.
-    fn has_fixed_memory(&self) -> bool {
-        false
-    }
-
-    /// Runs once and gives the time of each layer, in order; nothing if the engine cannot tell.
-    ///
-    /// # Errors
-    /// As for [`Engine::infer`].
-    fn profile(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<Vec<LayerTime>> {
-        self.infer(input, heatmaps).map(|()| Vec::new())
-    }
-
-    /// Multiply-accumulates a second that one core can do in the engine's inner loop, measured now;
-    /// nothing if the engine cannot tell.
-    fn peak(&self) -> Option<f64> {
-        None
-    }
-}
-
-/// Which engine the user asked for.
+/// The engine that the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
     /// The best one that can run the graph.
@@ -88,74 +58,89 @@ impl FromStr for EngineChoice {
     }
 }
 
-/// Builds an engine for a model. Pinning pins the calling thread too, which is to be the one that
-/// runs the network.
+/// Loads a model's network. `threads` are those of the [`Workspace`] that it runs in; tract starts
+/// threads of its own.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node at fault where it is known; [`Error::Engine`] if the threads
-/// cannot be had.
+/// [`Error::Model`], naming the node at fault where it is known.
+#[cfg_attr(
+    not(feature = "onnx"),
+    expect(unused_variables, reason = "only tract starts threads of its own")
+)]
 pub fn load(
     model: &ModelFile,
     choice: EngineChoice,
     threads: impl Into<Threads>,
-) -> Result<Box<dyn Engine>> {
-    let threads = threads.into();
+) -> Result<Box<dyn Network>> {
     match model.contents() {
         Contents::Plan(_) if choice == EngineChoice::Tract => Err(Error::usage(format!(
             "--engine tract cannot run {}, a compiled plan: give it the ONNX file",
             model.path().display()
         ))),
         Contents::Plan(plan) => {
-            let engine = Int8Engine::from_file(model.path(), plan, threads)?;
-            Ok(Box::new(engine))
+            let network = Int8Network::from_file(model.path(), plan)?;
+            Ok(Box::new(network))
         }
         #[cfg(feature = "onnx")]
-        Contents::Onnx(proto) => {
-            graph::check_nodes(model, proto)?;
-            let mut misfit = None;
-            if choice == EngineChoice::Auto {
-                match int8::load(model, proto, threads)? {
-                    Ok(engine) => return Ok(Box::new(engine)),
-                    Err(reason) => misfit = Some(reason),
-                }
-            }
-            if threads.pinned {
-                log::warn!("tract's threads are not pinned");
-            }
-            match (TractEngine::load(model, proto, threads.count), misfit) {
-                (Ok(engine), misfit) => {
-                    if let Some(misfit) = misfit {
-                        let path = model.path().display();
-                        log::info!("{path}: runs on tract, not in integers: {misfit}");
-                    }
-                    Ok(Box::new(engine))
-                }
-                // A quantised graph is rarely for tract: why it does not run in integers matters more.
-                (
-                    Err(_),
-                    Some(int8::Misfit {
-                        node: Some(node),
-                        what,
-                    }),
-                ) => {
-                    let what =
-                        format!("does not run in integers ({what}), and not on tract either");
-                    Err(Error::model_node(model.path(), node, what))
-                }
-                (Err(error), _) => Err(error),
-            }
-        }
+        Contents::Onnx(proto) => load_onnx(model, proto, choice, threads.into()),
     }
 }
 
-/// That the graph is the one its card describes.
+#[cfg(feature = "onnx")]
+fn load_onnx(
+    model: &ModelFile,
+    proto: &ModelProto,
+    choice: EngineChoice,
+    threads: Threads,
+) -> Result<Box<dyn Network>> {
+    graph::check_nodes(model, proto)?;
+    let misfit = match choice {
+        EngineChoice::Auto => match int8::load(model, proto)? {
+            Ok(network) => return Ok(Box::new(network)),
+            Err(misfit) => Some(misfit),
+        },
+        EngineChoice::Tract => None,
+    };
+    if threads.pinned {
+        log::warn!("tract's threads are not pinned");
+    }
+    match (TractNetwork::load(model, proto, threads.count), misfit) {
+        (Ok(network), misfit) => {
+            if let Some(misfit) = misfit {
+                let path = model.path().display();
+                log::info!("{path}: runs on tract, not in integers: {misfit}");
+            }
+            Ok(Box::new(network))
+        }
+        // A quantised graph is rarely for tract: why it does not run in integers matters more.
+        (
+            Err(_),
+            Some(int8::Misfit {
+                node: Some(node),
+                what,
+            }),
+        ) => {
+            let what = format!("does not run in integers ({what}), and not on tract either");
+            Err(Error::model_node(model.path(), node, what))
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// Checks that the network has the shapes of its card.
 ///
 /// # Errors
 /// [`Error::Model`] with both shapes.
-pub fn check_shapes(model: &ModelFile, card: &ModelCard, engine: &dyn Engine) -> Result<()> {
+pub fn check_shapes(model: &ModelFile, card: &ModelCard, network: &dyn Network) -> Result<()> {
+    let description = network.describe();
+    let [output_shape] = description.output_shapes[..] else {
+        let count = description.output_shapes.len();
+        let what = format!("has {count} outputs, a pose network has one: its heatmaps");
+        return Err(Error::model(model.path(), what));
+    };
     for (what, found, expected) in [
-        ("input", engine.input_shape(), card.input_shape()),
-        ("heatmaps", engine.output_shape(), card.heatmap_shape()),
+        ("input", description.input_shape, card.input_shape()),
+        ("heatmaps", output_shape, card.heatmap_shape()),
     ] {
         if found != expected {
             return Err(Error::model(

@@ -3,7 +3,9 @@
 //! It allocates each node's output on every run.
 
 use super::graph::declared_input;
-use super::{Engine, guard::catch_panic};
+use super::guard::catch_panic;
+use super::int8::run::{Workspace, WorkspaceSize};
+use super::network::{Description, Network, Outputs};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use tract_core::prelude::{
@@ -15,13 +17,12 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
 
 /// A network in tract's executor.
-pub struct TractEngine {
+pub(super) struct TractNetwork {
     state: TypedSimpleState,
-    input_shape: [usize; 4],
-    output_shape: [usize; 4],
+    description: Description,
 }
 
-impl TractEngine {
+impl TractNetwork {
     /// Checks, optimises and prepares the graph; a batch dimension left open becomes 1.
     ///
     /// # Errors
@@ -59,36 +60,39 @@ impl TractEngine {
         let state = TypedSimplePlan::new_with_options(typed, &options)
             .and_then(|plan| plan.spawn())
             .map_err(|error| Error::model(model.path(), format!("{error:#}")))?;
-        Ok(TractEngine {
+        Ok(TractNetwork {
             state,
-            input_shape,
-            output_shape,
+            description: Description {
+                name: "tract".into(),
+                input_shape,
+                output_shapes: vec![output_shape],
+            },
         })
     }
 }
 
-impl Engine for TractEngine {
-    fn name(&self) -> &str {
-        "tract"
+impl Network for TractNetwork {
+    fn describe(&self) -> &Description {
+        &self.description
     }
 
-    fn input_shape(&self) -> [usize; 4] {
-        self.input_shape
+    fn workspace(&self) -> Option<WorkspaceSize> {
+        None
     }
 
-    fn output_shape(&self) -> [usize; 4] {
-        self.output_shape
-    }
-
-    fn infer(&mut self, input: &[f32], heatmaps: &mut [f32]) -> Result<()> {
+    fn run(&mut self, _work: &mut Workspace, input: &[f32], outputs: &mut Outputs) -> Result<()> {
         let failed = |error: TractError| Error::engine(format!("{error:#}"));
-        let input = Tensor::from_shape(&self.input_shape, input).map_err(failed)?;
+        let input = Tensor::from_shape(&self.description.input_shape, input).map_err(failed)?;
         let state = &mut self.state;
-        let outputs = catch_panic(|| state.run(tvec!(input.into_tvalue())))
+        let results = catch_panic(|| state.run(tvec!(input.into_tvalue())))
             .map_err(Error::engine)?
             .map_err(failed)?;
-        let plain = outputs[0].try_as_plain_ram().map_err(failed)?;
-        heatmaps.copy_from_slice(plain.as_slice::<f32>().map_err(failed)?);
+        let plain = results[0].try_as_plain_ram().map_err(failed)?;
+        let values = plain.as_slice::<f32>().map_err(failed)?;
+        if !outputs.are_of(&self.description) || values.len() != outputs.get(0).len() {
+            return Err(Error::engine("the outputs are not those of the network"));
+        }
+        outputs.get_mut(0).copy_from_slice(values);
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
-//! From one frame to keypoints in its own pixels. Owns the network's input and output buffers.
+//! From one frame to keypoints in its own pixels. Owns the network's input and output buffers, and the
+//! workspace that it runs in.
 
 use crate::crop::Cropper;
 use crate::decode::Decoder;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Network, Outputs, Workspace};
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::model::{ModelCard, ModelFile};
@@ -24,35 +25,44 @@ pub struct Observation {
 /// The stages between a source and a sink, for one model.
 pub struct Pipeline {
     card: ModelCard,
-    engine: Box<dyn Engine>,
+    network: Box<dyn Network>,
+    work: Workspace,
     cropper: Cropper,
     decoder: Decoder,
     tracker: Tracker,
     input: Vec<f32>,
-    heatmaps: Vec<f32>,
+    outputs: Outputs,
 }
 
 impl Pipeline {
-    /// For a model that was loaded into `engine`; `bbox` is the user's box, if there is one.
+    /// For a model's network and a workspace that holds it; `bbox` is the user's box, if there is one.
     ///
     /// # Errors
     /// [`Error::Model`](crate::Error::Model) if the model has no card, or another shape than its
     /// card says.
     pub fn new(
         model: &ModelFile,
-        engine: Box<dyn Engine>,
+        network: Box<dyn Network>,
+        work: Workspace,
         bbox: Option<BBox>,
         min_score: f32,
     ) -> Result<Self> {
         let card = model.require_card()?;
-        engine::check_shapes(model, card, engine.as_ref())?;
-        Ok(Self::with_card(card.clone(), engine, bbox, min_score))
+        engine::check_shapes(model, card, network.as_ref())?;
+        Ok(Self::with_card(
+            card.clone(),
+            network,
+            work,
+            bbox,
+            min_score,
+        ))
     }
 
-    /// For an engine whose shapes are known to be the card's.
+    /// For a network with the shapes of the card.
     pub fn with_card(
         card: ModelCard,
-        engine: Box<dyn Engine>,
+        network: Box<dyn Network>,
+        work: Workspace,
         bbox: Option<BBox>,
         min_score: f32,
     ) -> Self {
@@ -62,8 +72,9 @@ impl Pipeline {
             decoder: Decoder::new(joints, width, height, card.decode),
             tracker: Tracker::new(bbox, card.crop_padding, card.input_size, min_score),
             input: vec![0.0; card.input_shape().iter().product()],
-            heatmaps: vec![0.0; card.heatmap_shape().iter().product()],
-            engine,
+            outputs: Outputs::new(network.describe()),
+            network,
+            work,
             card,
         }
     }
@@ -73,7 +84,7 @@ impl Pipeline {
     }
 
     pub fn engine_name(&self) -> &str {
-        self.engine.name()
+        &self.network.describe().name
     }
 
     /// Forgets what was followed: the next frame is not the last one's successor.
@@ -94,11 +105,12 @@ impl Pipeline {
         times.end(begun);
 
         let begun = times.begin(Stage::Infer);
-        self.engine.infer(&self.input, &mut self.heatmaps)?;
+        self.network
+            .run(&mut self.work, &self.input, &mut self.outputs)?;
         times.end(begun);
 
         let begun = times.begin(Stage::Decode);
-        let mut keypoints = self.decoder.decode(&self.heatmaps);
+        let mut keypoints = self.decoder.decode(self.outputs.get(0));
         let scale = [0, 1]
             .map(|axis| self.card.input_size[axis] as f32 / self.card.heatmap_size[axis] as f32);
         for keypoint in &mut keypoints {

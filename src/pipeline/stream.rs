@@ -263,21 +263,28 @@ impl<'a> Stream<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::FakeEngine;
+    use crate::engine::{FakeNetwork, Workspace};
     use crate::error::Error;
     use crate::sink::RecordingSink;
     use crate::source::{Fault, Faulty};
     use crate::wire::{Kind, WireStats};
 
-    fn pipeline(engine: FakeEngine) -> Pipeline {
-        Pipeline::with_card(crate::model::test_card(), Box::new(engine), None, 0.3)
+    fn pipeline(network: FakeNetwork) -> Pipeline {
+        let work = Workspace::new(None, 1).unwrap();
+        Pipeline::with_card(
+            crate::model::test_card(),
+            Box::new(network),
+            work,
+            None,
+            0.3,
+        )
     }
 
-    fn hand() -> FakeEngine {
+    fn hand() -> FakeNetwork {
         let peaks = (0..21)
             .map(|joint| (20.0 + joint as f32, 30.0, 0.9))
             .collect();
-        FakeEngine::new(256, peaks)
+        FakeNetwork::new(256, peaks)
     }
 
     fn options() -> StreamOptions {
@@ -291,17 +298,17 @@ mod tests {
         }
     }
 
-    fn run(engine: FakeEngine, script: &[Fault]) -> (Result<Totals>, Vec<Packet>) {
-        run_with(options(), engine, script)
+    fn run(network: FakeNetwork, script: &[Fault]) -> (Result<Totals>, Vec<Packet>) {
+        run_with(options(), network, script)
     }
 
     fn run_with(
         options: StreamOptions,
-        engine: FakeEngine,
+        network: FakeNetwork,
         script: &[Fault],
     ) -> (Result<Totals>, Vec<Packet>) {
         let sink = RecordingSink::new();
-        let mut stream = Stream::new(pipeline(engine), vec![Box::new(sink.clone())], options, 77);
+        let mut stream = Stream::new(pipeline(network), vec![Box::new(sink.clone())], options, 77);
         let mut source = Faulty::script(script.iter().copied());
         let totals = stream.run(
             &mut source,
@@ -340,7 +347,7 @@ mod tests {
 
     #[test]
     fn an_empty_frame_is_reported_as_lost() {
-        let nothing = FakeEngine::new(256, vec![(20.0, 30.0, 0.05); 21]);
+        let nothing = FakeNetwork::new(256, vec![(20.0, 30.0, 0.05); 21]);
         let (totals, packets) = run(nothing, &[Fault::Frame; 2]);
         assert_eq!(totals.unwrap().found, 0);
         assert_eq!(packets[1].kind(), Kind::Keypoints);

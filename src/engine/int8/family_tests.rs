@@ -144,7 +144,7 @@ fn heatmaps(plan: &Plan, kernel: &'static dyn Kernel, signed: bool, threads: usi
     let output = plan.output;
     let mut heatmaps = vec![0.0; output.channels * output.height * output.width];
     let size = WorkspaceSize::of(plan, kernel);
-    let mut workspace = Workspace::start(size, threads.into()).unwrap();
+    let mut workspace = Workspace::new([size], threads).unwrap();
     for _ in 0..2 {
         workspace.run(plan, kernel, &input, &mut heatmaps);
     }

@@ -3,11 +3,11 @@
 use super::family::{self, Family};
 use super::ir::{Graph, Misfit};
 use super::kernel::{self, Kernel};
+use super::network::{Int8Network, refusal};
+use super::onnx;
 use super::plan::{Plan, file, outline};
-use super::{Int8Engine, onnx};
 use crate::engine::graph;
 use crate::engine::guard::catch_panic;
-use crate::engine::threads::Threads;
 use crate::error::{Error, Result};
 use crate::model::{ModelFile, assemble_plan};
 use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};
@@ -22,14 +22,11 @@ use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
 pub(in super::super) fn load(
     model: &ModelFile,
     proto: &ModelProto,
-    threads: Threads,
-) -> Result<std::result::Result<Int8Engine, Misfit>> {
+) -> Result<std::result::Result<Int8Network, Misfit>> {
     let kernel = kernel::best().map_err(Error::usage)?;
-    let planned =
-        import(model, proto)?.and_then(|(graph, input_shape)| plan(&graph, input_shape, kernel));
-    planned
-        .map(|plan| Int8Engine::new(plan, kernel, threads))
-        .map_or_else(|misfit| Ok(Err(misfit)), |engine| engine.map(Ok))
+    Ok(import(model, proto)?
+        .and_then(|(graph, input_shape)| plan(&graph, input_shape, kernel))
+        .map(|plan| Int8Network::new(plan, kernel)))
 }
 
 /// A graph's plan, compiled for a kernel of this processor.
@@ -63,7 +60,7 @@ pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
         let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
         Ok(file::write(&graph, input_shape, &packed))
     });
-    let (network, weights) = sections.map_err(|misfit| super::refusal(model.path(), misfit))?;
+    let (network, weights) = sections.map_err(|misfit| refusal(model.path(), misfit))?;
     let card = model
         .card()
         .map_or(Ok(String::new()), serde_json::to_string);

@@ -76,7 +76,7 @@ impl Runnable for Prepared {
     fn spawn(&self) -> TractResult<Box<dyn State>> {
         Ok(Box::new(Running {
             prepared: self.clone(),
-            workspace: Workspace::start(self.0.size, self.0.threads.into())?,
+            workspace: Workspace::new([self.0.size], self.0.threads)?,
         }))
     }
 

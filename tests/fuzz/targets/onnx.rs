@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use posewire::engine::{self, EngineChoice};
+use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 use std::panic;
 
@@ -22,14 +22,17 @@ fuzz_target!(
         match loaded {
             Err(error) => posewire_fuzz::check_message(&error),
             Ok(mut network) => {
-                let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-                let (inputs, outputs) = (count(network.input_shape()), count(network.output_shape()));
+                let description = network.describe();
+                let inputs = description.input_len();
+                let shapes = description.output_shapes.iter();
+                let outputs: usize = shapes.map(|shape| shape.iter().product::<usize>()).sum();
                 if inputs.max(outputs) > MAX_VALUES {
                     return Corpus::Reject;
                 }
-                let mut heatmaps = vec![0.0; outputs];
+                let mut outputs = Outputs::new(description);
+                let mut work = Workspace::new(network.workspace(), 1).expect("memory of its size");
                 // tract may refuse to run what it built; it says so.
-                if let Err(error) = network.infer(&vec![0.5; inputs], &mut heatmaps) {
+                if let Err(error) = network.run(&mut work, &vec![0.5; inputs], &mut outputs) {
                     posewire_fuzz::check_message(&error);
                 }
             }

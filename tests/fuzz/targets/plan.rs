@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use posewire::engine::{self, EngineChoice};
+use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 
 const HEADER_BYTES: usize = 40;
@@ -44,9 +44,10 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Err(error) => posewire_fuzz::check_message(&error),
         Ok(_) if values(&file).is_none_or(|values| values > MAX_VALUES) => return Corpus::Reject,
         Ok(mut network) => {
-            let input = vec![0.5; network.input_shape().iter().product()];
-            let mut heatmaps = vec![0.0; network.output_shape().iter().product()];
-            network.infer(&input, &mut heatmaps).expect("a loaded network runs");
+            let mut work = Workspace::new(network.workspace(), 1).expect("memory of its size");
+            let input = vec![0.5; network.describe().input_len()];
+            let mut outputs = Outputs::new(network.describe());
+            network.run(&mut work, &input, &mut outputs).expect("a loaded network runs");
         }
     }
     Corpus::Keep

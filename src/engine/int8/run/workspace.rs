@@ -10,7 +10,9 @@ use crate::engine::int8::kernel::{Kernel, OUTSIDE};
 use crate::engine::int8::plan::conv::Method;
 use crate::engine::int8::plan::winograd::{WinogradConv, WinogradScratch};
 use crate::engine::int8::plan::{ConvStep, Plan, Step};
-use crate::engine::{LayerTime, Threads};
+use crate::engine::layer_time::LayerTime;
+use crate::engine::threads::Threads;
+use crate::error::{Error, Result};
 use std::time::Instant;
 
 /// The memory that a network needs while it runs.
@@ -26,7 +28,7 @@ pub struct WorkspaceSize {
 }
 
 impl WorkspaceSize {
-    pub(crate) fn of(plan: &Plan, kernel: &dyn Kernel) -> WorkspaceSize {
+    pub(in crate::engine::int8) fn of(plan: &Plan, kernel: &dyn Kernel) -> WorkspaceSize {
         WorkspaceSize {
             arena_bytes: plan.arena_bytes,
             tile_bytes: kernel.scratch_bytes(plan.max_k),
@@ -71,18 +73,30 @@ impl Scratches {
 }
 
 impl Workspace {
-    /// Starts the threads. Pinning pins the calling thread too, which is the one that must run the
-    /// networks.
+    /// Memory for networks of all these sizes, and the threads that they run on. Pinning pins the
+    /// calling thread too, which is the one that must run the networks. Without a size there are no
+    /// other threads: the networks do not run in a workspace.
     ///
     /// # Errors
-    /// The operating system's reason, if a thread cannot be started or pinned.
-    pub(crate) fn start(size: WorkspaceSize, threads: Threads) -> std::io::Result<Self> {
-        Pool::new(threads).map(|pool| Self::with_pool(size, pool))
+    /// [`Error::Engine`] with the operating system's reason, if a thread cannot be started or pinned.
+    pub fn new(
+        sizes: impl IntoIterator<Item = WorkspaceSize>,
+        threads: impl Into<Threads>,
+    ) -> Result<Self> {
+        let threads = threads.into();
+        let Some(size) = sizes.into_iter().reduce(WorkspaceSize::max) else {
+            return Ok(Self::with_pool(WorkspaceSize::default(), Pool::default()));
+        };
+        let pool = Pool::new(threads).map_err(|error| {
+            let count = threads.count;
+            Error::engine(format!("cannot start or pin {count} threads: {error}"))
+        })?;
+        Ok(Self::with_pool(size, pool))
     }
 
     /// On the calling thread alone.
     #[cfg(feature = "onnx")]
-    pub(crate) fn single(size: WorkspaceSize) -> Self {
+    pub(in crate::engine::int8) fn single(size: WorkspaceSize) -> Self {
         Self::with_pool(size, Pool::default())
     }
 
@@ -103,13 +117,13 @@ impl Workspace {
     }
 
     /// Whether a network of this size fits.
-    pub(crate) fn holds(&self, size: WorkspaceSize) -> bool {
+    pub(in crate::engine::int8) fn holds(&self, size: WorkspaceSize) -> bool {
         self.size.max(size) == self.size
     }
 
     /// From the network's float input to its float output, both NCHW. The workspace [holds](Self::holds)
     /// the plan's size with this kernel, which is of the plan's family.
-    pub(crate) fn run(
+    pub(in crate::engine::int8) fn run(
         &mut self,
         plan: &Plan,
         kernel: &'static dyn Kernel,
@@ -124,7 +138,7 @@ impl Workspace {
     }
 
     /// As [`Self::run`]; gives the time of each step.
-    pub(crate) fn profile(
+    pub(in crate::engine::int8) fn profile(
         &mut self,
         plan: &Plan,
         kernel: &'static dyn Kernel,
