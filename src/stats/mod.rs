@@ -6,10 +6,12 @@
 mod health;
 mod histogram;
 mod overrun;
+mod repeated;
 
 pub use health::{Health, Probe};
 pub use histogram::{Histogram, Summary};
 pub use overrun::{Overruns, StageClock};
+pub use repeated::Repeated;
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@
 //! The byte table with worked examples is docs/wire.md.
 
 mod cobs;
+mod epoch;
 mod instances;
 mod layout;
 mod packet;
@@ -18,6 +19,7 @@ mod view;
 pub use cobs::{
     CobsError, FrameSplitter, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC, line_frame, unstuff,
 };
+pub use epoch::EpochSource;
 pub use instances::{
     FrameCounts, InstanceFlags, InstancePart, InstanceState, MAX_INSTANCE_JOINTS, WireInstance,
     WireJoint, instance_parts,

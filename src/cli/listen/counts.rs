@@ -1,29 +1,58 @@
-//! How many packets came, and by their sequence numbers how many did not.
+//! Counts of packets that came, and by their sequence numbers of those that did not.
 
+use crate::stats::Repeated;
 use crate::wire::{Kind, Packet};
 use std::fmt;
 
-/// What was received, judged by the sequence numbers.
-#[derive(Debug, Default)]
+const INSTANCES: usize = 1 << u8::BITS;
+
+/// Packets by kind, and losses by the sequence numbers of each instance.
+#[derive(Debug)]
 pub(super) struct Counts {
     pub valid: u64,
     keypoints: u64,
+    heartbeats: u64,
     stats: u64,
+    instances: u64,
     lost: u64,
     late: u64,
-    pub invalid: u64,
-    pub replayed: u64,
+    pub invalid: Repeated,
+    pub replayed: Repeated,
     sessions: u64,
-    /// Session and next sequence number of the sender heard last.
-    expected: Option<(u32, u32)>,
+    /// Session and next sequence number, for each instance that was heard.
+    expected: Box<[Option<(u32, u32)>; INSTANCES]>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Counts {
+            valid: 0,
+            keypoints: 0,
+            heartbeats: 0,
+            stats: 0,
+            instances: 0,
+            lost: 0,
+            late: 0,
+            invalid: Repeated::default(),
+            replayed: Repeated::default(),
+            sessions: 0,
+            expected: Box::new([None; INSTANCES]),
+        }
+    }
 }
 
 impl Counts {
     pub fn take(&mut self, packet: &Packet) {
         self.valid += 1;
-        self.keypoints += u64::from(packet.kind() == Kind::Keypoints);
-        self.stats += u64::from(packet.kind() == Kind::Stats);
-        if let Some((session, next)) = self.expected
+        let of_kind = match packet.kind() {
+            Kind::Keypoints => &mut self.keypoints,
+            Kind::Heartbeat => &mut self.heartbeats,
+            Kind::Stats => &mut self.stats,
+            Kind::Instances => &mut self.instances,
+        };
+        *of_kind += 1;
+        let expected = &mut self.expected[usize::from(packet.instance)];
+        if let Some((session, next)) = *expected
             && session == packet.session
         {
             // Sequence numbers wrap: the nearer way round says which side of the gap this is.
@@ -37,7 +66,7 @@ impl Counts {
         } else {
             self.sessions += 1;
         }
-        self.expected = Some((packet.session, packet.sequence.wrapping_add(1)));
+        *expected = Some((packet.session, packet.sequence.wrapping_add(1)));
     }
 }
 
@@ -45,15 +74,19 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} packets ({} keypoints, {} heartbeats, {} stats), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
-            self.valid,
-            self.keypoints,
-            self.valid - self.keypoints - self.stats,
-            self.stats,
+            "{} packets ({} keypoints, {} heartbeats, {} stats",
+            self.valid, self.keypoints, self.heartbeats, self.stats
+        )?;
+        if self.instances > 0 {
+            write!(f, ", {} instances", self.instances)?;
+        }
+        write!(
+            f,
+            "), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
             self.lost,
             self.late,
-            self.invalid,
-            self.replayed,
+            self.invalid.count(),
+            self.replayed.count(),
             self.sessions
         )
     }
@@ -87,5 +120,19 @@ mod tests {
         assert_eq!(counts(&[(1, 0), (1, 2), (1, 1), (1, 3)]), (0, 1, 1));
         assert_eq!(counts(&[(1, u32::MAX), (1, 0), (1, 1)]), (0, 0, 1));
         assert_eq!(counts(&[(1, 9), (2, 0), (2, 1)]), (0, 0, 2));
+    }
+
+    #[test]
+    fn instances_are_apart() {
+        let mut counts = Counts::default();
+        for sequence in 0..10 {
+            for instance in [0, 1, 255] {
+                counts.take(&Packet {
+                    instance,
+                    ..packet(100 + u32::from(instance), sequence)
+                });
+            }
+        }
+        assert_eq!((counts.lost, counts.late, counts.sessions), (0, 0, 3));
     }
 }

@@ -91,8 +91,12 @@ pub fn main(mut args: Args) -> Result<()> {
         };
         match arrived {
             Ok(packet) if key.is_some() && !replay.accepts(packet.session, packet.sequence) => {
-                counts.replayed += 1;
-                log::warn!("packet {} was heard before", packet.sequence);
+                if let Some(count) = counts.replayed.again() {
+                    log::warn!(
+                        "packet {} was heard before ({count} so far)",
+                        packet.sequence
+                    );
+                }
             }
             Ok(packet) => {
                 counts.take(&packet);
@@ -103,8 +107,9 @@ pub fn main(mut args: Args) -> Result<()> {
                 }
             }
             Err(why) => {
-                counts.invalid += 1;
-                log::warn!("not a packet: {why}");
+                if let Some(count) = counts.invalid.again() {
+                    log::warn!("not a packet: {why} ({count} so far)");
+                }
             }
         }
     }
