@@ -1,6 +1,7 @@
 //! Time as the wire carries it: a steady clock and the wall clock, both in microseconds.
 
 use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// One moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +29,11 @@ impl Instant {
             mono_us: now.mono_us - age_us,
             wall_us: now.wall_us.saturating_sub(age_us),
         }
+    }
+
+    /// The time from this moment to `later`; 0 if it is not later.
+    pub fn elapsed_until(&self, later: Instant) -> Duration {
+        Duration::from_micros(self.age_us(later))
     }
 
     /// Microseconds from this moment to `later`; 0 if it is not later.

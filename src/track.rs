@@ -1,34 +1,13 @@
-//! Where to look in the next frame.
+//! The region of the next frame to look at.
 //!
-//! In: the keypoints of the last frame, in source-frame pixels. Out: the box to crop and its
-//! padding. A box the user gave stays; otherwise the whole frame is searched until an instance is
-//! found, and from then on the box around its keypoints is followed until it is lost.
+//! In: the keypoints of the last frame, in source-frame pixels. Out: a [`Region`]. A box that the user gave
+//! stays. Without one the whole frame is searched until an instance is found; then the box around its
+//! keypoints is tracked until the instance is lost.
 
-use crate::scene::Keypoint;
-use crate::scene::{BBox, CropBox};
+use crate::scene::{BBox, CropBox, FrameInfo, Keypoint, Origin, Presence, Region};
 
 /// Boxes smaller than this are not followed: they come from keypoints that collapsed to a point.
 const MIN_SIDE_PX: f32 = 12.0;
-
-/// How a region was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RegionKind {
-    /// The box the user gave.
-    Fixed,
-    /// The whole frame: nothing is being followed.
-    Search,
-    /// The box around the last frame's keypoints.
-    Followed,
-}
-
-/// The verdict on one frame's keypoints.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sighting {
-    /// Mean of the joints' scores, those below 0 counted as 0.
-    pub score: f32,
-    /// True if at least half of the joints scored at least the minimum.
-    pub found: bool,
-}
 
 /// Follows one instance.
 #[derive(Debug, Clone)]
@@ -52,39 +31,38 @@ impl Tracker {
         }
     }
 
-    /// The region to crop from a frame of this size.
-    pub fn region(&self, frame_width_px: u32, frame_height_px: u32) -> (CropBox, RegionKind) {
-        let (bbox, padding, kind) = match (self.fixed, self.followed) {
-            (Some(fixed), _) => (fixed, self.padding, RegionKind::Fixed),
-            (None, Some(followed)) => (followed, self.padding, RegionKind::Followed),
+    /// The region of this frame to look at.
+    pub fn region(&self, frame: &FrameInfo) -> Region {
+        let (bbox, padding, origin) = match (self.fixed, self.followed) {
+            (Some(fixed), _) => (fixed, self.padding, Origin::Fixed),
+            (None, Some(followed)) => (followed, self.padding, Origin::Track),
             // The frame's border is not a tight box: padding it would only shrink the subject.
             (None, None) => (
-                BBox::whole(frame_width_px, frame_height_px),
+                BBox::whole(frame.width_px, frame.height_px),
                 1.0,
-                RegionKind::Search,
+                Origin::Search,
             ),
         };
-        (CropBox::new(bbox, padding, self.input_size), kind)
+        Region {
+            crop: CropBox::new(bbox, padding, self.input_size),
+            origin,
+        }
     }
 
-    /// Takes in a frame's keypoints (source-frame pixels), and says whether they are an instance.
-    pub fn update(
-        &mut self,
-        keypoints: &[Keypoint],
-        frame_width_px: u32,
-        frame_height_px: u32,
-    ) -> Sighting {
+    /// Judges the keypoints (source-frame pixels) of a frame's region, and tracks them if they are an
+    /// instance.
+    pub fn absorb(&mut self, frame: &FrameInfo, keypoints: &[Keypoint]) -> Presence {
         let sure = |keypoint: &&Keypoint| keypoint.score >= self.min_score;
         let total: f32 = keypoints.iter().map(|k| k.score.max(0.0)).sum();
         let found = 2 * keypoints.iter().filter(sure).count() >= keypoints.len();
         let bbox = BBox::around(keypoints.iter().filter(sure).map(|k| (k.x_px, k.y_px)));
         self.followed = bbox.filter(|bbox| {
             let (x, y) = bbox.center_px();
-            let inside = (0.0..frame_width_px as f32).contains(&x)
-                && (0.0..frame_height_px as f32).contains(&y);
+            let inside = (0.0..frame.width_px as f32).contains(&x)
+                && (0.0..frame.height_px as f32).contains(&y);
             found && inside && bbox.width_px.max(bbox.height_px) >= MIN_SIDE_PX
         });
-        Sighting {
+        Presence {
             score: total / keypoints.len().max(1) as f32,
             found,
         }
@@ -99,10 +77,21 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Instant;
 
     fn keypoint(x_px: f32, y_px: f32, score: f32) -> Keypoint {
         Keypoint { x_px, y_px, score }
     }
+
+    const FRAME: FrameInfo = FrameInfo {
+        index: 0,
+        width_px: 640,
+        height_px: 480,
+        captured: Instant {
+            mono_us: 0,
+            wall_us: 0,
+        },
+    };
 
     fn tracker(fixed: Option<BBox>) -> Tracker {
         Tracker::new(fixed, 1.5, [256, 256], 0.3)
@@ -111,23 +100,23 @@ mod tests {
     #[test]
     fn the_whole_frame_first_then_the_keypoints_box_then_the_whole_frame_again() {
         let mut tracker = tracker(None);
-        let (crop, kind) = tracker.region(640, 480);
-        assert_eq!((crop.width_px, kind), (640.0, RegionKind::Search));
+        let Region { crop, origin } = tracker.region(&FRAME);
+        assert_eq!((crop.width_px, origin), (640.0, Origin::Search));
 
         let hand = [keypoint(100.0, 100.0, 0.9), keypoint(200.0, 150.0, 0.8)];
-        assert!(tracker.update(&hand, 640, 480).found);
-        let (crop, kind) = tracker.region(640, 480);
-        assert_eq!(kind, RegionKind::Followed);
+        assert!(tracker.absorb(&FRAME, &hand).found);
+        let Region { crop, origin } = tracker.region(&FRAME);
+        assert_eq!(origin, Origin::Track);
         assert_eq!(
             (crop.center_x_px, crop.center_y_px, crop.width_px),
             (150.0, 125.0, 150.0)
         );
 
         let nothing = [keypoint(100.0, 100.0, 0.1), keypoint(200.0, 150.0, -0.2)];
-        let sighting = tracker.update(&nothing, 640, 480);
-        assert!(!sighting.found);
-        assert_eq!(sighting.score, 0.05);
-        assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
+        let presence = tracker.absorb(&FRAME, &nothing);
+        assert!(!presence.found);
+        assert_eq!(presence.score, 0.05);
+        assert_eq!(tracker.region(&FRAME).origin, Origin::Search);
     }
 
     #[test]
@@ -139,11 +128,11 @@ mod tests {
             height_px: 100.0,
         };
         let mut tracker = tracker(Some(bbox));
-        tracker.update(&[keypoint(500.0, 400.0, 1.0)], 640, 480);
-        let (crop, kind) = tracker.region(640, 480);
+        tracker.absorb(&FRAME, &[keypoint(500.0, 400.0, 1.0)]);
+        let Region { crop, origin } = tracker.region(&FRAME);
         assert_eq!(
-            (crop.center_x_px, crop.width_px, kind),
-            (60.0, 150.0, RegionKind::Fixed)
+            (crop.center_x_px, crop.width_px, origin),
+            (60.0, 150.0, Origin::Fixed)
         );
     }
 
@@ -155,33 +144,31 @@ mod tests {
             keypoint(150.0, 150.0, 0.9),
             keypoint(600.0, 0.0, 0.1),
         ];
-        assert!(tracker.update(&hand, 640, 480).found);
-        assert_eq!(tracker.region(640, 480).0.width_px, 75.0);
+        assert!(tracker.absorb(&FRAME, &hand).found);
+        assert_eq!(tracker.region(&FRAME).crop.width_px, 75.0);
     }
 
     #[test]
     fn a_point_or_a_box_outside_the_frame_is_not_followed() {
         let mut tracker = tracker(None);
-        tracker.update(&[keypoint(100.0, 100.0, 0.9); 2], 640, 480);
-        assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
-        tracker.update(
+        tracker.absorb(&FRAME, &[keypoint(100.0, 100.0, 0.9); 2]);
+        assert_eq!(tracker.region(&FRAME).origin, Origin::Search);
+        tracker.absorb(
+            &FRAME,
             &[keypoint(-300.0, 0.0, 0.9), keypoint(-200.0, 90.0, 0.9)],
-            640,
-            480,
         );
-        assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
+        assert_eq!(tracker.region(&FRAME).origin, Origin::Search);
     }
 
     #[test]
     fn reset_searches_again() {
         let mut tracker = tracker(None);
-        tracker.update(
+        tracker.absorb(
+            &FRAME,
             &[keypoint(0.0, 0.0, 0.9), keypoint(90.0, 90.0, 0.9)],
-            640,
-            480,
         );
-        assert_eq!(tracker.region(640, 480).1, RegionKind::Followed);
+        assert_eq!(tracker.region(&FRAME).origin, Origin::Track);
         tracker.reset();
-        assert_eq!(tracker.region(640, 480).1, RegionKind::Search);
+        assert_eq!(tracker.region(&FRAME).origin, Origin::Search);
     }
 }

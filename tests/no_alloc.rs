@@ -10,7 +10,8 @@ use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::process::memory::{self, Heap, Meter};
-use posewire::sink::{SerialSink, Sink};
+use posewire::scene::FrameInfo;
+use posewire::sink::{Delivery, Event, SerialSink, Sink, What};
 use posewire::source::{self, CameraOptions, FrameSource, SourceSpec, StillsSource};
 use posewire::stats::Probe;
 use posewire::track::Tracker;
@@ -92,6 +93,11 @@ fn around_the_network() {
     });
     let mut cropper = Cropper::new([64, 64], [128.0; 3], [64.0; 3]);
     let mut tracker = Tracker::new(None, 1.5, [64, 64], 0.3);
+    let info = FrameInfo {
+        width_px: 64,
+        height_px: 64,
+        ..FrameInfo::default()
+    };
     let mut input = vec![0.0; 3 * 64 * 64];
     let heatmaps: Vec<f32> = (0..21 * 16 * 16)
         .map(|index| (index % 97) as f32 / 97.0)
@@ -112,13 +118,13 @@ fn around_the_network() {
     };
     let mut probe = Probe::open();
     let mut frame = || {
-        let (crop, _) = tracker.region(64, 64);
+        let crop = tracker.region(&info).crop;
         for pixels in &pictures {
             cropper.crop(pixels, &crop, &mut input);
         }
         for decoder in &mut decoders {
             let keypoints = decoder.decode(&heatmaps);
-            tracker.update(&keypoints, 64, 64);
+            tracker.absorb(&info, &keypoints);
             let unit = FixedPoint::for_frame(64, 64);
             let mut packet = Packet {
                 flags: Flags::default(),
@@ -143,7 +149,7 @@ fn around_the_network() {
             };
             there_and_back(&packet);
             if let Some(line) = &mut line {
-                assert_eq!(line.send(&packet, None), Ok(()));
+                assert_eq!(send(line, &packet), Ok(()));
             }
             let health = probe.read();
             packet.body = Body::Stats(WireStats {
@@ -153,7 +159,7 @@ fn around_the_network() {
             });
             there_and_back(&packet);
             if let Some(line) = &mut line {
-                assert_eq!(line.send(&packet, None), Ok(()));
+                assert_eq!(send(line, &packet), Ok(()));
             }
         }
     };
@@ -161,6 +167,14 @@ fn around_the_network() {
     frame();
     assert_eq!(allocations(frame), 0);
     println!("around the network: no allocations");
+}
+
+fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {
+    let event = Event {
+        what: What::Idle,
+        packets: std::slice::from_ref(packet),
+    };
+    line.take(&event, Instant::now())
 }
 
 /// As a datagram's bytes and as a frame on a line.

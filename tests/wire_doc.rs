@@ -8,7 +8,7 @@ use posewire::sink::json_line;
 use posewire::stats::Stage;
 use posewire::wire::{
     Body, Flags, Key, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC,
-    WireStage, WireStats, line_frame, unstuff,
+    WireStage, WireStats, encode, line_frame, unstuff,
 };
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -193,7 +193,7 @@ fn the_frame_example() {
 fn the_tag_example() {
     let heartbeat = decode(&example("heartbeat"));
     let key = Key::new(&std::array::from_fn(|index| index as u8));
-    let sealed = heartbeat.encode_sealed(Some(&key));
+    let sealed = encode(&heartbeat, Some(&key));
     assert_eq!(sealed[..], [example("heartbeat"), example("tag")].concat());
 }
 

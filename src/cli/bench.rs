@@ -8,12 +8,11 @@ use crate::engine::{self, EngineChoice, LayerTime, Network, Outputs, Threads, Wo
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::model::ModelFile;
-use crate::pipeline::{Pipeline, Stream, StreamOptions};
+use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
 use crate::scene::BBox;
-use crate::sink::{Delivery, Sink};
+use crate::sink::{Delivery, Event, Sink};
 use crate::source::{FrameSource, Next};
 use crate::stats::{Stage, StageTimes};
-use crate::wire::Packet;
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -82,7 +81,8 @@ pub fn main(mut args: Args) -> Result<()> {
         width_px: 240.0,
         height_px: 240.0,
     };
-    let pipeline = Pipeline::new(&model, network, work, Some(bbox), DEFAULT_MIN_SCORE)?;
+    let estimator = Estimator::new(&model, network)?;
+    let pipeline = Pipeline::new(estimator, work, Some(bbox), DEFAULT_MIN_SCORE);
     let engine_name = pipeline.engine_name().to_string();
     let options = StreamOptions {
         frames: Some(frames),
@@ -236,7 +236,7 @@ impl FrameSource for TestPicture {
     }
 }
 
-/// Does a sender's work, but for the system call.
+/// Encodes packets, and sends them nowhere.
 struct EncodeOnly;
 
 impl Sink for EncodeOnly {
@@ -244,8 +244,10 @@ impl Sink for EncodeOnly {
         "encode"
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        std::hint::black_box(packet.encode());
+    fn take(&mut self, event: &Event<'_>, _now: clock::Instant) -> Delivery {
+        for packet in event.packets {
+            std::hint::black_box(packet.encode());
+        }
         Ok(())
     }
 }

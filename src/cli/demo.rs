@@ -2,18 +2,18 @@
 
 use super::args::{Args, Item};
 use super::{run, say};
+use crate::clock::Instant;
 use crate::config::DEFAULT_MIN_SCORE;
 use crate::engine::{self, EngineChoice, Workspace};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::metrics::{self, Sample};
 use crate::model::{ModelCard, ModelFile};
-use crate::pipeline::{Pipeline, Stream, StreamOptions};
+use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
 use crate::scene::Task;
-use crate::sink::{Delivery, JsonSink, NotSent, OverlaySink, Sink};
+use crate::sink::{Delivery, Event, JsonSink, NotSent, OverlaySink, Sink, What};
 use crate::source::{Clip, ClipFrame, MjpegSource};
 use crate::stats::StageTimes;
-use crate::wire::{Flags, Kind, Packet};
+use crate::wire::{Flags, Packet};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -66,7 +66,8 @@ fn play(task: Task, out: &Path) -> Result<()> {
     let model = ModelFile::open(Path::new(&format!("builtin:{}", task.name())))?;
     let network = engine::load(&model, EngineChoice::Auto, 1)?;
     let work = Workspace::new(network.workspace(), 1)?;
-    let pipeline = Pipeline::new(&model, network, work, None, DEFAULT_MIN_SCORE)?;
+    let estimator = Estimator::new(&model, network)?;
+    let pipeline = Pipeline::new(estimator, work, None, DEFAULT_MIN_SCORE);
     let card = pipeline.card().clone();
     say!(
         "{}: {} joints at {} x {} on {}",
@@ -125,11 +126,11 @@ impl Sink for Report<'_> {
         "report"
     }
 
-    fn send(&mut self, packet: &Packet, frame: Option<&Frame<'_>>) -> Delivery {
-        if packet.kind() != Kind::Keypoints {
+    fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
+        let (What::Scene { frame, .. }, [packet, ..]) = (event.what, event.packets) else {
             return Ok(());
-        }
-        let Some(truth) = frame.and_then(|frame| self.truth.get(frame.index as usize)) else {
+        };
+        let Some(truth) = self.truth.get(frame.index as usize) else {
             return Err(NotSent::Dropped(
                 "the clip has no truth for this frame".into(),
             ));

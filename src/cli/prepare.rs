@@ -4,7 +4,7 @@ use crate::config::Settings;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Estimator, Pipeline};
 use crate::process::memory::{self, Budget, Meter, Shares};
 use crate::process::thread::{self, Role};
 use crate::source;
@@ -67,7 +67,7 @@ impl<'a> Loading<'a> {
     /// Builds the network; the model's file is not needed any more.
     ///
     /// # Errors
-    /// As for [`engine::load`], [`Workspace::new`] and [`Pipeline::new`]; [`Error::Memory`] if there is a budget and the
+    /// As for [`engine::load`], [`Workspace::new`] and [`Estimator::new`]; [`Error::Memory`] if there is a budget and the
     /// engine cannot keep to any.
     pub(super) fn network(&mut self, model: ModelFile) -> Result<Pipeline> {
         let settings = self.settings;
@@ -82,9 +82,14 @@ impl<'a> Loading<'a> {
                 )));
             }
             let work = Workspace::new(network.workspace(), settings.threads)?;
-            let pipeline = Pipeline::new(&model, network, work, settings.bbox, settings.min_score)?;
+            let estimator = Estimator::new(&model, network)?;
             drop(model);
-            Ok(pipeline)
+            Ok(Pipeline::new(
+                estimator,
+                work,
+                settings.bbox,
+                settings.min_score,
+            ))
         })?;
         self.shares.network = self.meter.kept_bytes();
         self.shares.loading = self.meter.most_bytes();

@@ -1,11 +1,17 @@
 //! One frame through the stages, and the loop that keeps them fed.
 //!
-//! Data flows one way: source, crop, engine, decode, track, wire, sink. [`Pipeline`] is the part
-//! from a frame to keypoints; [`Stream`] is the loop around it that talks to a source and to sinks.
+//! Data flows one way: source, crop, engine, decode, track, wire, sink. An
+//! [`Estimator`] is one model at work, a [`Pipeline`] turns a frame into a scene, and [`Stream`] is the loop
+//! around it, between a source and sinks.
 
-mod frame;
+mod estimator;
+mod outlets;
+mod pipeline;
 mod report;
 mod stream;
+mod totals;
 
-pub use frame::{Observation, Pipeline};
-pub use stream::{Stream, StreamOptions, Totals};
+pub use estimator::Estimator;
+pub use pipeline::Pipeline;
+pub use stream::{Stream, StreamOptions};
+pub use totals::Totals;

@@ -3,7 +3,7 @@
 //! In: the totals, the times of the stages and what the kernel says of the process. Out: [`WireStats`].
 //! Nothing is allocated after the start.
 
-use super::stream::Totals;
+use super::totals::Totals;
 use crate::stats::{Health, Probe, RecentLine, Stage, StageTimes, Summary};
 use crate::wire::{WireStage, WireStats};
 use std::time::{Duration, Instant};

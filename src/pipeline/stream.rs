@@ -1,16 +1,17 @@
 //! The loop: frames in, packets out, and a heartbeat whenever there is nothing to say.
 
-use super::frame::{Observation, Pipeline};
+use super::outlets::Outlets;
+use super::pipeline::Pipeline;
 use super::report::Reporter;
+use super::totals::Totals;
 use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::process::memory;
-use crate::sink::{NotSent, Sink};
-use crate::source::{FrameSource, Next, SourceCounts};
+use crate::sink::{Event, Sink, What};
+use crate::source::{FrameSource, Next};
 use crate::stats::{Stage, StageTimes};
-use crate::track::RegionKind;
-use crate::wire::{Body, FixedPoint, Flags, Packet, WireKeypoint};
+use crate::wire::{Sender, StreamId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,30 +35,14 @@ pub struct StreamOptions {
     pub instance: u8,
 }
 
-/// What happened, for the last line of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    pub frames: u64,
-    pub found: u64,
-    pub heartbeats: u64,
-    /// Frames on which the network failed.
-    pub failed: u64,
-    /// Packets that a sink could not deliver.
-    pub dropped: u64,
-    /// Pictures that the source did not hand out.
-    pub source: SourceCounts,
-}
-
 /// One source, one pipeline, any number of sinks.
 pub struct Stream<'a> {
     pipeline: Pipeline,
-    sinks: Vec<Box<dyn Sink + 'a>>,
+    sender: Sender,
+    outlets: Outlets<'a>,
     options: StreamOptions,
-    /// Fields that stay, and the last frame's until there is another one.
-    packet: Packet,
     totals: Totals,
     reporter: Option<Reporter>,
-    closed: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -69,32 +54,20 @@ impl<'a> Stream<'a> {
         session: u32,
     ) -> Self {
         let card = pipeline.card();
-        let mut flags = Flags::default();
-        flags.set(Flags::MIRRORED, options.mirrored);
-        let packet = Packet {
-            flags,
+        let id = StreamId {
             session,
-            sequence: 0,
-            captured: clock::Instant::default(),
-            age_us: u32::MAX,
-            frame_index: 0,
-            frame_width_px: 0,
-            frame_height_px: 0,
-            task: Packet::task_code(card.task),
-            joint_table: Packet::joint_table_code(card.joint_table_id()),
-            unit: FixedPoint::for_frame(0, 0),
             instance: options.instance,
-            score: 0,
-            body: Body::Heartbeat,
+            task: card.task,
+            joint_table: card.joint_table_id(),
+            mirrored: options.mirrored,
         };
         Stream {
+            sender: Sender::new(id, options.stale_after),
             pipeline,
-            sinks,
+            outlets: Outlets::new(sinks),
             reporter: options.stats_every.map(Reporter::new),
             options,
-            packet,
             totals: Totals::default(),
-            closed: false,
         }
     }
 
@@ -112,7 +85,7 @@ impl<'a> Stream<'a> {
     ) -> Result<Totals> {
         let outcome = self.feed(source, stop, times);
         self.totals.source = source.counts();
-        self.send_heartbeat(outcome.is_ok(), true);
+        self.send_heartbeat(What::Last, outcome.is_ok());
         outcome.map(|()| self.totals)
     }
 
@@ -139,7 +112,7 @@ impl<'a> Stream<'a> {
         let wanted = self.options.frames.unwrap_or(u64::MAX);
         let mut asked = Instant::now();
         while self.totals.frames + self.totals.failed < wanted
-            && !self.closed
+            && !self.outlets.is_closed
             && !stop.load(Ordering::Relaxed)
         {
             let begun = times.begin(Stage::Source);
@@ -148,10 +121,10 @@ impl<'a> Stream<'a> {
             match next? {
                 Next::End => break,
                 Next::Quiet { camera } => {
-                    self.send_heartbeat(camera, false);
-                    // What was followed has moved on by the time there is a picture again. A slow
-                    // camera's pause between two frames is no such time.
-                    if !camera || self.packet.flags.contains(Flags::STALE) {
+                    self.send_heartbeat(What::Idle, camera);
+                    // After an outage the tracked region is out of date. A slow camera's normal frame gap
+                    // is not an outage.
+                    if !camera || self.sender.was_stale() {
                         self.pipeline.reset();
                     }
                 }
@@ -168,113 +141,71 @@ impl<'a> Stream<'a> {
 
     fn handle(&mut self, frame: &Frame<'_>, times: &mut StageTimes) {
         match self.pipeline.process(frame, times) {
-            Ok(seen) => {
+            Ok(scene) => {
                 self.totals.frames += 1;
                 if self.totals.frames == WARM_UP_FRAMES {
                     memory::warmed_up();
                 }
-                self.totals.found += u64::from(seen.sighting.found);
+                self.totals.found += u64::from(scene.has_found());
                 let begun = times.begin(Stage::Send);
-                self.fill(frame, &seen);
-                self.send(Some(frame));
+                let now = clock::Instant::now();
+                let event = Event {
+                    what: What::Scene { scene, frame },
+                    packets: self.sender.scene(scene, now),
+                };
+                self.outlets.tell(&event, now, &mut self.totals);
                 times.end(begun);
-                let age_us = u64::from(self.packet.age_us);
+                let age_us = frame.captured.age_us(now);
                 times.record(Stage::Age, Duration::from_micros(age_us));
             }
             Err(error) => {
                 log::error!("frame {}: {error}", frame.index);
                 self.totals.failed += 1;
-                self.send_heartbeat(true, false);
+                self.send_heartbeat(What::Failed, true);
             }
         }
     }
 
-    fn fill(&mut self, frame: &Frame<'_>, seen: &Observation) {
-        let (width_px, height_px) = (frame.pixels.width_px(), frame.pixels.height_px());
-        let packet = &mut self.packet;
-        packet.flags.set(Flags::LOST, !seen.sighting.found);
-        packet
-            .flags
-            .set(Flags::TRACKING, seen.region == RegionKind::Followed);
-        packet.flags.set(Flags::NO_CAMERA, false);
-        packet.captured = frame.captured;
-        // The wire's counter wraps.
-        packet.frame_index = frame.index as u32;
-        // A frame's side is at most 16,384 pixels.
-        packet.frame_width_px = width_px as u16;
-        packet.frame_height_px = height_px as u16;
-        packet.unit = FixedPoint::for_frame(width_px, height_px);
-        packet.set_score(seen.sighting.score);
-        let unit = packet.unit;
-        let joints = seen.keypoints.iter();
-        packet.body = Body::Keypoints(joints.map(|joint| WireKeypoint::new(joint, unit)).collect());
-    }
-
-    /// `camera` is false if the device is not there.
-    fn send_heartbeat(&mut self, camera: bool, last: bool) {
-        self.packet.flags.set(Flags::LOST, true);
-        self.packet.flags.set(Flags::TRACKING, false);
-        self.packet.flags.set(Flags::NO_CAMERA, !camera);
-        self.packet.flags.set(Flags::LAST, last);
-        self.packet.score = 0;
-        self.packet.body = Body::Heartbeat;
+    fn send_heartbeat(&mut self, what: What<'_>, camera_present: bool) {
         self.totals.heartbeats += 1;
-        self.send(None);
+        let now = clock::Instant::now();
+        let is_last = matches!(what, What::Last);
+        let packets = self.sender.heartbeat(camera_present, is_last, now);
+        self.outlets
+            .tell(&Event { what, packets }, now, &mut self.totals);
     }
 
-    /// Sends the figures if it is time. The header's other fields and flags stay those of the last packet.
+    /// Sends the figures if it is time.
     fn report(&mut self, source: &dyn FrameSource, times: &mut StageTimes) {
         if let Some(reporter) = &mut self.reporter
             && reporter.is_due()
         {
             self.totals.source = source.counts();
-            self.packet.body = Body::Stats(reporter.tell(&self.totals, times));
-            self.packet.score = 0;
-            self.send(None);
+            let now = clock::Instant::now();
+            let stats = reporter.tell(&self.totals, times);
+            let event = Event {
+                what: What::Stats,
+                packets: self.sender.stats(stats, now),
+            };
+            self.outlets.tell(&event, now, &mut self.totals);
         }
-    }
-
-    fn send(&mut self, frame: Option<&Frame<'_>>) {
-        let limit_us = u64::try_from(self.options.stale_after.as_micros()).unwrap_or(u64::MAX);
-        self.packet.stamp(clock::Instant::now(), limit_us);
-        for sink in &mut self.sinks {
-            match sink.send(&self.packet, frame) {
-                Ok(()) => {}
-                Err(NotSent::Closed) => self.closed = true,
-                Err(NotSent::Dropped(why)) => {
-                    // Said once at each power of two, so that a receiver that is away for a year
-                    // does not fill the log.
-                    self.totals.dropped += 1;
-                    if self.totals.dropped.is_power_of_two() {
-                        log::warn!(
-                            "{}: packet {} dropped: {why} ({} so far)",
-                            sink.name(),
-                            self.packet.sequence,
-                            self.totals.dropped
-                        );
-                    }
-                }
-            }
-        }
-        self.packet.sequence = self.packet.sequence.wrapping_add(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::estimator::Estimator;
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::Error;
-    use crate::sink::RecordingSink;
+    use crate::sink::{NotSent, RecordingSink};
     use crate::source::{Fault, Faulty};
-    use crate::wire::{Kind, WireStats};
+    use crate::wire::{Body, Flags, Kind, Packet, WireStats};
 
     fn pipeline(network: FakeNetwork) -> Pipeline {
-        let work = Workspace::new(None, 1).unwrap();
-        Pipeline::with_card(
-            crate::model::test_card(),
-            Box::new(network),
-            work,
+        Pipeline::new(
+            Estimator::with_card(crate::model::test_card(), Box::new(network)),
+            Workspace::new(None, 1).unwrap(),
             None,
             0.3,
         )

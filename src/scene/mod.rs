@@ -3,10 +3,12 @@
 //! Every value has a fixed size and owns its memory. Positions are pixels; the holder of a value says of
 //! which picture.
 
+mod instance;
 mod keypoint;
 mod region;
 mod task;
 
+pub use instance::{FrameInfo, Instance, MAX_INSTANCES, Origin, Presence, Region, Scene};
 pub use keypoint::{Keypoint, Keypoints, MAX_KEYPOINTS};
 pub use region::{BBox, CropBox};
 pub use task::{JointTable, Task};

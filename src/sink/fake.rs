@@ -1,7 +1,7 @@
 //! A sink that keeps what it is given, or refuses it, for tests.
 
-use super::{Delivery, NotSent, Sink};
-use crate::frame::Frame;
+use super::{Delivery, Event, NotSent, Sink};
+use crate::clock::Instant;
 use crate::wire::Packet;
 use std::sync::{Arc, Mutex};
 
@@ -37,9 +37,9 @@ impl Sink for RecordingSink {
         "recording"
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+    fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         if let Ok(mut packets) = self.packets.lock() {
-            packets.push(packet.clone());
+            packets.extend_from_slice(event.packets);
         }
         self.refusal.clone().map_or(Ok(()), Err)
     }

@@ -1,9 +1,9 @@
 //! One JSON object a line, to standard output or a file. The fields are those of the packet, with
 //! coordinates in pixels; docs/wire.md lists them.
 
-use super::{Delivery, NotSent, Sink};
+use super::{Delivery, Event, NotSent, Sink};
+use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::wire::{Body, FixedPoint, InstanceFlags, InstanceState, Packet, WireInstance};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
@@ -57,12 +57,15 @@ impl Sink for JsonSink {
         &self.name
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
+    fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         if let Some(file) = self.old.take() {
             // Pipes and devices hold nothing old.
             let _ = file.set_len(0);
         }
-        writeln!(self.out, "{}", json_line(packet))
+        event
+            .packets
+            .iter()
+            .try_for_each(|packet| writeln!(self.out, "{}", json_line(packet)))
             .and_then(|()| self.out.flush())
             .map_err(|error| match error.kind() {
                 io::ErrorKind::BrokenPipe => NotSent::Closed,

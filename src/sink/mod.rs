@@ -1,10 +1,11 @@
-//! Where packets go.
+//! Receivers of the stream's events: robots, files, supervisors.
 //!
-//! In: a [`Packet`] and, if it reports one, the frame it is about. A sink never blocks the frame
-//! path for longer than a write takes, and never ends the program because a receiver is gone: what
-//! cannot be delivered is dropped, and counted by the caller.
+//! In: an [`Event`] with its packets, and the time. A sink never blocks the frame path for longer than a
+//! write takes, and never ends the program because a receiver is gone: a packet that cannot be delivered is
+//! dropped, and the caller counts it.
 
 mod draw;
+mod event;
 mod fake;
 mod json;
 mod overlay;
@@ -13,6 +14,7 @@ mod supervise;
 mod udp;
 
 pub use draw::{Canvas, draw_skeleton};
+pub use event::{Event, What};
 pub use fake::RecordingSink;
 pub use json::{JsonSink, json_line};
 pub use overlay::OverlaySink;
@@ -20,8 +22,7 @@ pub use serial::SerialSink;
 pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
 
-use crate::frame::Frame;
-use crate::wire::Packet;
+use crate::clock::Instant;
 
 /// Why a packet was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +33,17 @@ pub enum NotSent {
     Closed,
 }
 
-/// What became of one packet.
+/// The outcome of one event.
 pub type Delivery = Result<(), NotSent>;
 
-/// A receiver of packets.
+/// A receiver of events.
 pub trait Sink {
-    /// Where the packets go, for messages.
+    /// The receiver, for messages.
     fn name(&self) -> &str;
 
-    fn send(&mut self, packet: &Packet, frame: Option<&Frame<'_>>) -> Delivery;
+    /// Delivers an event. `now` is the moment that its packets are stamped with.
+    ///
+    /// # Errors
+    /// Why a packet was not delivered; at most one for each event.
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery;
 }

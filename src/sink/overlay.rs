@@ -1,12 +1,11 @@
 //! A PNG a frame with the skeleton drawn on it: for people, not for robots.
 
 use super::draw::{Canvas, draw_skeleton};
-use super::{Delivery, NotSent, Sink};
+use super::{Delivery, Event, NotSent, Sink, What};
+use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::model::ModelCard;
 use crate::scene::Keypoint;
-use crate::wire::Packet;
 use std::path::{Path, PathBuf};
 
 /// Writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
@@ -51,8 +50,8 @@ impl Sink for OverlaySink {
         &self.name
     }
 
-    fn send(&mut self, packet: &Packet, frame: Option<&Frame<'_>>) -> Delivery {
-        let Some(frame) = frame else {
+    fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
+        let (What::Scene { frame, .. }, [packet, ..]) = (event.what, event.packets) else {
             return Ok(());
         };
         let keypoints: Vec<Keypoint> = packet

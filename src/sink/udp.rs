@@ -1,9 +1,9 @@
 //! One datagram a packet, to one receiver. The socket only sends.
 
-use super::{Delivery, NotSent, Sink};
+use super::{Delivery, Event, NotSent, Sink};
+use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
-use crate::wire::{Key, Packet};
+use crate::wire::{self, Key};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 #[derive(Debug)]
@@ -51,11 +51,14 @@ impl Sink for UdpSink {
         &self.name
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
-        self.socket
-            .send_to(&packet.encode_sealed(self.key.as_ref()), self.to)
-            .map(|_| ())
-            .map_err(|error| NotSent::Dropped(error.to_string()))
+    fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
+        for packet in event.packets {
+            let bytes = wire::encode(packet, self.key.as_ref());
+            // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
+            self.socket
+                .send_to(&bytes, self.to)
+                .map_err(|error| NotSent::Dropped(error.to_string()))?;
+        }
+        Ok(())
     }
 }

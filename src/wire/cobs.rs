@@ -5,8 +5,7 @@
 //! or bytes from a line. Out: a frame, or packets' bytes, still to be checked by
 //! [`PacketView`](super::PacketView). All buffers are in place and of fixed size.
 
-use super::layout::MAX_SEALED_BYTES;
-use super::packet::Encoded;
+use super::layout::{Encoded, MAX_SEALED_BYTES};
 use std::fmt;
 
 /// Ends a frame, and is nowhere inside one.

@@ -65,6 +65,9 @@ pub(super) const MAX_SEALED_BYTES: usize = MAX_PACKET_BYTES + TAG_BYTES;
 
 const _: () = assert!(MAX_SEALED_BYTES <= 1200);
 
+/// An encoded packet, in place, with room for a tag.
+pub type Encoded = heapless::Vec<u8, MAX_SEALED_BYTES>;
+
 // The least significant bit of a score is 1/32768: 1.0 is 0x8000, and 2.0 the first value too large.
 pub(super) const SCORE_ONE: f32 = 32_768.0;
 

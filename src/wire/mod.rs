@@ -12,6 +12,7 @@ mod instances;
 mod layout;
 mod packet;
 mod seal;
+mod sender;
 mod session;
 mod stats;
 mod view;
@@ -24,11 +25,12 @@ pub use instances::{
     FrameCounts, InstanceFlags, InstancePart, InstanceState, MAX_INSTANCE_JOINTS, WireInstance,
     WireJoint, instance_parts,
 };
-pub use layout::{MAX_PACKET_BYTES, VERSION};
+pub use layout::{Encoded, MAX_PACKET_BYTES, VERSION};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
-pub use packet::{Body, Encoded, FixedPoint, Flags, Kind, Packet, WireKeypoint};
-pub use seal::{Key, SealError, TAG_BYTES};
+pub use packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+pub use seal::{Key, SealError, TAG_BYTES, encode};
+pub use sender::{Sender, StreamId};
 pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
 pub use stats::{WireStage, WireStats};
 pub use view::{PacketView, WireError};

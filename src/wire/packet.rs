@@ -2,14 +2,10 @@
 
 use super::instances::InstancePart;
 use super::layout::*;
-use super::seal::Key;
 use super::stats::WireStats;
 use crate::clock::Instant;
 use crate::scene::{JointTable, Task};
 use crate::scene::{Keypoint, MAX_KEYPOINTS};
-
-/// An encoded packet, in place, with room for a tag.
-pub type Encoded = heapless::Vec<u8, MAX_SEALED_BYTES>;
 
 /// What a packet reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,14 +275,6 @@ impl Packet {
         };
         self.age_us = u32::try_from(age_us).unwrap_or(u32::MAX);
         self.flags.set(Flags::STALE, age_us > limit_us);
-    }
-
-    /// The bytes to send, with a tag if there is a key.
-    pub fn encode_sealed(&self, key: Option<&Key>) -> Encoded {
-        match key {
-            Some(key) => key.seal(self.encode()),
-            None => self.encode(),
-        }
     }
 
     /// The bytes to send.

@@ -5,7 +5,8 @@
 //! inside one that was sealed with the same key. Freshness is the receiver's affair: it must also refuse
 //! sequence numbers that it has seen.
 
-use super::packet::Encoded;
+use super::layout::Encoded;
+use super::packet::Packet;
 use crate::error::{Error, Result};
 use crate::hex;
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,6 +22,14 @@ const KEY_BYTES: usize = hex::BYTES;
 const BLOCK_BYTES: usize = 64;
 /// Digits and the end of a line; anything much longer is another file.
 const MAX_FILE_BYTES: u64 = 256;
+
+/// The bytes of a packet, with a tag if there is a key.
+pub fn encode(packet: &Packet, key: Option<&Key>) -> Encoded {
+    match key {
+        Some(key) => key.seal(packet.encode()),
+        None => packet.encode(),
+    }
+}
 
 /// Why bytes are not a packet under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,12 +11,11 @@ mod port;
 #[cfg(test)]
 mod tests;
 
-use super::{Delivery, NotSent, Sink};
+use super::{Delivery, Event, NotSent, Sink, What};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::serial::SerialSpec;
-use crate::wire::{Key, Kind, Packet, line_frame};
+use crate::wire::{self, Key, line_frame};
 use line::{Line, Rank};
 use port::TtyOpener;
 use std::time::Duration;
@@ -54,15 +53,18 @@ impl Sink for SerialSink {
         &self.name
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        let frame = line_frame(&packet.encode_sealed(self.key.as_ref()));
-        let rank = match packet.kind() {
-            Kind::Keypoints | Kind::Heartbeat | Kind::Instances => Rank::Result,
-            Kind::Stats => Rank::Extra,
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
+        let rank = match event.what {
+            What::Stats => Rank::Extra,
+            _ => Rank::Result,
         };
-        self.line
-            .send(&frame, rank, Instant::now().mono_us)
-            .map_err(|why| NotSent::Dropped(why.into()))
+        for packet in event.packets {
+            let frame = line_frame(&wire::encode(packet, self.key.as_ref()));
+            self.line
+                .send(&frame, rank, now.mono_us)
+                .map_err(|why| NotSent::Dropped(why.into()))?;
+        }
+        Ok(())
     }
 }
 

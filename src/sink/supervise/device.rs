@@ -1,15 +1,14 @@
-//! The board's own watchdog (the kernel's Watchdog Timer Driver API): it reboots the board when nobody
-//! writes to it for its time, usually 15 s to a minute.
+//! The board's own watchdog (the kernel's Watchdog Timer Driver API): it reboots the board after its
+//! time without a write, usually 15 s to a minute.
 
 use super::Every;
+use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
-use crate::sink::{Delivery, NotSent, Sink};
-use crate::wire::{Flags, Packet};
+use crate::sink::{Delivery, Event, NotSent, Sink, What};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const FEED_EVERY: Duration = Duration::from_secs(1);
 /// The last byte before an orderly end: the board is not to be rebooted.
@@ -54,10 +53,10 @@ impl Sink for WatchdogDevice {
         &self.name
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        let food: &[u8] = if packet.flags.contains(Flags::LAST) {
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
+        let food: &[u8] = if matches!(event.what, What::Last) {
             MAGIC_CLOSE
-        } else if self.feed.is_due(Instant::now()) {
+        } else if self.feed.is_due(now) {
             b"\0"
         } else {
             return Ok(());
@@ -71,7 +70,11 @@ impl Sink for WatchdogDevice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::test_packet;
+
+    fn tell(watchdog: &mut WatchdogDevice, what: What<'_>) {
+        let event = Event { what, packets: &[] };
+        watchdog.take(&event, Instant::now()).unwrap();
+    }
 
     #[test]
     fn it_is_fed_now_and_then_and_let_go_at_an_orderly_end() {
@@ -81,10 +84,10 @@ mod tests {
         // A slow machine may take a second for three packets.
         watchdog.feed = Every::new(Duration::from_secs(3600));
         for _ in 0..3 {
-            watchdog.send(&test_packet(Flags::default()), None).unwrap();
+            tell(&mut watchdog, What::Idle);
         }
         assert_eq!(std::fs::read(&path).unwrap(), b"\0");
-        watchdog.send(&test_packet(Flags::LAST), None).unwrap();
+        tell(&mut watchdog, What::Last);
         assert_eq!(std::fs::read(&path).unwrap(), b"\0V");
         std::fs::remove_file(&path).unwrap();
         let error = WatchdogDevice::open(&path).unwrap_err().to_string();

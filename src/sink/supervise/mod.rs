@@ -1,8 +1,7 @@
-//! Those who restart a program that hangs: systemd, and the board's own watchdog.
+//! Supervisors that restart a program that hangs: systemd, and the board's own watchdog.
 //!
-//! Both are sinks, so they are told by the loop that sends packets and by nothing else: when it hangs, in
-//! the camera's source, in the network or in another sink, they hear no more of it. Nothing is allocated
-//! after the first packet.
+//! Both are sinks. Only the loop that sends packets feeds them: when it hangs, in the camera's source, in the
+//! network or in another sink, they starve. Nothing is allocated after the first packet.
 
 mod device;
 mod systemd;
@@ -10,9 +9,10 @@ mod systemd;
 pub use device::WatchdogDevice;
 pub use systemd::Systemd;
 
-use std::time::{Duration, Instant};
+use crate::clock::Instant;
+use std::time::Duration;
 
-/// Lets something happen at most once in a while.
+/// A limit on how often something happens.
 #[derive(Debug)]
 struct Every {
     period: Duration,
@@ -26,7 +26,9 @@ impl Every {
 
     /// True the first time, and then when a period has passed since it was last true.
     fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.last.is_none_or(|last| now - last >= self.period);
+        let due = self
+            .last
+            .is_none_or(|last| last.elapsed_until(now) >= self.period);
         if due {
             self.last = Some(now);
         }
@@ -41,9 +43,13 @@ mod tests {
     #[test]
     fn something_is_due_once_a_period() {
         let mut every = Every::new(Duration::from_millis(10));
-        let start = Instant::now();
         let due: Vec<u64> = (0..30)
-            .filter(|&ms| every.is_due(start + Duration::from_millis(ms)))
+            .filter(|&ms| {
+                every.is_due(Instant {
+                    mono_us: 1000 * ms,
+                    wall_us: 0,
+                })
+            })
             .collect();
         assert_eq!(due, [0, 10, 20]);
     }

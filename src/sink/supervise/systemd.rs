@@ -4,14 +4,14 @@
 //! allows, `STATUS=` now and then, `STOPPING=1` with the last packet.
 
 use super::Every;
+use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
-use crate::sink::{Delivery, NotSent, Sink};
-use crate::wire::{Flags, Kind, Packet};
+use crate::sink::{Delivery, Event, NotSent, Sink, What};
+use crate::wire::Packet;
 use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// When the unit has no watchdog.
@@ -88,7 +88,7 @@ impl Systemd {
 
     /// What `systemctl status` shows. It fits, and if it did not it would only be cut.
     fn write_status(&mut self, packet: &Packet, now: Instant) {
-        let seconds = (now - self.since).as_secs_f64().max(1e-3);
+        let seconds = self.since.elapsed_until(now).as_secs_f64().max(1e-3);
         let rate = self.frames as f64 / seconds;
         self.text.clear();
         let _ = write!(self.text, "STATUS={rate:.1} frames/s");
@@ -105,19 +105,20 @@ impl Sink for Systemd {
         "systemd"
     }
 
-    fn send(&mut self, packet: &Packet, _frame: Option<&Frame<'_>>) -> Delivery {
-        let now = Instant::now();
-        self.frames += u64::from(packet.kind() == Kind::Keypoints);
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
+        self.frames += u64::from(matches!(event.what, What::Scene { .. }));
         if !std::mem::replace(&mut self.is_ready, true) {
             self.tell("READY=1")?;
         }
-        if packet.flags.contains(Flags::LAST) {
+        if matches!(event.what, What::Last) {
             return self.tell("STOPPING=1");
         }
         if self.feed.is_due(now) && self.feed.period != NEVER {
             self.tell("WATCHDOG=1")?;
         }
-        if self.status.is_due(now) {
+        if let Some(packet) = event.packets.first()
+            && self.status.is_due(now)
+        {
             self.write_status(packet, now);
             self.tell(&self.text)?;
         }
@@ -128,7 +129,16 @@ impl Sink for Systemd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::test_packet;
+    use crate::wire::{Flags, test_packet};
+
+    fn tell(systemd: &mut Systemd, what: What<'_>, flags: Flags) {
+        let packets = [test_packet(flags)];
+        let event = Event {
+            what,
+            packets: &packets,
+        };
+        systemd.take(&event, Instant::now()).unwrap();
+    }
 
     fn manager(name: &[u8]) -> UnixDatagram {
         let address = SocketAddr::from_abstract_name(&name[1..]).unwrap();
@@ -154,18 +164,17 @@ mod tests {
         let mut systemd = Systemd::connect(name.as_bytes(), Some(4 * HOUR)).unwrap();
         systemd.status.period = HOUR;
         assert!(heard(&socket).is_empty(), "nothing before the first packet");
-        let missing = test_packet(Flags::NO_CAMERA);
-        systemd.send(&missing, None).unwrap();
+        tell(&mut systemd, What::Idle, Flags::NO_CAMERA);
         assert_eq!(
             heard(&socket),
             ["READY=1", "WATCHDOG=1", "STATUS=0.0 frames/s no_camera"]
         );
-        systemd.send(&missing, None).unwrap();
+        tell(&mut systemd, What::Idle, Flags::NO_CAMERA);
         assert!(heard(&socket).is_empty(), "not with every packet");
-        systemd.feed.last = systemd.feed.last.map(|last| last - HOUR);
-        systemd.send(&missing, None).unwrap();
+        systemd.feed.period = Duration::ZERO;
+        tell(&mut systemd, What::Idle, Flags::NO_CAMERA);
         assert_eq!(heard(&socket), ["WATCHDOG=1"]);
-        systemd.send(&test_packet(Flags::LAST), None).unwrap();
+        tell(&mut systemd, What::Last, Flags::LAST);
         assert_eq!(heard(&socket), ["STOPPING=1"]);
     }
 
@@ -174,7 +183,7 @@ mod tests {
         let name = format!("@posewire-test-calm-{}", std::process::id());
         let socket = manager(name.as_bytes());
         let mut systemd = Systemd::connect(name.as_bytes(), None).unwrap();
-        systemd.send(&test_packet(Flags::default()), None).unwrap();
+        tell(&mut systemd, What::Idle, Flags::default());
         let heard = heard(&socket);
         assert_eq!(heard[0], "READY=1");
         assert!(!heard.contains(&"WATCHDOG=1".into()), "{heard:?}");

@@ -1,0 +1,74 @@
+//! One frame to a scene: where to look, what is there, and whether it is an instance.
+
+use super::estimator::Estimator;
+use crate::engine::Workspace;
+use crate::error::Result;
+use crate::frame::Frame;
+use crate::model::ModelCard;
+use crate::scene::{BBox, FrameInfo, Instance, Scene};
+use crate::stats::StageTimes;
+use crate::track::Tracker;
+
+/// The stages between a source and a sink. Owns the scene and lends it until the next frame; owns the
+/// workspace and lends it to the network.
+pub struct Pipeline {
+    estimator: Estimator,
+    work: Workspace,
+    tracker: Tracker,
+    scene: Scene,
+}
+
+impl Pipeline {
+    /// `work` holds the network's workspace; `bbox` is the user's box, if there is one; `min_score` the score from which a joint counts.
+    pub fn new(estimator: Estimator, work: Workspace, bbox: Option<BBox>, min_score: f32) -> Self {
+        let card = estimator.card();
+        Pipeline {
+            work,
+            tracker: Tracker::new(bbox, card.crop_padding, card.input_size, min_score),
+            estimator,
+            scene: Scene::default(),
+        }
+    }
+
+    /// The model's card.
+    pub fn card(&self) -> &ModelCard {
+        self.estimator.card()
+    }
+
+    /// The engine that runs the network, for reports.
+    pub fn engine_name(&self) -> &str {
+        self.estimator.engine_name()
+    }
+
+    /// Forgets the tracked instance: the next frame does not follow on the last one.
+    pub fn reset(&mut self) {
+        self.tracker.reset();
+    }
+
+    /// Looks at a frame. Stage times go to `times`.
+    ///
+    /// # Errors
+    /// [`Error::Engine`](crate::Error::Engine) if the network fails.
+    pub fn process(&mut self, frame: &Frame<'_>, times: &mut StageTimes) -> Result<&Scene> {
+        self.scene.frame = FrameInfo {
+            index: frame.index,
+            width_px: frame.pixels.width_px(),
+            height_px: frame.pixels.height_px(),
+            captured: frame.captured,
+        };
+        self.scene.instances.clear();
+        let region = self.tracker.region(&self.scene.frame);
+        let keypoints =
+            self.estimator
+                .estimate(&frame.pixels, &region.crop, &mut self.work, times)?;
+        let instance = Instance {
+            task: self.estimator.card().task,
+            presence: self.tracker.absorb(&self.scene.frame, &keypoints),
+            keypoints,
+            region,
+        };
+        // One region fits.
+        let _ = self.scene.instances.push(instance);
+        Ok(&self.scene)
+    }
+}

@@ -1,0 +1,78 @@
+//! Hands and bodies in one frame.
+
+use super::{CropBox, Keypoints, Task};
+use crate::clock::Instant;
+
+/// The most instances in a scene.
+pub const MAX_INSTANCES: usize = 8;
+
+/// The frame that a scene is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameInfo {
+    /// The source's frame counter. Frames that were skipped count.
+    pub index: u64,
+    /// Pixels in a row.
+    pub width_px: u32,
+    /// Rows.
+    pub height_px: u32,
+    /// When the frame was taken.
+    pub captured: Instant,
+}
+
+/// How a region was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The user gave the box.
+    Fixed,
+    /// The whole frame is searched: nothing is tracked.
+    Search,
+    /// The box surrounds the keypoints of the frame before.
+    Track,
+}
+
+/// A part of a frame for a network to look at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// In source-frame pixels.
+    pub crop: CropBox,
+    /// How the region was chosen.
+    pub origin: Origin,
+}
+
+/// Whether a region shows an instance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Presence {
+    /// Mean of the joints' scores. A score below 0 counts as 0.
+    pub score: f32,
+    /// True if at least half of the joints reach the minimum score.
+    pub found: bool,
+}
+
+/// One hand or body, or a region in which none was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instance {
+    /// Hand or body.
+    pub task: Task,
+    /// Whether the keypoints are an instance's. If not, they are the network's guess.
+    pub presence: Presence,
+    /// In source-frame pixels, in the order of the model's joint table.
+    pub keypoints: Keypoints,
+    /// Where the network looked.
+    pub region: Region,
+}
+
+/// The instances of one frame.
+#[derive(Debug, Clone, Default)]
+pub struct Scene {
+    /// The frame.
+    pub frame: FrameInfo,
+    /// One for each region that a network looked at.
+    pub instances: heapless::Vec<Instance, MAX_INSTANCES>,
+}
+
+impl Scene {
+    /// True if an instance was found.
+    pub fn has_found(&self) -> bool {
+        self.instances.iter().any(|one| one.presence.found)
+    }
+}

@@ -1,0 +1,34 @@
+//! One thing to tell every sink.
+
+use crate::frame::Frame;
+use crate::scene::Scene;
+use crate::wire::Packet;
+
+/// An event of the stream, and its packets. All sinks see the same packets, with the same sequence numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// What happened.
+    pub what: What<'a>,
+    /// The packets that report it: one in version 1 of the wire format.
+    pub packets: &'a [Packet],
+}
+
+/// What happened in the stream.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// The network saw a frame.
+    Scene {
+        /// Instances in the frame.
+        scene: &'a Scene,
+        /// Its pixels, borrowed from the source.
+        frame: &'a Frame<'a>,
+    },
+    /// The network failed on a frame.
+    Failed,
+    /// No frame came in time.
+    Idle,
+    /// The run's figures are due.
+    Stats,
+    /// The stream ends.
+    Last,
+}
