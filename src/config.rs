@@ -118,7 +118,7 @@ pub struct Settings {
 
 impl RunConfig {
     /// # Errors
-    /// [`Error::Config`] if the file cannot be read, or has an unknown key or a value of the wrong
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, or has an unknown key or a value of the wrong
     /// type.
     pub fn read(path: &Path) -> Result<Self> {
         let fail = |what: String| Error::config(path, what);
@@ -172,7 +172,7 @@ impl RunConfig {
     /// The board that is asked for.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the names there are, if it is none of them.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) with the names there are, if it is none of them.
     pub fn board_profile(&self) -> Result<Option<Profile>> {
         self.board.as_deref().map(board::find).transpose()
     }
@@ -181,7 +181,7 @@ impl RunConfig {
     /// [`RunConfig::or`].
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the setting, [`Error::Config`] if the key cannot be read.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the setting, [`ErrorKind::Config`](crate::ErrorKind::Config) if the key cannot be read.
     pub fn resolve(self) -> Result<Settings> {
         let source = self.source.ok_or_else(|| {
             Error::usage(
@@ -264,7 +264,7 @@ impl RunConfig {
 }
 
 /// # Errors
-/// [`Error::Usage`] if there are none or too many.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there are none or too many.
 pub fn checked_threads(threads: usize) -> Result<usize> {
     if (1..=MAX_THREADS).contains(&threads) {
         Ok(threads)
@@ -278,7 +278,7 @@ pub fn checked_threads(threads: usize) -> Result<usize> {
 /// Four numbers with commas between them, as `--bbox` takes them.
 ///
 /// # Errors
-/// [`Error::Usage`] if they are not that.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if they are not that.
 pub fn parse_bbox(text: &str) -> Result<[f32; 4]> {
     let numbers: Vec<f32> = text
         .split(',')

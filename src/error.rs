@@ -1,168 +1,236 @@
 //! Every way posewire can fail, and the exit code of each.
 //!
-//! A message is one line: what went wrong, where, and what to do about it. The exit codes are part
-//! of the interface (a supervisor acts on them) and are listed in SPECIFICATION.md.
+//! A message is one line: the place, the problem, the remedy. Exit codes are part of the interface (a supervisor
+//! acts on them); SPECIFICATION.md lists them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Also that of a process that passes its memory budget while it runs.
-pub(crate) const MEMORY_EXIT_CODE: u8 = 9;
-
-/// The handler of forbidden system calls ends the process with it, too.
-pub(crate) const SANDBOX_EXIT_CODE: u8 = 10;
-
+/// A result with posewire's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What failed. Every variant names the place: an argument, a file, a node, a device or an address.
+/// The part of posewire or of its surroundings that failed. The value is the process's exit code; 0 is success
+/// and 101 a bug (a Rust panic).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// `doctor` found something that keeps posewire from working here.
+    Unfit = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A configuration file or one of its fields is wrong.
+    Config = 3,
+    /// A model file cannot be used.
+    Model = 4,
+    /// The network failed while running.
+    Engine = 5,
+    /// A frame source cannot be opened, or broke and cannot be recovered.
+    Source = 6,
+    /// A sink cannot be opened.
+    Sink = 7,
+    /// A data file (tensor, picture, clip truth) is missing or malformed.
+    Data = 8,
+    /// More memory is needed than the budget has. A process that passes its budget while it runs ends with this
+    /// code, too.
+    Memory = 9,
+    /// Rights cannot be given up as was asked. A forbidden system call ends the process with this code, too.
+    Sandbox = 10,
+}
+
+impl ErrorKind {
+    /// The first word of a message; empty if the place speaks for itself.
+    fn word(self) -> &'static str {
+        match self {
+            ErrorKind::Unfit => "doctor",
+            ErrorKind::Usage | ErrorKind::Data => "",
+            ErrorKind::Config => "configuration",
+            ErrorKind::Model => "model",
+            ErrorKind::Engine => "inference",
+            ErrorKind::Source => "source",
+            ErrorKind::Sink => "sink",
+            ErrorKind::Memory => "memory",
+            ErrorKind::Sandbox => "sandbox",
+        }
+    }
+}
+
+/// The place of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
-    /// `doctor` found something that keeps posewire from working here.
-    Unfit { fails: usize },
-    /// The command line is wrong.
-    Usage { what: String },
-    /// A configuration file or one of its fields is wrong.
-    Config { path: PathBuf, what: String },
-    /// A model file cannot be used; `node` is the graph node or card field at fault, where known.
-    Model {
-        path: PathBuf,
-        node: Option<String>,
-        what: String,
-    },
-    /// The network failed while running.
-    Engine { what: String },
-    /// A frame source cannot be opened, or broke and cannot be recovered.
-    Source { source: String, what: String },
-    /// A sink cannot be opened.
-    Sink { sink: String, what: String },
-    /// A data file (tensor, picture, clip truth) is missing or malformed.
-    Data { path: PathBuf, what: String },
-    /// More memory is needed than the budget has.
-    Memory { what: String },
-    /// Rights cannot be given up as was asked.
-    Sandbox { what: String },
+pub enum Place {
+    /// The process as a whole, or its command line.
+    Process,
+    /// A source or a sink, as the user names it.
+    Endpoint(String),
+    /// A file.
+    File(PathBuf),
+    /// A graph node or a card field of a model file.
+    Node(PathBuf, String),
+}
+
+/// A failure: its kind, its place, the problem and remedy in words, and the error that caused it.
+///
+/// ```
+/// use posewire::{Error, ErrorKind};
+/// use std::error::Error as _;
+/// use std::io;
+///
+/// let error = Error::sink("json:out", "cannot be written").because(io::Error::other("disk full"));
+/// assert_eq!(error.to_string(), "sink json:out: cannot be written: disk full");
+/// assert_eq!(error.kind(), ErrorKind::Sink);
+/// assert!(error.source().is_some());
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    place: Place,
+    what: String,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
+    fn new(kind: ErrorKind, place: Place, what: impl Into<String>) -> Self {
+        Error {
+            kind,
+            place,
+            what: what.into(),
+            cause: None,
+        }
+    }
+
+    /// `doctor` found `fails` failures, at least one.
+    pub fn unfit(fails: usize) -> Self {
+        let what = match fails {
+            1 => "one check fails: do what it says".to_owned(),
+            _ => format!("{fails} checks fail: do what they say"),
+        };
+        Self::new(ErrorKind::Unfit, Place::Process, what)
+    }
+
+    /// The command line is wrong.
     pub fn usage(what: impl Into<String>) -> Self {
-        Error::Usage { what: what.into() }
+        Self::new(ErrorKind::Usage, Place::Process, what)
     }
 
+    /// A configuration file is wrong; `what` names the field.
     pub fn config(path: &Path, what: impl Into<String>) -> Self {
-        Error::Config {
-            path: path.into(),
-            what: what.into(),
-        }
+        Self::new(ErrorKind::Config, Place::File(path.into()), what)
     }
 
+    /// A model file cannot be used.
     pub fn model(path: &Path, what: impl Into<String>) -> Self {
-        Error::Model {
-            path: path.into(),
-            node: None,
-            what: what.into(),
-        }
+        Self::new(ErrorKind::Model, Place::File(path.into()), what)
     }
 
+    /// A model file cannot be used because of one graph node or card field.
     pub fn model_node(path: &Path, node: impl Into<String>, what: impl Into<String>) -> Self {
-        Error::Model {
-            path: path.into(),
-            node: Some(node.into()),
-            what: what.into(),
-        }
+        let place = Place::Node(path.into(), node.into());
+        Self::new(ErrorKind::Model, place, what)
     }
 
+    /// The network failed while running.
     pub fn engine(what: impl Into<String>) -> Self {
-        Error::Engine { what: what.into() }
+        Self::new(ErrorKind::Engine, Place::Process, what)
     }
 
+    /// A source cannot be opened, or broke.
     pub fn source(source: impl fmt::Display, what: impl Into<String>) -> Self {
-        Error::Source {
-            source: source.to_string(),
-            what: what.into(),
-        }
+        let place = Place::Endpoint(source.to_string());
+        Self::new(ErrorKind::Source, place, what)
     }
 
+    /// A sink cannot be opened.
     pub fn sink(sink: impl fmt::Display, what: impl Into<String>) -> Self {
-        Error::Sink {
-            sink: sink.to_string(),
-            what: what.into(),
-        }
+        let place = Place::Endpoint(sink.to_string());
+        Self::new(ErrorKind::Sink, place, what)
     }
 
+    /// A data file is missing or malformed.
     pub fn data(path: &Path, what: impl Into<String>) -> Self {
-        Error::Data {
-            path: path.into(),
-            what: what.into(),
-        }
+        Self::new(ErrorKind::Data, Place::File(path.into()), what)
     }
 
+    /// More memory is needed than the budget has.
     pub fn memory(what: impl Into<String>) -> Self {
-        Error::Memory { what: what.into() }
+        Self::new(ErrorKind::Memory, Place::Process, what)
     }
 
+    /// Rights cannot be given up as was asked.
     pub fn sandbox(what: impl Into<String>) -> Self {
-        Error::Sandbox { what: what.into() }
+        Self::new(ErrorKind::Sandbox, Place::Process, what)
     }
 
-    /// The process's exit code for this failure. 0 is success and 101 a bug (a Rust panic).
+    /// Adds the error that caused this one. The message ends with it.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The part that failed.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The place of the failure.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The problem, and the remedy if there is one, without the place and the cause.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The process's exit code for this failure.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            Error::Unfit { .. } => 1,
-            Error::Usage { .. } => 2,
-            Error::Config { .. } => 3,
-            Error::Model { .. } => 4,
-            Error::Engine { .. } => 5,
-            Error::Source { .. } => 6,
-            Error::Sink { .. } => 7,
-            Error::Data { .. } => 8,
-            Error::Memory { .. } => MEMORY_EXIT_CODE,
-            Error::Sandbox { .. } => SANDBOX_EXIT_CODE,
-        }
+        self.kind as u8
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Unfit { fails: 1 } => f.write_str("doctor: one check fails: do what it says"),
-            Error::Unfit { fails } => {
-                write!(f, "doctor: {fails} checks fail: do what they say")
+        let word = self.kind.word();
+        f.write_str(word)?;
+        if !word.is_empty() && self.place != Place::Process {
+            f.write_str(" ")?;
+        }
+        match &self.place {
+            Place::Process => {}
+            Place::Endpoint(name) => write!(f, "{}", OneLine(name))?,
+            Place::File(path) => write!(f, "{}", OneLine(&path.to_string_lossy()))?,
+            Place::Node(path, node) => {
+                let path = path.to_string_lossy();
+                write!(f, "{}: {}", OneLine(&path), OneLine(node))?;
             }
-            Error::Usage { what } => write!(f, "{}", OneLine(what)),
-            Error::Config { path, what } => {
-                write!(f, "configuration {}: {}", path.display(), OneLine(what))
-            }
-            Error::Model { path, node, what } => {
-                write!(f, "model {}: ", path.display())?;
-                if let Some(node) = node {
-                    write!(f, "{}: ", OneLine(node))?;
-                }
-                write!(f, "{}", OneLine(what))
-            }
-            Error::Engine { what } => write!(f, "inference: {}", OneLine(what)),
-            Error::Source { source, what } => {
-                write!(f, "source {}: {}", OneLine(source), OneLine(what))
-            }
-            Error::Sink { sink, what } => write!(f, "sink {}: {}", OneLine(sink), OneLine(what)),
-            Error::Data { path, what } => write!(f, "{}: {}", path.display(), OneLine(what)),
-            Error::Memory { what } => write!(f, "memory: {}", OneLine(what)),
-            Error::Sandbox { what } => write!(f, "sandbox: {}", OneLine(what)),
+        }
+        if !word.is_empty() || self.place != Place::Process {
+            f.write_str(": ")?;
+        }
+        write!(f, "{}", OneLine(&self.what))?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {}", OneLine(&cause.to_string())),
+            None => Ok(()),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
 
-/// Text from files and libraries, kept on one line and free of terminal escapes.
+/// Text from files and libraries, kept on one line, free of terminal escapes, and cut.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 600;
+        const MAX_CHARS: usize = 600;
         let mut space = false;
         for (count, c) in self.0.trim().chars().enumerate() {
-            if count == LONGEST {
+            if count == MAX_CHARS {
                 return f.write_str("...");
             }
             if c.is_whitespace() || c.is_control() {
@@ -181,11 +249,53 @@ impl fmt::Display for OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error as _;
+    use std::io;
+
+    /// One error of each kind, and its message.
+    fn all() -> [(Error, &'static str); 11] {
+        let path = Path::new("a.toml");
+        [
+            (Error::unfit(1), "doctor: one check fails: do what it says"),
+            (Error::usage("no file"), "no file"),
+            (
+                Error::config(path, "run is no table"),
+                "configuration a.toml: run is no table",
+            ),
+            (Error::model(path, "no graph"), "model a.toml: no graph"),
+            (
+                Error::model_node(path, "conv", "no weights"),
+                "model a.toml: conv: no weights",
+            ),
+            (Error::engine("overflow"), "inference: overflow"),
+            (
+                Error::source("v4l2:/dev/video0", "is busy"),
+                "source v4l2:/dev/video0: is busy",
+            ),
+            (Error::sink("udp:x", "is lost"), "sink udp:x: is lost"),
+            (Error::data(path, "is short"), "a.toml: is short"),
+            (Error::memory("9 KiB missing"), "memory: 9 KiB missing"),
+            (Error::sandbox("no Landlock"), "sandbox: no Landlock"),
+        ]
+    }
+
+    #[test]
+    fn a_message_has_the_kind_the_place_the_problem_and_the_cause() {
+        for (error, message) in all() {
+            assert_eq!(error.to_string(), message);
+            assert!(error.source().is_none());
+            let caused = error.because(io::Error::other("disk\nfull"));
+            assert_eq!(caused.to_string(), format!("{message}: disk full"));
+            assert_eq!(caused.source().unwrap().to_string(), "disk\nfull");
+        }
+        let two = Error::unfit(2).to_string();
+        assert_eq!(two, "doctor: 2 checks fail: do what they say");
+    }
 
     #[test]
     fn a_message_is_one_line_whatever_its_parts_hold() {
-        let error = Error::model_node(Path::new("x.onnx"), "conv\n1", "bad\r\n  shape\x1b[31m\n");
-        assert_eq!(error.to_string(), "model x.onnx: conv 1: bad shape [31m");
+        let error = Error::model_node(Path::new("x\n.onnx"), "conv\n1", "bad\r\n  shape\x1b[31m\n");
+        assert_eq!(error.to_string(), "model x .onnx: conv 1: bad shape [31m");
     }
 
     #[test]
@@ -196,20 +306,7 @@ mod tests {
 
     #[test]
     fn exit_codes_are_distinct() {
-        let path = Path::new("p");
-        let all = [
-            Error::Unfit { fails: 2 },
-            Error::usage(""),
-            Error::config(path, ""),
-            Error::model(path, ""),
-            Error::engine(""),
-            Error::source("", ""),
-            Error::sink("", ""),
-            Error::data(path, ""),
-            Error::memory(""),
-            Error::sandbox(""),
-        ];
-        let mut codes: Vec<u8> = all.iter().map(Error::exit_code).collect();
+        let mut codes: Vec<u8> = all().iter().map(|(error, _)| error.exit_code()).collect();
         codes.dedup();
         assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }

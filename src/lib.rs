@@ -41,4 +41,4 @@ pub mod stats;
 pub mod track;
 pub mod wire;
 
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};

@@ -23,11 +23,12 @@ pub struct Array {
 }
 
 /// # Errors
-/// [`Error::Data`] if the file is missing, is not `.npy`, holds another type or order, is cut off, or
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if the file is missing, is not `.npy`, holds another type or order, is cut off, or
 /// is too large.
 pub fn read(path: &Path) -> Result<Array> {
     let fail = |what: String| Error::data(path, what);
-    let mut file = File::open(path).map_err(|error| fail(format!("cannot be opened: {error}")))?;
+    let mut file =
+        File::open(path).map_err(|error| fail("cannot be opened".into()).because(error))?;
     parse(&mut file).map_err(fail)
 }
 
@@ -120,9 +121,9 @@ fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// # Errors
-/// [`Error::Data`] if the file cannot be written.
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if the file cannot be written.
 pub fn write(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
-    let fail = |error: std::io::Error| Error::data(path, format!("cannot be written: {error}"));
+    let fail = |error: std::io::Error| Error::data(path, "cannot be written").because(error);
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
     // The data starts at a multiple of 64 bytes; the header ends with a newline.

@@ -69,7 +69,7 @@ pub(super) fn path(name: &str) -> PathBuf {
 /// A board's keys and those it inherits.
 ///
 /// # Errors
-/// [`Error::Config`] with the file and the key at fault.
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) with the file and the key at fault.
 pub(super) fn merged(files: Files<'_>, name: &str) -> Result<BoardFile> {
     let mut all = Table::new();
     let mut chain: Vec<&str> = Vec::new();

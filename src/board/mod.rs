@@ -77,7 +77,7 @@ pub fn names() -> Vec<&'static str> {
 /// The board of this name.
 ///
 /// # Errors
-/// [`Error::Usage`] with the names there are, if it is none of them.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) with the names there are, if it is none of them.
 pub fn find(name: &str) -> error::Result<Profile> {
     if !names().contains(&name) {
         return Err(Error::usage(format!(
@@ -91,7 +91,7 @@ pub fn find(name: &str) -> error::Result<Profile> {
 /// Every board, in the order of their names.
 ///
 /// # Errors
-/// [`Error::Config`] if a file is wrong, which the tests exclude.
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) if a file is wrong, which the tests exclude.
 pub fn all() -> error::Result<Vec<Profile>> {
     names().iter().map(|name| load(EMBEDDED, name)).collect()
 }

@@ -47,7 +47,7 @@ pub fn main(mut args: Args) -> Result<()> {
 
 /// By renaming, since a program may have the old plan mapped.
 fn write(out: &Path, plan: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| Error::data(out, format!("cannot be written: {error}"));
+    let failed = |error: std::io::Error| Error::data(out, "cannot be written").because(error);
     let mut name = out.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = out.with_file_name(name);

@@ -51,7 +51,7 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     match report.count(State::Fail) {
         0 => Ok(()),
-        fails => Err(Error::Unfit { fails }),
+        fails => Err(Error::unfit(fails)),
     }
 }
 

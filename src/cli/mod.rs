@@ -109,7 +109,7 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::usage(format!("signals cannot be handled here: {error}")))?;
+            .map_err(|error| Error::usage("signals cannot be handled here").because(error))?;
     }
     Ok(stop)
 }

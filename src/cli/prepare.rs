@@ -67,7 +67,7 @@ impl<'a> Loading<'a> {
     /// Builds the network; the model's file is not needed any more.
     ///
     /// # Errors
-    /// As for [`engine::load`], [`Workspace::new`] and [`Estimator::new`]; [`Error::Memory`] if there is a budget and the
+    /// As for [`engine::load`], [`Workspace::new`] and [`Estimator::new`]; [`ErrorKind::Memory`](crate::ErrorKind::Memory) if there is a budget and the
     /// engine cannot keep to any.
     pub(super) fn network(&mut self, model: ModelFile) -> Result<Pipeline> {
         let settings = self.settings;
@@ -104,7 +104,7 @@ impl<'a> Loading<'a> {
     /// Holds the program to its budget from here on, if there is one.
     ///
     /// # Errors
-    /// [`Error::Memory`] if it is too small; the table is on standard error then.
+    /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) if it is too small; the table is on standard error then.
     pub(super) fn enforce(&self) -> Result<()> {
         let budget = self.budget();
         memory::tidy();

@@ -103,7 +103,7 @@ impl Asked {
     /// The command line's settings, the file's where it has none, and the board's where that has none.
     ///
     /// # Errors
-    /// [`Error::Usage`](crate::Error::Usage) if there is no such board.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no such board.
     pub(super) fn settings(self) -> Result<RunConfig> {
         let asked = self.line.or(self.file);
         let Some(board) = asked.board_profile()? else {

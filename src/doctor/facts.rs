@@ -36,7 +36,7 @@ impl Facts {
     /// This one.
     ///
     /// # Errors
-    /// [`Error::Usage`](crate::Error::Usage) if `POSEWIRE_KERNEL` names a kernel that it has not.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if `POSEWIRE_KERNEL` names a kernel that it has not.
     pub fn of_this_machine() -> Result<Facts> {
         Ok(Facts {
             root: "/".into(),

@@ -170,7 +170,7 @@ impl Report {
     /// Looks at everything.
     ///
     /// # Errors
-    /// [`Error::Usage`](crate::Error::Usage) if the board that was named is not known.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the board that was named is not known.
     pub fn make(facts: &Facts, asked: &Asked) -> Result<Report> {
         let model = facts.text("/proc/device-tree/model");
         let board = board::of(asked.board.as_deref(), model.as_deref())?;

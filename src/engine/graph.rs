@@ -26,7 +26,7 @@ const WINDOWS: [&str; 4] = ["pads", "strides", "dilations", "kernel_shape"];
 /// What tract takes as given, and would run or fall over.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node: a scale that is no number above 0, or a window of thousands of
+/// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node: a scale that is no number above 0, or a window of thousands of
 /// pixels.
 pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
     let graph = proto.graph.as_ref().expect("reading checked it");

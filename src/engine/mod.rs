@@ -62,7 +62,7 @@ impl FromStr for EngineChoice {
 /// threads of its own.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node at fault where it is known.
+/// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node at fault where it is known.
 #[cfg_attr(
     not(feature = "onnx"),
     expect(unused_variables, reason = "only tract starts threads of its own")
@@ -130,7 +130,7 @@ fn load_onnx(
 /// Checks that the network has the shapes of its card.
 ///
 /// # Errors
-/// [`Error::Model`] with both shapes.
+/// [`ErrorKind::Model`](crate::ErrorKind::Model) with both shapes.
 pub fn check_shapes(model: &ModelFile, card: &ModelCard, network: &dyn Network) -> Result<()> {
     let description = network.describe();
     let [output_shape] = description.output_shapes[..] else {

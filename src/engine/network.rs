@@ -29,7 +29,7 @@ pub trait Network: Send {
     /// Runs the network on one input, 1 x 3 x H x W normalised RGB.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine) if the network fails, or if the input, the workspace or
+    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails, or if the input, the workspace or
     /// the outputs are not of its sizes. The outputs then have no meaning.
     fn run(&mut self, work: &mut Workspace, input: &[f32], outputs: &mut Outputs) -> Result<()>;
 

@@ -26,7 +26,7 @@ impl TractNetwork {
     /// Checks, optimises and prepares the graph; a batch dimension left open becomes 1.
     ///
     /// # Errors
-    /// [`Error::Model`], naming the node at fault where it is known.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node at fault where it is known.
     pub(super) fn load(model: &ModelFile, proto: &ModelProto, threads: usize) -> Result<Self> {
         let graph = proto.graph.as_ref().expect("reading checked it");
         let onnx = tract_onnx::onnx();

@@ -41,7 +41,7 @@ impl ModelFile {
     /// or `builtin:body`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is missing, too large, neither kind of file, refers to other
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the file is missing, too large, neither kind of file, refers to other
     /// files, or has a card with a bad field.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_checked(path, |_| Ok(()))
@@ -59,8 +59,8 @@ impl ModelFile {
             return Self::from_onnx(path, model);
         }
         let mut file = File::open(path)
-            .map_err(|error| Error::model(path, format!("cannot be opened: {error}")))?;
-        let unread = |error: std::io::Error| Error::model(path, format!("cannot be read: {error}"));
+            .map_err(|error| Error::model(path, "cannot be opened").because(error))?;
+        let unread = |error: std::io::Error| Error::model(path, "cannot be read").because(error);
         let metadata = file.metadata().map_err(unread)?;
         if metadata.is_dir() {
             return Err(Error::model(
@@ -226,6 +226,6 @@ fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
             .map(Some)
             .map_err(|error| bad_card(&beside, error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::model(&beside, format!("cannot be read: {error}"))),
+        Err(error) => Err(Error::model(&beside, "cannot be read").because(error)),
     }
 }

@@ -17,7 +17,7 @@ impl ModelHash {
     }
 
     /// # Errors
-    /// [`Error::Model`] if it is not that of these bytes; `path` is for the message.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it is not that of these bytes; `path` is for the message.
     pub fn check(&self, path: &Path, file: &[u8]) -> Result<()> {
         let found = ModelHash::of(file);
         if found == *self {
@@ -63,9 +63,9 @@ mod tests {
             (hash.to_string().as_str(), hash),
             (ABC, ModelHash::of(b"abc"))
         );
-        assert_eq!(ABC.to_uppercase().parse(), Ok(hash));
+        assert_eq!(ABC.to_uppercase().parse::<ModelHash>().unwrap(), hash);
         let path = Path::new("x.plan");
-        assert_eq!(hash.check(path, b"abc"), Ok(()));
+        assert!(hash.check(path, b"abc").is_ok());
         let error = hash.check(path, b"abd").unwrap_err().to_string();
         let found = ModelHash::of(b"abd").to_string();
         for word in ["x.plan", ABC, &found] {

@@ -40,7 +40,7 @@ impl PlanFile {
     /// Maps a file, of which `check` sees all bytes before anything is made of them.
     ///
     /// # Errors
-    /// [`Error::Model`] if it cannot be mapped, or is not whole; those of `check`.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it cannot be mapped, or is not whole; those of `check`.
     pub(super) fn open(
         path: &Path,
         file: &File,
@@ -51,7 +51,7 @@ impl PlanFile {
         // all else is copied before it is checked. If the file is cut meanwhile, the process ends with
         // SIGBUS; README.md says to replace plans by renaming.
         let map = unsafe { Mmap::map(file) }
-            .map_err(|error| Error::model(path, format!("cannot be mapped: {error}")))?;
+            .map_err(|error| Error::model(path, "cannot be mapped").because(error))?;
         check(&map)?;
         Self::new(Bytes::Mapped(map)).map_err(|what| Error::model(path, what))
     }

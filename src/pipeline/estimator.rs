@@ -26,7 +26,7 @@ impl Estimator {
     /// For a model and the network that was made of it.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) if the model has no card, or another shape than its
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the model has no card, or another shape than its
     /// card says.
     pub fn new(model: &ModelFile, network: Box<dyn Network>) -> Result<Self> {
         let card = model.require_card()?;
@@ -61,7 +61,7 @@ impl Estimator {
     /// its heatmaps.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine) if the network fails.
+    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
     pub fn estimate(
         &mut self,
         pixels: &Pixels<'_>,

@@ -48,7 +48,7 @@ impl Pipeline {
     /// Looks at a frame. Stage times go to `times`.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine) if the network fails.
+    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
     pub fn process(&mut self, frame: &Frame<'_>, times: &mut StageTimes) -> Result<&Scene> {
         self.scene.frame = FrameInfo {
             index: frame.index,

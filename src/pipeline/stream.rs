@@ -75,7 +75,7 @@ impl<'a> Stream<'a> {
     /// the output is gone. The last packet is a heartbeat that says so.
     ///
     /// # Errors
-    /// [`Error::Source`](crate::Error::Source) if the source breaks for good; the last packet is
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the source breaks for good; the last packet is
     /// sent all the same.
     pub fn run(
         &mut self,
@@ -197,7 +197,7 @@ mod tests {
     use super::super::estimator::Estimator;
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
-    use crate::error::Error;
+    use crate::error::ErrorKind;
     use crate::sink::{NotSent, RecordingSink};
     use crate::source::{Fault, Faulty};
     use crate::wire::{Body, Flags, Kind, Packet, WireStats};
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn a_broken_source_ends_with_an_error_and_a_last_packet() {
         let (totals, packets) = run(hand(), &[Fault::Frame, Fault::Broken, Fault::Frame]);
-        assert!(matches!(totals, Err(Error::Source { .. })));
+        assert_eq!(totals.unwrap_err().kind(), ErrorKind::Source);
         let last = packets.last().unwrap();
         assert!(last.flags.contains(Flags::LAST) && last.flags.contains(Flags::NO_CAMERA));
     }

@@ -26,7 +26,7 @@ pub struct Priority(u8);
 
 impl Priority {
     /// # Errors
-    /// [`Error::Usage`] if it is out of range.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if it is out of range.
     pub fn new(priority: u8) -> Result<Self> {
         if (1..MOST_PRIORITY).contains(&priority) {
             Ok(Priority(priority))

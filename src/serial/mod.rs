@@ -62,6 +62,7 @@ impl fmt::Display for SerialSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn only_digits_after_the_last_colon_are_a_rate() {
@@ -82,7 +83,7 @@ mod tests {
     fn a_rate_that_cannot_be_names_the_setting() {
         for text in ["", ":9600", "/dev/ttyS0:0", "/dev/ttyS0:99999999999"] {
             let error = text.parse::<SerialSpec>().unwrap_err();
-            assert!(matches!(error, Error::Usage { .. }));
+            assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains("serial"), "{error}");
         }
     }

@@ -23,7 +23,7 @@ impl JsonSink {
     /// older one's file alone.
     ///
     /// # Errors
-    /// [`Error::Sink`] if the file cannot be made.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the file cannot be made.
     pub fn open(to: &str) -> Result<Self> {
         let name = format!("json:{to}");
         if to == "-" {
@@ -42,7 +42,7 @@ impl JsonSink {
             .open(Path::new(to))
             .and_then(|file| Ok((file.try_clone()?, file)));
         let (old, file) =
-            opened.map_err(|error| Error::sink(&name, format!("cannot be written: {error}")))?;
+            opened.map_err(|error| Error::sink(&name, "cannot be written").because(error))?;
         let out = Box::new(BufWriter::new(file));
         Ok(JsonSink {
             name,

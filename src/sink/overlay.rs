@@ -20,16 +20,16 @@ impl OverlaySink {
     /// Makes the folder if need be.
     ///
     /// # Errors
-    /// [`Error::Sink`] if it cannot be made.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.
     pub fn make_folder(folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)
-            .map_err(|error| Error::sink(name(folder), format!("cannot be made: {error}")))
+            .map_err(|error| Error::sink(name(folder), "cannot be made").because(error))
     }
 
     /// Makes `folder` if need be.
     ///
     /// # Errors
-    /// [`Error::Sink`] if it cannot be made.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.
     pub fn open(folder: &Path, prefix: &str, card: &ModelCard) -> Result<Self> {
         Self::make_folder(folder)?;
         Ok(OverlaySink {

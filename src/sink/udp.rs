@@ -18,13 +18,13 @@ impl UdpSink {
     /// `to` is HOST:PORT; the name is resolved once. With a key packets are sealed.
     ///
     /// # Errors
-    /// [`Error::Sink`] if the name does not resolve or no socket can be had.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the name does not resolve or no socket can be had.
     pub fn open(to: &str, key: Option<Key>) -> Result<Self> {
         let name = format!("udp:{to}");
         let fail = |what: String| Error::sink(&name, what);
         let address = to
             .to_socket_addrs()
-            .map_err(|error| fail(format!("is not HOST:PORT of a known host: {error}")))?
+            .map_err(|error| fail("is not HOST:PORT of a known host".into()).because(error))?
             .next()
             .ok_or_else(|| fail("the host has no address".into()))?;
         let any: SocketAddr = if address.is_ipv4() {
@@ -32,11 +32,12 @@ impl UdpSink {
         } else {
             ([0_u16; 8], 0).into()
         };
-        let socket = UdpSocket::bind(any).map_err(|error| fail(format!("no socket: {error}")))?;
+        let socket =
+            UdpSocket::bind(any).map_err(|error| fail("no socket".into()).because(error))?;
         // A full send buffer drops a packet instead of stopping the camera.
         socket
             .set_nonblocking(true)
-            .map_err(|error| fail(format!("no socket: {error}")))?;
+            .map_err(|error| fail("no socket".into()).because(error))?;
         Ok(UdpSink {
             name,
             socket,

@@ -39,7 +39,7 @@ impl Clip {
     /// The clip for a task.
     ///
     /// # Errors
-    /// [`Error::Data`] if its truth cannot be read, which a test rules out.
+    /// [`ErrorKind::Data`](crate::ErrorKind::Data) if its truth cannot be read, which a test rules out.
     pub fn shipped(task: Task) -> Result<Self> {
         let (mjpeg, truth): (&[u8], &str) = match task {
             Task::Hand => (
@@ -56,7 +56,7 @@ impl Clip {
 
     fn new(name: &str, mjpeg: &'static [u8], truth: &str) -> Result<Self> {
         let truth: Truth = serde_json::from_str(truth)
-            .map_err(|error| Error::data(Path::new(name), format!("the clip's truth: {error}")))?;
+            .map_err(|error| Error::data(Path::new(name), "the clip's truth").because(error))?;
         Ok(Clip {
             mjpeg,
             frames: truth.frames,

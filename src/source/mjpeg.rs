@@ -40,11 +40,11 @@ enum Piece {
 
 impl MjpegSource {
     /// # Errors
-    /// [`Error::Source`] if the file cannot be opened.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let name = format!("mjpeg:{}", path.display());
         let file = std::fs::File::open(path)
-            .map_err(|error| Error::source(&name, format!("cannot be opened: {error}")))?;
+            .map_err(|error| Error::source(&name, "cannot be opened").because(error))?;
         Ok(Self::new(name, Box::new(file), None))
     }
 
@@ -118,7 +118,7 @@ impl MjpegSource {
             .by_ref()
             .take(want as u64)
             .read_to_end(&mut self.buffer)
-            .map_err(|error| Error::source(&self.name, format!("cannot be read: {error}")))?;
+            .map_err(|error| Error::source(&self.name, "cannot be read").because(error))?;
         self.at_end = read == 0;
         Ok(())
     }

@@ -59,7 +59,7 @@ pub trait FrameSource {
     /// The next frame, waiting for it at most about `timeout`.
     ///
     /// # Errors
-    /// [`Error::Source`] if no frame can ever come again.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if no frame can ever come again.
     fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>>;
 
     /// What became of the pictures that were not handed out so far.
@@ -156,7 +156,7 @@ pub fn picture_bytes(spec: &SourceSpec, camera: &CameraOptions) -> u64 {
 /// Opens a source; `task` is the model's, for the demo clip, `camera` what is asked of a camera.
 ///
 /// # Errors
-/// [`Error::Source`] if the file or device cannot be used.
+/// [`ErrorKind::Source`](crate::ErrorKind::Source) if the file or device cannot be used.
 pub fn open(spec: &SourceSpec, task: Task, camera: &CameraOptions) -> Result<Box<dyn FrameSource>> {
     Ok(match spec {
         SourceSpec::Image(path) => Box::new(StillsSource::image(path)?),

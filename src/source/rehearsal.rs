@@ -20,7 +20,7 @@ impl Rehearsal {
     /// Takes pictures of one size from another source.
     ///
     /// # Errors
-    /// That source's, or [`Error::Source`] if it has no picture of even width and height.
+    /// That source's, or [`ErrorKind::Source`](crate::ErrorKind::Source) if it has no picture of even width and height.
     pub fn new(inner: &mut dyn FrameSource, format: PixelFormat) -> Result<Self> {
         let mut pictures = Vec::new();
         let mut size_px = [0; 2];

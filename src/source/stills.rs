@@ -27,7 +27,7 @@ impl StillsSource {
     /// One picture.
     ///
     /// # Errors
-    /// [`Error::Source`] if there is no such file.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if there is no such file.
     pub fn image(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(Error::source(
@@ -41,15 +41,15 @@ impl StillsSource {
     /// All pictures of a folder, by name.
     ///
     /// # Errors
-    /// [`Error::Source`] if the folder cannot be read or has no pictures.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the folder cannot be read or has no pictures.
     pub fn folder(path: &Path) -> Result<Self> {
         let fail = |what: String| Error::source(format!("dir:{}", path.display()), what);
         let entries =
-            fs::read_dir(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+            fs::read_dir(path).map_err(|error| fail("cannot be read".into()).because(error))?;
         let mut paths = Vec::new();
         for entry in entries {
             let path = entry
-                .map_err(|error| fail(format!("cannot be read: {error}")))?
+                .map_err(|error| fail("cannot be read".into()).because(error))?
                 .path();
             if path.is_file() && picture::is_picture_name(&path) {
                 paths.push(path);

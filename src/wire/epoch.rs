@@ -30,7 +30,7 @@ impl EpochSource {
     /// The epoch of this start. `wall_us` is Unix time now, in microseconds.
     ///
     /// # Errors
-    /// [`Error::Config`] if the file cannot be read or written, or holds anything else; [`Error::Usage`]
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or written, or holds anything else; [`ErrorKind::Usage`](crate::ErrorKind::Usage)
     /// if there is neither a file nor a set clock.
     pub fn next(&self, wall_us: u64) -> Result<u64> {
         let Some(path) = &self.file else {
@@ -48,7 +48,7 @@ impl EpochSource {
         let epoch = next_epoch(Some(last), wall_us)
             .ok_or_else(|| fail("has the last session number that there is".into()))?;
         write(path, epoch)
-            .map_err(|error| fail(format!("the session number cannot be written: {error}")))?;
+            .map_err(|error| fail("the session number cannot be written".into()).because(error))?;
         Ok(epoch)
     }
 }

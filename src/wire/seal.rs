@@ -72,13 +72,13 @@ impl Key {
     /// A file of 64 hexadecimal digits.
     ///
     /// # Errors
-    /// [`Error::Config`] if the file cannot be read or holds anything else.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or holds anything else.
     pub fn read(path: &Path) -> Result<Self> {
         let fail = |what: String| Error::config(path, what);
         let mut text = Vec::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text))
-            .map_err(|error| fail(format!("the key cannot be read: {error}")))?;
+            .map_err(|error| fail("the key cannot be read".into()).because(error))?;
         hex::parse(text.trim_ascii()).map(|secret| Key::new(&secret)).ok_or_else(|| {
             fail("a key is 64 hexadecimal digits: head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'".into())
         })

@@ -26,7 +26,7 @@ pub(super) trait Receiver {
     fn name(&self) -> &str;
 
     /// # Errors
-    /// [`Error::Source`] if nothing will come any more.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if nothing will come any more.
     fn receive(&mut self) -> Result<Arrival<'_>>;
 }
 
@@ -38,7 +38,7 @@ pub(super) struct UdpReceiver {
 
 impl UdpReceiver {
     /// # Errors
-    /// [`Error::Source`] if the port cannot be had.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the port cannot be had.
     pub fn open(address: &str) -> Result<Self> {
         let name = format!("udp:{address}");
         let fail = |what: String| Error::source(&name, what);
@@ -70,10 +70,7 @@ impl Receiver for UdpReceiver {
         match self.socket.recv(&mut self.buffer) {
             Ok(length) => Ok(Arrival::Packet(&self.buffer[..length])),
             Err(error) if is_timeout(&error) => Ok(Arrival::Nothing),
-            Err(error) => Err(Error::source(
-                &self.name,
-                format!("cannot receive: {error}"),
-            )),
+            Err(error) => Err(Error::source(&self.name, "cannot receive").because(error)),
         }
     }
 }
@@ -97,7 +94,7 @@ pub(super) struct SerialReceiver {
 
 impl SerialReceiver {
     /// # Errors
-    /// [`Error::Source`] if the device is not there, not permitted or not a serial line.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the device is not there, not permitted or not a serial line.
     pub fn open(spec: &SerialSpec) -> Result<Self> {
         let name = spec.to_string();
         let tty = Tty::open(spec).map_err(|why| Error::source(&name, why))?;
@@ -122,7 +119,7 @@ impl Receiver for SerialReceiver {
             let length = self
                 .tty
                 .read(&mut self.buffer, POLL)
-                .map_err(|error| Error::source(&self.name, format!("cannot receive: {error}")))?;
+                .map_err(|error| Error::source(&self.name, "cannot receive").because(error))?;
             self.unread = 0..length;
         }
         let mut rest = &self.buffer[self.unread.clone()];

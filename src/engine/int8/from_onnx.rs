@@ -17,7 +17,7 @@ use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
 /// Imports and plans a graph; the inner error is for a sound graph that does not run in integers.
 ///
 /// # Errors
-/// [`Error::Model`] if no engine could run the graph, [`Error::Usage`] if `POSEWIRE_KERNEL` names
+/// [`ErrorKind::Model`](crate::ErrorKind::Model) if no engine could run the graph, [`ErrorKind::Usage`](crate::ErrorKind::Usage) if `POSEWIRE_KERNEL` names
 /// no kernel.
 pub(in super::super) fn load(
     model: &ModelFile,
@@ -45,8 +45,8 @@ pub(super) fn plan(
 /// used here.
 ///
 /// # Errors
-/// [`Error::Model`], naming the node at fault, if the graph does not run in integers;
-/// [`Error::Usage`] if there is no such kernel.
+/// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node at fault, if the graph does not run in integers;
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no such kernel.
 pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
     let family: &Family = match name {
         Some(name) => family::named(name)

@@ -44,7 +44,7 @@ pub use runtime::Int8Runtime;
 /// The kernel family that is used here: the fastest of this processor, or what `POSEWIRE_KERNEL` names.
 ///
 /// # Errors
-/// [`Error::Usage`] if that is none of this processor's.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if that is none of this processor's.
 pub fn kernel_family() -> Result<&'static str> {
     kernel::best()
         .map(|kernel| kernel.family().name)

@@ -22,7 +22,7 @@ impl Int8Network {
     /// From a plan file, whose weights stay where they are mapped.
     ///
     /// # Errors
-    /// [`Error::Model`] if the plan is for a kernel that this processor does not have, or is garbled.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the plan is for a kernel that this processor does not have, or is garbled.
     pub(in crate::engine) fn from_file(path: &Path, file: &PlanFile) -> Result<Self> {
         let wanted = file.kernel();
         let kernel = kernel::named(&wanted).map_err(|names| {

@@ -97,7 +97,7 @@ impl Budget {
     }
 
     /// # Errors
-    /// [`Error::Memory`] if more is needed than allowed.
+    /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) if more is needed than allowed.
     pub fn check(&self, allowed_bytes: u64) -> Result<()> {
         let needed = self.total_bytes();
         if needed <= allowed_bytes {
@@ -125,7 +125,7 @@ impl fmt::Display for Budget {
 /// A number of bytes as it is written: `67108864`, `65536KiB`, `64MiB`, `1GiB`.
 ///
 /// # Errors
-/// [`Error::Usage`] naming `setting`, if it is not that.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming `setting`, if it is not that.
 pub fn parse_bytes(setting: &str, text: &str) -> Result<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {

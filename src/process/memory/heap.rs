@@ -5,7 +5,7 @@
 //! the kernel's out-of-memory killer, which may pick another program, never has to.
 
 use super::pages;
-use crate::error::MEMORY_EXIT_CODE;
+use crate::error::ErrorKind;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -94,7 +94,7 @@ fn end(live_bytes: usize, limit_bytes: usize) {
         let _ = rustix::io::write(std::io::stderr(), line.as_bytes());
     }
     // SAFETY: ends the process without running anything of it.
-    unsafe { libc::_exit(i32::from(MEMORY_EXIT_CODE)) }
+    unsafe { libc::_exit(ErrorKind::Memory as i32) }
 }
 
 /// What the heap took and takes.

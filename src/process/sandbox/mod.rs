@@ -83,7 +83,7 @@ impl Sandbox {
     /// thread and of those that it starts.
     ///
     /// # Errors
-    /// [`Error::Sandbox`] if the mode is strict and something is missing, or if only root's rights
+    /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) if the mode is strict and something is missing, or if only root's rights
     /// lead to one of the files.
     pub fn enter(mode: Mode, needs: Needs, keep: CapabilitySet) -> Result<Self> {
         let mut sandbox = Sandbox {
@@ -108,7 +108,7 @@ impl Sandbox {
     /// Gives up, on all threads, the system calls that a stream does not make, and logs what holds.
     ///
     /// # Errors
-    /// [`Error::Sandbox`] if the mode is strict and something is missing.
+    /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) if the mode is strict and something is missing.
     pub fn close(mut self) -> Result<()> {
         if self.mode == Mode::Off {
             log::info!("sandbox: off");

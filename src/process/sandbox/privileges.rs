@@ -70,7 +70,7 @@ fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
 /// be asked only of a process that could.
 ///
 /// # Errors
-/// [`Error::Sandbox`] for the first such file.
+/// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) for the first such file.
 pub(super) fn check_reach(needs: &Needs) -> Result<()> {
     let ways = [
         (&needs.read, Access::READ_OK),

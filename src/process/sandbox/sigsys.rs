@@ -4,7 +4,7 @@
 //! nothing and takes no lock, since the thread may hold any. A thread that blocks SIGSYS, as C libraries do
 //! while they make a process, is killed by the kernel, and the process with it, without the line.
 
-use crate::error::SANDBOX_EXIT_CODE;
+use crate::error::ErrorKind;
 use heapless::String;
 use std::ffi::{c_int, c_void};
 use std::fmt::Write;
@@ -57,7 +57,7 @@ extern "C" fn report(_: c_int, info: *const Forbidden, _: *mut c_void) {
     // one that `_exit` makes; both may be called in a handler.
     unsafe {
         libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
-        libc::_exit(SANDBOX_EXIT_CODE.into());
+        libc::_exit(ErrorKind::Sandbox as i32);
     }
 }
 

@@ -37,7 +37,7 @@ impl SerialSink {
     /// With a key packets are sealed.
     ///
     /// # Errors
-    /// [`Error::Sink`] if the device is not there, not permitted, not a serial line, or does not run at
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the device is not there, not permitted, not a serial line, or does not run at
     /// the rate: a wrong name should be seen at the start.
     pub fn open(spec: &SerialSpec, key: Option<Key>) -> Result<Self> {
         let name = spec.to_string();

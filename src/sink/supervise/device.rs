@@ -26,7 +26,7 @@ impl WatchdogDevice {
     /// Opens the device, which starts the watchdog.
     ///
     /// # Errors
-    /// [`Error::Sink`] if it cannot be opened.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let name = format!("watchdog:{}", path.display());
         let device = OpenOptions::new().write(true).open(path).map_err(|error| {

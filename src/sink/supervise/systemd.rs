@@ -34,7 +34,7 @@ impl Systemd {
     /// The one that started this process, if it wants to be told.
     ///
     /// # Errors
-    /// [`Error::Sink`] if its socket cannot be reached.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if its socket cannot be reached.
     pub fn from_environment() -> Result<Option<Self>> {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
             return Ok(None);

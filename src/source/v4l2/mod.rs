@@ -52,7 +52,7 @@ impl V4l2Source {
     /// `device` is `auto` or a path. A camera that is not there yet is waited for.
     ///
     /// # Errors
-    /// [`Error::Source`] if what is there cannot be used: it is no camera, has no format that is
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if what is there cannot be used: it is no camera, has no format that is
     /// read, or may not be opened.
     pub fn open(device: &str, options: &CameraOptions) -> Result<Self> {
         Self::open_with(
@@ -96,7 +96,7 @@ impl V4l2Source {
             frames: 0,
         };
         let thread = spawn(Role::Capture, move || capture.run(camera))
-            .map_err(|error| Error::source(&name, format!("no thread to capture: {error}")))?;
+            .map_err(|error| Error::source(&name, "no thread to capture").because(error))?;
         Ok(V4l2Source {
             name,
             handover,

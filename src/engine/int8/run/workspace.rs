@@ -78,7 +78,7 @@ impl Workspace {
     /// other threads: the networks do not run in a workspace.
     ///
     /// # Errors
-    /// [`Error::Engine`] with the operating system's reason, if a thread cannot be started or pinned.
+    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) with the operating system's reason, if a thread cannot be started or pinned.
     pub fn new(
         sizes: impl IntoIterator<Item = WorkspaceSize>,
         threads: impl Into<Threads>,
