@@ -7,8 +7,8 @@ mod winograd;
 
 use super::family::Family;
 use super::ir::{ConvWeights, Graph, Misfit, Op, QuantParams};
-use super::plan::conv::{Method, Tag};
-use super::plan::{ConvOutline, Outline, PackedConv};
+use super::plan::conv::{ConvOutline, Method, Tag};
+use super::plan::{Outline, PackedConv};
 
 /// Chooses a method for each convolution step, and packs its weights.
 ///

@@ -1,7 +1,8 @@
 //! Additions, and the Relu or Clip behind them or behind a convolution.
 
 use super::attributes::Attributes;
-use super::import::{Importer, Pending, PendingOp, Value};
+use super::import::Importer;
+use super::value::{Pending, PendingOp, Value};
 use crate::engine::int8::ir::{Op, Operand, QuantParams};
 use tract_core::internal::TypedNode;
 

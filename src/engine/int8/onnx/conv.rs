@@ -1,7 +1,8 @@
 //! Convolutions: Conv, ConvTranspose and QLinearConv.
 
 use super::attributes::Attributes;
-use super::import::{Importer, PendingOp, Value};
+use super::import::Importer;
+use super::value::{PendingOp, Value};
 use super::weights::{self, Bias};
 use crate::engine::int8::ir::{ConvWeights, Op};
 use tract_core::internal::TypedNode;

@@ -7,12 +7,10 @@
 
 use super::attributes::Attributes;
 use super::carry::OpaqueNode;
-use super::constants::{Constant, DequantConstant};
-use super::pad::{Padded, Sides};
+use super::constants::Constant;
+use super::value::{Pending, PendingOp, Value};
 use crate::engine::int8::ir::check;
-use crate::engine::int8::ir::{
-    ConvWeights, Graph, Misfit, Node, Op, Operand, QuantParams, Tensor, ValueId,
-};
+use crate::engine::int8::ir::{Graph, Misfit, Node, Op, Operand, QuantParams, Tensor, ValueId};
 use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
@@ -36,48 +34,6 @@ const FORMS: [(&str, Form); 12] = [
     ("Relu", Importer::relu),
     ("Resize", Importer::resize),
 ];
-
-/// The value of an outlet of the ONNX graph.
-#[derive(Debug, Clone)]
-pub(super) enum Value {
-    /// The network's float input.
-    Input,
-    Constant(Constant),
-    /// The float reading of a constant of integers.
-    Read(DequantConstant),
-    /// An 8-bit activation, as it is or through nearest upsampling.
-    Quantised(Operand),
-    /// The float reading of one.
-    Dequantised(Operand),
-    /// Either of these with zeros around it.
-    Padded(Padded),
-    /// The network's input with zeros around it.
-    PaddedInput(Sides),
-    /// A float result that becomes 8-bit at the next QuantizeLinear.
-    Pending(Pending),
-}
-
-/// A float operation that becomes an integer one with the scale of its result.
-#[derive(Debug, Clone)]
-pub(super) struct Pending {
-    pub name: String,
-    pub op: PendingOp,
-    /// A Relu is behind it.
-    pub relu: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum PendingOp {
-    Conv {
-        input: ValueId,
-        weights: ConvWeights,
-    },
-    ConvTranspose {
-        input: ValueId,
-        weights: ConvWeights,
-    },
-    Add([Operand; 2]),
-}
 
 pub(super) struct Importer {
     values: HashMap<OutletId, Value>,

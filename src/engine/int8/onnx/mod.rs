@@ -13,6 +13,7 @@ mod import;
 mod pad;
 mod quantize;
 mod resample;
+mod value;
 mod weights;
 
 pub use carry::reader;

@@ -1,54 +1,11 @@
 //! An explicit Pad becomes part of the window of the convolution that reads it: what is outside an
 //! activation counts as zero there anyway.
 
-use super::attributes::{Attributes, MAX_WINDOW, Window};
-use super::import::{Importer, Value};
+use super::attributes::{Attributes, Window};
+use super::import::Importer;
+use super::value::{Padded, Sides, Value};
 use crate::engine::int8::ir::ValueId;
 use tract_core::internal::TypedNode;
-
-/// An activation with zeros around it, which only convolutions read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Padded {
-    pub tensor: ValueId,
-    pub sides: Sides,
-    /// It is the float reading of the 8-bit value.
-    pub dequantised: bool,
-}
-
-/// Rows above, columns to the left, rows below, columns to the right.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sides([usize; 4]);
-
-impl Sides {
-    /// From the pads of ONNX, of [batch, channels, height, width]: first all beginnings, then all ends.
-    fn new(pads: &[i64]) -> Result<Self, String> {
-        match pads {
-            &[0, 0, top, left, 0, 0, bottom, right]
-                if [top, left, bottom, right]
-                    .iter()
-                    .all(|side| (0..=MAX_WINDOW).contains(side)) =>
-            {
-                Ok(Sides([top, left, bottom, right].map(|side| side as usize)))
-            }
-            other => Err(format!("has the pads {other:?}")),
-        }
-    }
-
-    /// The shape of the activation that they are around.
-    pub(super) fn inside(
-        self,
-        [batch, channels, height, width]: [usize; 4],
-    ) -> Result<[usize; 4], String> {
-        let Sides([top, left, bottom, right]) = self;
-        match (
-            height.checked_sub(top + bottom),
-            width.checked_sub(left + right),
-        ) {
-            (Some(height @ 1..), Some(width @ 1..)) => Ok([batch, channels, height, width]),
-            _ => Err("is all padding".into()),
-        }
-    }
-}
 
 const NOT_ZERO: &str = "pads with something else than zero";
 
@@ -129,24 +86,5 @@ impl Importer {
         let window = attributes.window([height + top + bottom, width + left + right])?;
         let pad = [window.pad[0] + top, window.pad[1] + left];
         Ok((tensor, Window { pad, ..window }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_rows_and_columns_are_padded_and_by_little() {
-        let Sides(sides) = Sides::new(&[0, 0, 1, 2, 0, 0, 3, 4]).unwrap();
-        assert_eq!(sides, [1, 2, 3, 4]);
-        for wrong in [
-            &[0, 0, 1, 1][..],
-            &[0, 1, 0, 0, 0, 0, 0, 0],
-            &[0, 0, -1, 0, 0, 0, 0, 0],
-            &[0, 0, 0, 0, 0, 0, 0, i64::MAX],
-        ] {
-            assert!(Sides::new(wrong).is_err(), "{wrong:?}");
-        }
     }
 }

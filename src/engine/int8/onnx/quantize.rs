@@ -1,8 +1,8 @@
 //! QuantizeLinear and DequantizeLinear, which enclose each integer operation in QDQ form.
 
 use super::attributes::Attributes;
-use super::import::{Importer, PendingOp, Value};
-use super::pad::Padded;
+use super::import::Importer;
+use super::value::{Padded, PendingOp, Value};
 use crate::engine::int8::ir::{Op, ValueId};
 use tract_core::internal::TypedNode;
 

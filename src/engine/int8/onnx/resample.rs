@@ -1,7 +1,8 @@
 //! MaxPool, and Resize, which the addition behind it does as it reads.
 
 use super::attributes::Attributes;
-use super::import::{Importer, Value};
+use super::import::Importer;
+use super::value::Value;
 use crate::engine::int8::ir::{Op, Operand, PoolWindow};
 use tract_core::internal::TypedNode;
 

@@ -1,9 +1,10 @@
 //! From an outline and packed weights to a plan: lengths are compared, and sizes become addresses.
 
-use super::conv::Method;
-use super::outline::{ConvOutline, Outline, StepOutline};
+use super::buffer::Buffer;
+use super::conv::{ConvOutline, Method};
+use super::outline::{Outline, StepOutline};
+use super::steps::{ConvStep, FusedAdd, PackedConv, Plan, Step};
 use super::winograd::WinogradScratch;
-use super::{Buffer, ConvStep, FusedAdd, PackedConv, Plan, Step};
 use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{Misfit, Op, QuantParams, ValueId};

@@ -1,10 +1,9 @@
 //! Sizes of convolution steps: their taps and grids, and what a stored tag means for them.
 
-use super::ConvOutline;
 use super::layout::row_of_taps;
 use super::winograd::WinogradConv;
 use crate::engine::int8::family::Family;
-use crate::engine::int8::ir::ConvWeights;
+use crate::engine::int8::ir::{ConvWeights, Operand, ValueId};
 
 /// The method that a step's weights are packed for, as a plan file has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +118,31 @@ pub(super) fn transposed(
     steps
 }
 
+/// A convolution step.
+pub(crate) struct ConvOutline {
+    /// The convolution.
+    pub node: usize,
+    pub input: ValueId,
+    /// The addition that it is fused into.
+    pub(super) fused_into: Option<FusedInto>,
+    pub taps: Vec<Tap>,
+    pub grid: Grid,
+    /// Bytes of a tap: a pixel, or a row of them.
+    pub tap_bytes: usize,
+    /// Values of a tap without padding.
+    pub tap_values: usize,
+    /// A tap is a whole row of the filter.
+    pub has_row_taps: bool,
+}
+
+/// An addition, and its operand that is not the convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FusedInto {
+    pub node: usize,
+    pub other: Operand,
+    pub conv_is_lhs: bool,
+}
+
 impl ConvOutline {
     /// The method that a tag means for this step and family; `None` if it does not apply.
     pub(crate) fn method(&self, tag: Tag, family: &Family) -> Option<Method> {
@@ -129,7 +153,14 @@ impl ConvOutline {
         match tag {
             Tag::Direct => Some(direct(false)),
             Tag::DirectExact => family.avoids_minus_128.then(|| direct(true)),
-            Tag::Winograd => WinogradConv::of(family.winograd?, self).map(Method::Winograd),
+            Tag::Winograd => {
+                let fits = self.grid.stride == 1
+                    && !self.has_row_taps
+                    && WinogradConv::takes_channels(self.tap_bytes);
+                let places: Vec<_> = self.taps.iter().map(|(place, _)| *place).collect();
+                let shape = family.winograd.filter(|_| fits)?;
+                WinogradConv::of(shape, &places).map(Method::Winograd)
+            }
         }
     }
 

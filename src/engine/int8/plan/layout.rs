@@ -1,7 +1,7 @@
 //! Additions that are fused into the convolution before them, and the place of each activation.
 
-use super::Buffer;
 use super::arena::{self, Lifetime};
+use super::buffer::Buffer;
 use crate::engine::int8::ir::size::{Size, product};
 use crate::engine::int8::ir::{Graph, Op, Operand, Tensor, ValueId};
 

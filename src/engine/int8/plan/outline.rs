@@ -1,8 +1,8 @@
 //! The outline of a plan, from a graph: fused additions, steps, taps and places, for any family.
 
-use super::conv::{self, Grid, Tap};
+use super::conv::{self, ConvOutline, FusedInto};
 use super::layout::{Layout, Place};
-use crate::engine::int8::ir::{Graph, Misfit, Op, Operand, ValueId};
+use crate::engine::int8::ir::{Graph, Misfit, Op};
 
 /// Steps and places of a checked graph.
 pub(crate) struct Outline<'a> {
@@ -20,31 +20,6 @@ pub(super) enum StepOutline {
     /// Quantisation, pooling, or an addition of its own.
     Node(usize),
     Conv(ConvOutline),
-}
-
-/// A convolution step.
-pub(crate) struct ConvOutline {
-    /// The convolution.
-    pub node: usize,
-    pub input: ValueId,
-    /// The addition that it is fused into.
-    pub(super) fused_into: Option<FusedInto>,
-    pub taps: Vec<Tap>,
-    pub grid: Grid,
-    /// Bytes of a tap: a pixel, or a row of them.
-    pub tap_bytes: usize,
-    /// Values of a tap without padding.
-    pub tap_values: usize,
-    /// A tap is a whole row of the filter.
-    pub has_row_taps: bool,
-}
-
-/// An addition, and its operand that is not the convolution.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FusedInto {
-    pub node: usize,
-    pub other: Operand,
-    pub conv_is_lhs: bool,
 }
 
 impl Outline<'_> {

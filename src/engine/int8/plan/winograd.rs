@@ -1,6 +1,5 @@
 //! Sizes of Winograd steps: where it applies, its passes, and the memory that they take.
 
-use super::ConvOutline;
 use crate::engine::int8::family::{
     WINOGRAD_LANES, WINOGRAD_SIDE as SIDE, WinogradForm, WinogradShape,
 };
@@ -61,21 +60,21 @@ pub(crate) fn tiles(grid: [usize; 2]) -> usize {
 }
 
 impl WinogradConv {
+    /// Whether it works with this number of input channels, padded.
+    pub(super) fn takes_channels(channels: usize) -> bool {
+        channels.is_multiple_of(WINOGRAD_LANES) && channels <= MAX_CHANNELS
+    }
+
     /// For a step of stride 1 whose taps are a square of rows and columns of the input, in order; `None`
     /// for others.
-    pub(super) fn of(shape: WinogradShape, conv: &ConvOutline) -> Option<WinogradConv> {
-        let fits = conv.grid.stride == 1
-            && !conv.has_row_taps
-            && conv.tap_bytes.is_multiple_of(WINOGRAD_LANES)
-            && conv.tap_bytes <= MAX_CHANNELS;
-        let side = conv.taps.len().isqrt();
-        let form = WinogradForm::of_taps(side).filter(|_| fits)?;
-        let first = conv.taps[0].0;
+    pub(super) fn of(shape: WinogradShape, taps: &[[isize; 2]]) -> Option<WinogradConv> {
+        let side = taps.len().isqrt();
+        let form = WinogradForm::of_taps(side)?;
+        let first = taps[0];
         let square = (0..side as isize)
             .flat_map(|y| (0..side as isize).map(move |x| [first[0] + y, first[1] + x]));
-        let taps = conv.taps.iter().map(|(place, _)| *place);
         square
-            .eq(taps)
+            .eq(taps.iter().copied())
             .then_some(WinogradConv { shape, form, first })
     }
 

@@ -1,0 +1,110 @@
+//! Values of an ONNX graph, as far as the importer knows them.
+
+use super::attributes::MAX_WINDOW;
+use super::constants::{Constant, DequantConstant};
+use crate::engine::int8::ir::{ConvWeights, Operand, ValueId};
+
+/// The value of an outlet of the ONNX graph.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// The network's float input.
+    Input,
+    Constant(Constant),
+    /// The float reading of a constant of integers.
+    Read(DequantConstant),
+    /// An 8-bit activation, as it is or through nearest upsampling.
+    Quantised(Operand),
+    /// The float reading of one.
+    Dequantised(Operand),
+    /// Either of these with zeros around it.
+    Padded(Padded),
+    /// The network's input with zeros around it.
+    PaddedInput(Sides),
+    /// A float result that becomes 8-bit at the next QuantizeLinear.
+    Pending(Pending),
+}
+
+/// A float operation that becomes an integer one with the scale of its result.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub name: String,
+    pub op: PendingOp,
+    /// A Relu is behind it.
+    pub relu: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum PendingOp {
+    Conv {
+        input: ValueId,
+        weights: ConvWeights,
+    },
+    ConvTranspose {
+        input: ValueId,
+        weights: ConvWeights,
+    },
+    Add([Operand; 2]),
+}
+
+/// An activation with zeros around it, which only convolutions read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Padded {
+    pub tensor: ValueId,
+    pub sides: Sides,
+    /// It is the float reading of the 8-bit value.
+    pub dequantised: bool,
+}
+
+/// Rows above, columns to the left, rows below, columns to the right.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sides(pub [usize; 4]);
+
+impl Sides {
+    /// From the pads of ONNX, of [batch, channels, height, width]: first all beginnings, then all ends.
+    pub(super) fn new(pads: &[i64]) -> Result<Self, String> {
+        match pads {
+            &[0, 0, top, left, 0, 0, bottom, right]
+                if [top, left, bottom, right]
+                    .iter()
+                    .all(|side| (0..=MAX_WINDOW).contains(side)) =>
+            {
+                Ok(Sides([top, left, bottom, right].map(|side| side as usize)))
+            }
+            other => Err(format!("has the pads {other:?}")),
+        }
+    }
+
+    /// The shape of the activation that they are around.
+    pub(super) fn inside(
+        self,
+        [batch, channels, height, width]: [usize; 4],
+    ) -> Result<[usize; 4], String> {
+        let Sides([top, left, bottom, right]) = self;
+        match (
+            height.checked_sub(top + bottom),
+            width.checked_sub(left + right),
+        ) {
+            (Some(height @ 1..), Some(width @ 1..)) => Ok([batch, channels, height, width]),
+            _ => Err("is all padding".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_and_columns_are_padded_and_by_little() {
+        let Sides(sides) = Sides::new(&[0, 0, 1, 2, 0, 0, 3, 4]).unwrap();
+        assert_eq!(sides, [1, 2, 3, 4]);
+        for wrong in [
+            &[0, 0, 1, 1][..],
+            &[0, 1, 0, 0, 0, 0, 0, 0],
+            &[0, 0, -1, 0, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 0, 0, 0, i64::MAX],
+        ] {
+            assert!(Sides::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
