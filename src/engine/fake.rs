@@ -29,7 +29,7 @@ impl FakeNetwork {
         }
     }
 
-    /// The run of this number, counted from 0, returns an error.
+    /// The run with this index returns an error.
     pub fn failing_on(mut self, run: usize) -> Self {
         self.fail_on_run = Some(run);
         self

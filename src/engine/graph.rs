@@ -1,4 +1,4 @@
-//! What every engine checks of an ONNX graph before tract is given it.
+//! Checks of an ONNX graph that every engine needs before tract reads it.
 
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
@@ -11,7 +11,7 @@ use tract_onnx::pb::{
 /// The largest side of an input.
 const MAX_DIM: i64 = 4096;
 
-/// Which inputs of an operator are scales.
+/// Inputs of operators that are scales.
 const SCALES: [(&str, &[usize]); 5] = [
     ("QuantizeLinear", &[1]),
     ("DequantizeLinear", &[1]),
@@ -23,7 +23,7 @@ const SCALES: [(&str, &[usize]); 5] = [
 /// Attributes that are sides and places of a window, in pixels.
 const WINDOWS: [&str; 4] = ["pads", "strides", "dilations", "kernel_shape"];
 
-/// What tract takes as given, and would run or fall over.
+/// Refuses numbers that tract does not check itself: it would compute with them, or panic.
 ///
 /// # Errors
 /// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node: a scale that is no number above 0, or a window of thousands of

@@ -11,7 +11,7 @@ thread_local! {
 
 /// Runs `work`; a panic in it becomes `Err` with the panic's message, and is not printed.
 ///
-/// Whatever `work` had half built is dropped: the caller must not keep state it shared with it.
+/// Half-built values of `work` are dropped: the caller must not keep state that it shares with it.
 pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -9,5 +9,6 @@ pub struct LayerTime {
     pub name: String,
     /// Multiply-accumulates.
     pub macs: u64,
+    /// From the start of the layer to its end, on all threads.
     pub time: Duration,
 }

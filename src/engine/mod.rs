@@ -4,6 +4,8 @@
 //! that the caller owns. A [`Network`] is built once from a [`ModelFile`] and then only runs, in a
 //! [`Workspace`] that the caller owns and lends to all its networks.
 
+#![warn(missing_docs)]
+
 mod fake;
 #[cfg(feature = "onnx")]
 mod graph;

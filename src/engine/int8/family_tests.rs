@@ -32,7 +32,7 @@ impl Numbers {
     fn weights(&mut self, [inputs, outputs, side, stride, pad]: [usize; 5]) -> ConvWeights {
         let mut weight = || match (self.signed, self.next()) {
             (true, value) => value as i8,
-            // Few, so that sums of what is not negative stay small.
+            // Few, so that sums without negative values stay small.
             (false, value) if value & 7 == 0 => self.next() as i8 & i8::MAX,
             (false, _) => 0,
         };

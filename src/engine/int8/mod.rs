@@ -1,10 +1,12 @@
 //! The integer engine: quantised networks as a static plan of fused integer convolutions.
 //!
-//! tract reads and checks the graph ([`carry`]), the importer brings QDQ and QOperator forms to one
-//! list of nodes ([`import`], [`ir`]), the planner fuses, packs weights and places activations
-//! in one arena ([`plan`]), and a frame runs step by step without allocating ([`run`]). Sums are
-//! exact; requantisation rounds half to even in f32, as ONNX defines it, so that results are those
-//! of ONNX Runtime on the same file but for ties.
+//! In: an ONNX file, or a plan file that was compiled from one. tract reads and checks ONNX, and `onnx`
+//! brings QDQ and QOperator forms to one graph of integer operations ([`ir`]). [`plan`] outlines steps and
+//! places activations in one arena, `compile` packs the weights of each step for a [`family`] of
+//! processors, and [`run`] does a frame step by step with a [`kernel`], without allocating.
+//!
+//! Sums are exact; requantisation rounds half to even in f32, as ONNX defines it, so that results are those
+//! of ONNX Runtime on the same file except for ties.
 
 mod family;
 mod ir;

@@ -60,7 +60,7 @@ impl Int8Network {
         }
     }
 
-    /// Checks that all that is lent is of this network's sizes.
+    /// Checks that the workspace, the input and the outputs are of this network's sizes.
     fn check(&self, work: &Workspace, input: &[f32], outputs: &Outputs) -> Result<()> {
         let expected = self.description.input_len();
         if input.len() != expected {

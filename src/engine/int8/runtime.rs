@@ -102,7 +102,7 @@ impl fmt::Debug for Running {
 
 impl Clone for Running {
     /// The same network with a workspace of its own, on the calling thread alone: more threads could
-    /// fail to start, and a frame leaves nothing behind in a workspace.
+    /// fail to start, and a workspace keeps no state from one frame to the next.
     fn clone(&self) -> Self {
         Running {
             prepared: self.prepared.clone(),

@@ -27,7 +27,7 @@ pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<Pack
     convs.collect()
 }
 
-/// A step and what is packed for it.
+/// A step, and the numbers that its weights are packed with.
 struct Step<'a> {
     conv: &'a ConvOutline,
     weights: &'a ConvWeights,

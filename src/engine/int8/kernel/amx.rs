@@ -2,7 +2,7 @@
 //!
 //! A tile register holds 16 lines of 64 bytes. The instruction multiplies 16 pixels of 64 inputs with
 //! 64 weights of 16 channels, both signed. The intrinsics are not stable yet, so the inner loop is
-//! written as assembly; nothing else touches tile registers.
+//! written as assembly; no other code touches tile registers.
 
 use super::amx_permission;
 use super::avx2::Avx2;
@@ -90,12 +90,12 @@ impl Kernel for Amx {
     }
 }
 
-/// Where the lines of a scratch begin.
+/// The first line of a scratch.
 fn start(scratch: &[u8]) -> usize {
     scratch.as_ptr().addr().wrapping_neg() % LINE_BYTES
 }
 
-/// What `ldtilecfg` reads: palette 1, and each register's lines and bytes of a line.
+/// The memory that `ldtilecfg` reads: palette 1, and each register's lines and bytes of a line.
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
@@ -126,7 +126,7 @@ static WHOLE: Configuration = {
 /// # Safety
 /// The processor has AMX, and the kernel allows it.
 unsafe fn configure() {
-    // SAFETY: reads the 64 bytes of a sound configuration; tile registers are nobody else's.
+    // SAFETY: reads the 64 bytes of a sound configuration; no other code uses tile registers.
     unsafe {
         asm!(
             "ldtilecfg [{whole}]",
@@ -206,7 +206,7 @@ unsafe fn tile(
             options(nostack)
         );
     }
-    // SAFETY: all of it was just stored.
+    // SAFETY: the assembly above stores all of it.
     let Sums([even, odd]) = unsafe { sums.assume_init_ref() };
     let mut totals = [avx512_store::bias(requant); MR];
     for (total, (even, odd)) in totals.iter_mut().zip(even.iter().zip(odd)) {

@@ -1,6 +1,6 @@
-//! Whether this process may use AMX: the processor has it, and the kernel keeps its registers, which
-//! are large, only for processes that ask. Asked once, when kernels are looked for, and so before
-//! `sandbox` filters system calls; it holds for all threads.
+//! The permission to use AMX: the processor has it, and Linux saves its large registers only for processes
+//! that ask. The process asks once, for all its threads, when kernels are detected, which is before the
+//! sandbox filters system calls.
 
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ pub(super) fn is_given() -> bool {
     *GIVEN.get_or_init(|| !cfg!(miri) && is_in_processor() && ask())
 }
 
-/// AMX-TILE and AMX-INT8, switched on by the kernel, with registers of the size that is known.
+/// AMX-TILE and AMX-INT8, switched on by Linux, with registers of the size that is known.
 fn is_in_processor() -> bool {
     const FEATURES: u32 = 1;
     const MORE_FEATURES: u32 = 7;

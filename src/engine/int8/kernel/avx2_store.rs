@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 
 const NR: usize = 16;
 
-/// Beyond this nothing changes a result any more, and it converts without overflow.
+/// Values beyond this give the same results as this, which converts without overflow.
 pub(super) const FAR: f32 = 32768.0;
 
 /// A block's requantisation, in registers.
@@ -26,7 +26,7 @@ impl<'a> Epilogue<'a> {
     pub(super) fn new(requant: &Requant<'a>) -> Self {
         assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
         let (bias, multipliers) = (requant.bias.as_ptr(), requant.multipliers.as_ptr());
-        // SAFETY: loads are of 16 biases and multipliers, whose number was just checked.
+        // SAFETY: loads are of 16 biases and multipliers, whose number is checked above.
         unsafe {
             Epilogue {
                 bias: [
@@ -54,7 +54,7 @@ impl<'a> Epilogue<'a> {
         let low = self.scale(sums[0], 0);
         let high = self.scale(sums[1], 1);
         let mut result = _mm_max_epi8(narrow([low, high], self.zero_point), self.floor);
-        // SAFETY: the places are valid by the caller's word.
+        // SAFETY: the caller guarantees the places.
         unsafe {
             if let Some(residual) = self.residual {
                 let other = _mm_loadu_si128(place.residual(pixel).cast());

@@ -13,12 +13,12 @@ const NR: usize = 16;
 /// Pixels whose results are narrowed together; tiles are multiples of it.
 const PIXELS: usize = 4;
 
-/// What the sums of a block start with.
+/// The first value of a block's sums: its bias.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn bias(requant: &Requant<'_>) -> __m512i {
     assert!(requant.bias.len() >= NR);
-    // SAFETY: a load of 16 biases, whose number was just checked.
+    // SAFETY: a load of 16 biases, whose number is checked above.
     unsafe { _mm512_loadu_si512(requant.bias.as_ptr().cast()) }
 }
 
@@ -35,7 +35,7 @@ pub(super) unsafe fn store(
     place: &TileOutput,
 ) {
     assert!(requant.multipliers.len() >= NR);
-    // SAFETY: a load of 16 multipliers, whose number was just checked.
+    // SAFETY: a load of 16 multipliers, whose number is checked above.
     let multipliers = unsafe { _mm512_loadu_ps(requant.multipliers.as_ptr()) };
     let scale = |sum| _mm512_mul_ps(_mm512_cvtepi32_ps(sum), multipliers);
     let limits = Limits::new(requant.zero_point.into(), requant.floor);
@@ -51,9 +51,9 @@ pub(super) unsafe fn store(
             }
             Some(addition) => {
                 let result = |pixel: usize| {
-                    // What is behind the last pixel is not stored.
+                    // Results behind the last pixel are not stored.
                     let from = residuals.get(pixel).unwrap_or(&residuals[0]);
-                    // SAFETY: the places are valid by the caller's word.
+                    // SAFETY: the caller guarantees the places.
                     let other = unsafe { _mm_loadu_si128(from.wrapping_add(place.channel).cast()) };
                     addition.of(own(pixel), other)
                 };
@@ -84,7 +84,7 @@ pub(super) unsafe fn store(
     }
 }
 
-/// To the nearest integer, half to even; what is too low or not a number is the lowest there is.
+/// To the nearest integer, half to even; values that are too low and NaN become the lowest.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn round(values: __m512) -> __m512i {
@@ -92,7 +92,7 @@ fn round(values: __m512) -> __m512i {
     _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(FAR), values))
 }
 
-/// How integers become bytes.
+/// The conversion of integers to bytes.
 struct Limits {
     offset: __m512i,
     floor: __m512i,
@@ -121,14 +121,14 @@ impl Limits {
     }
 }
 
-/// An addition behind a convolution, on values as the graph has them.
+/// An addition behind a convolution, on values as the ONNX graph has them.
 struct Sum {
     conv_is_lhs: bool,
-    /// What takes the convolution's own results to that: they are rounded and clamped before.
+    /// Added to the convolution's own results, which are rounded and clamped before.
     zero_point: __m512,
     floor: __m512,
     top: __m512,
-    /// And the others, which come as bytes.
+    /// Added to the other operand, which comes as bytes.
     offset: __m512,
     ratio_a: __m512,
     ratio_b: __m512,
@@ -155,7 +155,7 @@ impl Sum {
         }
     }
 
-    /// As [`Addition::apply`](super::Addition::apply), but for its limits.
+    /// As [`Addition::apply`], without its limits.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     fn of(&self, own: __m512, other: __m128i) -> __m512i {

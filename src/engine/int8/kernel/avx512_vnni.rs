@@ -15,7 +15,7 @@ use std::arch::x86_64::*;
 const MR: usize = family::AVX512_VNNI.tile.mr;
 const NR: usize = family::AVX512_VNNI.tile.nr;
 
-/// How far ahead weights are fetched that are not in the cache, in bytes.
+/// Bytes ahead of the inner loop at which weights are fetched that are not in the cache.
 const AHEAD: usize = 3072;
 
 /// Given out by [`Avx512Vnni::detect`] alone.

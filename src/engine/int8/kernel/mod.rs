@@ -103,7 +103,7 @@ pub(super) struct TileOutput {
     pub output: [*mut i8; MAX_MR],
     /// The same of the residual, if there is one.
     pub residual: [*const i8; MAX_MR],
-    /// How many of the pixels exist.
+    /// The number of pixels that exist.
     pub pixels: usize,
     /// The first channel of this block.
     pub channel: usize,

@@ -60,7 +60,7 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         place: &TileOutput,
     ) {
         assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: the lengths were just checked; the places are passed on from the caller.
+        // SAFETY: the lengths are checked above; the places are passed on from the caller.
         unsafe {
             let inputs = scratch.as_ptr().cast();
             let low = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr(), k);

@@ -40,8 +40,8 @@ pub(super) unsafe fn store_registers<const MR: usize>(
     place: &TileOutput,
 ) {
     assert!(requant.bias.len() >= NR && requant.multipliers.len() >= NR);
-    // SAFETY: NEON is part of AArch64. Loads are of 8 biases and multipliers, whose number was just
-    // checked; the places are valid by the caller's word.
+    // SAFETY: NEON is part of AArch64. Loads are of 8 biases and multipliers, whose number is
+    // checked above; the caller guarantees the places.
     unsafe {
         let bias = [
             vld1q_s32(requant.bias.as_ptr()),
@@ -76,7 +76,7 @@ pub(super) unsafe fn store_registers<const MR: usize>(
 /// Adds 8 values, as [`Addition::apply`] does.
 #[inline(always)]
 fn add(addition: &Addition, a: int8x8_t, b: int8x8_t) -> int8x8_t {
-    // SAFETY: NEON is part of AArch64; nothing is loaded or stored.
+    // SAFETY: NEON is part of AArch64; no memory is touched.
     unsafe {
         let offset = vdupq_n_s16(addition.offset as i16);
         let (a, b) = (widen(a, offset), widen(b, offset));
@@ -94,7 +94,7 @@ fn add(addition: &Addition, a: int8x8_t, b: int8x8_t) -> int8x8_t {
 /// `value + offset` as floats.
 #[inline(always)]
 fn widen(values: int8x8_t, offset: int16x8_t) -> [float32x4_t; 2] {
-    // SAFETY: NEON is part of AArch64; nothing is loaded or stored.
+    // SAFETY: NEON is part of AArch64; no memory is touched.
     unsafe {
         let wide = vaddq_s16(vmovl_s8(values), offset);
         [
@@ -107,7 +107,7 @@ fn widen(values: int8x8_t, offset: int16x8_t) -> [float32x4_t; 2] {
 /// `value + offset` as bytes, clamped.
 #[inline(always)]
 fn narrow(values: [int32x4_t; 2], offset: int16x8_t) -> int8x8_t {
-    // SAFETY: NEON is part of AArch64; nothing is loaded or stored.
+    // SAFETY: NEON is part of AArch64; no memory is touched.
     unsafe {
         let half = vqmovn_high_s32(vqmovn_s32(values[0]), values[1]);
         vqmovn_s16(vqaddq_s16(half, offset))

@@ -1,4 +1,4 @@
-//! How fast a kernel can be on this core: its inner loop on data that stay in the first cache.
+//! The peak speed of a kernel on this core: its inner loop on data that stay in the first cache.
 
 use super::{Kernel, MAX_MR, MAX_NR, TileOutput};
 use crate::engine::int8::requant::Requant;

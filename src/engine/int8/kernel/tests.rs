@@ -27,7 +27,7 @@ struct Problem {
 
 const INPUT_PIXELS: usize = 12;
 
-/// What inputs and weights are drawn from.
+/// The values that inputs and weights are drawn from.
 #[derive(Debug, Clone, Copy)]
 enum Values {
     All,
@@ -108,7 +108,7 @@ impl Problem {
         self.starts[tap * MAX_MR + pixel].map(|start| start * self.channels)
     }
 
-    /// What every kernel must give: [pixel][output].
+    /// The results of plain sums, which every kernel must give: [pixel][output].
     fn expected(&self) -> Vec<Vec<i8>> {
         let outside = self.zero_points[0];
         let one = |pixel: usize, o: usize| {
@@ -236,7 +236,7 @@ proptest! {
         compare(&problem)?;
     }
 
-    // All that Bochs can say of `tdpbssd`, which it takes for unsigned: CONTRIBUTING.md.
+    // For Bochs, which takes the bytes of `tdpbssd` as unsigned: CONTRIBUTING.md.
     #[test]
     fn every_kernel_gives_the_plain_sums_of_what_is_not_negative(
         problem in problem(Just(Values::NotNegative))

@@ -1,8 +1,8 @@
-//! What the two kernels with `vpdpbusd` share: the order of a gathered tile.
+//! The order of a gathered tile in the two kernels with `vpdpbusd`.
 //!
 //! The instruction multiplies u8 with i8. Inputs are therefore gathered with 128 added, which is one
-//! flipped bit, and 128 times the sum of the weights is taken off the bias when weights are packed:
-//! sums wrap, so the results are exact all the same.
+//! flipped bit, and packing takes 128 times the sum of the weights off the bias: sums wrap, so the results
+//! are exact.
 
 use super::Indirection;
 use crate::engine::int8::family;

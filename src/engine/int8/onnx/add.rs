@@ -34,7 +34,7 @@ impl Importer {
         self.emit(node, &node.name, op, quant)
     }
 
-    /// An addition's three types are the same: its arithmetic is done on values as the graph has them.
+    /// Checks that an addition's three types are the same: its arithmetic is that of the ONNX graph's values.
     fn check_types(&self, operands: &[Operand; 2], result: QuantParams) -> Result<(), String> {
         let same =
             |operand: &Operand| self.graph.tensor(operand.tensor).quant.unsigned == result.unsigned;

@@ -1,4 +1,4 @@
-//! The attributes of an ONNX node, checked against what the integer nodes can do.
+//! The attributes of an ONNX node, checked against the limits of the integer operations.
 
 use tract_onnx::pb::{AttributeProto, NodeProto};
 

@@ -1,9 +1,8 @@
 //! tract reads and checks the graph; these operators carry each ONNX node through it unchanged.
 //!
 //! tract's own quantised operators lower to float arithmetic, or fold weights to float. So for each
-//! operator that matters here, tract's builder still infers and checks types and shapes, but what
-//! lands in the typed graph is one opaque node with the ONNX node's inputs and attributes: a
-//! [`OpaqueNode`]. The importer reads those.
+//! operator of the importer, tract's builder still infers and checks types and shapes, but the typed
+//! graph gets one opaque node with the ONNX node's inputs and attributes: an [`OpaqueNode`].
 
 use std::sync::Arc;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
@@ -14,7 +13,7 @@ use tract_onnx::tract_hir::infer::{
 };
 use tract_onnx::tract_hir::internal::*;
 
-/// Operators that are carried if tract knows them.
+/// Operators that become opaque nodes; tract knows all of them.
 const KNOWN: [&str; 11] = [
     "Add",
     "Clip",
@@ -31,8 +30,9 @@ const KNOWN: [&str; 11] = [
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// tract's ONNX reader with the carried operators in place of its own: what it reads,
-/// [`Int8Runtime`](super::Int8Runtime) prepares. Other runtimes cannot evaluate its graphs.
+/// tract's ONNX reader, with opaque nodes in place of its own operators.
+/// [`Int8Runtime`](crate::engine::Int8Runtime) prepares the graphs that it reads; other runtimes cannot
+/// evaluate them.
 pub fn reader() -> tract_onnx::Onnx {
     let mut onnx = tract_onnx::onnx();
     for name in KNOWN {
@@ -62,7 +62,7 @@ fn build_add(_context: &ParsingContext, node: &NodeProto) -> Built {
     ))
 }
 
-/// The node of the typed graph: an ONNX node that nothing has interpreted yet.
+/// A node of the typed graph: an ONNX node that is not interpreted yet.
 #[derive(Debug, Clone)]
 pub(super) struct OpaqueNode {
     pub node: Arc<NodeProto>,

@@ -1,4 +1,4 @@
-//! Constants of the graph: what they hold, checked before it is used.
+//! Constants of the ONNX graph; their values are checked before they are used.
 
 use crate::engine::int8::ir::QuantParams;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub(super) struct Constant {
     tensor: Arc<Tensor>,
 }
 
-/// A constant of integers and what they mean: `real = scale * (value - zero_point)`, along `axis`.
+/// A constant of integers and their meaning: `real = scale * (value - zero_point)`, along `axis`.
 #[derive(Debug, Clone)]
 pub(super) struct DequantConstant {
     pub values: Vec<i32>,
@@ -79,7 +79,7 @@ impl Constant {
         })
     }
 
-    /// This is a scale; with its zero point it says what an activation means.
+    /// This constant is a scale; with a zero point it gives the meaning of an activation.
     pub(super) fn quant(&self, zero_point: Option<&Constant>) -> Result<QuantParams, String> {
         let scale = match self.floats()?[..] {
             [scale] => scale,
@@ -198,7 +198,7 @@ impl DequantConstant {
                 } else {
                     index
                 }];
-                // Wider, for biases of any size.
+                // In 64 bits, for biases of any size.
                 (i64::from(value) - i64::from(zero_point)) as f32 * at(&self.scales, index)
             })
             .collect())

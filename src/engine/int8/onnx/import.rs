@@ -1,7 +1,7 @@
 //! The importer: follows each value of a typed graph of opaque ONNX nodes, in order.
 //!
 //! A quantised graph in QDQ form computes in float between a DequantizeLinear and a QuantizeLinear;
-//! in QOperator form the integer operators say everything themselves. Both become the same nodes: the
+//! in QOperator form the integer operators have all scales themselves. Both become the same nodes: the
 //! importer knows of each value whether it is 8-bit, the float reading of an 8-bit value, or a float
 //! result that is pending until the QuantizeLinear behind it.
 

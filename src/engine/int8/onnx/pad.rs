@@ -1,5 +1,5 @@
-//! An explicit Pad becomes part of the window of the convolution that reads it: what is outside an
-//! activation counts as zero there anyway.
+//! An explicit Pad becomes part of the window of the convolution that reads it, since pixels
+//! outside of an activation count as zero there.
 
 use super::attributes::{Attributes, Window};
 use super::import::Importer;
@@ -72,7 +72,7 @@ impl Importer {
         }
     }
 
-    /// What a convolution reads, and its window with what is around that.
+    /// The activation that a convolution reads, and its window with the zeros around that.
     pub(super) fn convolved(
         &self,
         node: &TypedNode,

@@ -15,7 +15,7 @@ impl Importer {
         let quant = self.quant(node, 1)?;
         match self.value(node, 0)?.clone() {
             Value::Input => self.emit(node, &node.name, Op::Quantize, quant),
-            // Zero is one of the 8-bit values, so that it can as well be put around them.
+            // Zero is one of the 8-bit values, so the 8-bit activation can be padded instead.
             Value::PaddedInput(sides) => {
                 let inner = sides.inside(self.shape(node)?)?;
                 let operand = self.emit_shaped(inner, &node.name, Op::Quantize, quant)?;
@@ -47,7 +47,7 @@ impl Importer {
                 };
                 self.emit(node, &pending.name, op, quant)
             }
-            // Pooling and upsampling keep the values: quantising them again changes nothing.
+            // Pooling and upsampling keep the values: quantising them again does not change them.
             Value::Dequantised(operand) if self.graph.tensor(operand.tensor).quant == quant => {
                 Ok(Value::Quantised(operand))
             }

@@ -1,4 +1,4 @@
-//! Weights in the one layout that everything behind the importer uses: [out][kh][kw][in] i8.
+//! Weights in the one layout of the integer graph: [out][kh][kw][in] i8.
 
 use super::attributes::Window;
 use super::constants::DequantConstant;

@@ -22,7 +22,7 @@ impl Tag {
     }
 }
 
-/// How a convolution is done.
+/// The method of a convolution.
 #[derive(Clone, Copy)]
 pub(crate) enum Method {
     Direct {

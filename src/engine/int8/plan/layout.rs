@@ -63,7 +63,7 @@ impl Place {
     }
 }
 
-/// How the activations of a graph are made once fusable additions are folded into convolutions.
+/// A graph with its fusable additions folded into convolutions.
 pub(super) struct Layout<'a> {
     graph: &'a Graph,
     /// For each convolution, the addition it is fused into, if any.
@@ -200,7 +200,7 @@ impl<'a> Layout<'a> {
             let bytes = self.bytes_of(node.output)?;
             let reads = self.reads(index);
             let reusable = reads.1.filter(|tensor| {
-                // Read by nothing else here or later, and of the same size.
+                // No other step reads it here or later, and it has the same size.
                 last_use[tensor.0] == index
                     && reads.0.iter().filter(|read| *read == tensor).count() == 1
                     && self.bytes_of(*tensor).as_ref() == Ok(&bytes)

@@ -1,11 +1,11 @@
-//! Memory that starts with a cache line: vectors of 32 or 64 bytes then do not lie across two of them,
-//! which would take two accesses each.
+//! Memory that starts with a cache line: no vector of 32 or 64 bytes then lies across two lines, which would
+//! take two accesses.
 
 use std::ops::{Deref, DerefMut};
 
 const LINE_BYTES: usize = 64;
 
-/// `count` numbers, zero at first. Nothing is allocated after [`Aligned::new`].
+/// `count` numbers, zero at first, allocated by [`Aligned::new`] alone.
 pub(super) struct Aligned<T> {
     memory: Vec<T>,
     start: usize,

@@ -26,7 +26,7 @@ pub(super) fn excess(count: usize, thread: ThreadShare) -> f32 {
     (count.div_ceil(thread.of) * thread.of) as f32 / count as f32
 }
 
-/// How a step's work is shared: a range of tiles of pixels, and a range of blocks of channels.
+/// A thread's share of a step: a range of tiles of pixels, and a range of blocks of channels.
 fn share(tiles: usize, blocks: usize, thread: ThreadShare) -> (Range<usize>, Range<usize>) {
     // Sharing channels gathers every tile on every thread, so pixels are preferred.
     if excess(tiles, thread) <= FAIR || excess(tiles, thread) <= excess(blocks, thread) {
@@ -132,7 +132,7 @@ impl Target {
         }
     }
 
-    /// Where a tile's pixels go, and where their residual is. `coordinates` are rows and columns of the
+    /// Sets the pixels that a tile is stored to, and those of its residual. `coordinates` are rows and columns of the
     /// grid.
     pub(super) fn fill(&self, coordinates: &[[usize; 2]], place: &mut TileOutput) {
         place.pixels = coordinates.len();
@@ -163,7 +163,7 @@ impl Target {
     }
 }
 
-/// Where each tap of each pixel starts in the input; `coordinates` are rows and columns of the grid.
+/// Sets the start of each tap of each pixel in the input; `coordinates` are rows and columns of the grid.
 fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]) {
     let input: &Buffer = &step.input;
     let [row_bytes, stride, height, border] = [
@@ -174,7 +174,7 @@ fn fill_offsets(step: &ConvStep, coordinates: &[[usize; 2]], offsets: &mut [u32]
     ]
     .map(|size| size as i32);
     let columns = row_bytes / stride;
-    // An arena's offsets fit 31 bits; what is outside of a very wide picture may wrap, and is not used.
+    // An arena's offsets fit 31 bits; places outside of a very wide picture may wrap, and are not used.
     let at = |y: i32, x: i32| {
         y.wrapping_mul(row_bytes)
             .wrapping_add(x.wrapping_mul(stride))

@@ -1,6 +1,6 @@
-//! A few threads that stay: each step of a frame is one job that all of them do a part of.
+//! A pool of threads: each step of a frame is one job that all of them share.
 //!
-//! A worker that has nothing to do spins for a moment, since the next step of a frame is
+//! An idle worker spins for a moment, since the next step of a frame is
 //! microseconds away, and then sleeps until it is woken, since the next frame is milliseconds away.
 
 use crate::engine::Threads;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// How often a waiting thread looks before it sleeps or gives way: some tens of microseconds.
+/// Checks of a waiting thread before it sleeps or yields: some tens of microseconds.
 const SPINS: u32 = if cfg!(miri) { 20 } else { 20_000 };
 
-/// What all threads do; the argument is the thread's number.
+/// The work of all threads; the argument is the thread's number.
 type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
 #[derive(Default)]
@@ -30,8 +30,7 @@ struct Shared {
     job: UnsafeCell<Option<&'static Job<'static>>>,
 }
 
-// SAFETY: `job` is the only field that is not Sync by itself, and its comment says who touches it
-// when; `epoch` (release, acquire) and `pending` (release, acquire) order the accesses.
+// SAFETY: `job` is the only field that is not Sync by itself, and its comment gives the order of its accesses; `epoch` (release, acquire) and `pending` (release, acquire) order the accesses.
 unsafe impl Sync for Shared {}
 // SAFETY: a reference to a Sync closure may go to another thread.
 unsafe impl Send for Shared {}
@@ -57,7 +56,7 @@ impl Pool {
             let processor = processors.as_ref().map(|processors| processors[number]);
             let worker = move || {
                 if let Some(processor) = processor {
-                    // It may be taken away meanwhile; the work is right wherever it is done.
+                    // The processor may be taken away meanwhile; the results are the same on any other.
                     let _ = pin(processor);
                 }
                 work(&shared, number);
@@ -143,7 +142,7 @@ impl Drop for Pool {
         self.shared.epoch.fetch_add(1, Ordering::Release);
         for worker in self.workers.drain(..) {
             worker.thread().unpark();
-            // A worker's panic was reported by the job it happened in.
+            // The job of a panic has reported it.
             let _ = worker.join();
         }
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 const OUT_OF_RANGE: &str = "a step's range is outside of its memory";
 
-/// Memory as the threads see it: they share it, each writing where no other one does.
+/// Memory that the threads share, each writing where no other one does.
 #[derive(Debug)]
 pub(super) struct SharedSlice<T> {
     start: *mut T,
@@ -23,7 +23,7 @@ impl<T> Clone for SharedSlice<T> {
 
 impl<T> Copy for SharedSlice<T> {}
 
-// SAFETY: a pointer and a length; every access through them is unsafe and says who may do it.
+// SAFETY: a pointer and a length; every access through them is unsafe and states its conditions.
 unsafe impl<T: Send> Send for SharedSlice<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SharedSlice<T> {}
@@ -104,7 +104,7 @@ pub(super) struct ThreadShare {
 }
 
 impl ThreadShare {
-    /// This part's share of `count` things.
+    /// The range of this thread among `count` items.
     pub(super) fn range(self, count: usize) -> Range<usize> {
         let start = |index: usize| (count as u64 * index as u64 / self.of as u64) as usize;
         start(self.index)..start(self.index + 1)

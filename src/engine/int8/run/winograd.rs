@@ -184,7 +184,7 @@ impl Step<'_> {
     }
 }
 
-/// How a pass is shared: a range of tiles and a range of blocks. Sharing tiles transforms every
+/// A thread's share of a pass: a range of tiles and a range of blocks. Sharing tiles transforms every
 /// weight on every thread, so blocks are preferred.
 fn shares(
     tiles: usize,

@@ -1,5 +1,5 @@
-//! Rows of lanes for the transforms, an AVX2 register each: of plain arrays the compiler makes code that
-//! takes lane by lane here.
+//! Rows of lanes for the transforms, an AVX2 register each: for plain arrays the compiler makes code that
+//! works lane by lane.
 
 use super::transform::Row;
 use std::arch::x86_64::*;
@@ -7,8 +7,8 @@ use std::ops::{Add, Mul, Shr, Sub};
 
 macro_rules! avx2 {
     ($intrinsic:expr) => {
-        // SAFETY: rows are only made by functions that run where AVX2 was detected, and what this reads
-        // or writes is valid by the caller's word.
+        // SAFETY: rows are only made by functions that need AVX2 themselves, and the caller guarantees the
+        // memory that this reads or writes.
         unsafe { $intrinsic }
     };
 }

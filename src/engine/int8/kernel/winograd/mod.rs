@@ -3,13 +3,13 @@
 //! A tile of 4x4 outputs is made from n x n inputs. Inputs and weights are transformed to n x n
 //! positions, at each position the channels are multiplied as in a matrix product, and the sums are
 //! transformed back. The transforms are those of Lavin and Gray ("Fast Algorithms for Convolutional
-//! Neural Networks", 2016) with every row scaled to integers, so nothing is rounded: transformed
-//! values fit i16, sums wrap in i32, and what comes out is the exact sum times a known constant, which
-//! is divided out (see [`divide`]). Results are therefore the same bytes as those of the direct
+//! Neural Networks", 2016) with every row scaled to integers, so that no value is rounded: transformed
+//! values fit i16, sums wrap in i32, and the result is the exact sum times a known constant, which is
+//! divided out (see [`divide`]). Results are therefore the same bytes as those of the direct
 //! kernels.
 //!
 //! Weights stay 8-bit in memory. They are transformed as they are used, which costs a few percent of
-//! what it saves; kept transformed, they would take eight times the memory.
+//! the time that the method saves; transformed weights would take eight times the memory.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;

@@ -1,5 +1,5 @@
-//! Rows of lanes for the transforms, a NEON register each: of plain arrays the compiler makes code that
-//! takes lane by lane here.
+//! Rows of lanes for the transforms, a NEON register each: for plain arrays the compiler makes code that
+//! works lane by lane.
 
 use super::transform::Row;
 use std::arch::aarch64::*;
@@ -7,7 +7,7 @@ use std::ops::{Add, Mul, Shr, Sub};
 
 macro_rules! neon {
     ($intrinsic:expr) => {
-        // SAFETY: NEON is part of AArch64, and what this reads or writes is valid by the caller's word.
+        // SAFETY: NEON is part of AArch64, and the caller guarantees the memory that this reads or writes.
         unsafe { $intrinsic }
     };
 }

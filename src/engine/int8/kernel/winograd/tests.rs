@@ -51,7 +51,7 @@ fn problem() -> impl Strategy<Value = Problem> {
 }
 
 impl Problem {
-    /// [row][column][output], zeros where nothing exists.
+    /// [row][column][output], zeros for outputs that do not exist.
     fn expected(&self) -> Vec<i8> {
         let (side, taps, k) = (self.form.inputs(), self.form.taps(), self.k);
         let mut results = Vec::new();
@@ -84,7 +84,7 @@ impl Problem {
         let lines = 1 + self.others % mr;
         let mut results = vec![0_i8; SIDE * SIDE * OUTPUTS];
         for first in (0..OUTPUTS).step_by(nr) {
-            // What is there before is not added to.
+            // Sums that are there before must be overwritten.
             let mut sums = vec![i32::MAX; positions * lines * nr];
             for chunk in [0..LANES, LANES..k] {
                 if chunk.is_empty() {

@@ -1,8 +1,9 @@
-//! The transforms, written once for any instruction set: a value is a row of lanes, of a type that the
-//! kernel brings: a register, or plain arrays, which are [`Lanes`]. A register's instructions are functions
-//! that are inlined only where the processor's features are known. So everything here is always inlined
-//! into such a function: transforms are types, not closures, and there are loops in place of arrays'
-//! methods.
+//! The transforms, written once for any instruction set. A value is a row of lanes, of a type that the
+//! kernel gives: a register, or [`Lanes`], which are plain arrays.
+//!
+//! A register's instructions are functions that are inlined only where the processor's features are known.
+//! All code here is therefore always inlined into such a function: transforms are types, not closures, and
+//! loops replace the methods of arrays.
 
 use super::{SIDE, TileSums, WinogradForm};
 use std::ops::{Add, Mul, Shr, Sub};
@@ -11,7 +12,7 @@ use std::ops::{Add, Mul, Shr, Sub};
 pub(super) trait Row<Number>:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Number, Output = Self>
 {
-    /// What they are loaded from.
+    /// The type that they are loaded from.
     type Stored;
     const LANES: usize;
 
@@ -42,7 +43,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn load(from: *const $stored) -> Self {
-                // SAFETY: by the caller's word.
+                // SAFETY: guaranteed by the caller.
                 let from = unsafe { from.cast::<[$stored; L]>().read_unaligned() };
                 let mut lanes = Self::zero();
                 for lane in 0..L {
@@ -53,7 +54,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn store(self, to: *mut $number) {
-                // SAFETY: by the caller's word.
+                // SAFETY: guaranteed by the caller.
                 unsafe { to.cast::<[$number; L]>().write_unaligned(self.0) };
             }
         }
@@ -260,7 +261,7 @@ pub(super) fn weights<V: Row<i16, Stored = i8>>(
     }
 }
 
-/// From A x A values of as many lanes as you like to B x B.
+/// Transforms an A x A tile to B x B, for any number of lanes.
 ///
 /// # Safety
 /// `to` is valid for writes of as many numbers, at each position, as a value has.
@@ -288,7 +289,7 @@ unsafe fn all_of<V, T, const A: usize, const B: usize>(
         let rows = columns::<V, T, A, B>(lines);
         for (row, &line) in rows.iter().enumerate() {
             for (column, value) in T::of(line).into_iter().enumerate() {
-                // SAFETY: likewise at each position.
+                // SAFETY: as above, at each position.
                 unsafe { value.store(to.add((row * B + column) * stride + at)) };
             }
         }
@@ -336,7 +337,7 @@ fn outputs_of<V, T, const N: usize, const NR: usize>(
         for (row, line) in lines.iter_mut().enumerate() {
             for (column, value) in line.iter_mut().enumerate() {
                 let at = (row * N + column) * stride + lane;
-                // SAFETY: each position has NR sums, as was just checked.
+                // SAFETY: each position has NR sums, as is checked above.
                 *value = unsafe { V::load(sums.as_ptr().add(at)) };
             }
         }

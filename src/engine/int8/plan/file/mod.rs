@@ -2,17 +2,17 @@
 //!
 //! The network section is, with u32 numbers unless said otherwise: the input's shape (4), the count of
 //! activations and each (channels, height, width, scale f32, zero point i8, unsigned u8), the count of
-//! nodes and each (name, kind u8, output, and what the kind needs, see below), the
+//! nodes and each (name, kind u8, the fields of the kind, see below, output), the
 //! output's number, the count of convolution steps and each (method u8, the bytes of its weights as
 //! u64 start and length, the count of channels, biases i32, multipliers f32). Names are a length and
 //! UTF-8.
 //!
-//! Kinds of operation: 0 quantize; 1 convolution and 2 transposed (input, floor u8, inputs, outputs,
+//! Kinds of nodes: 0 quantize; 1 convolution and 2 transposed (input, floor u8, inputs, outputs,
 //! kernel (2), stride, pad (2)); 3 pool (input, kernel, stride, pad (2)); 4 addition (twice:
 //! activation, upsampled u8; floor u8).
 //!
-//! Where activations lie is not stored: the planner computes it again in microseconds, so that no
-//! number in a file is ever taken for an address. Each count is compared with its limit and with the
+//! Addresses are not stored: the planner computes them again in microseconds, so that no number in a
+//! file is ever taken for an address. Each count is compared with its limit and with the
 //! bytes that are left before its list is read, so reading allocates a small multiple of the file.
 
 mod read;

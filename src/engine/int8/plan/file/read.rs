@@ -17,10 +17,10 @@ pub(crate) struct Stored {
     pub packed: Vec<PackedConv>,
 }
 
-/// Reads a plan's network. What it describes has yet to be [checked](Graph::check).
+/// Reads a plan's network. The graph still has to be [checked](Graph::check).
 ///
 /// # Errors
-/// What is wrong with the section.
+/// The fault of the section.
 pub(crate) fn read(file: &PlanFile) -> Result<Stored, String> {
     let mut from = Reader(file.network());
     let stored = read_all(&mut from, file)?;
@@ -65,7 +65,7 @@ fn read_all(from: &mut Reader<'_>, file: &PlanFile) -> Result<Stored, String> {
     })
 }
 
-/// What a list holds, how many of them at most, and the least bytes of one in a file.
+/// A list: the name of its items, their highest count, and the least bytes of one in a file.
 struct List {
     items: &'static str,
     max_count: usize,
@@ -94,7 +94,7 @@ fn fours(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
         .map(|four| [four[0], four[1], four[2], four[3]])
 }
 
-/// What is left of a section. Everything is `None` at its end.
+/// The rest of a section. Every method gives `None` at its end.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
