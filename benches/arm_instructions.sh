@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ARM instructions per frame, under qemu-user: a figure that does not depend on the machine it is
-# measured on. One frame is the difference between a run of three frames and a run of one.
+# ARM instructions per frame, under qemu-user: a figure that does not depend on the measuring machine.
+# One frame is half the difference between a run of three frames and a run of one.
 #
 #   benches/arm_instructions.sh MODEL.onnx INPUT.npy [CPU ...]
 #
@@ -19,7 +19,7 @@ cpus=("$@")
 [ ${#cpus[@]} -gt 0 ] || cpus=(cortex-a72 cortex-a76 max)
 target=${CARGO_TARGET_DIR:-$here/../target}
 program=$target/aarch64-unknown-linux-gnu/release/posewire
-[ -x "$program" ] || { echo "arm_instructions.sh: there is no $program: build it first" >&2; exit 1; }
+[ -x "$program" ] || { echo "arm_instructions.sh: $program does not exist: build it first" >&2; exit 1; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

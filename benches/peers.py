@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""posewire against what a user could pick instead, on the same network, in one run.
+"""posewire against other runtimes, on the same network, in one run.
 
     python benches/peers.py MODEL.int8.onnx [--other-form MODEL.qoperator.onnx] [--rounds N] [--threads N]
 
-The programs take turns, frame by frame, so that a machine that slows down slows all of them; the
+The programs take turns of a few frames, so that a machine that slows down slows all of them. The
 table has medians, and the median of the ratios within each round. Needs models/requirements.txt,
 `cargo build --release`, and for OpenVINO `pip install openvino`.
 """

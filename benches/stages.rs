@@ -15,7 +15,7 @@ fn main() {
     divan::main();
 }
 
-/// Noise, so that nothing is predictable.
+/// Noise, so that branches are not predictable.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
@@ -25,7 +25,7 @@ fn noise(count: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-/// From a box in a 640 x 480 frame to the input of a 256 x 256 network.
+/// A box in a 640 x 480 frame, cropped to the input of a 256 x 256 network.
 #[divan::bench(args = PixelFormat::ALL)]
 fn crop_box(bencher: Bencher, format: PixelFormat) {
     let bbox = BBox {
@@ -37,7 +37,7 @@ fn crop_box(bencher: Bencher, format: PixelFormat) {
     crop(bencher, format, CropBox::new(bbox, 1.5, [256, 256]));
 }
 
-/// The same of the whole frame, as when there is nothing to track.
+/// The whole frame, as when no instance is tracked.
 #[divan::bench(args = PixelFormat::ALL)]
 fn crop_whole(bencher: Bencher, format: PixelFormat) {
     let whole = BBox::whole(FRAME.0, FRAME.1);

@@ -14,7 +14,7 @@ model=$(tr -d '\0' 2>/dev/null </proc/device-tree/model || true)
 case $model in
 *Jetson*) ;;
 *)
-    echo "$0: this is no Jetson (${model:-no device tree})" >&2
+    echo "$0: this is not a Jetson (${model:-no device tree})" >&2
     exit 1
     ;;
 esac
@@ -26,5 +26,5 @@ fi
 
 dpkg -i "$1"
 
-# Doctor's failures are for the user to read: the package is installed.
+# The package is installed. The user reads doctor's failures.
 posewire doctor --model /usr/lib/posewire/hand.plan || true

@@ -45,7 +45,7 @@ def parse(arguments):
 
 
 def pick_size(options, sizes):
-    """The input side: as asked, else as the checkpoint's name says, else 256."""
+    """The input side: the option, else the size in the checkpoint's name, else 256."""
     named = checkpoint.named_size(options.checkpoint) if options.checkpoint else None
     size = options.size or named or 256
     if size not in sizes:
@@ -64,7 +64,7 @@ def main():
         digest, verified = checkpoint.check_hash(options.checkpoint)
         if not verified:
             cli.note(NAME, f"{options.checkpoint}: no hash in the name to check it against")
-        # No memory is spent on initial weights: the checkpoint's tensors take their place.
+        # The meta device spends no memory on initial weights: the checkpoint's tensors replace them.
         with torch.device("meta"):
             module = build()
         module = checkpoint.load(module, options.checkpoint, f"{options.task} ({name})")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Quantises a float ONNX of export.py to int8 and prints what that costs in accuracy.
+"""Quantises a float ONNX of export.py to int8 and prints the loss of accuracy.
 
 quantize.py X.onnx --images DIR        --out X.int8.onnx
 quantize.py X.onnx --random-images SEED --out X.int8.onnx
@@ -12,7 +12,7 @@ from posewire_models.compare import compare
 
 NAME = "quantize.py"
 
-# With this many crops, every fifth is kept out of calibration and measures the error instead.
+# From this number of crops on, every fifth is kept out of calibration and measures the error.
 ENOUGH_TO_SPLIT = 10
 
 
@@ -36,7 +36,7 @@ def parse(arguments):
 
 
 def split(inputs):
-    """(for calibration, for measuring): apart if there are enough, else the same."""
+    """(for calibration, for measuring): disjoint if there are enough inputs, else the same."""
     if len(inputs) < ENOUGH_TO_SPLIT:
         return inputs, inputs
     return [x for i, x in enumerate(inputs) if i % 5], inputs[::5]

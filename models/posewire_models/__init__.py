@@ -1,5 +1,5 @@
 """The reference pose networks, their model card, and the arithmetic around them.
 
-One package serves the exporter, the quantiser and the demo's training, so that
-a picture is cropped, a heatmap decoded and a score computed in one way only.
+The exporter, the quantiser and the demo's training share this package, so that
+there is one way to crop a picture, decode a heatmap and compute a score.
 """

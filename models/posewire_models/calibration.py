@@ -1,7 +1,7 @@
 """Network inputs for calibration, cut from pictures exactly as at run time.
 
 In: a folder of pictures, optionally with boxes.json ({"file.png": [x, y, w, h]} in picture pixels;
-a picture not named there is its own box), or a seed. Out: float32 inputs [1, 3, H, W].
+the box of any other picture is the whole picture), or a seed. Out: float32 inputs [1, 3, H, W].
 """
 
 import json
@@ -33,7 +33,7 @@ def from_folder(folder, card, limit):
 
 
 def from_seed(seed, card, count):
-    """`count` inputs of synthetic pictures, for benches without any."""
+    """`count` inputs of synthetic pictures, for benches without real ones."""
     width, height = card["input_size"]
     pictures = synthetic.pictures(seed, count, max(width, height))
     return [crop.normalise(p[:height, :width], card["mean"], card["std"]) for p in pictures]

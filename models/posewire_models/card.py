@@ -1,8 +1,8 @@
-"""The model card: what a runtime must know about a network, carried inside the ONNX file.
+"""The model card: everything that a runtime must know about a network, inside the ONNX file.
 
-The card is one JSON object under the ONNX metadata key `posewire.card`. The same fields in a TOML
-file beside a foreign ONNX (`X.onnx` and `X.toml`) serve exports made by other tools. Field by field
-it is described in docs/model-card.md.
+The card is one JSON object under the ONNX metadata key `posewire.card`. For exports made by other
+tools, the same fields are in a TOML file beside the ONNX (`X.onnx` and `X.toml`).
+docs/model-card.md describes each field.
 """
 
 import json
@@ -15,7 +15,7 @@ METADATA_KEY = "posewire.card"
 FORMAT = 1
 DECODES = ("default", "dark")
 
-# ImageNet statistics in 0..255, RGB order, as both reference configurations use them.
+# ImageNet statistics for values 0 to 255, in RGB order, as both reference configurations use them.
 MEAN = [123.675, 116.28, 103.53]
 STD = [58.395, 57.12, 57.375]
 
@@ -57,8 +57,8 @@ TASKS = {"hand": HAND, "body": BODY}
 
 
 def make(task, size, source, source_sha256, decode="default", stride=4):
-    """The card of one exported network; `size` is the square input's side, `stride` that of a heatmap
-    pixel, both in input pixels."""
+    """The card of one exported network. `size` is the side of the square input, `stride` the side of a
+    heatmap pixel; both are input pixels."""
     return {
         "format": FORMAT,
         **TASKS[task],
@@ -105,7 +105,7 @@ def beside(onnx_path):
 
 
 def check(card, where):
-    """Raises UserError unless every field that the tools use is there and makes sense."""
+    """Raises UserError unless every field that the tools use is present and valid."""
     if not isinstance(card, dict):
         raise UserError(f"{where}: its model card is not an object of named fields")
     if card.get("format") != FORMAT:

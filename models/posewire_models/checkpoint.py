@@ -17,7 +17,7 @@ from .cli import UserError
 NAMED_HASH = re.compile(r"-([0-9a-f]{8})(_\d{8})?\.pth$")
 NAMED_SIZE = re.compile(r"(\d{3})x\1")
 
-# In the hourglass files, but on no path from input to output when there is one stack.
+# Present in the hourglass files, but with one stack on no path from input to output.
 UNUSED = "backbone.inters.0."
 # A counter for training; batch norm in eval mode never reads it.
 COUNTER = ".num_batches_tracked"
@@ -30,7 +30,7 @@ def named_size(path):
 
 
 def check_hash(path):
-    """The file's full SHA-256 as hex, and whether its name carried a prefix to check it against."""
+    """The file's full SHA-256 in hex, and whether its name has a prefix to check it against."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     match = NAMED_HASH.search(Path(path).name)
@@ -66,7 +66,7 @@ def _unreadable(path):
 
 
 def _tensors(content, path):
-    """The state_dict under the keys our modules use."""
+    """The state_dict, under the keys of this package's modules."""
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:
         raise UserError(f"{path}: holds no 'state_dict'; an MMPose checkpoint has one")

@@ -1,4 +1,4 @@
-"""What both command line tools share: one-line errors, and outputs that are whole or absent.
+"""The frame of both command line tools: one-line errors, and outputs that are complete or absent.
 
 In: a main function and its argument parser. Out: exit code 0, or one line `NAME: error: ...` on
 stderr with exit code 1 (2 for wrong arguments, 130 for Ctrl-C).
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can put right; the text names what, where and what to do."""
+    """An error that the user can correct. The text says what is wrong, where, and what to do."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +42,7 @@ def one_line(text):
 def whole_or_absent(path):
     """Yields a path in a private folder beside `path`; moves it into place only on success.
 
-    The folder is there for a library's side files too, and goes in every case.
+    The folder also holds a library's side files. It is always removed.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -60,8 +60,8 @@ def note(name, text):
 
 
 def run(name, main):
-    """Runs `main()`; every failure ends as one line on stderr and a non-zero exit code."""
-    # Turned into an exception, so that the temporary folder goes on a plain `kill` as well.
+    """Runs `main()`. Every failure gives one line on stderr and a non-zero exit code."""
+    # An exception, so that a plain `kill` also removes the temporary folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
@@ -73,5 +73,5 @@ def run(name, main):
     except OSError as error:
         sys.exit(f"{name}: error: {error.filename or 'file system'}: {error.strerror or one_line(error)}")
     except Exception as error:
-        # The libraries below raise many kinds; a user gets their first line, not a traceback.
+        # Libraries raise many kinds of exception; the user sees the first line, not a traceback.
         sys.exit(f"{name}: error: {type(error).__name__}: {one_line(error)}")

@@ -1,4 +1,4 @@
-"""How far an int8 network's answers are from its float original's.
+"""Differences between the results of an int8 network and of its float original.
 
 In: two ONNX files of one network and inputs [1, 3, H, W] float32. Out: the error in heatmap values
 and in decoded keypoints (input pixels).
@@ -12,14 +12,14 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 from . import decode
 
-# Joints the float network is surer of than this count in the pixel error: below it, the maximum of
-# a flat heatmap moves far for no reason.
+# Lowest float score of a joint that counts in the pixel error. Below it, the maximum of a flat
+# heatmap moves far at random.
 CONFIDENT = 0.3
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Heatmap error: mean absolute, and as a share of the float range. Keypoint errors in px."""
+    """Heatmap error: mean absolute, and as a fraction of the float range. Keypoint errors in pixels."""
 
     heatmap_mean: float
     heatmap_relative: float
@@ -42,10 +42,11 @@ class Errors:
 
 
 def session(path):
-    """An ONNX Runtime session on the CPU that computes int8 exactly and keeps its warnings to itself.
+    """An ONNX Runtime session on the CPU, with exact int8 arithmetic and without warnings.
 
-    On x86 without VNNI its u8 x s8 kernels saturate in 16 bits, which ARM boards do not; asked for
-    precision it uses other kernels, which exist for u8 activations only. s8 ones are exact anyway.
+    On x86 without VNNI its u8 x s8 kernels saturate in 16 bits; those of ARM boards do not. The
+    precision setting selects exact kernels, which exist for u8 activations only. s8 kernels are
+    always exact.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

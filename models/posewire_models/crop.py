@@ -1,9 +1,9 @@
-"""From a box in a picture to the network's input, as MMPose's top-down pipeline does it.
+"""From a box in a picture to the network's input, as in MMPose's top-down pipeline.
 
 A box is (x, y, w, h) in picture pixels. Its crop is (centre, size): the centre in picture pixels and
-the side lengths of the region that fills the input, padding and aspect ratio included. The map is
-`input = (picture - centre) * input_size / size + input_size / 2`: no half-pixel shift, because the
-reference models were trained without one.
+the side lengths of the region that fills the input, with padding and aspect ratio applied. The map is
+`input = (picture - centre) * input_size / size + input_size / 2`. It has no half-pixel shift, because
+the reference models were trained without one.
 """
 
 import cv2
@@ -30,7 +30,7 @@ def matrix(centre, size, input_size):
 
 
 def warp(picture, centre, size, input_size):
-    """Cuts the crop out of an HxWxC uint8 picture: bilinear, black outside; (width, height) in size."""
+    """The crop of an HxWxC uint8 picture: bilinear, black outside. `input_size` is (width, height)."""
     map_ = matrix(centre, size, input_size)
     return cv2.warpAffine(picture, map_, tuple(int(v) for v in input_size), flags=cv2.INTER_LINEAR)
 
@@ -41,7 +41,7 @@ def to_picture(points, centre, size, input_size):
 
 
 def normalise(crop_rgb, mean, std):
-    """HxWx3 uint8 RGB -> 1x3xHxW float32; `mean` and `std` are per channel in 0..255."""
+    """HxWx3 uint8 RGB -> 1x3xHxW float32. `mean` and `std` are per channel, for values 0 to 255."""
     x = (crop_rgb.astype(np.float32) - np.float32(mean)) / np.float32(std)
     return np.ascontiguousarray(x.transpose(2, 0, 1)[None])
 

@@ -2,7 +2,7 @@
 
 In: heatmaps [joints, H, W] float. Out: points [joints, 2] as (x, y) and scores [joints], the maximum
 of each heatmap. A heatmap whose maximum is not above 0 gives the point (-1, -1) before scaling.
-`decode` answers in input pixels; crop.to_picture brings them to picture pixels.
+`decode` returns input pixels; crop.to_picture converts them to picture pixels.
 """
 
 import cv2
@@ -24,7 +24,7 @@ def argmax(heatmaps):
 
 
 def shift_quarter(heatmaps, points):
-    """Moves each point 0.25 px toward its larger neighbour, per axis (none where they are equal)."""
+    """Moves each point 0.25 px toward its larger neighbour, per axis; equal neighbours do not move it."""
     _, height, width = heatmaps.shape
     out = points.copy()
     for heatmap, (px, py), moved in zip(heatmaps, points, out):

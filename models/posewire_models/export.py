@@ -22,7 +22,7 @@ INPUT, OUTPUT = "input", "heatmaps"
 
 
 class _Graph:
-    """Collects ONNX nodes and initializers while the traced module is walked."""
+    """The ONNX nodes and initializers collected from the traced module."""
 
     def __init__(self):
         self.nodes, self.initializers, self.names = [], [], set()
@@ -98,7 +98,7 @@ def _upsample(graph, layer, source, name):
 
 
 def _norm_after(step, modules):
-    """The batch norm that alone reads this convolution, or None."""
+    """The batch norm that is the only reader of this convolution, or None."""
     readers = list(step.users)
     if len(readers) == 1 and readers[0].op == "call_module":
         reader = modules[readers[0].target]
@@ -108,7 +108,7 @@ def _norm_after(step, modules):
 
 
 def _block_name(step):
-    """The path of the module in whose forward() a step stands."""
+    """The path of the module whose forward() contains the step."""
     stack = step.meta.get("nn_module_stack") or {}
     return list(stack.values())[-1][0] if stack else ""
 

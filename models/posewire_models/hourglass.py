@@ -40,7 +40,8 @@ class BasicBlock(nn.Module):
 
 
 def blocks(inputs, outputs, count, stride=1, change_last=False):
-    """`count` residual blocks; the first changes channels and stride, or the last if asked."""
+    """`count` residual blocks. The first changes channels and stride; `change_last` moves the channel change
+    to the last."""
     widths = [inputs] * count + [outputs] if change_last else [inputs] + [outputs] * count
     strides = [stride] + [1] * (count - 1)
     return nn.Sequential(*(BasicBlock(widths[i], widths[i + 1], strides[i]) for i in range(count)))

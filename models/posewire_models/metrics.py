@@ -1,12 +1,12 @@
 """The accuracy figures of the two reference data sets, as MMPose computes them.
 
 Everywhere: `predicted` and `truth` are [N, joints, 2] in pixels, `valid` is [N, joints] and non-zero
-where the truth is known. Ratios are 0..1, except PCKh, which is in per cent as MPII reports it.
+where the truth is known. Ratios are 0 to 1, except PCKh, which is in per cent as MPII reports it.
 """
 
 import numpy as np
 
-# Left out of PCKh's mean, as MPII does: pelvis and thorax.
+# Joints that MPII leaves out of PCKh's mean: pelvis and thorax.
 MPII_UNSCORED = (6, 7)
 # MPII's head size is this share of the head box's diagonal.
 HEAD_SIZE_SHARE = 0.6
@@ -17,7 +17,7 @@ def _distances(predicted, truth):
 
 
 def _share_below(distances, valid, threshold):
-    """Per joint the share of valid samples below `threshold`, NaN for a joint without any."""
+    """Per joint: the fraction of valid samples below `threshold`, or NaN without valid samples."""
     count = valid.sum(0)
     hits = ((distances < threshold) & valid).sum(0)
     return np.where(count > 0, hits / np.maximum(count, 1), np.nan)

@@ -1,7 +1,7 @@
 """A QDQ network -> QOperator form with the same levels, scales and zero points.
 
-In: a ModelProto in which DequantizeLinear stands before and QuantizeLinear after every operator. The
-quantiser's own QOperator form leaves ConvTranspose and its weights float; made from QDQ, both forms
+In: a ModelProto in which every operator is between DequantizeLinear and QuantizeLinear. The
+quantiser's own QOperator form leaves ConvTranspose and its weights in float. Made from QDQ, both forms
 compute the same integers. Out, in place: QLinearConv, QLinearAdd (com.microsoft), MaxPool and Resize
 on integers; ConvTranspose, which has no QLinear form, keeps its DequantizeLinear and QuantizeLinear.
 """
@@ -49,7 +49,7 @@ def _integer_form(node, inputs, quantiser, constants):
     if node.op_type == "Conv" and all(inputs):
         operands = [*inputs[0].input, *inputs[1].input, *quantiser.input[1:]]
         if len(inputs) == 3:
-            # The bias is int32 at scale input * weight by definition, so only its levels are given.
+            # By definition the bias is int32 at scale input * weight, so only its levels are passed.
             operands.append(inputs[2].input[0])
         return helper.make_node("QLinearConv", operands, output, node.name, **attributes)
     if node.op_type == "Add" and all(inputs):
@@ -68,7 +68,7 @@ def _same_levels(dequantiser, quantiser, constants):
 
 
 def _keep_used(graph, nodes):
-    """Puts the nodes into the graph, without DequantizeLinear and constants that nobody reads."""
+    """Puts the nodes into the graph, without unused DequantizeLinear nodes and constants."""
     used = {name for n in nodes if n.op_type != "DequantizeLinear" for name in n.input}
     used |= {o.name for o in graph.output}
     kept = [n for n in nodes if n.op_type != "DequantizeLinear" or n.output[0] in used]

@@ -2,8 +2,8 @@
 
 In: float ONNX with a model card, and inputs [1, 3, H, W] float32 to calibrate on. Out: int8 ONNX with
 the same card; weights symmetric int8 per output channel, biases int32 with scale input * weight,
-activations u8 or s8 per tensor. In QDQ form every operator, ConvTranspose too, stands between
-DequantizeLinear and QuantizeLinear; qoperator.py makes the other form of it.
+activations u8 or s8 per tensor. In QDQ form every operator, ConvTranspose included, is between
+DequantizeLinear and QuantizeLinear. qoperator.py converts that to the QOperator form.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ OPERATORS = ["Conv", "ConvTranspose", "Relu", "Add", "MaxPool", "Resize"]
 
 
 class _Reader(CalibrationDataReader):
-    """Hands the inputs to the calibrator one at a time, so that it never holds all activations."""
+    """Gives the inputs to the calibrator one at a time, so that it never holds all activations."""
 
     def __init__(self, name, inputs):
         self.name, self.inputs = name, inputs
@@ -101,14 +101,14 @@ def _check_shapes(model, card, path):
 
 
 def quantise(float_path, out_path, inputs, form="qdq", activations="u8", method="minmax"):
-    """Calibrates on `inputs` and writes the int8 network whole or not at all. Returns its card."""
+    """Calibrates on `inputs` and writes the complete int8 network or no file. Returns its card."""
     model, card = load(float_path)
     inputs = list(inputs)
     if not inputs:
         raise UserError(f"{float_path}: no inputs to calibrate on")
     extra = {"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": False, "CalibPercentile": PERCENTILE}
     with whole_or_absent(out_path) as temporary, _quiet():
-        # The quantiser writes side files next to its input, so it gets a copy in our folder.
+        # The quantiser writes side files beside its input, so it gets a copy in the private folder.
         source = temporary.with_suffix(".float.onnx")
         onnx.save(model, source)
         quantize_static(
@@ -136,7 +136,7 @@ def quantise(float_path, out_path, inputs, form="qdq", activations="u8", method=
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps the quantiser's advice and progress off the terminal."""
+    """Hides the quantiser's advice and progress."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,7 +1,7 @@
-"""Seeded weights for a network whose size and speed matter and whose answers do not.
+"""Seeded weights, for networks with meaningful size and speed and meaningless results.
 
-In: a module and a seed. Out: the same module in eval mode, with activations of order 1 through the
-whole depth and heatmaps of order 0..1, so that it quantises as a trained network does.
+In: a module and a seed. Out: the same module in eval mode. Activations are of order 1 at every
+depth and heatmaps are of order 1, so that it quantises as a trained network does.
 """
 
 import numpy as np

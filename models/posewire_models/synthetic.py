@@ -1,4 +1,4 @@
-"""Seeded pictures with edges, gradients and noise, for networks without real pictures.
+"""Seeded pictures with edges, gradients and noise, in place of real pictures.
 
 In: a seed. Out: uint8 pictures, side x side x 3. The same seed gives the same pictures everywhere.
 """

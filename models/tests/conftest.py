@@ -47,7 +47,7 @@ def tool():
 
 @pytest.fixture
 def refused(tool, tmp_path):
-    """Runs a tool that must fail: one line on stderr, nothing left in the output folder."""
+    """Runs a tool that must fail: one line on stderr, and an empty output folder."""
     folder = tmp_path / "out"
     folder.mkdir()
 

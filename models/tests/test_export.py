@@ -1,4 +1,4 @@
-"""export.py on checkpoints of both key layouts and containers, and on files it must refuse."""
+"""export.py on checkpoints of both key layouts and containers, and on files that it must refuse."""
 
 import hashlib
 import os
@@ -138,7 +138,7 @@ def test_a_checkpoint_with_code_is_refused(refused, tmp_path, monkeypatch, write
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "evil.pth"
     write(path)
-    # Without a hash in the name there would be a note too; a correct hash leaves the one error.
+    # A name without a hash would add a note. With a correct hash the error is the only line.
     path = path.rename(tmp_path / f"evil-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}_20200101.pth")
     line = refused("export.py", "hand", "--checkpoint", path)
     assert path.name in line
@@ -205,7 +205,7 @@ def test_the_size_comes_from_the_file_name(name, side):
 
 
 def test_a_kill_leaves_no_file(tmp_path):
-    """Even the working folder goes when the tool is stopped in the middle of writing."""
+    """The working folder is removed even if the tool is stopped while it writes."""
     script = (
         "import os, signal, sys\n"
         f"sys.path.insert(0, {str(MODELS)!r})\n"

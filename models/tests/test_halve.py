@@ -1,4 +1,4 @@
-"""The demo networks' first convolution, which takes the mean of 2x2 pixels as well."""
+"""The demo networks' first convolution, which also takes the mean of 2x2 pixels."""
 
 import sys
 

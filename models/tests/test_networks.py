@@ -38,7 +38,7 @@ def test_body_network_is_pose_hourglass_52():
     with torch.device("meta"):
         module = Hourglass(16)
         unused = nn.Sequential(*Hourglass(16).backbone.hourglass_modules[0].up1[:1])
-    # 94.85 M in the published file, which counts the block that a single stack never runs.
+    # The published file has 94.85 M: it counts the block that a single stack never runs.
     weights = sum(p.numel() for p in module.parameters())
     assert round((weights + sum(p.numel() for p in unused.parameters())) / 1e6, 2) == 94.85
     shape, macs = multiply_accumulates(module, 256)

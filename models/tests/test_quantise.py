@@ -1,4 +1,4 @@
-"""quantize.py on narrow networks of both kinds, in every form, and on what it must refuse."""
+"""quantize.py on narrow networks of both kinds, in every form, and on files that it must refuse."""
 
 import collections
 import itertools
@@ -73,7 +73,7 @@ def test_qoperator_form_has_integer_operators(int8):
     assert not {"Conv", "Add", "Relu"} & (set(hand) | set(body))
     assert hand["QLinearConv"] and hand["QLinearAdd"] and hand["MaxPool"] == 1 and hand["ConvTranspose"] == 3
     assert body["QLinearConv"] and body["QLinearAdd"] and body["Resize"] == 3
-    # Only the picture goes in and the heatmaps come out as float, besides the ConvTranspose islands.
+    # The float tensors are the picture, the heatmaps, and those around ConvTranspose.
     assert (body["QuantizeLinear"], body["DequantizeLinear"]) == (1, 1)
 
 

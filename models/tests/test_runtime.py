@@ -76,9 +76,9 @@ class OneInput(CalibrationDataReader):
 @pytest.mark.parametrize("opset", [11, 12, 13, 18])
 @pytest.mark.parametrize("activations", [QuantType.QUInt8, QuantType.QInt8])
 def test_other_opsets_run_in_integers(opset, activations, tmp_path):
-    """Per tensor, as MMDeploy's and older tools' exports are: quantisation per channel needs opset 13."""
+    """Quantised per tensor, like the exports of MMDeploy and older tools: per channel needs opset 13."""
     model = onnx.load(FIXTURES / "hand.onnx")
-    # Its operators are spelled the same in all of these.
+    # Its operators are the same in all of these opsets.
     model.opset_import[0].version = opset
     plain, int8 = tmp_path / "float.onnx", tmp_path / "int8.onnx"
     onnx.save(model, plain)

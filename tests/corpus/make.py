@@ -2,7 +2,7 @@
 
     python tests/corpus/make.py
 
-tests/hostile.rs loads all of them, and mutates them further. Needs models/requirements.txt.
+tests/hostile.rs loads and mutates all of them. Needs models/requirements.txt.
 """
 
 import copy
@@ -51,7 +51,7 @@ def network():
 
 
 def constant(model, name, value):
-    """Puts another value in a constant's place."""
+    """Replaces the value of a constant."""
     tensor = next(t for t in model.graph.initializer if t.name == name)
     tensor.CopyFrom(numpy_helper.from_array(np.asarray(value), name))
 
@@ -68,7 +68,7 @@ def attribute(model, node_name, name, value):
 
 
 def dimensions(model, name, dims):
-    """The dimensions lie; the data stay."""
+    """Replaces the dimensions of a constant, and keeps its data."""
     tensor = next(t for t in model.graph.initializer if t.name == name)
     del tensor.dims[:]
     tensor.dims.extend(dims)
