@@ -3,7 +3,6 @@
 //! The command line and the configuration file have the same names for the same things. What the
 //! command line says wins; what neither says has the default given here.
 
-use crate::board::{self, Profile};
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE_PX;
@@ -167,14 +166,6 @@ impl RunConfig {
             mirrored: self.mirrored.or(other.mirrored),
             instance: self.instance.or(other.instance),
         }
-    }
-
-    /// The board that is asked for.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) with the names there are, if it is none of them.
-    pub fn board_profile(&self) -> Result<Option<Profile>> {
-        self.board.as_deref().map(board::find).transpose()
     }
 
     /// Fills in the defaults and checks every value. The board's values are not looked at: see
@@ -372,25 +363,6 @@ mod tests {
         assert_eq!(settings.serial.map(|line| line.baud), Some(9_600));
         assert_eq!(settings.min_score, DEFAULT_MIN_SCORE);
         assert_eq!(settings.model, Path::new(DEFAULT_MODEL));
-    }
-
-    #[test]
-    fn the_board_beats_the_default_and_nothing_else() {
-        let file = config("source = 'demo'\nboard = 'rpi4'\ncamera-fps = 15");
-        let line = RunConfig {
-            camera_size: Some("320x240".into()),
-            ..RunConfig::default()
-        };
-        let asked = line.or(file);
-        let board = asked.board_profile().unwrap().unwrap();
-        assert_eq!(board.defaults.camera_size.as_deref(), Some("640x480"));
-        assert_eq!(board.defaults.camera_fps, Some(30));
-        let settings = asked.or(board.defaults).resolve().unwrap();
-        assert_eq!(settings.threads.count, 3);
-        assert_eq!(settings.camera.size_px, [320, 240]);
-        assert_eq!(settings.camera.frames_per_second, Some(15));
-        let error = config("board = 'toaster'").board_profile().unwrap_err();
-        assert!(error.to_string().contains("jetson-nano, "), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! starting it.
 
 use super::args::Args;
+use crate::board;
 use crate::config::{RunConfig, Settings, parse_bbox};
 use crate::engine;
 use crate::error::Result;
@@ -106,12 +107,42 @@ impl Asked {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no such board.
     pub(super) fn settings(self) -> Result<RunConfig> {
         let asked = self.line.or(self.file);
-        let Some(board) = asked.board_profile()? else {
+        let Some(name) = &asked.board else {
             return Ok(asked);
         };
+        let board = board::find(name)?;
         if let Some(misfit) = board.misfit(engine::kernel_family()?) {
             log::warn!("{misfit}");
         }
         Ok(asked.or(board.defaults))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_board_beats_the_default_and_nothing_else() {
+        let asked = Asked {
+            line: RunConfig {
+                camera_size: Some("320x240".into()),
+                ..RunConfig::default()
+            },
+            file: RunConfig {
+                source: Some("demo".into()),
+                board: Some("rpi4".into()),
+                camera_fps: Some(15),
+                ..RunConfig::default()
+            },
+        };
+        let settings = asked.resolve().unwrap();
+        assert_eq!(settings.threads.count, 3);
+        assert_eq!(settings.camera.size_px, [320, 240]);
+        assert_eq!(settings.camera.frames_per_second, Some(15));
+        let mut unknown = Asked::default();
+        unknown.line.board = Some("toaster".into());
+        let error = unknown.settings().unwrap_err().to_string();
+        assert!(error.contains("jetson-nano, "), "{error}");
     }
 }

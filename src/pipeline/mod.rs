@@ -5,13 +5,13 @@
 //! around it, between a source and sinks.
 
 mod estimator;
+mod frame;
 mod outlets;
-mod pipeline;
 mod report;
 mod stream;
 mod totals;
 
 pub use estimator::Estimator;
-pub use pipeline::Pipeline;
+pub use frame::Pipeline;
 pub use stream::{Stream, StreamOptions};
 pub use totals::Totals;

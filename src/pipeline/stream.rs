@@ -1,7 +1,7 @@
 //! The loop: frames in, packets out, and a heartbeat whenever there is nothing to say.
 
+use super::frame::Pipeline;
 use super::outlets::Outlets;
-use super::pipeline::Pipeline;
 use super::report::Reporter;
 use super::totals::Totals;
 use crate::clock;

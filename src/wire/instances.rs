@@ -5,8 +5,8 @@
 //! still reads the others, and puts nothing together. [`InstancePart::read`] checks bytes from a network
 //! once; what it returns is then read without errors. Nothing is allocated. The tables are in docs/wire.md.
 
+use super::keypoint::{FixedPoint, WireKeypoint};
 use super::layout::{KEYPOINT_BYTES, NOT_FOUND};
-use super::packet::{FixedPoint, WireKeypoint};
 use crate::scene::MAX_KEYPOINTS;
 use std::ops::Range;
 

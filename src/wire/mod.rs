@@ -9,6 +9,7 @@
 mod cobs;
 mod epoch;
 mod instances;
+mod keypoint;
 mod layout;
 mod packet;
 mod seal;
@@ -25,10 +26,11 @@ pub use instances::{
     FrameCounts, InstanceFlags, InstancePart, InstanceState, MAX_INSTANCE_JOINTS, WireInstance,
     WireJoint, instance_parts,
 };
+pub use keypoint::{FixedPoint, WireKeypoint};
 pub use layout::{Encoded, MAX_PACKET_BYTES, VERSION};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
-pub use packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+pub use packet::{Body, Flags, Kind, Packet};
 pub use seal::{Key, SealError, TAG_BYTES, encode};
 pub use sender::{Sender, StreamId};
 pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};

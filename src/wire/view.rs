@@ -1,8 +1,9 @@
 //! Bytes from a network, checked once and read in place.
 
 use super::instances::InstancePart;
+use super::keypoint::{FixedPoint, WireKeypoint};
 use super::layout::*;
-use super::packet::{Body, FixedPoint, Flags, Kind, Packet, WireKeypoint};
+use super::packet::{Body, Flags, Kind, Packet};
 use super::stats::WireStats;
 use crate::clock::Instant;
 use crate::scene::MAX_KEYPOINTS;

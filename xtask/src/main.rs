@@ -3,6 +3,7 @@
 mod apt;
 mod board;
 mod cargo;
+mod check;
 mod deb;
 mod emulator;
 mod fuzz;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
+       cargo xtask check
        cargo xtask deb --board NAME [--out FOLDER]
        cargo xtask deb-test
        cargo xtask image --board NAME [--out FILE] [--size MIB] [--module NAME]...
@@ -30,6 +32,8 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
   board-test    run the program on an emulated 64-bit ARM board: a real kernel with virtual cameras
     --list      name the scenarios
     --shell     run only the scenarios that are named, then take commands for the board from here
+
+  check         the rules that no compiler holds: floors, circles, what SPECIFICATION names
 
   deb           make the Debian package for a board
     --board     a name that `posewire boards` lists
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
         Some((task, rest)) if task == "board-test" => board::main(rest),
+        Some((task, rest)) if task == "check" => check::main(rest),
         Some((task, rest)) if task == "deb" => deb::main(rest),
         Some((task, [])) if task == "deb-test" => deb::trial::main(),
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),

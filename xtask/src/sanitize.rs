@@ -33,6 +33,11 @@ const UNDER_THREADS: &[&str] = &["engine::int8", "source::v4l2", "stats"];
 /// For dependencies: nothing here is timed, and building them takes longer than running the tests.
 const QUICKLY_BUILT: &str = "profile.dev.package.'*'.opt-level=1";
 
+/// Parts of the names of tests that are chosen here.
+pub fn filters() -> impl Iterator<Item = &'static str> {
+    UNDER_MIRI.iter().chain(UNDER_THREADS).copied()
+}
+
 /// Runs the checks that `args` name, or all three. Whether they found nothing.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let all = ["miri", "address", "thread"];

@@ -118,6 +118,11 @@ fn tell(name: &str, start: Instant, report: Outcome<String>) -> Outcome<String> 
     report
 }
 
+/// Names of the scenarios.
+pub(crate) fn scenarios() -> impl Iterator<Item = &'static str> {
+    all().map(|(name, _)| name)
+}
+
 /// Names of the scenarios and what they are about.
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     let on_board = SCENARIOS.iter().map(|one| (one.name, one.about));

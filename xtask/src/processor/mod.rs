@@ -61,6 +61,11 @@ const MODELS: &[Model] = &[
     },
 ];
 
+/// Parts of the names of tests that are chosen here.
+pub fn filters() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().flat_map(|model| model.tests).copied()
+}
+
 /// Runs the tests on the processors that `args` name, or on all. Whether all passed.
 pub fn main(args: &[String]) -> Outcome<bool> {
     if args == ["--list"] {

@@ -1,0 +1,84 @@
+//! The tests that SPECIFICATION.md names exist.
+//!
+//! Each name in backquotes in a column `held by` is a module with tests, a file, a scenario of the board tests, an
+//! option or a command.
+
+use super::source::{File, Files};
+use crate::board;
+use crate::tools::Outcome;
+use std::fs;
+use std::path::Path;
+
+const PAGE: &str = "SPECIFICATION.md";
+
+/// Other programs of the workspace with tests, and their sources.
+const MEMBERS: [(&str, &str); 2] = [("xtask", "xtask/src"), ("board-init", "boards/init/src")];
+
+/// Names that stand for nothing.
+pub fn faults(root: &Path, files: &Files) -> Outcome<Vec<String>> {
+    let text = fs::read_to_string(root.join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
+    let faults = names(&text)
+        .into_iter()
+        .filter(|name| !exists(root, files, name))
+        .map(|name| format!("{PAGE}: `{name}` is no file, test, scenario or command"));
+    Ok(faults.collect())
+}
+
+/// The names in the columns that say what holds a promise.
+fn names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut holds = false;
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let last = line.trim_end_matches(" |").rsplit(" | ").next();
+        if lines.peek().is_some_and(|next| next.starts_with("|---")) {
+            holds = last == Some("held by");
+        } else if holds && line.starts_with("| ") {
+            let quoted = last.unwrap_or_default().split('`').skip(1).step_by(2);
+            names.extend(quoted.map(str::to_owned));
+        }
+    }
+    names
+}
+
+fn exists(root: &Path, files: &Files, name: &str) -> bool {
+    let module = name.strip_suffix("::tests").unwrap_or(name);
+    let is_named = |path: &str, file: &File| {
+        path == name || path == module && (module == name || !file.tests.is_empty())
+    };
+    files.iter().any(|(path, file)| is_named(path, file))
+        || name.contains(['/', '.']) && root.join(name).exists()
+        || name.starts_with("--")
+        || name.starts_with("POSEWIRE_")
+        || MEMBERS
+            .iter()
+            .any(|(package, folder)| *package == name || is_member(&root.join(folder), module))
+        || board::scenarios().any(|scenario| scenario == name)
+        || is_command(root, name)
+}
+
+/// Another program of the workspace has this module.
+fn is_member(folder: &Path, module: &str) -> bool {
+    let module = folder.join(module.replace("::", "/"));
+    module.is_dir() || module.with_extension("rs").exists()
+}
+
+fn is_command(root: &Path, name: &str) -> bool {
+    let mut words = name.split(' ');
+    match (words.next(), words.next()) {
+        (Some("cargo"), Some(_)) => true,
+        (Some(program), None) => root.join(program).exists(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_column_that_holds() {
+        let text = "| promise | held by |\n|---|---|\n| `x` stays | `a::tests`, `tests/b.rs` |\n\n| c |\n|---|\n| `d` |\n";
+        assert_eq!(names(text), ["a::tests", "tests/b.rs"]);
+    }
+}
