@@ -1,6 +1,7 @@
 //! Checks of an ONNX graph that every engine needs before tract reads it.
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_SIDE_PX;
 use crate::model::ModelFile;
 use std::collections::HashMap;
 use tract_onnx::pb::{
@@ -8,8 +9,8 @@ use tract_onnx::pb::{
     type_proto::Value,
 };
 
-/// The largest side of an input.
-const MAX_DIM: i64 = 4096;
+/// The same bound as in a plan.
+const MAX_SIDE: i64 = MAX_SIDE_PX as i64;
 
 /// Inputs of operators that are scales.
 const SCALES: [(&str, &[usize]); 5] = [
@@ -41,7 +42,7 @@ pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
             if !WINDOWS.contains(&attribute.name.as_str()) {
                 continue;
             }
-            let too_large = |value: &&i64| value.unsigned_abs() > MAX_DIM.unsigned_abs();
+            let too_large = |value: &&i64| value.unsigned_abs() > MAX_SIDE.unsigned_abs();
             if let Some(value) = attribute.ints.iter().find(too_large) {
                 return fail(format!("has {value} in its {}", attribute.name));
             }
@@ -112,7 +113,12 @@ pub(super) fn declared_input(model: &ModelFile, proto: &ModelProto) -> Result<[u
         })
         .collect();
     match dims[..] {
-        [batch @ -1..=1, 3, height @ 1..=MAX_DIM, width @ 1..=MAX_DIM] => {
+        [
+            batch @ -1..=1,
+            3,
+            height @ 1..=MAX_SIDE,
+            width @ 1..=MAX_SIDE,
+        ] => {
             if batch != 1 {
                 log::info!("{}: batch dimension set to 1", model.path().display());
             }

@@ -3,26 +3,11 @@
 
 use super::size::{Size, product};
 use super::{ConvWeights, Graph, Misfit, Node, Op, QuantParams, Tensor, ValueId};
-
-const MAX_SIDE: usize = 4096;
-const MAX_CHANNELS: usize = 1 << 16;
-/// Of one activation, with its pixels padded.
-const MAX_BYTES: u64 = 128 << 20;
-/// Of the network's output, which is float.
-const MAX_OUTPUT_VALUES: u64 = 16 << 20;
-pub(crate) const MAX_NODES: usize = 4096;
-/// Convolution steps: a transposed convolution is several.
-pub(crate) const MAX_STEPS: usize = 4 * MAX_NODES;
-pub(crate) const MAX_KERNEL: usize = 64;
-/// In one sum: 128 * 128 times this does not pass 2^30.
-pub(crate) const MAX_PRODUCTS: u64 = 1 << 16;
-/// Multiply-accumulates of one frame, padding included: three times those of HRNet-W48 at 384 x 288,
-/// the largest network that is in use.
-const MAX_WORK: u64 = 1 << 37;
-/// Of all steps, packed. HRNet-W48 has 64 million.
-const MAX_WEIGHT_BYTES: u64 = 256 << 20;
-/// Of the lists of taps and the rows of padding of all steps.
-const MAX_STEP_BYTES: u64 = 8 << 20;
+use crate::limits::{
+    MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NODES,
+    MAX_OUTPUT_VALUES, MAX_SIDE_PX, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_WEIGHT_BYTES,
+    MAX_WINDOW_PX,
+};
 
 /// Channels are padded to this in memory and in blocks of weights, at most.
 const BLOCK: u64 = 16;
@@ -110,8 +95,8 @@ impl Graph {
                 Ok(())
             }
             Op::MaxPool { input, window } => {
-                let fits = (1..=MAX_KERNEL).contains(&window.kernel_size)
-                    && (1..=MAX_KERNEL).contains(&window.stride)
+                let fits = (1..=MAX_WINDOW_PX).contains(&window.kernel_size)
+                    && (1..=MAX_WINDOW_PX).contains(&window.stride)
                     && window.pad.iter().all(|&pad| pad < window.kernel_size);
                 if !fits || self.tensor(*input).channels != output.channels {
                     return bad("has a window that does not fit");
@@ -176,14 +161,14 @@ impl Cost {
             }
         }
         let exceeds = |size: Size, limit: u64| size.at_most(limit).is_none();
-        if exceeds(self.work, MAX_WORK) {
+        if exceeds(self.work, MAX_FRAME_MACS) {
             return Err("makes a frame more work than any pose network is".into());
         }
         if exceeds(self.weight_bytes, MAX_WEIGHT_BYTES) || exceeds(self.step_bytes, MAX_STEP_BYTES)
         {
             return Err("makes the network larger than any pose network is".into());
         }
-        if exceeds(self.steps, MAX_STEPS as u64) {
+        if exceeds(self.steps, MAX_CONV_STEPS as u64) {
             return Err("makes the network more steps than any pose network has".into());
         }
         Ok(())
@@ -198,11 +183,11 @@ pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
         width,
         quant: QuantParams { scale, .. },
     } = tensor;
-    let sides = 1..=MAX_SIDE;
+    let sides = 1..=MAX_SIDE_PX;
     if !(1..=MAX_CHANNELS).contains(&channels)
         || !sides.contains(&height)
         || !sides.contains(&width)
-        || padded_bytes(tensor).at_most(MAX_BYTES).is_none()
+        || padded_bytes(tensor).at_most(MAX_ACTIVATION_BYTES).is_none()
     {
         return Err(format!(
             "makes an activation of {channels} x {height} x {width}, which is empty or too large"
@@ -221,16 +206,16 @@ fn padded_bytes(tensor: &Tensor) -> Size {
 
 fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
     let [height, width] = weights.kernel_size;
-    let fits = (1..=MAX_KERNEL).contains(&height)
-        && (1..=MAX_KERNEL).contains(&width)
-        && (1..=MAX_KERNEL).contains(&weights.stride)
-        && weights.pad[0] < MAX_KERNEL
-        && weights.pad[1] < MAX_KERNEL;
+    let fits = (1..=MAX_WINDOW_PX).contains(&height)
+        && (1..=MAX_WINDOW_PX).contains(&width)
+        && (1..=MAX_WINDOW_PX).contains(&weights.stride)
+        && weights.pad[0] < MAX_WINDOW_PX
+        && weights.pad[1] < MAX_WINDOW_PX;
     if !fits {
         return Err("has a window that does not fit".into());
     }
     let products = product([weights.in_channels, height, width]);
-    if products.at_most(MAX_PRODUCTS).is_none() {
+    if products.at_most(MAX_SUM_PRODUCTS).is_none() {
         return Err("has too many weights for each output".into());
     }
     if [weights.in_channels, weights.out_channels] != [input.channels, output.channels] {

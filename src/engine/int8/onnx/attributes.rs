@@ -1,9 +1,7 @@
 //! The attributes of an ONNX node, checked against the limits of the integer operations.
 
+use crate::limits::MAX_ONNX_WINDOW_PX;
 use tract_onnx::pb::{AttributeProto, NodeProto};
-
-/// The largest kernel side, stride or padding.
-pub(super) const MAX_WINDOW: i64 = 16;
 
 pub(super) struct Attributes<'a> {
     node: &'a NodeProto,
@@ -49,9 +47,10 @@ impl<'a> Attributes<'a> {
 
     pub(super) fn kernel_shape(&self) -> Result<[usize; 2], String> {
         match self.ints("kernel_shape") {
-            &[height @ 1..=MAX_WINDOW, width @ 1..=MAX_WINDOW] => {
-                Ok([height as usize, width as usize])
-            }
+            &[
+                height @ 1..=MAX_ONNX_WINDOW_PX,
+                width @ 1..=MAX_ONNX_WINDOW_PX,
+            ] => Ok([height as usize, width as usize]),
             other => Err(format!("has the kernel shape {other:?}")),
         }
     }
@@ -59,7 +58,7 @@ impl<'a> Attributes<'a> {
     fn stride(&self) -> Result<usize, String> {
         match self.ints("strides") {
             [] => Ok(1),
-            &[vertical @ 1..=MAX_WINDOW, horizontal] if vertical == horizontal => {
+            &[vertical @ 1..=MAX_ONNX_WINDOW_PX, horizontal] if vertical == horizontal => {
                 Ok(vertical as usize)
             }
             other => Err(format!("has the strides {other:?}")),
@@ -110,10 +109,10 @@ impl<'a> Attributes<'a> {
         match self.ints("pads") {
             [] => Ok([0, 0]),
             &[
-                top @ 0..=MAX_WINDOW,
-                left @ 0..=MAX_WINDOW,
-                0..=MAX_WINDOW,
-                0..=MAX_WINDOW,
+                top @ 0..=MAX_ONNX_WINDOW_PX,
+                left @ 0..=MAX_ONNX_WINDOW_PX,
+                0..=MAX_ONNX_WINDOW_PX,
+                0..=MAX_ONNX_WINDOW_PX,
             ] => Ok([top as usize, left as usize]),
             other => Err(format!("has the pads {other:?}")),
         }

@@ -1,11 +1,9 @@
 //! Constants of the ONNX graph; their values are checked before they are used.
 
 use crate::engine::int8::ir::QuantParams;
+use crate::limits::MAX_CONSTANT_VALUES;
 use std::sync::Arc;
 use tract_core::prelude::{DatumType, Tensor};
-
-/// The largest tensor of weights that is read.
-const MAX_ELEMENTS: usize = 64 << 20;
 
 /// A constant as the graph has it.
 #[derive(Debug, Clone)]
@@ -28,6 +26,11 @@ impl Constant {
         Constant { tensor }
     }
 
+    /// The number of its values.
+    pub(super) fn len(&self) -> usize {
+        self.tensor.len()
+    }
+
     pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
         let plain = self
             .tensor
@@ -46,7 +49,7 @@ impl Constant {
     }
 
     pub(super) fn integers(&self) -> Result<Vec<i32>, String> {
-        if self.tensor.len() > MAX_ELEMENTS {
+        if self.tensor.len() > MAX_CONSTANT_VALUES {
             return Err(format!("a constant has {} elements", self.tensor.len()));
         }
         let plain = self

@@ -10,7 +10,9 @@ use super::carry::OpaqueNode;
 use super::constants::Constant;
 use super::value::{Pending, PendingOp, Value};
 use crate::engine::int8::ir::check;
+use crate::engine::int8::ir::size::Size;
 use crate::engine::int8::ir::{Graph, Misfit, Node, Op, Operand, QuantParams, Tensor, ValueId};
+use crate::limits::MAX_IMPORT_BYTES;
 use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
@@ -37,6 +39,9 @@ const FORMS: [(&str, Form); 12] = [
 
 pub(super) struct Importer {
     values: HashMap<OutletId, Value>,
+    /// Of all constants that nodes have read.
+    read_bytes: Size,
+    max_read_bytes: u64,
     pub(super) graph: Graph,
 }
 
@@ -45,8 +50,14 @@ pub(super) struct Importer {
 /// # Errors
 /// The first node that does not fit.
 pub(in crate::engine::int8) fn import(source: &TypedModel) -> Result<Graph, Misfit> {
+    import_within(source, MAX_IMPORT_BYTES)
+}
+
+fn import_within(source: &TypedModel, max_read_bytes: u64) -> Result<Graph, Misfit> {
     let mut importer = Importer {
         values: HashMap::new(),
+        read_bytes: Size::ZERO,
+        max_read_bytes,
         graph: Graph {
             tensors: Vec::new(),
             nodes: Vec::new(),
@@ -77,11 +88,28 @@ impl Importer {
         let Some(opaque) = node.op_as::<OpaqueNode>() else {
             return Err(format!("operator {} is not an integer one", node.op.name()));
         };
+        self.count_constants(node)?;
         let attributes = Attributes::of(&opaque.node);
         let operator = opaque.node.op_type.as_str();
         match FORMS.iter().find(|(name, _)| *name == operator) {
             Some((_, form)) => form(self, node, &attributes),
             None => Err(format!("operator {operator} is not an integer one")),
+        }
+    }
+
+    /// Counts the constants that a node reads: a form copies them, and many nodes can read the same one.
+    fn count_constants(&mut self, node: &TypedNode) -> Result<(), String> {
+        for outlet in &node.inputs {
+            let values = match self.values.get(outlet) {
+                Some(Value::Constant(constant)) => constant.len(),
+                Some(Value::Read(constant)) => constant.values.len(),
+                _ => 0,
+            };
+            self.read_bytes += Size::from(values) * size_of::<i32>();
+        }
+        match self.read_bytes.at_most(self.max_read_bytes) {
+            Some(_) => Ok(()),
+            None => Err("reads more constants, with the nodes before it, than any network".into()),
         }
     }
 
@@ -229,5 +257,76 @@ impl Importer {
             op,
             relu: false,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader;
+    use super::*;
+    use tract_core::prelude::Framework;
+    use tract_onnx::pb::{
+        GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+        tensor_proto::DataType,
+    };
+    use tract_onnx::prelude::InferenceModelExt;
+
+    fn initializer(name: &str, dims: Vec<i64>, r#type: DataType, bytes: Vec<u8>) -> TensorProto {
+        TensorProto {
+            name: name.into(),
+            dims,
+            data_type: r#type as i32,
+            raw_data: bytes,
+            ..TensorProto::default()
+        }
+    }
+
+    /// `count` nodes that read the same constant of 100 values.
+    fn readers(count: usize) -> TypedModel {
+        let node = |index: usize| NodeProto {
+            name: format!("read {index}"),
+            op_type: "DequantizeLinear".into(),
+            input: vec!["values".into(), "scale".into()],
+            output: vec![format!("out {index}")],
+            ..NodeProto::default()
+        };
+        let output = |index: usize| ValueInfoProto {
+            name: format!("out {index}"),
+            ..ValueInfoProto::default()
+        };
+        let graph = GraphProto {
+            node: (0..count).map(node).collect(),
+            output: (0..count).map(output).collect(),
+            initializer: vec![
+                initializer("values", vec![100], DataType::Int8, vec![7; 100]),
+                initializer(
+                    "scale",
+                    vec![],
+                    DataType::Float,
+                    0.5_f32.to_le_bytes().into(),
+                ),
+            ],
+            ..GraphProto::default()
+        };
+        let proto = ModelProto {
+            ir_version: 8,
+            opset_import: vec![OperatorSetIdProto {
+                version: 13,
+                ..OperatorSetIdProto::default()
+            }],
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let model = reader().model_for_proto_model(&proto).unwrap();
+        model.into_typed().unwrap()
+    }
+
+    #[test]
+    fn a_constant_counts_each_time_it_is_read() {
+        let each = 4 * 101;
+        let refused = import_within(&readers(10), 10 * each - 1).unwrap_err();
+        assert!(refused.what.contains("more constants"), "{refused}");
+        let read = import_within(&readers(10), 10 * each).unwrap_err();
+        assert_eq!(read.node.as_deref(), Some("output"), "{read}");
     }
 }

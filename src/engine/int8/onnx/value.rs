@@ -1,8 +1,8 @@
 //! Values of an ONNX graph, as far as the importer knows them.
 
-use super::attributes::MAX_WINDOW;
 use super::constants::{Constant, DequantConstant};
 use crate::engine::int8::ir::{ConvWeights, Operand, ValueId};
+use crate::limits::MAX_ONNX_WINDOW_PX;
 
 /// The value of an outlet of the ONNX graph.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Sides {
             &[0, 0, top, left, 0, 0, bottom, right]
                 if [top, left, bottom, right]
                     .iter()
-                    .all(|side| (0..=MAX_WINDOW).contains(side)) =>
+                    .all(|side| (0..=MAX_ONNX_WINDOW_PX).contains(side)) =>
             {
                 Ok(Sides([top, left, bottom, right].map(|side| side as usize)))
             }

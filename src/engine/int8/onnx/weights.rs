@@ -3,8 +3,8 @@
 use super::attributes::Window;
 use super::constants::DequantConstant;
 use crate::engine::int8::ir::ConvWeights;
-use crate::engine::int8::ir::check::MAX_PRODUCTS;
 use crate::engine::int8::ir::size::product;
+use crate::limits::MAX_SUM_PRODUCTS;
 
 pub(super) enum Bias {
     None,
@@ -52,7 +52,7 @@ fn arrange(
     at: impl Fn(usize, usize, usize, usize) -> usize,
 ) -> Result<ConvWeights, String> {
     let products = product([inputs, height, width]);
-    if products.at_most(MAX_PRODUCTS).is_none() {
+    if products.at_most(MAX_SUM_PRODUCTS).is_none() {
         return Err(format!(
             "adds up {inputs} x {height} x {width} products, too many"
         ));

@@ -8,6 +8,7 @@ use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{
     ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
 };
+use crate::limits::MAX_FRAME_MACS;
 use proptest::prelude::*;
 
 fn activation(channels: usize, side: usize) -> Tensor {
@@ -297,6 +298,6 @@ proptest! {
                 _ => pixels,
             }
         }).sum();
-        prop_assert!(work <= 1 << 37);
+        prop_assert!(work <= u128::from(MAX_FRAME_MACS));
     }
 }

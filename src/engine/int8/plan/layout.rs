@@ -4,12 +4,10 @@ use super::arena::{self, Lifetime};
 use super::buffer::Buffer;
 use crate::engine::int8::ir::size::{Size, product};
 use crate::engine::int8::ir::{Graph, Op, Operand, Tensor, ValueId};
+use crate::limits::MAX_ARENA_BYTES;
 
 /// Bytes of a pixel: blocks of 8 or 16 channels of any kernel end within it.
 pub(super) const PIXEL_BYTES: usize = 16;
-
-/// More than any pose graph needs; a hostile file is refused before it is allocated.
-const MAX_ARENA_BYTES: u64 = 256 << 20;
 
 /// Bytes of a row of taps: a multiple of what any kernel takes at once.
 const TAP_BYTES: usize = 8;

@@ -20,8 +20,8 @@ pub(crate) const CHUNK: usize = 256;
 /// the same few lines of it.
 pub(crate) const GAP: usize = 32;
 
-/// More input channels would take too much memory.
-const MAX_CHANNELS: usize = 4096;
+/// More input channels would take too much scratch; they are done directly.
+const MAX_WINOGRAD_CHANNELS: usize = 4096;
 
 /// A convolution by Winograd's method.
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ pub(crate) fn tiles(grid: [usize; 2]) -> usize {
 impl WinogradConv {
     /// Whether it works with this number of input channels, padded.
     pub(super) fn takes_channels(channels: usize) -> bool {
-        channels.is_multiple_of(WINOGRAD_LANES) && channels <= MAX_CHANNELS
+        channels.is_multiple_of(WINOGRAD_LANES) && channels <= MAX_WINOGRAD_CHANNELS
     }
 
     /// For a step of stride 1 whose taps are a square of rows and columns of the input, in order; `None`

@@ -2,10 +2,10 @@
 
 use super::share::{SharedSlice, ThreadShare};
 use crate::engine::int8::ir::PoolWindow;
-use crate::engine::int8::ir::check::MAX_KERNEL;
 use crate::engine::int8::kernel::RowOps;
 use crate::engine::int8::plan::{Buffer, Plan};
 use crate::engine::int8::requant::Addition;
+use crate::limits::MAX_WINDOW_PX;
 
 /// # Safety
 /// No other thread touches this share's rows of the output.
@@ -50,7 +50,7 @@ pub(super) unsafe fn max_pool(
         let start = window.stride * position;
         start.saturating_sub(pad)..(start + window.kernel_size - pad).min(side)
     };
-    let mut pixels = [&source[..0]; MAX_KERNEL];
+    let mut pixels = [&source[..0]; MAX_WINDOW_PX];
     for y in share.range(output.height) {
         for x in 0..output.width {
             // SAFETY: a pixel of this share's rows.

@@ -22,6 +22,3 @@ mod write;
 pub(crate) use read::read;
 #[cfg(feature = "onnx")]
 pub(crate) use write::write;
-
-/// Longer names are cut.
-const MAX_NAME_BYTES: usize = 256;

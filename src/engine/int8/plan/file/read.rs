@@ -1,12 +1,11 @@
 //! Reading the sections: no number in them is trusted.
 
-use super::MAX_NAME_BYTES;
-use crate::engine::int8::ir::check::{MAX_NODES, MAX_STEPS};
 use crate::engine::int8::ir::{
     ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
 };
 use crate::engine::int8::plan::PackedConv;
 use crate::engine::int8::plan::conv::Tag;
+use crate::limits::{MAX_CONV_STEPS, MAX_NODE_NAME_BYTES, MAX_NODES};
 use crate::model::PlanFile;
 
 /// A graph from a file, without weights, and the packed weights of its steps in order.
@@ -84,7 +83,7 @@ const NODES: List = List {
 };
 const STEPS: List = List {
     items: "convolution steps",
-    max_count: MAX_STEPS,
+    max_count: MAX_CONV_STEPS,
     min_bytes: 21,
 };
 
@@ -161,7 +160,9 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self) -> Option<Node> {
-        let length = self.number().filter(|&length| length <= MAX_NAME_BYTES)?;
+        let length = self
+            .number()
+            .filter(|&length| length <= MAX_NODE_NAME_BYTES)?;
         let name = String::from_utf8(self.take(length)?.to_vec()).ok()?;
         let op = match self.byte()? {
             0 => Op::Quantize,

@@ -1,8 +1,8 @@
 //! Writing the sections.
 
-use super::MAX_NAME_BYTES;
 use crate::engine::int8::ir::{Graph, Op};
 use crate::engine::int8::plan::PackedConv;
+use crate::limits::MAX_NODE_NAME_BYTES;
 
 /// The network section and the weights section of a plan.
 pub(crate) fn write(
@@ -23,7 +23,7 @@ pub(crate) fn write(
     }
     out.number(graph.nodes.len());
     for node in &graph.nodes {
-        let mut end = node.name.len().min(MAX_NAME_BYTES);
+        let mut end = node.name.len().min(MAX_NODE_NAME_BYTES);
         while !node.name.is_char_boundary(end) {
             end -= 1;
         }
