@@ -5,7 +5,7 @@
 
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
-use crate::frame::MAX_SIDE_PX;
+use crate::limits::{MAX_CAMERA_FPS, MAX_CONFIG_BYTES, MAX_FRAME_SIDE_PX, MAX_THREADS};
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::process::memory;
@@ -20,9 +20,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The largest configuration file that is read.
-const MAX_CONFIG_BYTES: u64 = 64 << 10;
-
 pub const DEFAULT_MODEL: &str = "builtin:hand";
 pub const DEFAULT_MIN_SCORE: f32 = 0.3;
 const DEFAULT_HEARTBEAT_MS: u64 = 100;
@@ -30,10 +27,8 @@ const DEFAULT_STALE_MS: u64 = 500;
 const DEFAULT_STATS_SECONDS: u64 = 60;
 /// The slowest board with the largest network needs 3 s for a frame.
 const DEFAULT_STAGE_DEADLINE_MS: u64 = 5000;
-pub const MAX_THREADS: usize = 64;
 /// What a board's profile limits may be left unlimited.
 const NO_BUDGET: &str = "none";
-const MAX_CAMERA_FPS: u32 = 1000;
 
 /// What was asked for, each setting perhaps not at all. The fields are the TOML keys.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -296,13 +291,13 @@ fn checked_camera(
             let side = |text: &str| {
                 text.parse()
                     .ok()
-                    .filter(|px| (16..=MAX_SIDE_PX).contains(px))
+                    .filter(|px| (16..=MAX_FRAME_SIDE_PX).contains(px))
             };
             Some([side(width)?, side(height)?])
         });
         camera.size_px = sides.ok_or_else(|| {
             Error::usage(format!(
-                "camera-size is {size:?}, expected is WIDTHxHEIGHT, each in 16..{MAX_SIDE_PX}"
+                "camera-size is {size:?}, expected is WIDTHxHEIGHT, each in 16..{MAX_FRAME_SIDE_PX}"
             ))
         })?;
     }

@@ -225,9 +225,11 @@ impl std::error::Error for Error {
 /// Text from files and libraries, kept on one line, free of terminal escapes, and cut.
 struct OneLine<'a>(&'a str);
 
+/// Libraries put whole graphs into their messages.
+const MAX_CHARS: usize = 600;
+
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_CHARS: usize = 600;
         let mut space = false;
         for (count, c) in self.0.trim().chars().enumerate() {
             if count == MAX_CHARS {

@@ -28,7 +28,7 @@ pub mod engine;
 pub mod error;
 pub mod frame;
 mod hex;
-mod limits;
+pub mod limits;
 pub mod metrics;
 pub mod model;
 pub mod npy;

@@ -1,5 +1,102 @@
-//! Bounds on outside input, each with its reason. A number of a file is compared with its bound before
-//! any memory or time is spent on it.
+//! Bounds on outside input, and capacities of containers of fixed size, each with its reason.
+//!
+//! A file, a driver, a packet or a setting beyond its bound is refused with an error: a number is compared with
+//! its bound before any memory or time is spent on it. Values that only tune speed stay where they are used.
+//! The packet's sizes follow from its layout, in `wire/layout.rs`.
+
+// Frames and pictures.
+
+/// Side of a frame. The wire's 16-bit coordinates still have a fraction there.
+pub const MAX_FRAME_SIDE_PX: u32 = 16_384;
+/// Pixels of a picture that is decoded. Bounds memory; no camera has so many.
+pub const MAX_PICTURE_PIXELS: usize = 32 << 20;
+/// Bytes of a picture file: 32 Mpx at two bytes a pixel, more than any JPEG or PNG of that size.
+pub const MAX_PICTURE_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of one JPEG in an MJPEG file. The reader holds one in memory; 16 Mpx at the best quality fit.
+pub const MAX_MJPEG_FRAME_BYTES: usize = 16 << 20;
+
+// The scene.
+
+/// Joints of a model. Hands have 21, bodies 16 to 26; 64 fit one packet.
+pub const MAX_KEYPOINTS: usize = 64;
+/// Instances in a scene. A frame's time is spent on far fewer.
+pub const MAX_INSTANCES: usize = 8;
+
+// Models and tensors.
+
+/// Bytes of a model file. Hourglass-52 in float is 380 MB.
+pub const MAX_MODEL_BYTES: u64 = 512 << 20;
+/// Sides of a network's input, in pixels. MMPose's networks have 192 to 512.
+pub const MIN_INPUT_SIDE_PX: u32 = 32;
+/// See [`MIN_INPUT_SIDE_PX`].
+pub const MAX_INPUT_SIDE_PX: u32 = 1024;
+/// Sides of a heatmap, in pixels: a quarter of the smallest input, and the largest input.
+pub const MIN_HEATMAP_SIDE_PX: u32 = MIN_INPUT_SIDE_PX / 4;
+/// See [`MIN_HEATMAP_SIDE_PX`].
+pub const MAX_HEATMAP_SIDE_PX: u32 = MAX_INPUT_SIDE_PX;
+/// Bones or mirror pairs of a model card. A skeleton has about one bone for each joint.
+pub const MAX_CARD_PAIRS: usize = 4 * MAX_KEYPOINTS;
+/// Bytes of a NumPy file's header. NumPy writes 118 for a tensor.
+pub const MAX_NPY_HEADER_BYTES: usize = 4096;
+/// Values of a NumPy file: 256 MiB of f32.
+pub const MAX_NPY_ELEMENTS: usize = 64 << 20;
+
+// Cameras. Drivers of USB devices pass on what the device says.
+
+/// Formats that a driver lists. A longer list has no end.
+pub const MAX_CAMERA_FORMATS: u32 = 128;
+/// Frame sizes or intervals that a driver lists for a format.
+pub const MAX_CAMERA_INTERVALS: u32 = 256;
+/// Buffers of a driver. V4L2 itself stopped at 32 (`VIDEO_MAX_FRAME`).
+pub const MAX_CAMERA_BUFFERS: usize = 32;
+/// Bytes of one buffer: a picture of 16 Mpx at 4 bytes a pixel.
+pub const MAX_CAMERA_BUFFER_BYTES: usize = 64 << 20;
+/// Frames per second that a user can ask for. Fast industrial cameras stop below.
+pub const MAX_CAMERA_FPS: u32 = 1000;
+
+// Settings and small files.
+
+/// Bytes of a configuration file: room for every setting, and for long comments.
+pub const MAX_CONFIG_BYTES: u64 = 64 << 10;
+/// Threads of the engine. A step has fewer parts than that on a board.
+pub const MAX_THREADS: usize = 64;
+/// Runs of `infer --repeat`: minutes with the smallest network, days with the largest.
+pub const MAX_INFER_RUNS: usize = 1_000_000;
+/// Frames of `bench`: minutes with the smallest network, days with the largest.
+pub const MAX_BENCH_FRAMES: u64 = 1_000_000;
+/// Real-time priority of the main thread. The camera's thread has one more, and from 50 on the kernel's own
+/// threads run on kernels with PREEMPT_RT.
+pub const MAX_PRIORITY: u8 = 48;
+/// Bytes of a key file: 64 digits, a line's end and some space. A longer file is no key.
+pub const MAX_KEY_FILE_BYTES: u64 = 256;
+/// Bytes of a session file: the digits of the largest epoch, and the line's end.
+pub const MAX_SESSION_FILE_BYTES: u64 = 21;
+
+// The kernel's files.
+
+/// Bytes of a file under /proc or /sys that `doctor` reads. /proc/cpuinfo of 64 processors fits.
+pub const MAX_FACT_BYTES: u64 = 64 << 10;
+/// Names that `doctor` reads of a folder. /dev has a few hundred.
+pub const MAX_FOLDER_NAMES: usize = 4096;
+/// Links that `doctor` follows to a device. A longer chain is a circle.
+pub const MAX_LINKS: usize = 8;
+/// Temperature sensors that are read while the program runs. A board has one to three at its processors.
+pub const MAX_THERMAL_ZONES: usize = 8;
+/// Bytes of a sensor's name or value, with room to spare.
+pub const MAX_SENSOR_BYTES: usize = 160;
+
+// Lines and text.
+
+/// Packets in the kernel's queue for a serial line. Its buffer is 4 KiB, and few of them are kept in it.
+pub const MAX_KERNEL_PACKETS: usize = 64;
+/// Bytes that a receiver reads at once. A packet is shorter, so that one that is too long is noticed.
+pub const MAX_DATAGRAM_BYTES: usize = 2048;
+/// Characters of a device's name or a file's line in `doctor`'s report.
+pub const MAX_FINDING_CHARS: usize = 400;
+/// Bytes of a log line. A pipe with room takes 4,096 at once (`PIPE_BUF`); half of it is enough.
+pub const MAX_LOG_LINE_BYTES: usize = 2048;
+
+// Networks: ONNX graphs and plans in the integer engine.
 
 /// Rows or columns of a network's input and of every activation, in pixels. 16 times those of the
 /// reference networks.
@@ -55,3 +152,9 @@ pub(crate) const MAX_CONSTANT_VALUES: usize = 64 << 20;
 /// those of HRNet-W48. A file can name the same constant thousands of times.
 #[cfg(feature = "onnx")]
 pub(crate) const MAX_IMPORT_BYTES: u64 = 1 << 30;
+
+const _: () = assert!(
+    MAX_KEYPOINTS <= u8::MAX as usize,
+    "the wire counts joints in a byte"
+);
+const _: () = assert!(MAX_PICTURE_FILE_BYTES >= MAX_MJPEG_FRAME_BYTES as u64);

@@ -4,14 +4,12 @@
 //! before anything is allocated for them.
 
 use crate::error::{Error, Result};
+use crate::limits::{MAX_NPY_ELEMENTS, MAX_NPY_HEADER_BYTES};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
-const MAX_HEADER_BYTES: usize = 4096;
-/// 256 MiB of f32.
-const MAX_ELEMENTS: usize = 64 << 20;
 /// What is read or written at once.
 const BLOCK_BYTES: usize = 16 << 10;
 
@@ -52,7 +50,7 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
             ));
         }
     };
-    if header_bytes > MAX_HEADER_BYTES {
+    if header_bytes > MAX_NPY_HEADER_BYTES {
         return Err(format!("has a header of {header_bytes} bytes, too large"));
     }
     let mut header = vec![0; header_bytes];
@@ -81,7 +79,7 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
     let elements = shape
         .iter()
         .try_fold(1_usize, |product, &side| product.checked_mul(side))
-        .filter(|&elements| elements <= MAX_ELEMENTS)
+        .filter(|&elements| elements <= MAX_NPY_ELEMENTS)
         .ok_or_else(|| format!("has the shape {shape:?}, too large"))?;
     let mut reader = reader.take(4 * elements as u64);
     // Grows with what is really there, not with what the header promises; a block at a time, so that

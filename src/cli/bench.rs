@@ -7,6 +7,7 @@ use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
 use crate::engine::{self, EngineChoice, LayerTime, Network, Outputs, Threads, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::limits::MAX_BENCH_FRAMES;
 use crate::model::ModelFile;
 use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
 use crate::scene::BBox;
@@ -35,7 +36,6 @@ Example: posewire bench --model builtin:hand --frames 200 --json
 ";
 
 const WARM_UP_FRAMES: u64 = 2;
-const MAX_FRAMES: u64 = 1_000_000;
 const WIDTH_PX: u32 = 640;
 const HEIGHT_PX: u32 = 480;
 
@@ -62,9 +62,9 @@ pub fn main(mut args: Args) -> Result<()> {
             _ => return Err(Args::unknown(item)),
         }
     }
-    if !(1..=MAX_FRAMES).contains(&frames) {
+    if !(1..=MAX_BENCH_FRAMES).contains(&frames) {
         return Err(Error::usage(format!(
-            "--frames is {frames}, must be in 1..{MAX_FRAMES}"
+            "--frames is {frames}, must be in 1..{MAX_BENCH_FRAMES}"
         )));
     }
     let path = required(model, "model")?;

@@ -5,6 +5,7 @@ use super::say;
 use crate::config::checked_threads;
 use crate::engine::{self, EngineChoice, Outputs, Threads, Workspace};
 use crate::error::{Error, Result};
+use crate::limits::MAX_INFER_RUNS;
 use crate::model::ModelFile;
 use crate::npy;
 use crate::stats::{Stage, StageTimes};
@@ -25,8 +26,6 @@ Usage: posewire infer --model FILE --input IN.npy --output OUT.npy [OPTIONS]
 
 Example: posewire infer --model hand.onnx --input crop.npy --output heatmaps.npy --repeat 20
 ";
-
-const MAX_REPEAT: usize = 1_000_000;
 
 pub fn main(mut args: Args) -> Result<()> {
     let (mut model, mut input, mut output) = (None, None, None);
@@ -50,9 +49,9 @@ pub fn main(mut args: Args) -> Result<()> {
             _ => return Err(Args::unknown(item)),
         }
     }
-    if !(1..=MAX_REPEAT).contains(&repeat) {
+    if !(1..=MAX_INFER_RUNS).contains(&repeat) {
         return Err(Error::usage(format!(
-            "--repeat is {repeat}, must be in 1..{MAX_REPEAT}"
+            "--repeat is {repeat}, must be in 1..{MAX_INFER_RUNS}"
         )));
     }
     let (model, input) = (required(model, "model")?, required(input, "input")?);

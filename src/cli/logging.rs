@@ -3,14 +3,13 @@
 //! In: records that the filter of `RUST_LOG` lets through. Out: a line each. A reader that does not read, of
 //! a pipe or a terminal that was stopped, costs lines, which are counted and told when there is room again.
 
+use crate::limits::MAX_LOG_LINE_BYTES;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-/// A pipe that has room takes so much at once (pipe(7), `PIPE_BUF`), and half of it is enough for a line.
-const LONGEST_LINE: usize = 2048;
 const CUT: &str = "...";
 
 pub(super) fn start() {
@@ -29,8 +28,8 @@ pub(super) fn start() {
     .init();
 }
 
-fn line(record: &log::Record<'_>) -> heapless::String<LONGEST_LINE> {
-    let mut line = heapless::String::<{ LONGEST_LINE - CUT.len() - 1 }>::new();
+fn line(record: &log::Record<'_>) -> heapless::String<MAX_LOG_LINE_BYTES> {
+    let mut line = heapless::String::<{ MAX_LOG_LINE_BYTES - CUT.len() - 1 }>::new();
     let (level, target) = (record.level(), record.target());
     let cut = match write!(line, "[{level:<5} {target}] {}", record.args()) {
         Ok(()) => "",
@@ -121,7 +120,7 @@ mod tests {
         assert_eq!(of("word"), "[WARN  posewire::x] a word\n");
         let long = of(&"y".repeat(5000));
         assert!(
-            long.len() <= LONGEST_LINE && long.ends_with("...\n"),
+            long.len() <= MAX_LOG_LINE_BYTES && long.ends_with("...\n"),
             "{long}"
         );
     }

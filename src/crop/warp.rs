@@ -5,7 +5,8 @@
 //! and blended along y for each output row. All sums are exact, so their order does not matter.
 
 use crate::crop::axis::{self, OUTSIDE_PX, Position};
-use crate::frame::{MAX_SIDE_PX, Pixels, WidePixel};
+use crate::frame::{Pixels, WidePixel};
+use crate::limits::MAX_FRAME_SIDE_PX;
 use crate::scene::CropBox;
 use std::ops::Range;
 
@@ -86,7 +87,7 @@ impl Warp {
         Warp {
             columns: vec![Position::default(); width],
             rows: vec![Position::default(); height],
-            span: vec![WidePixel::BLACK; MAX_SIDE_PX as usize + 2 * OUTSIDE_PX as usize],
+            span: vec![WidePixel::BLACK; MAX_FRAME_SIDE_PX as usize + 2 * OUTSIDE_PX as usize],
             above: BlendedRow::new(width),
             below: BlendedRow::new(width),
             output: vec![[0; 4]; width],
@@ -265,12 +266,13 @@ mod tests {
 
     #[test]
     fn the_widest_frame_and_its_surroundings_fit() {
-        let bytes = [200; MAX_SIDE_PX as usize];
-        let pixels = Pixels::new(PixelFormat::Grey, MAX_SIDE_PX, 1, bytes.len(), &bytes).unwrap();
+        let bytes = [200; MAX_FRAME_SIDE_PX as usize];
+        let pixels =
+            Pixels::new(PixelFormat::Grey, MAX_FRAME_SIDE_PX, 1, bytes.len(), &bytes).unwrap();
         let crop = CropBox {
-            center_x_px: f64::from(MAX_SIDE_PX / 2),
+            center_x_px: f64::from(MAX_FRAME_SIDE_PX / 2),
             center_y_px: 2.0,
-            width_px: f64::from(2 * MAX_SIDE_PX),
+            width_px: f64::from(2 * MAX_FRAME_SIDE_PX),
             height_px: 4.0,
         };
         let mut rgb = vec![0; 3 * 16];

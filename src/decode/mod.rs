@@ -7,8 +7,9 @@
 mod dark;
 mod peak;
 
+use crate::limits::MAX_KEYPOINTS;
 use crate::model::DecodeMode;
-use crate::scene::{Keypoint, Keypoints, MAX_KEYPOINTS};
+use crate::scene::{Keypoint, Keypoints};
 use dark::Dark;
 
 /// Decodes heatmaps of one fixed shape.

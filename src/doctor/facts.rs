@@ -4,18 +4,13 @@
 
 use crate::engine;
 use crate::error::Result;
+use crate::limits::{MAX_FACT_BYTES, MAX_FOLDER_NAMES, MAX_LINKS};
 use crate::process::sandbox;
 use crate::source::v4l2::{Kernel, Nodes};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-
-/// The longest file that is read, and the most names of a folder.
-const MAX_BYTES: u64 = 64 << 10;
-const MAX_NAMES: usize = 4096;
-/// Links that are followed: more is a circle.
-const MAX_LINKS: usize = 8;
 
 /// A machine.
 pub struct Facts {
@@ -56,7 +51,7 @@ impl Facts {
     pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
         let mut bytes = Vec::new();
         let file = File::open(self.at(path)).ok()?;
-        file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+        file.take(MAX_FACT_BYTES).read_to_end(&mut bytes).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         (!text.is_empty()).then(|| text.to_owned())
@@ -82,7 +77,7 @@ impl Facts {
         let mut names: Vec<String> = fs::read_dir(self.at(path))
             .into_iter()
             .flatten()
-            .take(MAX_NAMES)
+            .take(MAX_FOLDER_NAMES)
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .collect();
         names.sort();

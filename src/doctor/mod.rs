@@ -27,6 +27,7 @@ pub use facts::Facts;
 
 use crate::board::Profile;
 use crate::error::Result;
+use crate::limits::MAX_FINDING_CHARS;
 use crate::serial::SerialSpec;
 use crate::source::SourceSpec;
 use serde::Serialize;
@@ -120,9 +121,8 @@ impl Finding {
 
 /// Devices choose their own names, files hold anything, and reports go to terminals.
 fn printable(text: &str) -> String {
-    const LONGEST: usize = 400;
     let text = text.trim().replace(char::is_control, "?");
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_FINDING_CHARS) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,
     }

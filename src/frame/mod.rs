@@ -10,9 +10,7 @@ pub use convert::WidePixel;
 pub use encode::encode;
 
 use crate::clock::Instant;
-
-/// Largest side of a frame, in pixels: the wire's 16-bit coordinates still have a fraction there.
-pub const MAX_SIDE_PX: u32 = 16_384;
+use crate::limits::MAX_FRAME_SIDE_PX;
 
 /// How the bytes of a frame map to pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +82,7 @@ pub struct Pixels<'a> {
 }
 
 impl<'a> Pixels<'a> {
-    /// `None` if a side is 0 or above [`MAX_SIDE_PX`], a row does not fit in the stride, or
+    /// `None` if a side is 0 or above [`MAX_FRAME_SIDE_PX`], a row does not fit in the stride, or
     /// `bytes` is too short for the last row (of the last plane).
     pub fn new(
         format: PixelFormat,
@@ -93,7 +91,7 @@ impl<'a> Pixels<'a> {
         stride_bytes: usize,
         bytes: &'a [u8],
     ) -> Option<Self> {
-        let side = 1..=MAX_SIDE_PX;
+        let side = 1..=MAX_FRAME_SIDE_PX;
         if !side.contains(&width_px) || !side.contains(&height_px) {
             return None;
         }
@@ -182,7 +180,9 @@ mod tests {
         assert!(Pixels::new(PixelFormat::Rgb24, 4, 2, 11, &bytes).is_none());
         assert!(Pixels::new(PixelFormat::Rgb24, 4, 2, 12, &bytes[1..]).is_none());
         assert!(Pixels::new(PixelFormat::Rgb24, 0, 2, 12, &bytes).is_none());
-        assert!(Pixels::new(PixelFormat::Grey, MAX_SIDE_PX + 1, 1, 1 << 20, &bytes).is_none());
+        assert!(
+            Pixels::new(PixelFormat::Grey, MAX_FRAME_SIDE_PX + 1, 1, 1 << 20, &bytes).is_none()
+        );
         assert!(Pixels::new(PixelFormat::Grey, 4, 2, usize::MAX, &bytes).is_none());
     }
 

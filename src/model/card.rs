@@ -4,7 +4,8 @@
 //! beside a foreign export. Unknown fields are errors: a field that is silently ignored is a crop
 //! that is silently wrong. docs/model-card.md lists the fields.
 
-use crate::scene::{JointTable, MAX_KEYPOINTS, Task};
+use crate::limits::*;
+use crate::scene::{JointTable, Task};
 use serde::{Deserialize, Serialize};
 
 /// The newest card format this build reads.
@@ -114,7 +115,7 @@ impl ModelCard {
             );
         }
         for (field, pairs) in [("bones", &self.bones), ("flip_pairs", &self.flip_pairs)] {
-            if pairs.len() > 4 * MAX_KEYPOINTS {
+            if pairs.len() > MAX_CARD_PAIRS {
                 return fail(field, format!("has {} pairs, too many", pairs.len()));
             }
             if let Some(pair) = pairs.iter().find(|pair| pair.iter().any(|&j| j >= joints)) {
@@ -125,8 +126,16 @@ impl ModelCard {
             }
         }
         for (field, size, range) in [
-            ("input_size", self.input_size, 32..=1024),
-            ("heatmap_size", self.heatmap_size, 8..=1024),
+            (
+                "input_size",
+                self.input_size,
+                MIN_INPUT_SIDE_PX..=MAX_INPUT_SIDE_PX,
+            ),
+            (
+                "heatmap_size",
+                self.heatmap_size,
+                MIN_HEATMAP_SIDE_PX..=MAX_HEATMAP_SIDE_PX,
+            ),
         ] {
             if !size.iter().all(|side| range.contains(side)) {
                 return fail(field, format!("is {size:?}, each must be in {range:?}"));

@@ -4,6 +4,7 @@ use super::card::{CardError, ModelCard};
 use super::container;
 use super::plan::PlanFile;
 use crate::error::{Error, Result};
+use crate::limits::MAX_MODEL_BYTES;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,6 @@ use std::path::{Path, PathBuf};
 use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
 #[cfg(feature = "onnx")]
 use tract_onnx::prelude::Framework;
-
-/// The largest model file that is read. Hourglass-52 in float is 380 MB.
-pub const MAX_MODEL_BYTES: u64 = 512 << 20;
 
 /// The ONNX metadata key of the card.
 const CARD_KEY: &str = "posewire.card";

@@ -15,7 +15,7 @@ mod shipped;
 pub use card::{DecodeMode, ModelCard};
 #[cfg(any(feature = "onnx", test))]
 pub(crate) use container::assemble as assemble_plan;
-pub use file::{Contents, MAX_MODEL_BYTES, ModelFile};
+pub use file::{Contents, ModelFile};
 pub use hash::ModelHash;
 pub use plan::{PlanFile, Weights};
 

@@ -6,6 +6,7 @@
 
 use super::thread::Role;
 use crate::error::{Error, Result};
+use crate::limits::MAX_PRIORITY;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
@@ -13,8 +14,6 @@ use std::io;
 use std::time::Duration;
 
 pub const DEFAULT_PRIORITY: u8 = 10;
-/// Above this the kernel's own threads run on kernels with PREEMPT_RT.
-const MOST_PRIORITY: u8 = 49;
 /// How much of the main thread's stack is touched: more than it was seen to use.
 const TOUCHED_STACK_BYTES: usize = 512 << 10;
 /// Added to the stage deadline: what computes for longer without waiting once has gone wrong.
@@ -28,12 +27,11 @@ impl Priority {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if it is out of range.
     pub fn new(priority: u8) -> Result<Self> {
-        if (1..MOST_PRIORITY).contains(&priority) {
+        if (1..=MAX_PRIORITY).contains(&priority) {
             Ok(Priority(priority))
         } else {
             Err(Error::usage(format!(
-                "realtime is {priority}, must be a priority in 1..{}",
-                MOST_PRIORITY - 1
+                "realtime is {priority}, must be a priority in 1..{MAX_PRIORITY}"
             )))
         }
     }

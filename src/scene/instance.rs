@@ -2,9 +2,7 @@
 
 use super::{CropBox, Keypoints, Task};
 use crate::clock::Instant;
-
-/// The most instances in a scene.
-pub const MAX_INSTANCES: usize = 8;
+use crate::limits::MAX_INSTANCES;
 
 /// The frame that a scene is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

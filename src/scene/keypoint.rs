@@ -2,8 +2,7 @@
 //!
 //! In all of them x points right, y points down, and the centre of the top-left pixel is (0, 0).
 
-/// The most joints a model may have; buffers on the frame path have this capacity.
-pub const MAX_KEYPOINTS: usize = 64;
+use crate::limits::MAX_KEYPOINTS;
 
 /// One joint. Which coordinate system it is in, the holder of the value says.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -8,7 +8,7 @@ mod keypoint;
 mod region;
 mod task;
 
-pub use instance::{FrameInfo, Instance, MAX_INSTANCES, Origin, Presence, Region, Scene};
-pub use keypoint::{Keypoint, Keypoints, MAX_KEYPOINTS};
+pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
+pub use keypoint::{Keypoint, Keypoints};
 pub use region::{BBox, CropBox};
 pub use task::{JointTable, Task};

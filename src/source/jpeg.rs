@@ -4,14 +4,11 @@
 //! 0xFF is followed by 0x00 or by a restart marker. So a thumbnail inside a segment is passed over,
 //! and a picture that was cut off is told from a whole one.
 
-use crate::frame::MAX_SIDE_PX;
+use crate::limits::{MAX_FRAME_SIDE_PX, MAX_PICTURE_PIXELS};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
-
-/// The most pixels of a picture that is decoded: a bound on memory, not on any camera.
-pub const MAX_PICTURE_PIXELS: usize = 32 << 20;
 
 /// Measured, rounded up (tests/no_alloc.rs).
 const DECODER_BYTES: u64 = 512 << 10;
@@ -119,7 +116,7 @@ pub(super) fn decoding_bytes(size_px: [u32; 2]) -> u64 {
 /// Decodes a whole JPEG to packed RGB in `rgb`, which only grows when a larger picture comes.
 /// Gives the width and height in pixels.
 pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), String> {
-    decode_within(bytes, [MAX_SIDE_PX; 2], rgb)
+    decode_within(bytes, [MAX_FRAME_SIDE_PX; 2], rgb)
 }
 
 /// The same for a picture of at most `most_px` (width, height).

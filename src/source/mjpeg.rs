@@ -5,13 +5,12 @@ use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::limits::MAX_MJPEG_FRAME_BYTES;
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-/// The largest single JPEG in a stream.
-const MAX_FRAME_BYTES: usize = 16 << 20;
 const READ_BYTES: usize = 64 << 10;
 
 /// Splits a byte stream into JPEGs and decodes them. Bytes between pictures and pictures that cannot
@@ -97,7 +96,7 @@ impl MjpegSource {
                     FrameLength::Incomplete if self.at_end => {
                         return Ok(Piece::Rubbish(self.buffer.len(), true));
                     }
-                    FrameLength::Incomplete if self.buffer.len() >= MAX_FRAME_BYTES => {
+                    FrameLength::Incomplete if self.buffer.len() >= MAX_MJPEG_FRAME_BYTES => {
                         return Ok(Piece::Rubbish(2, true));
                     }
                     FrameLength::Incomplete => {}

@@ -1,11 +1,8 @@
 //! One still picture from bytes, in any of the formats that are read.
 
-use super::jpeg::{self, MAX_PICTURE_PIXELS};
-use crate::frame::MAX_SIDE_PX;
+use super::jpeg;
+use crate::limits::{MAX_FRAME_SIDE_PX, MAX_PICTURE_PIXELS};
 use std::io::Cursor;
-
-/// The largest picture file that is read.
-pub(super) const MAX_PICTURE_BYTES: u64 = 64 << 20;
 
 /// File name endings a folder is searched for.
 const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "bmp", "ppm", "pgm", "pbm", "pnm"];
@@ -22,8 +19,8 @@ pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), Stri
         return jpeg::decode(bytes, rgb);
     }
     let mut limits = image::Limits::default();
-    limits.max_image_width = Some(MAX_SIDE_PX);
-    limits.max_image_height = Some(MAX_SIDE_PX);
+    limits.max_image_width = Some(MAX_FRAME_SIDE_PX);
+    limits.max_image_height = Some(MAX_FRAME_SIDE_PX);
     limits.max_alloc = Some(8 * MAX_PICTURE_PIXELS as u64);
     let mut reader = image::ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()

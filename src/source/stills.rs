@@ -1,10 +1,11 @@
 //! Pictures in files: one, or a folder of them in the order of their names.
 
-use super::picture::{self, MAX_PICTURE_BYTES};
+use super::picture;
 use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::limits::MAX_PICTURE_FILE_BYTES;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -79,11 +80,14 @@ impl StillsSource {
     fn load(&mut self, index: usize) -> std::result::Result<(), String> {
         self.bytes.clear();
         let file = fs::File::open(&self.paths[index]).map_err(|error| error.to_string())?;
-        file.take(MAX_PICTURE_BYTES + 1)
+        file.take(MAX_PICTURE_FILE_BYTES + 1)
             .read_to_end(&mut self.bytes)
             .map_err(|error| error.to_string())?;
-        if self.bytes.len() as u64 > MAX_PICTURE_BYTES {
-            return Err(format!("is larger than {} MiB", MAX_PICTURE_BYTES >> 20));
+        if self.bytes.len() as u64 > MAX_PICTURE_FILE_BYTES {
+            return Err(format!(
+                "is larger than {} MiB",
+                MAX_PICTURE_FILE_BYTES >> 20
+            ));
         }
         self.size_px = picture::decode(&self.bytes, &mut self.rgb)?;
         Ok(())

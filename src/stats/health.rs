@@ -3,6 +3,7 @@
 //! In: the kernel's files, opened once, so that reading them later opens and allocates nothing. Out: a
 //! [`Health`], with each figure that is known.
 
+use crate::limits::{MAX_SENSOR_BYTES, MAX_THERMAL_ZONES};
 use crate::process::memory;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
@@ -11,10 +12,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// A board has one to three zones of its processors.
-const MAX_ZONES: usize = 8;
-/// A zone's name or temperature, with room to spare.
-const MAX_LINE_BYTES: usize = 160;
 /// `/proc/self/status` is 1.5 KiB long, and the part that counts in its first half.
 const STATUS_BYTES: usize = 4096;
 /// Beside it, `/proc/self/statm` counts in pages, whose size is another question.
@@ -41,7 +38,7 @@ pub struct Health {
 #[derive(Debug)]
 pub struct Probe {
     status: Option<File>,
-    zones: heapless::Vec<File, MAX_ZONES>,
+    zones: heapless::Vec<File, MAX_THERMAL_ZONES>,
     /// Processor time at the last reading.
     processor: Duration,
 }
@@ -75,13 +72,13 @@ impl Probe {
 }
 
 /// The temperatures' files of the processor's zones.
-fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_ZONES> {
+fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_THERMAL_ZONES> {
     let mut found = heapless::Vec::new();
     for zone in std::fs::read_dir(thermal).into_iter().flatten().flatten() {
         let zone = zone.path();
         let mut name = String::new();
         let read = File::open(zone.join("type"))
-            .and_then(|file| file.take(MAX_LINE_BYTES as u64).read_to_string(&mut name));
+            .and_then(|file| file.take(MAX_SENSOR_BYTES as u64).read_to_string(&mut name));
         name.make_ascii_lowercase();
         let is_wanted = read.is_ok() && PROCESSORS.iter().any(|part| name.contains(part));
         if let Ok(temperature) = File::open(zone.join("temp"))
@@ -95,7 +92,7 @@ fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_ZONES> {
 }
 
 fn temperature_milli(zone: &File) -> Option<i32> {
-    let mut line = [0; MAX_LINE_BYTES];
+    let mut line = [0; MAX_SENSOR_BYTES];
     text(zone, &mut line)?.trim_ascii().parse().ok()
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 const FINE_BITS: u32 = 7;
 const FINE: u64 = 1 << FINE_BITS;
 /// Longer than 18 minutes is not told apart.
-const MOST_NS: u64 = (1 << 40) - 1;
-const BUCKETS: usize = bucket(MOST_NS) + 1;
+const MAX_NS: u64 = (1 << 40) - 1;
+const BUCKETS: usize = bucket(MAX_NS) + 1;
 
 /// The first 128 buckets have a width of 1 ns, the next 128 too, the next of 2 ns, then 4, and so on.
 const fn bucket(ns: u64) -> usize {
@@ -55,7 +55,7 @@ impl Default for Histogram {
 impl Histogram {
     pub fn record(&mut self, duration: Duration) {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let count = &mut self.counts[bucket(ns.min(MOST_NS))];
+        let count = &mut self.counts[bucket(ns.min(MAX_NS))];
         *count = count.saturating_add(1);
         self.total += 1;
         self.min_ns = self.min_ns.min(ns);
@@ -142,13 +142,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_is_near_what_is_in_it(ns in 0..=MOST_NS) {
+        fn a_bucket_is_near_what_is_in_it(ns in 0..=MAX_NS) {
             let error = middle(bucket(ns)).abs_diff(ns);
             prop_assert!(error * 2 * FINE <= ns.max(FINE * 2), "{ns}: {error}");
         }
 
         #[test]
-        fn buckets_are_in_the_order_of_time(a in 0..=MOST_NS, b in 0..=MOST_NS) {
+        fn buckets_are_in_the_order_of_time(a in 0..=MAX_NS, b in 0..=MAX_NS) {
             prop_assert_eq!(bucket(a) <= bucket(b), a <= b || bucket(a) == bucket(b));
             prop_assert!(bucket(a) < BUCKETS);
         }

@@ -5,6 +5,7 @@
 
 use super::session::UNORDERED_EPOCH;
 use crate::error::{Error, Result};
+use crate::limits::MAX_SESSION_FILE_BYTES;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -14,8 +15,6 @@ use std::path::{Path, PathBuf};
 /// 2026-01-01. A clock that is earlier is not set: boards without a battery start in 1970, or at the date of
 /// their image.
 const CLOCK_IS_SET_US: u64 = 1_767_225_600_000_000;
-/// The digits of the largest epoch, and the end of the line.
-const MAX_FILE_BYTES: u64 = 21;
 
 /// How a sender orders its starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +75,7 @@ fn read(path: &Path) -> std::result::Result<u64, String> {
     };
     let mut text = Vec::new();
     let is_plain = file.metadata().is_ok_and(|file| file.is_file());
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text);
+    let read = file.take(MAX_SESSION_FILE_BYTES + 1).read_to_end(&mut text);
     let digits = text.strip_suffix(b"\n").filter(|digits| {
         is_plain && read.is_ok() && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
     });

@@ -7,7 +7,7 @@
 
 use super::keypoint::{FixedPoint, WireKeypoint};
 use super::layout::{KEYPOINT_BYTES, NOT_FOUND};
-use crate::scene::MAX_KEYPOINTS;
+use crate::limits::MAX_KEYPOINTS;
 use std::ops::Range;
 
 /// The body of the longest packet.

@@ -1,6 +1,6 @@
 //! Where each field lies. All integers are little-endian; the offsets are those of docs/wire.md.
 
-use crate::scene::MAX_KEYPOINTS;
+use crate::limits::MAX_KEYPOINTS;
 use std::ops::Range;
 
 /// The format's version. A receiver must not read a packet of another one.

@@ -5,7 +5,8 @@ use super::keypoint::{FixedPoint, WireKeypoint, decode_score, encode_score};
 use super::layout::*;
 use super::stats::WireStats;
 use crate::clock::Instant;
-use crate::scene::{JointTable, MAX_KEYPOINTS, Task};
+use crate::limits::MAX_KEYPOINTS;
+use crate::scene::{JointTable, Task};
 
 /// What a packet reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

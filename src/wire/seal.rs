@@ -9,6 +9,7 @@ use super::layout::Encoded;
 use super::packet::Packet;
 use crate::error::{Error, Result};
 use crate::hex;
+use crate::limits::MAX_KEY_FILE_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -20,8 +21,6 @@ pub use super::layout::TAG_BYTES;
 /// 256 bits, as much as the hash has.
 const KEY_BYTES: usize = hex::BYTES;
 const BLOCK_BYTES: usize = 64;
-/// Digits and the end of a line; anything much longer is another file.
-const MAX_FILE_BYTES: u64 = 256;
 
 /// The bytes of a packet, with a tag if there is a key.
 pub fn encode(packet: &Packet, key: Option<&Key>) -> Encoded {
@@ -77,7 +76,7 @@ impl Key {
         let fail = |what: String| Error::config(path, what);
         let mut text = Vec::new();
         std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text))
+            .and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut text))
             .map_err(|error| fail("the key cannot be read".into()).because(error))?;
         hex::parse(text.trim_ascii()).map(|secret| Key::new(&secret)).ok_or_else(|| {
             fail("a key is 64 hexadecimal digits: head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'".into())

@@ -6,7 +6,7 @@ use super::layout::*;
 use super::packet::{Body, Flags, Kind, Packet};
 use super::stats::WireStats;
 use crate::clock::Instant;
-use crate::scene::MAX_KEYPOINTS;
+use crate::limits::MAX_KEYPOINTS;
 use std::fmt;
 
 /// Why bytes are not a packet this build can read.

@@ -1,6 +1,7 @@
 //! Where packets come from: a UDP port or a serial line. Each gives bytes that are still to be checked.
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_DATAGRAM_BYTES;
 use crate::serial::{SerialSpec, Tty};
 use crate::wire::{Encoded, FrameSplitter, unstuff};
 use std::io;
@@ -10,8 +11,6 @@ use std::time::Duration;
 
 /// How often a receiver gives up waiting, so that the loop can look whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
-/// Longer than any packet, so that one that is too long is seen to be.
-const BUFFER_BYTES: usize = 2048;
 
 /// What came within [`POLL`].
 pub(super) enum Arrival<'a> {
@@ -33,7 +32,7 @@ pub(super) trait Receiver {
 pub(super) struct UdpReceiver {
     name: String,
     socket: UdpSocket,
-    buffer: [u8; BUFFER_BYTES],
+    buffer: [u8; MAX_DATAGRAM_BYTES],
 }
 
 impl UdpReceiver {
@@ -56,7 +55,7 @@ impl UdpReceiver {
         Ok(UdpReceiver {
             name,
             socket,
-            buffer: [0; BUFFER_BYTES],
+            buffer: [0; MAX_DATAGRAM_BYTES],
         })
     }
 }
@@ -85,7 +84,7 @@ fn is_timeout(error: &io::Error) -> bool {
 pub(super) struct SerialReceiver {
     name: String,
     tty: Tty,
-    buffer: [u8; BUFFER_BYTES],
+    buffer: [u8; MAX_DATAGRAM_BYTES],
     /// The part of the buffer that was read and not looked at.
     unread: Range<usize>,
     splitter: FrameSplitter,
@@ -101,7 +100,7 @@ impl SerialReceiver {
         Ok(SerialReceiver {
             name,
             tty,
-            buffer: [0; BUFFER_BYTES],
+            buffer: [0; MAX_DATAGRAM_BYTES],
             unread: 0..0,
             splitter: FrameSplitter::default(),
             packet: Encoded::new(),

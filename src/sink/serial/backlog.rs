@@ -1,14 +1,12 @@
 //! What the kernel holds of what it was given: which packets have not left yet, and since when.
 
-/// The kernel's buffer for a terminal is 4 KiB, and it is given little of that: so many packets are never
-/// in it.
-const MAX_FRAMES: usize = 64;
+use crate::limits::MAX_KERNEL_PACKETS;
 
 /// Times are microseconds of the steady clock.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     /// The frames that have not left altogether, oldest first.
-    frames: heapless::Deque<Held, MAX_FRAMES>,
+    frames: heapless::Deque<Held, MAX_KERNEL_PACKETS>,
     /// The kernel's queue when it was last looked at or written to.
     queued_bytes: usize,
     /// Since when no write was taken whole.
@@ -119,6 +117,6 @@ mod tests {
         for since_us in 0..100 {
             backlog.completed(9, since_us);
         }
-        assert_eq!(backlog.discard(), MAX_FRAMES as u64);
+        assert_eq!(backlog.discard(), MAX_KERNEL_PACKETS as u64);
     }
 }

@@ -1,7 +1,8 @@
 //! Finding a camera, agreeing with it on a format, size and rate, and starting it.
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
-use crate::frame::{MAX_SIDE_PX, PixelFormat};
+use crate::frame::PixelFormat;
+use crate::limits::MAX_FRAME_SIDE_PX;
 use crate::process::memory::pages;
 use std::fmt;
 use std::io;
@@ -445,11 +446,11 @@ pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
 
 /// The driver's answer, with a stride where it gave none, if a picture can be so.
 fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
-    let sides = 1..=MAX_SIDE_PX;
+    let sides = 1..=MAX_FRAME_SIDE_PX;
     if let Encoding::Raw(format) = encoding
         && layout.stride_bytes == 0
     {
-        layout.stride_bytes = format.row_bytes(layout.width_px.min(MAX_SIDE_PX));
+        layout.stride_bytes = format.row_bytes(layout.width_px.min(MAX_FRAME_SIDE_PX));
     }
     let fits = match encoding {
         Encoding::Raw(format) => {

@@ -6,12 +6,10 @@
 use super::camera::Encoding;
 use super::node::{Layout, Memory};
 use crate::clock;
+use crate::limits::MAX_CAMERA_BUFFERS;
 use crate::source::SourceCounts;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// As many buffers as may be on their way back; a camera has at most so many.
-const MAX_RETURNED: usize = 32;
 
 /// Longer than any stall that the capture thread puts up with.
 const LONGEST_SILENCE: Duration = Duration::from_secs(6);
@@ -48,7 +46,7 @@ struct Slot {
     newest: Option<Fresh>,
     /// When the last frame came.
     filled: Option<Instant>,
-    returned: heapless::Vec<Ticket, MAX_RETURNED>,
+    returned: heapless::Vec<Ticket, MAX_CAMERA_BUFFERS>,
     camera: bool,
     counts: SourceCounts,
     stop: bool,

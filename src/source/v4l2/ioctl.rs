@@ -6,6 +6,9 @@
 //! Follows the kernel's "Video for Linux API", single-planar capture with memory-mapped buffers.
 
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
+use crate::limits::{
+    MAX_CAMERA_BUFFER_BYTES, MAX_CAMERA_BUFFERS, MAX_CAMERA_FORMATS, MAX_CAMERA_INTERVALS,
+};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::ffi::c_void;
 use std::io;
@@ -21,13 +24,6 @@ use v4l::v4l2::vidioc::{self, _IOC_TYPE};
 
 const CAPTURE: u32 = v4l::buffer::Type::VideoCapture as u32;
 const MAPPED: u32 = v4l::memory::Memory::Mmap as u32;
-/// A driver that names more formats than this goes round in circles.
-const MAX_FORMATS: u32 = 128;
-const MAX_INTERVALS: u32 = 256;
-/// More than any driver asks for.
-const MAX_BUFFERS: u32 = 32;
-/// A bound on memory: an uncompressed picture of 16 Mpx.
-const MAX_BUFFER_BYTES: usize = 64 << 20;
 /// `POLLIN`.
 const READABLE: i16 = 1;
 
@@ -100,7 +96,7 @@ impl KernelNode {
         // SAFETY: QUERYBUF takes a v4l2_buffer.
         unsafe { self.request(vidioc::VIDIOC_QUERYBUF, &mut buffer)? };
         let length = buffer.length as usize;
-        if length == 0 || length > MAX_BUFFER_BYTES {
+        if length == 0 || length > MAX_CAMERA_BUFFER_BYTES {
             return Err(io::Error::other(format!(
                 "the driver's buffers are of {length} bytes"
             )));
@@ -138,7 +134,7 @@ impl KernelNode {
 
     /// Whether the driver lists the size, or lists none at all.
     fn has_size(&self, format: FourCc, size_px: [u32; 2]) -> bool {
-        for index in 0..MAX_INTERVALS {
+        for index in 0..MAX_CAMERA_INTERVALS {
             let mut size = v4l2_frmsizeenum {
                 index,
                 pixel_format: u32::from_le_bytes(format.0),
@@ -198,7 +194,7 @@ impl Node for KernelNode {
 
     fn formats(&self) -> Vec<FourCc> {
         let mut formats = Vec::new();
-        for index in 0..MAX_FORMATS {
+        for index in 0..MAX_CAMERA_FORMATS {
             let mut description = v4l2_fmtdesc {
                 index,
                 type_: CAPTURE,
@@ -219,7 +215,7 @@ impl Node for KernelNode {
             return None;
         }
         let mut fastest: f64 = 0.0;
-        for index in 0..MAX_INTERVALS {
+        for index in 0..MAX_CAMERA_INTERVALS {
             let mut interval = v4l2_frmivalenum {
                 index,
                 pixel_format: u32::from_le_bytes(format.0),
@@ -300,7 +296,7 @@ impl Node for KernelNode {
 
     fn allocate(&mut self, count: u32) -> io::Result<Vec<Arc<dyn Memory>>> {
         let count = self.buffers(count)?;
-        if count > MAX_BUFFERS {
+        if count as usize > MAX_CAMERA_BUFFERS {
             return Err(io::Error::other(format!("the driver made {count} buffers")));
         }
         (0..count as usize).map(|index| self.map(index)).collect()

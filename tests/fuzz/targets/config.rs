@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     for card in [ModelCard::from_toml(text), ModelCard::from_json(text)] {
         match card {
             Ok(card) => {
-                assert!(card.joints.len() <= posewire::scene::MAX_KEYPOINTS);
+                assert!(card.joints.len() <= posewire::limits::MAX_KEYPOINTS);
                 assert!(card.input_shape().iter().product::<usize>() <= 3 << 20);
                 assert!(card.bones.iter().flatten().all(|&joint| joint < card.joints.len()));
             }
