@@ -1,4 +1,4 @@
-//! Time as the wire carries it: a steady clock and the wall clock, both in microseconds.
+//! Time as the wire carries it: the monotonic clock and the wall clock, both in microseconds.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// One moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Instant {
-    /// `CLOCK_MONOTONIC`, the clock of V4L2's capture times: never set back, stops in suspend.
+    /// `CLOCK_MONOTONIC`, the clock of V4L2 capture times. It is never set back, and stops in suspend.
     pub mono_us: u64,
     /// Unix time. It jumps when the board's clock is set.
     pub wall_us: u64,
@@ -20,8 +20,8 @@ impl Instant {
         }
     }
 
-    /// The moment on the steady clock, with the wall clock of that same moment worked out from
-    /// now's distance to it. A time in the future counts as now.
+    /// The moment with this monotonic time. Its wall time is the present wall time minus the time since then. A
+    /// time in the future counts as now.
     pub fn from_mono_us(mono_us: u64) -> Self {
         let now = Self::now();
         let age_us = now.mono_us.saturating_sub(mono_us);

@@ -1,9 +1,9 @@
 //! 32 bytes as 64 hexadecimal digits: keys and hashes.
 
-/// How many bytes that are.
+/// Bytes of a key or hash.
 pub const BYTES: usize = 32;
 
-/// `None` if it is anything but the digits.
+/// `None` unless the text is exactly 64 hexadecimal digits.
 pub fn parse(text: &[u8]) -> Option<[u8; BYTES]> {
     let digits: &[u8; 2 * BYTES] = text.try_into().ok()?;
     let mut bytes = [0; BYTES];

@@ -1,6 +1,6 @@
 //! posewire: hand and body keypoints from a camera to a robot.
 //!
-//! Data flows one way, one module a stage:
+//! Data flows one way. Each stage is a module:
 //!
 //! | stage | in | out |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! | [`wire`] | keypoints | bytes for a robot |
 //! | [`sink`] | packets | UDP, a serial line, JSON lines, pictures |
 //!
-//! [`pipeline`] connects them; [`cli`] is the program around it.
+//! [`pipeline`] connects them. [`cli`] is the program around them.
 
 #[cfg(not(any(feature = "onnx", feature = "plan")))]
 compile_error!("nothing to run: build with the feature onnx or plan");

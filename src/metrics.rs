@@ -1,4 +1,4 @@
-//! The accuracy figures of the reference models' data sets.
+//! Accuracy metrics of the reference models' data sets.
 //!
 //! Points are (x, y) in pixels; `valid` says which joints are annotated. PCK and AUC are those of
 //! MMPose's hand data sets, PCKh that of MPII (Andriluka et al., CVPR 2014).
@@ -6,16 +6,16 @@
 /// Joints that MPII leaves out of its mean: pelvis and thorax.
 const PCKH_LEFT_OUT: [usize; 2] = [6, 7];
 
-/// The head size of PCKh is this part of the head box's diagonal.
+/// The head size of PCKh as a fraction of the diagonal of the head box.
 const HEAD_SIZE_PART: f64 = 0.6;
 
-/// One instance: what was predicted, what is true, and what can be compared.
+/// One instance: predicted joints, true joints, and which joints are annotated.
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub predicted: Vec<(f64, f64)>,
     pub truth: Vec<(f64, f64)>,
     pub valid: Vec<bool>,
-    /// What distances are divided by: the larger side of the box for PCK, the head size for PCKh.
+    /// Divisor of distances: the larger side of the box for PCK, the head size for PCKh.
     pub scale_px: f64,
 }
 
@@ -35,7 +35,7 @@ pub fn head_size_px(corner: (f64, f64), opposite: (f64, f64)) -> f64 {
     HEAD_SIZE_PART * (opposite.0 - corner.0).hypot(opposite.1 - corner.1)
 }
 
-/// For each joint, how many of its annotated samples pass, and how many there are.
+/// For each joint: the number of annotated samples that pass, and the number of annotated samples.
 fn passing(samples: &[Sample], pass: impl Fn(f64, &Sample) -> bool) -> Vec<(usize, usize)> {
     let joints = samples.first().map_or(0, |sample| sample.truth.len());
     let mut counts = vec![(0, 0); joints];
@@ -50,7 +50,7 @@ fn passing(samples: &[Sample], pass: impl Fn(f64, &Sample) -> bool) -> Vec<(usiz
     counts
 }
 
-/// Mean over the joints that have samples of the part that passes.
+/// Fraction of samples that pass, averaged over the joints that have samples.
 fn mean_over_joints(counts: &[(usize, usize)]) -> f64 {
     let parts: Vec<f64> = counts
         .iter()
@@ -60,7 +60,7 @@ fn mean_over_joints(counts: &[(usize, usize)]) -> f64 {
     parts.iter().sum::<f64>() / parts.len().max(1) as f64
 }
 
-/// Part of the joints closer than `threshold` times the scale, mean over joints.
+/// Fraction of samples closer than `threshold` times the scale, averaged over joints.
 pub fn pck(samples: &[Sample], threshold: f64) -> f64 {
     mean_over_joints(&passing(samples, |distance, sample| {
         distance / sample.scale_px < threshold
@@ -91,8 +91,8 @@ pub fn epe_px(samples: &[Sample]) -> f64 {
     distances.iter().sum::<f64>() / distances.len().max(1) as f64
 }
 
-/// Percent of the joints within `threshold` head sizes, weighted by how often each is annotated;
-/// pelvis and thorax do not count.
+/// Percentage of joints within `threshold` head sizes, weighted by the number of annotations. Pelvis and thorax
+/// do not count.
 pub fn pckh(samples: &[Sample], threshold: f64) -> f64 {
     let (good, all) = passing(samples, |distance, sample| {
         distance / sample.scale_px <= threshold

@@ -1,7 +1,7 @@
-//! NumPy's `.npy`, as far as `posewire infer` needs it: little-endian f32, C order, format 1 to 3.
+//! NumPy's `.npy` files for `posewire infer`: little-endian f32, C order, format 1 to 3.
 //!
-//! A file's header is text from outside: its length, its shape and the file's size are checked
-//! before anything is allocated for them.
+//! In: a path. Out: an [`Array`], or a file. The header is untrusted text: its length, its shape and the file's
+//! size are checked before anything is allocated for them.
 
 use crate::error::{Error, Result};
 use crate::limits::{MAX_NPY_ELEMENTS, MAX_NPY_HEADER_BYTES};
@@ -10,7 +10,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// What is read or written at once.
+/// Bytes of one read or write.
 const BLOCK_BYTES: usize = 16 << 10;
 
 /// A tensor: its shape, and its elements in C order.
@@ -82,8 +82,8 @@ fn parse(reader: &mut dyn Read) -> std::result::Result<Array, String> {
         .filter(|&elements| elements <= MAX_NPY_ELEMENTS)
         .ok_or_else(|| format!("has the shape {shape:?}, too large"))?;
     let mut reader = reader.take(4 * elements as u64);
-    // Grows with what is really there, not with what the header promises; a block at a time, so that
-    // the file is not in memory twice.
+    // The vector grows with the data in the file, not with the size in the header. Reading in blocks avoids a
+    // second copy of the file in memory.
     let mut values = Vec::new();
     let mut block = Vec::with_capacity(BLOCK_BYTES);
     let mut read = 0;
@@ -124,13 +124,13 @@ pub fn write(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     let fail = |error: std::io::Error| Error::data(path, "cannot be written").because(error);
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
-    // The data starts at a multiple of 64 bytes; the header ends with a newline.
+    // The data start at a multiple of 64 bytes. The header ends with a newline.
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
     header.push('\n');
     let mut start = MAGIC.to_vec();
     start.extend([1, 0]);
-    // At most a few hundred bytes: a shape has few sides.
+    // The cast is lossless: a header has a few hundred bytes at most.
     start.extend((header.len() as u16).to_le_bytes());
     start.extend(header.as_bytes());
     let write = || {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let path = std::env::temp_dir().join(format!("posewire-npy-{}", std::process::id()));
-        // The second one is of several blocks.
+        // The second file has several blocks.
         for last in [3, BLOCK_BYTES] {
             let values: Vec<f32> = (0..2 * last).map(|value| value as f32 / 3.0).collect();
             write(&path, &[1, 2, last], &values).unwrap();

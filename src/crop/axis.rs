@@ -1,7 +1,7 @@
-//! Where the columns or rows of a crop lie in a frame.
+//! Source positions of the columns or rows of a crop.
 //!
-//! Without rotation the map is separable, so each output column and row has one source position,
-//! worked out once per crop in 1/32 pixel, exactly as OpenCV rounds it.
+//! Without rotation the map is separable: each output column and row has one source position. It is computed
+//! once per crop, in 1/32 pixel, with OpenCV's rounding.
 
 use std::ops::Range;
 
@@ -13,17 +13,17 @@ const MATRIX_BITS: u32 = 10;
 /// Pixels outside the frame that a [`Position`] may name on either side of it.
 pub(super) const OUTSIDE_PX: i32 = 2;
 
-/// Where an output column or row lies in the source: the pixel before it, and the weight (of 32) of
-/// the pixel after it.
+/// Source position of an output column or row: the pixel before it, and the weight (of 32) of the pixel after
+/// it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Position {
-    /// At least -[`OUTSIDE_PX`] and at most the frame's side: beyond, both pixels are outside anyway.
+    /// From -[`OUTSIDE_PX`] to the frame's side. Beyond these, both pixels are outside the frame.
     pub before_px: i32,
     pub weight: u32,
 }
 
-/// Source positions of all outputs along an axis of a frame of `side_px`; `center_px` falls on the
-/// output's middle.
+/// Source positions of all outputs along an axis of `side_px` pixels. The middle of the output is at
+/// `center_px`.
 pub(super) fn fill(positions: &mut [Position], side_px: u32, center_px: f64, length_px: f64) {
     let scale = length_px / positions.len() as f64;
     let shift = center_px - 0.5 * length_px;
@@ -42,8 +42,7 @@ pub(super) fn fill(positions: &mut [Position], side_px: u32, center_px: f64, len
     }
 }
 
-/// The source pixels that the positions name, from the first to the last, those outside the frame
-/// included.
+/// The source pixels from the first to the last position, including pixels outside the frame.
 pub(super) fn span(positions: &[Position]) -> Range<i32> {
     let before = || positions.iter().map(|position| position.before_px);
     before().min().unwrap_or(0)..before().max().unwrap_or(0) + 2

@@ -1,4 +1,4 @@
-//! The crop as a formula, pixel by pixel: slow, plain, and what the fast one is compared with.
+//! The crop as a formula, pixel by pixel: the slow reference that tests compare the fast crop with.
 
 use crate::crop::Cropper;
 use crate::frame::{PixelFormat, Pixels};
@@ -77,7 +77,7 @@ fn yuv_to_rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
         .map(|value| (value >> 8).clamp(0, 255) as u8)
 }
 
-/// The pixel before each output and the weight of the one after it.
+/// For each output: the pixel before it, and the weight of the pixel after it.
 fn positions(side: u32, center_px: f64, length_px: f64) -> Vec<(i64, i32)> {
     let scale = length_px / f64::from(side);
     let shift = center_px - 0.5 * length_px;
@@ -98,7 +98,7 @@ prop_compose! {
         height in 1..30_usize,
         padding in 0..5_usize,
     )(
-        // As few bytes as the frame may have, so that reading too far is noticed.
+        // The fewest bytes that the frame may have, so that a read past the end fails.
         bytes in {
             let stride = format.row_bytes(width as u32) + padding;
             let count = format.frame_bytes(width as u32, height as u32, stride).unwrap();
@@ -114,7 +114,7 @@ prop_compose! {
     }
 }
 
-/// Mostly about as large as the pictures, and sometimes any number at all.
+/// Usually near the size of the pictures, sometimes any number.
 fn any_side(low: f64, high: f64) -> impl Strategy<Value = f64> {
     prop_oneof![9 => low..high, 1 => any::<f64>()]
 }
@@ -131,7 +131,7 @@ prop_compose! {
 }
 
 proptest! {
-    /// One cropper for several frames: nothing of an earlier one may show.
+    /// One cropper for several frames: no trace of an earlier frame may remain.
     #[test]
     fn the_crop_is_the_formulas(
         frames in vec((any_picture(), any_box()), 1..4),

@@ -1,8 +1,8 @@
-//! The resampling itself: OpenCV's fixed-point bilinear `warpAffine` for a scale and a shift.
+//! Resampling: OpenCV's fixed-point bilinear `warpAffine`, for scale and shift.
 //!
-//! Each source row that the crop needs is converted once, over the columns that the crop needs, and
-//! blended along x once. Two such rows are kept, because neighbouring output rows often share them,
-//! and blended along y for each output row. All sums are exact, so their order does not matter.
+//! Each source row of the crop is converted once, for the crop's columns only, and blended along x once. Two
+//! such rows are kept, because neighbouring output rows often share them. Each output row blends them along y.
+//! All sums are exact, so their order does not matter.
 
 use crate::crop::axis::{self, OUTSIDE_PX, Position};
 use crate::frame::{Pixels, WidePixel};
@@ -10,8 +10,8 @@ use crate::limits::MAX_FRAME_SIDE_PX;
 use crate::scene::CropBox;
 use std::ops::Range;
 
-/// Crops, scales and normalises; owns its tables and buffers, sized once for one network input and
-/// for any frame.
+/// Crops, scales and normalises. It owns tables and buffers, which are sized once for one network input and any
+/// frame.
 #[derive(Debug)]
 pub struct Cropper {
     warp: Warp,
@@ -20,7 +20,7 @@ pub struct Cropper {
 }
 
 impl Cropper {
-    /// `input_size` is (width, height) in pixels; `mean` and `std` are RGB in 0..255.
+    /// `input_size` is (width, height) in pixels. `mean` and `std` are RGB, for values 0 to 255.
     pub fn new(input_size: [u32; 2], mean: [f32; 3], std: [f32; 3]) -> Self {
         let mut normalised = [[0.0; 256]; 3];
         for (channel, table) in normalised.iter_mut().enumerate() {
@@ -34,7 +34,7 @@ impl Cropper {
         }
     }
 
-    /// Writes the normalised crop to `input`, 3 x H x W. Panics if its length is another one.
+    /// Writes the normalised crop to `input`, 3 x H x W. Panics if `input` has another length.
     pub fn crop(&mut self, pixels: &Pixels<'_>, crop: &CropBox, input: &mut [f32]) {
         let [width, height] = self.warp.output_size();
         let plane = width * height;
@@ -57,7 +57,7 @@ impl Cropper {
         });
     }
 
-    /// Writes the crop as packed RGB bytes, H x W x 3: the picture the network sees.
+    /// Writes the crop as packed RGB bytes, H x W x 3: the picture that the network sees.
     pub fn crop_rgb(&mut self, pixels: &Pixels<'_>, crop: &CropBox, rgb: &mut [u8]) {
         let [width, height] = self.warp.output_size();
         assert_eq!(rgb.len(), 3 * width * height, "the crop fills the picture");
@@ -99,7 +99,7 @@ impl Warp {
         [self.columns.len(), self.rows.len()]
     }
 
-    /// Gives each output row and its index to `put`, from the top down.
+    /// Calls `put` with each output row and its index, from top to bottom.
     fn each_row(
         &mut self,
         pixels: &Pixels<'_>,
@@ -110,7 +110,7 @@ impl Warp {
         axis::fill(&mut self.columns, width_px, crop.center_x_px, crop.width_px);
         axis::fill(&mut self.rows, height_px, crop.center_y_px, crop.height_px);
         let mut source = Source::new(pixels, &mut self.columns, &mut self.span);
-        // What they hold is of another frame.
+        // Both rows belong to an earlier frame.
         self.above.y_px = None;
         self.below.y_px = None;
         for (index, row) in self.rows.iter().enumerate() {
@@ -153,13 +153,13 @@ impl BlendedRow {
     }
 }
 
-/// The rows of a frame as far as a crop needs them, with black around the frame.
+/// The part of a frame's rows that a crop needs, with black around the frame.
 struct Source<'a> {
     pixels: &'a Pixels<'a>,
     /// Counted from the start of the span.
     columns: &'a [Position],
     span: &'a mut [WidePixel],
-    /// The part of the span that is inside the frame, and the column of the frame it starts with.
+    /// The part of the span inside the frame, and its first column in the frame.
     inside: Range<usize>,
     first_px: u32,
 }
@@ -171,7 +171,7 @@ impl<'a> Source<'a> {
             column.before_px -= needed_px.start;
         }
         let span = &mut span[..needed_px.len()];
-        // Rows are read into the part inside the frame; the rest stays as it is.
+        // Rows are read into the part inside the frame. The rest stays black.
         span.fill(WidePixel::BLACK);
         let into_frame = |x_px: i32| x_px.clamp(0, pixels.width_px() as i32);
         let inside_px = into_frame(needed_px.start)..into_frame(needed_px.end);
@@ -193,7 +193,7 @@ impl<'a> Source<'a> {
         };
         let inside = &mut self.span[self.inside.clone()];
         self.pixels.read_row(y_px, self.first_px, inside);
-        // Of one length, so that one check of bounds serves both.
+        // Both have the same length, so that the compiler checks bounds once.
         let before = &self.span[..self.span.len() - 1];
         let after = &self.span[1..];
         for (out, column) in out.iter_mut().zip(self.columns) {

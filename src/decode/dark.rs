@@ -1,8 +1,8 @@
 //! Distribution-aware coordinate decoding (DARK; Zhang et al., CVPR 2020).
 //!
-//! The heatmap is blurred with an 11 x 11 Gaussian, brought back to its old maximum, clamped to
-//! 1e-10 and taken to its logarithm; one Newton step from the arg-max finds the peak of the
-//! Gaussian that the network was trained to draw.
+//! The heatmap is blurred with an 11 x 11 Gaussian, scaled back to its old maximum and clamped to 1e-10. One
+//! Newton step on its logarithm, from the arg-max, finds the peak of the Gaussian that the network was trained
+//! to draw.
 
 use super::peak::argmax;
 
@@ -31,8 +31,8 @@ impl Dark {
         }
     }
 
-    /// The refined peak, in heatmap pixels; the arg-max itself near the borders, where there is no
-    /// room for second differences.
+    /// The refined peak, in heatmap pixels. Near the borders, where second differences do not fit, it is the
+    /// arg-max.
     pub(super) fn refine(
         &mut self,
         heatmap: &[f32],

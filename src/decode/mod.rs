@@ -1,8 +1,8 @@
 //! From heatmaps to keypoints.
 //!
 //! In: joints x H x W raw heatmaps (no sigmoid), f32. Out: one [`Keypoint`] per joint in heatmap
-//! pixels; a heatmap whose maximum is not above 0 gives (-1, -1), as in MMPose. The [`Decoder`] owns
-//! its scratch space; nothing is allocated after [`Decoder::new`].
+//! pixels. A heatmap whose maximum is not above 0 gives (-1, -1), as in MMPose. The [`Decoder`] owns
+//! its scratch space. Nothing is allocated after [`Decoder::new`].
 
 mod dark;
 mod peak;

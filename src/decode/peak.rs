@@ -1,6 +1,6 @@
 //! The arg-max of a heatmap, and the quarter-pixel shift of the default decoding.
 
-/// Column, row and value of the first maximum; NaNs are passed over. `None` if all are NaN.
+/// Column, row and value of the first maximum. NaNs are skipped; `None` if all values are NaN.
 pub fn argmax(heatmap: &[f32], width: usize) -> Option<(usize, usize, f32)> {
     let mut best: Option<(usize, f32)> = None;
     for (index, &value) in heatmap.iter().enumerate() {
@@ -31,7 +31,7 @@ pub fn quarter_shift(
     peak
 }
 
-/// -1, 0 or 1; NumPy's sign, where that of 0 is 0.
+/// -1, 0 or 1, like NumPy's `sign`; `f32::signum` has no 0.
 fn sign(value: f32) -> f32 {
     if value > 0.0 {
         1.0

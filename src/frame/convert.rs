@@ -1,16 +1,16 @@
 //! Rows of every format to pixels whose channels are 16 bits apart.
 //!
-//! In: the bytes of a row and the place of the first pixel wanted. Out: [`WidePixel`]s, one for each
-//! place of the caller's buffer. The loops run over blocks of fixed length and do one simple thing
-//! each, because that is what the compiler turns into vector instructions on any processor.
+//! In: the bytes of a row and the index of the first pixel. Out: [`WidePixel`]s in the caller's buffer. The
+//! loops run over blocks of fixed length and do one simple thing each, because the compiler vectorises such
+//! loops on every processor.
 
 use std::ops::Range;
 
-/// Pixels that are unpacked, converted and packed at a time: small enough for the first cache.
+/// Pixels of one block of the conversion: small enough for the first-level cache.
 const BLOCK_PX: usize = 64;
 
-/// A pixel with 16 bits for each channel: red in the lowest ones, then green, then blue, then zeros.
-/// One multiplication weighs all of them.
+/// A pixel with 16 bits per channel: red in the lowest bits, then green, blue and zeros. One multiplication
+/// scales all channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WidePixel(u64);
 
@@ -37,7 +37,7 @@ impl WidePixel {
     }
 }
 
-/// `row` starts with the first pixel wanted, as in the next two functions.
+/// `row` starts at the first pixel to read, also in the next two functions.
 pub(super) fn rgb24(row: &[u8], out: &mut [WidePixel]) {
     for (out, &[r, g, b]) in out.iter_mut().zip(row.as_chunks().0) {
         *out = WidePixel::new([r, g, b]);
@@ -52,15 +52,15 @@ pub(super) fn bgr24(row: &[u8], out: &mut [WidePixel]) {
 
 pub(super) fn grey(row: &[u8], out: &mut [WidePixel]) {
     for (out, &y) in out.iter_mut().zip(row) {
-        // The byte in each channel at once.
+        // The same byte in all three channels.
         *out = WidePixel(u64::from(y) * 0x1_0001_0001);
     }
 }
 
-/// 4 bytes for two pixels; luma is byte `LUMA` of each half, chroma the other one. `row` starts with
-/// the row's first pixel and has a whole number of pairs.
+/// 4 bytes per pixel pair. Luma is byte `LUMA` of each half, chroma the other byte. `row` starts at the first
+/// pixel of the row and has whole pairs.
 pub(super) fn packed_yuv<const LUMA: u32>(row: &[u8], first_px: usize, out: &mut [WidePixel]) {
-    // Words and shifts, not bytes and places: shifts of whole vectors are cheap everywhere.
+    // Words and shifts instead of byte indexing: shifts of whole vectors are cheap on every processor.
     let (luma, cb, cr) = (8 * LUMA, 8 * (1 - LUMA), 8 * (3 - LUMA));
     yuv(first_px, out, |pairs, block| {
         let bytes = &row[4 * pairs.start..4 * pairs.end];
@@ -75,8 +75,8 @@ pub(super) fn packed_yuv<const LUMA: u32>(row: &[u8], first_px: usize, out: &mut
     });
 }
 
-/// A row of luma and the row of chroma pairs that it shares with a neighbour, both from the row's
-/// first pixel on and with a whole number of pairs.
+/// A row of luma, and the row of chroma pairs that it shares with a neighbour. Both start at the first pixel of
+/// the row and have whole pairs.
 pub(super) fn nv12(luma: &[u8], chroma: &[u8], first_px: usize, out: &mut [WidePixel]) {
     yuv(first_px, out, |pairs, block| {
         let bytes = 2 * pairs.start..2 * pairs.end;
@@ -91,14 +91,14 @@ pub(super) fn nv12(luma: &[u8], chroma: &[u8], first_px: usize, out: &mut [WideP
     });
 }
 
-/// Unpacked pixels, chroma already repeated for both pixels of a pair.
+/// Unpacked pixels. Chroma is repeated for both pixels of a pair.
 struct Block {
     y: [i16; BLOCK_PX],
     u: [[i16; 2]; BLOCK_PX / 2],
     v: [[i16; 2]; BLOCK_PX / 2],
 }
 
-/// Fills `out` block by block; `unpack` fills the block with a range of the row's pairs.
+/// Fills `out` block by block. `unpack` fills a block with a range of the row's pairs.
 #[inline(always)]
 fn yuv(first_px: usize, out: &mut [WidePixel], unpack: impl Fn(Range<usize>, &mut Block)) {
     let mut block = Block {
@@ -107,7 +107,7 @@ fn yuv(first_px: usize, out: &mut [WidePixel], unpack: impl Fn(Range<usize>, &mu
         v: [[0; 2]; BLOCK_PX / 2],
     };
     let mut pair = first_px / 2;
-    // A span may start with the second pixel of a pair.
+    // A span can start at the second pixel of a pair.
     let (odd, whole) = out.split_at_mut((first_px % 2).min(out.len()));
     if let [pixel] = odd {
         unpack(pair..pair + 1, &mut block);
@@ -128,11 +128,11 @@ impl Block {
     fn convert(&self, out: &mut [WidePixel]) {
         let (mut red, mut green, mut blue) = ([0; BLOCK_PX], [0; BLOCK_PX], [0; BLOCK_PX]);
         let (u, v) = (self.u.as_flattened(), self.v.as_flattened());
-        // The whole block even if less is wanted: a loop of known length has no tail.
+        // Always the whole block: a loop of constant length needs no tail.
         for x in 0..BLOCK_PX {
             [red[x], green[x], blue[x]] = yuv_to_rgb(self.y[x], u[x], v[x]).map(u16::from);
         }
-        // Two loops that widen by a factor of 2 are compiled to half the work of one by 4.
+        // Two loops that widen by a factor of 2 compile to half the instructions of one that widens by 4.
         let mut red_green = [0; BLOCK_PX];
         for ((both, &r), &g) in red_green.iter_mut().zip(&red).zip(&green) {
             *both = u32::from(r) | u32::from(g) << 16;
@@ -151,8 +151,8 @@ impl Block {
 /// b = (298 (y - 16) + 516 (u - 128)                 + 128) >> 8
 /// ```
 ///
-/// within 0..=255. Whole multiples of 256 are taken out of the factors before the shift, which
-/// changes nothing but lets every term fit in 16 bits: twice as many pixels to a vector.
+/// clamped to 0..=255. The code takes multiples of 256 out of the factors before the shift. The result is the
+/// same, but every term fits 16 bits, so a vector holds twice as many pixels.
 #[inline(always)]
 fn yuv_to_rgb(y: i16, u: i16, v: i16) -> [u8; 3] {
     let (y, u, v) = (y - 16, u - 128, v - 128);

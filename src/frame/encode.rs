@@ -1,9 +1,9 @@
-//! RGB to what cameras send: for rehearsals without a camera, and for tests.
+//! RGB to camera formats, for runs without a camera and for tests.
 
 use super::PixelFormat;
 
-/// A packed RGB picture in another format, rows without padding; colours are BT.601, limited range.
-/// Sides are even.
+/// A packed RGB picture in another format, with rows without padding. Colours are BT.601, limited range.
+/// Both sides are even.
 pub fn encode(rgb: &[u8], width_px: u32, format: PixelFormat) -> Vec<u8> {
     let pixels = || rgb.chunks_exact(3).map(|p| [p[0], p[1], p[2]]);
     match format {
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn what_is_encoded_is_read_back_nearly_as_it_was() {
         let (width, height) = (16, 8);
-        // Neighbours alike: formats share colours among them.
+        // Neighbours have the same colour, because formats share chroma between them.
         let rgb: Vec<u8> = (0..width * height)
             .flat_map(|at| {
                 [

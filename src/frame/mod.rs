@@ -1,7 +1,7 @@
-//! A picture as a source hands it over: borrowed pixels, their layout, and when they were taken.
+//! A picture from a source: borrowed pixels, their layout, and their capture time.
 //!
-//! The source owns the memory; a [`Frame`] lives until the source is asked for the next one. Pixel
-//! (0, 0) is the top-left one and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
+//! The source owns the memory. A [`Frame`] is valid until the next request for a frame. Pixel (0, 0) is at the
+//! top left, and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
 
 mod convert;
 mod encode;
@@ -12,21 +12,21 @@ pub use encode::encode;
 use crate::clock::Instant;
 use crate::limits::MAX_FRAME_SIDE_PX;
 
-/// How the bytes of a frame map to pixels.
+/// Layout of the bytes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PixelFormat {
-    /// 3 bytes a pixel: red, green, blue.
+    /// 3 bytes per pixel: red, green, blue.
     Rgb24,
-    /// 3 bytes a pixel: blue, green, red.
+    /// 3 bytes per pixel: blue, green, red.
     Bgr24,
-    /// 1 byte a pixel.
+    /// 1 byte per pixel.
     Grey,
-    /// 4 bytes for two pixels, Y0 U Y1 V; BT.601, limited range, as in the next two.
+    /// 4 bytes per two pixels, Y0 U Y1 V. BT.601, limited range, like the next two formats.
     Yuyv,
-    /// 4 bytes for two pixels, U Y0 V Y1.
+    /// 4 bytes per two pixels, U Y0 V Y1.
     Uyvy,
-    /// A plane of luma, then a plane of interleaved U and V with the same stride: one pair for each
-    /// 2 x 2 pixels, so half as many rows (rounded up).
+    /// A plane of luma, then a plane of interleaved U and V with the same stride. Each 2 x 2 pixels share one
+    /// pair, so the second plane has half as many rows (rounded up).
     Nv12,
 }
 
@@ -40,8 +40,8 @@ impl PixelFormat {
         PixelFormat::Nv12,
     ];
 
-    /// Bytes in one row of `width_px` pixels without padding. A row of NV12 is one of either plane,
-    /// and has room for the last pair of an odd width.
+    /// Bytes of one row of `width_px` pixels without padding. For NV12 this is a row of either plane, with room
+    /// for the last pair of an odd width.
     pub fn row_bytes(self, width_px: u32) -> usize {
         let width = width_px as usize;
         match self {
@@ -52,7 +52,7 @@ impl PixelFormat {
         }
     }
 
-    /// Rows of `stride` bytes in a frame of `height_px`: more than its height if there are planes.
+    /// Stored rows of a frame of `height_px`: with two planes, more than its height.
     fn stored_rows(self, height_px: u32) -> usize {
         let height = height_px as usize;
         match self {
@@ -61,8 +61,8 @@ impl PixelFormat {
         }
     }
 
-    /// Bytes in a frame whose rows are `stride_bytes` apart; the last one needs no padding. `None`
-    /// if there is no row, a row does not fit in the stride, or a `usize` cannot tell.
+    /// Bytes of a frame whose rows are `stride_bytes` apart. The last row needs no padding. `None` if there is no
+    /// row, if a row does not fit the stride, or if the size overflows `usize`.
     pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
         let row = self.row_bytes(width_px);
         let before_last = self.stored_rows(height_px).checked_sub(1)?;
@@ -71,7 +71,7 @@ impl PixelFormat {
     }
 }
 
-/// Borrowed pixels whose size has been checked against their layout.
+/// Borrowed pixels with a checked size.
 #[derive(Debug, Clone, Copy)]
 pub struct Pixels<'a> {
     format: PixelFormat,
@@ -144,7 +144,7 @@ impl<'a> Pixels<'a> {
         }
     }
 
-    /// The whole picture as packed RGB, for overlays; not used on the frame path.
+    /// The whole picture as packed RGB, for overlays. The frame path does not use it.
     pub fn to_rgb(&self) -> Vec<u8> {
         let width = self.width_px as usize;
         let mut rgb = vec![0; 3 * width * self.height_px as usize];
@@ -159,13 +159,13 @@ impl<'a> Pixels<'a> {
     }
 }
 
-/// One picture and its history.
+/// One picture, with its capture time and index.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     pub pixels: Pixels<'a>,
-    /// When the picture was taken, as near as the source knows.
+    /// Capture time, as exact as the source knows it.
     pub captured: Instant,
-    /// Counts the source's pictures from 0, those it skipped included.
+    /// Index of the picture in its source, from 0. Skipped pictures count.
     pub index: u64,
 }
 
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn nv12_has_both_planes_whole() {
-        // 3 rows of luma and 2 of chroma, each with room for 2 pairs.
+        // 3 rows of luma and 2 rows of chroma, each with room for 2 pairs.
         assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 4]).is_some());
         assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 5, &[0; 4 * 5 + 3]).is_none());
         assert!(Pixels::new(PixelFormat::Nv12, 3, 3, 3, &[0; 64]).is_none());

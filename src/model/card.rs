@@ -1,17 +1,17 @@
-//! The model card: everything the runtime must know about a network that its graph does not say.
+//! The model card: everything that the runtime must know about a network besides its graph.
 //!
-//! It travels as JSON in the ONNX metadata key `posewire.card`, or as TOML with the same fields
-//! beside a foreign export. Unknown fields are errors: a field that is silently ignored is a crop
-//! that is silently wrong. docs/model-card.md lists the fields.
+//! It is JSON in the ONNX metadata key `posewire.card`, or TOML with the same fields beside an export from
+//! another tool. Unknown fields are errors: ignoring a field could make every crop wrong without a message.
+//! docs/model-card.md lists the fields.
 
 use crate::limits::*;
 use crate::scene::{JointTable, Task};
 use serde::{Deserialize, Serialize};
 
-/// The newest card format this build reads.
+/// The card format that this build reads.
 pub const CARD_FORMAT: u32 = 1;
 
-/// How a heatmap's peak becomes a coordinate.
+/// Method that turns the peak of a heatmap into a coordinate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DecodeMode {
@@ -21,7 +21,7 @@ pub enum DecodeMode {
     Dark,
 }
 
-/// See the module's comment. Sizes are (width, height) in pixels; mean and std are RGB in 0..255.
+/// The fields of a card. Sizes are (width, height) in pixels; mean and std are RGB, for values 0 to 255.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
@@ -31,21 +31,21 @@ pub struct ModelCard {
     pub joints: Vec<String>,
     /// Pairs of joint indexes, for drawing.
     pub bones: Vec<[usize; 2]>,
-    /// Joints that change places when the picture is mirrored.
+    /// Pairs of joints that swap when the picture is mirrored.
     pub flip_pairs: Vec<[usize; 2]>,
-    /// The side of the crop over the side of the box around the joints.
+    /// Ratio of the side of the crop to the side of the box around the joints.
     pub crop_padding: f32,
     pub input_size: [u32; 2],
     pub heatmap_size: [u32; 2],
     pub mean: [f32; 3],
     pub std: [f32; 3],
     pub decode: DecodeMode,
-    /// The checkpoint the weights came from, and its SHA-256 ("" where there was none).
+    /// The checkpoint of the weights, and its SHA-256 ("" if there is none).
     pub source: String,
     pub source_sha256: String,
 }
 
-/// The field at fault and what is wrong with it.
+/// A field and its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardError {
     pub field: &'static str,

@@ -1,37 +1,37 @@
-//! The plan file: a network that was compiled for one kernel family, ready to be mapped and run.
+//! The plan file: a network compiled for one kernel family, ready to be mapped and run.
 //!
 //! All numbers are little-endian. A file is
 //!
-//! | bytes | what |
+//! | bytes | contents |
 //! |---|---|
 //! | 0..8 | `posewire` |
 //! | 8..12 | format version, u32: [`VERSION`] |
-//! | 12..16 | CRC-32 (IEEE) of all that follows |
+//! | 12..16 | CRC-32 (IEEE) of all following bytes |
 //! | 16..24 | length of the file, u64 |
 //! | 24..28 | length of the card, u32: JSON, or 0 for none |
 //! | 28..32 | length of the kernel family's name, u32 |
 //! | 32..36 | length of the network, u32 |
 //! | 36..40 | 0 |
-//! | 40.. | card, name, network, each right behind the last |
-//! | then | zeros up to a multiple of 64, and the weights to the end |
+//! | 40.. | card, name, network, without gaps |
+//! | then | zeros up to a multiple of 64, then the weights |
 //!
-//! The integer engine defines the network and the weights (`engine/int8/plan/file`). The
-//! checksum finds files that were cut, mixed up or changed by accident. It is no signature: whoever
-//! reads a file must also check every number in it, and does.
+//! The integer engine defines the network and the weights (`engine/int8/plan/file`). The checksum detects files
+//! that were cut, mixed up or changed by accident. It is not a signature: every reader also checks each number
+//! in the file.
 
 use std::ops::Range;
 
 pub const MAGIC: [u8; 8] = *b"posewire";
 
-/// Files of another version are refused: compile the model again.
+/// The format version. Files of another version are refused.
 pub const VERSION: u32 = 1;
 
-/// The weights start at a multiple of this.
+/// Alignment of the weights in the file, in bytes.
 const ALIGNMENT: usize = 64;
 
 const HEADER: usize = 40;
 
-/// Where the sections of a plan file are.
+/// Byte ranges of the sections of a plan file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sections {
     pub card: Range<usize>,
@@ -40,10 +40,10 @@ pub struct Sections {
     pub weights: Range<usize>,
 }
 
-/// Checks a file from the first byte to the last, and finds its sections.
+/// Checks a whole file and finds its sections.
 ///
 /// # Errors
-/// What is wrong with it, and what to do.
+/// The problem and its remedy.
 pub fn sections(file: &[u8]) -> Result<Sections, String> {
     let header: &[u8; HEADER] = file
         .first_chunk()
@@ -95,7 +95,7 @@ pub fn sections(file: &[u8]) -> Result<Sections, String> {
     })
 }
 
-/// A whole file from its sections.
+/// The file made of these sections.
 ///
 /// # Errors
 /// If a section is too long for its length field.

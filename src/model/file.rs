@@ -1,4 +1,4 @@
-//! Reading a model file: size, protobuf, and the card inside it or beside it.
+//! Reading a model file: its size, its protobuf, and the card inside or beside it.
 
 use super::card::{CardError, ModelCard};
 use super::container;
@@ -16,7 +16,7 @@ use tract_onnx::prelude::Framework;
 /// The ONNX metadata key of the card.
 const CARD_KEY: &str = "posewire.card";
 
-/// A model that was read and whose container is sound; its network has not been built yet.
+/// A model file with a valid container. Its network is not built yet.
 #[derive(Debug)]
 pub struct ModelFile {
     path: PathBuf,
@@ -25,10 +25,10 @@ pub struct ModelFile {
     card: Option<ModelCard>,
 }
 
-/// What kind of file it is.
+/// Kind of a model file.
 #[derive(Debug)]
 pub enum Contents {
-    /// With a graph; not with weights in other files.
+    /// An ONNX model with a graph, and without weights in other files.
     #[cfg(feature = "onnx")]
     Onnx(Box<ModelProto>),
     Plan(PlanFile),
@@ -45,8 +45,8 @@ impl ModelFile {
         Self::open_checked(path, |_| Ok(()))
     }
 
-    /// Like [`open`](ModelFile::open), but `check` sees all bytes first, in the very memory that is then
-    /// used: what it refuses is not looked at any further.
+    /// Like [`open`](ModelFile::open), except that `check` sees all bytes first, in the same memory that is then
+    /// used. Refused bytes are not parsed.
     ///
     /// # Errors
     /// Also those of `check`.
@@ -78,7 +78,7 @@ impl ModelFile {
         if raw == container::MAGIC {
             return Self::from_plan(path, PlanFile::open(path, &file, check)?);
         }
-        // A pipe has no length before it is read.
+        // The length of a pipe is unknown before it is read.
         file.take(MAX_MODEL_BYTES + 1)
             .read_to_end(&mut raw)
             .map_err(unread)?;
@@ -116,7 +116,7 @@ impl ModelFile {
         let proto = tract_onnx::onnx()
             .proto_model_for_read(&mut &raw[..])
             .map_err(|_| Error::model(path, broken))?;
-        // An empty or foreign file can decode to a message without a graph.
+        // An empty or unrelated file can decode to a message without a graph.
         let Some(graph) = &proto.graph else {
             return Err(Error::model(path, broken));
         };
@@ -140,7 +140,7 @@ impl ModelFile {
         })
     }
 
-    /// Where the card is looked for if the model has none in itself.
+    /// Path of the card beside a model that contains none.
     pub fn card_beside(model: &Path) -> PathBuf {
         model.with_extension("toml")
     }
@@ -154,7 +154,7 @@ impl ModelFile {
         self.bytes
     }
 
-    /// How much of it is used where it lies, and stays mapped.
+    /// Bytes of the file that stay mapped.
     pub fn mapped_bytes(&self) -> u64 {
         match self.contents {
             #[cfg(feature = "onnx")]
@@ -176,12 +176,12 @@ impl ModelFile {
         }
     }
 
-    /// The card, if the file or a TOML file beside it has one.
+    /// The card in the file or in the TOML file beside it, if any.
     pub fn card(&self) -> Option<&ModelCard> {
         self.card.as_ref()
     }
 
-    /// The card, which every command but the bare network needs.
+    /// The card, or an error that says how to add one.
     pub fn require_card(&self) -> Result<&ModelCard> {
         self.card.as_ref().ok_or_else(|| {
             Error::model(

@@ -1,4 +1,4 @@
-//! A model file's SHA-256: which file it is, whoever handed it over.
+//! SHA-256 of a model file, to pin its contents.
 
 use crate::error::{Error, Result};
 use crate::hex;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Of all bytes of the file.
+/// SHA-256 of all bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelHash([u8; hex::BYTES]);
 
@@ -42,7 +42,7 @@ impl FromStr for ModelHash {
     }
 }
 
-/// As `sha256sum` prints it.
+/// The same text as `sha256sum` prints.
 impl fmt::Display for ModelHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

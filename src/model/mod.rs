@@ -1,7 +1,7 @@
-//! What a network is for: its card, and how it gets from a file into memory.
+//! Model files: the card of a network, and loading from a file into memory.
 //!
 //! In: an ONNX file, and for foreign exports a TOML file beside it; or a compiled plan. Out: a checked
-//! [`ModelCard`] and the contents an [engine](crate::engine) is built from. Nothing here runs a
+//! [`ModelCard`] and the contents that an [engine](crate::engine) is built from. No code here runs a
 //! network.
 
 mod card;

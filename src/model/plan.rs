@@ -1,4 +1,4 @@
-//! A plan file in memory: mapped, checked, and shared by whatever points into it.
+//! A plan file in memory: mapped, checked, and shared by all references into it.
 
 use super::container::{self, Sections};
 use crate::error::{Error, Result};
@@ -8,18 +8,18 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A plan whose container is sound. The network in it has not been looked at.
+/// A plan with a valid container. Its network is not checked yet.
 #[derive(Debug, Clone)]
 pub struct PlanFile {
     file: Arc<Bytes>,
     sections: Sections,
 }
 
-/// A whole file.
+/// The bytes of a plan file.
 #[derive(Debug)]
 enum Bytes {
     Mapped(Mmap),
-    /// Miri maps no files.
+    /// For Miri, which cannot map files.
     #[cfg(test)]
     Owned(Vec<u8>),
 }
@@ -37,7 +37,7 @@ impl Deref for Bytes {
 }
 
 impl PlanFile {
-    /// Maps a file, of which `check` sees all bytes before anything is made of them.
+    /// Maps a file. `check` sees all bytes before any are parsed.
     ///
     /// # Errors
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it cannot be mapped, or is not whole; those of `check`.
@@ -46,10 +46,9 @@ impl PlanFile {
         file: &File,
         check: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Self> {
-        // SAFETY: the pages are only read. If another program writes to the file meanwhile, values
-        // change, which no code here takes for constant after checking them: weights are data, and
-        // all else is copied before it is checked. If the file is cut meanwhile, the process ends with
-        // SIGBUS; README.md says to replace plans by renaming.
+        // SAFETY: the pages are only read. If another program writes to the file, values change. No code relies
+        // on a checked value staying the same: weights are data, and everything else is copied before it is
+        // checked. If the file is cut, the process ends with SIGBUS; README.md says to replace plans by renaming.
         let map = unsafe { Mmap::map(file) }
             .map_err(|error| Error::model(path, "cannot be mapped").because(error))?;
         check(&map)?;
@@ -73,12 +72,12 @@ impl PlanFile {
         self.file.len() as u64
     }
 
-    /// The card as JSON; empty for none. A copy: what is checked to be text must stay as it is.
+    /// The card as JSON; empty if there is none. It is a copy, so that text stays as it was checked.
     pub(super) fn card(&self) -> Vec<u8> {
         self.file[self.sections.card.clone()].to_vec()
     }
 
-    /// The kernel family that it was compiled for.
+    /// The kernel family of the plan.
     pub fn kernel(&self) -> String {
         let name = self.file[self.sections.kernel.clone()].to_vec();
         String::from_utf8_lossy(&name).into_owned()
@@ -89,7 +88,7 @@ impl PlanFile {
         &self.file[self.sections.network.clone()]
     }
 
-    /// A part of the weights section; nothing if it is not wholly within it.
+    /// A part of the weights section; `None` if it is not entirely inside.
     pub fn weights(&self, part: Range<u64>) -> Option<Weights> {
         let at = |offset: u64| {
             let offset = usize::try_from(offset).ok()?;
@@ -101,7 +100,7 @@ impl PlanFile {
     }
 }
 
-/// Packed weights: in memory of their own, or in a mapped file.
+/// Packed weights: in their own memory, or in a mapped file.
 #[derive(Debug, Clone)]
 pub struct Weights(Place);
 
@@ -147,7 +146,7 @@ mod tests {
         };
         let right = ModelHash::of(&file);
         assert_eq!(open(&file, right).unwrap().bytes(), file.len() as u64);
-        // Broken as well, but that is not what it is refused for.
+        // A cut file is also damaged, but the message must name the hash.
         let cut = &file[..50];
         let error = open(cut, right).unwrap_err().to_string();
         for hash in [right, ModelHash::of(cut)] {

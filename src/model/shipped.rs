@@ -1,4 +1,4 @@
-//! The two demo models inside the binary. models/demo/ is how they were made.
+//! The two demo models inside the binary. models/demo/ trains them.
 
 use crate::error::{Error, Result};
 use crate::scene::Task;
@@ -7,7 +7,7 @@ use std::path::Path;
 static HAND: &[u8] = include_bytes!("../../models/hand-demo.int8.onnx");
 static BODY: &[u8] = include_bytes!("../../models/body-demo.int8.onnx");
 
-/// The shipped model that `path` names; `None` if it is the path of a file.
+/// The shipped model that `path` names; `None` if `path` is a file.
 pub(super) fn find(path: &Path) -> Result<Option<&'static [u8]>> {
     let Some(name) = path.to_str().and_then(|path| path.strip_prefix("builtin:")) else {
         return Ok(None);

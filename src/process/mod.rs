@@ -1,4 +1,4 @@
-//! Resources and rights of the process: its memory, its place in the scheduler, its sandbox.
+//! Resources and privileges of the process: memory, scheduling, threads, sandbox.
 //!
 //! In: limits from the settings. Out: limits that the kernel and the allocator enforce while the program
 //! runs.

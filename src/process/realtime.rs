@@ -1,8 +1,8 @@
-//! Opt-in steady time: memory that is never paged out, and threads that run before other programs'.
+//! Optional real-time mode: memory that is never paged out, and threads that run before other programs'.
 //!
-//! In: a priority. Out: every thread of the process under SCHED_FIFO (sched(7)), all its memory locked and
-//! touched, and a guard that ends a thread that computes without a pause for longer than any frame takes.
-//! What is not granted is said once, and the run goes on without it.
+//! In: a priority. Out: every thread of the process under SCHED_FIFO (sched(7)), all memory locked and touched,
+//! and a guard that ends the program if a thread computes without a pause for longer than any frame takes. A
+//! right that the kernel refuses is logged once, and the run continues without it.
 
 use super::thread::Role;
 use crate::error::{Error, Result};
@@ -14,9 +14,9 @@ use std::io;
 use std::time::Duration;
 
 pub const DEFAULT_PRIORITY: u8 = 10;
-/// How much of the main thread's stack is touched: more than it was seen to use.
+/// Part of the main thread's stack that is touched: more than its measured use.
 const TOUCHED_STACK_BYTES: usize = 512 << 10;
-/// Added to the stage deadline: what computes for longer without waiting once has gone wrong.
+/// Margin above the stage deadline. A thread that computes for longer without waiting is stuck.
 const GUARD_MARGIN: Duration = Duration::from_secs(2);
 
 /// The main thread's SCHED_FIFO priority. [`Role::priority`] has the other threads'.
@@ -36,19 +36,20 @@ impl Priority {
         }
     }
 
-    /// The priority of the thread with this name. A library's thread has the main thread's.
+    /// The priority of the thread with this name. A library's thread gets the main thread's priority.
     fn of(self, thread: &str) -> Option<u8> {
         Role::named(thread).unwrap_or(Role::Main).priority(self.0)
     }
 }
 
-/// Called once all threads run and all memory is there. `longest` is what a stage may take.
+/// Enters real-time mode. Call it when all threads run and all memory is allocated. `longest` is the longest
+/// time of a stage.
 pub fn enter(priority: Priority, longest: Duration) {
     let mut missing = Vec::new();
     if let Err(what) = lock_memory() {
         missing.push(what);
     }
-    // The guard first: without it no thread may run before all others.
+    // The guard comes first: without it no thread may get a real-time priority.
     match guard(longest + GUARD_MARGIN).and_then(|()| set_priorities(priority)) {
         Ok(threads) => log::info!(
             "realtime: {threads} threads at SCHED_FIFO priority {} and {}",
@@ -66,13 +67,13 @@ pub fn enter(priority: Priority, longest: Duration) {
     }
 }
 
-/// Nothing is paged out any more, and what is mapped later is there at once.
+/// Locks present and future memory.
 fn lock_memory() -> std::result::Result<(), String> {
     touch_stack();
     let refused =
         |error: rustix::io::Errno| format!("memory is not locked ({})", io::Error::from(error));
     mlockall(MlockAllFlags::CURRENT).map_err(refused)?;
-    // With a limit, a later mapping could fail because it cannot be locked, and end the program.
+    // Under a limit, a later mapping could fail to lock and end the program.
     let unlimited = getrlimit(Resource::Memlock).current.is_none() || may_lock();
     if !unlimited {
         return Err("memory that is mapped later is not locked (RLIMIT_MEMLOCK)".into());
@@ -85,15 +86,15 @@ fn may_lock() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
-/// The kernel maps a stack's pages when they are first used; used once, they stay.
+/// The kernel maps pages of a stack at their first use. Locked pages then stay.
 #[inline(never)]
 fn touch_stack() {
     let mut pages = [0_u8; TOUCHED_STACK_BYTES];
     std::hint::black_box(&mut pages);
 }
 
-/// A thread that computes for so long without waiting gets SIGXCPU, which ends the program: better that
-/// a supervisor starts it anew than that nothing else runs on the board.
+/// A thread that computes for this long without waiting gets SIGXCPU, which ends the program. A supervisor then
+/// restarts it. Without the guard, such a thread could block the whole board.
 fn guard(longest: Duration) -> io::Result<()> {
     let limit = u64::try_from(longest.as_micros()).ok();
     let present = getrlimit(Resource::Rttime);
@@ -105,7 +106,7 @@ fn guard(longest: Duration) -> io::Result<()> {
     Ok(setrlimit(Resource::Rttime, Rlimit { current, maximum })?)
 }
 
-/// How many threads have a real-time priority now.
+/// Gives all threads their priorities, and returns the number of real-time threads.
 fn set_priorities(priority: Priority) -> io::Result<usize> {
     let mut threads = 0;
     for entry in fs::read_dir("/proc/self/task")? {
@@ -124,7 +125,7 @@ fn set_priorities(priority: Priority) -> io::Result<usize> {
 
 fn set_fifo(thread: libc::pid_t, priority: u8) -> io::Result<()> {
     let parameter = libc::c_int::from(priority);
-    // SAFETY: the kernel reads one int, sched_param's only member. musl's own function for this always
+    // SAFETY: the kernel reads one int, the only member of sched_param. musl's function for this always
     // fails, so the system call is made directly.
     let result = unsafe {
         libc::syscall(

@@ -1,7 +1,7 @@
 //! A serial line: a UART, or an adapter on USB.
 //!
-//! In: `DEVICE` or `DEVICE:BAUD`. Out: a [`Tty`] that passes bytes as they are, eight bits, no parity, one
-//! stop bit, no flow control, and never waits. What the bytes mean is `wire`'s.
+//! In: `DEVICE` or `DEVICE:BAUD`. Out: a [`Tty`] that passes bytes unchanged (8 bits, no parity, 1 stop bit,
+//! no flow control) and never waits. The module `wire` gives the bytes their meaning.
 
 mod outq;
 mod tty;
@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// What microcontrollers' examples and USB adapters are set to.
+/// The default rate of USB adapters and of most microcontroller examples.
 const DEFAULT_BAUD: u32 = 115_200;
 
 /// Bits of line time for a byte: a start bit, eight of data, a stop bit.
 pub const BITS_PER_BYTE: u32 = 10;
 
-/// Which line, and how fast.
+/// A device and its rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SerialSpec {
     pub device: String,
@@ -28,8 +28,8 @@ pub struct SerialSpec {
 impl FromStr for SerialSpec {
     type Err = Error;
 
-    /// The rate is what follows the last colon, if it is all digits: names in `/dev/serial/by-path` have
-    /// colons of their own.
+    /// The text after the last colon is the rate if it is all digits. Names in `/dev/serial/by-path` contain
+    /// colons.
     fn from_str(text: &str) -> Result<Self> {
         let fail = |what: &str| Error::usage(format!("serial is {text:?}: {what}"));
         let (device, baud) = match text.rsplit_once(':') {

@@ -17,10 +17,10 @@ compile_error!("TIOCOUTQ has another number on some processors: look it up in th
 /// `TIOCOUTQ` of the kernel's asm-generic/ioctls.h.
 const TIOCOUTQ: Opcode = 0x5411;
 
-/// How many bytes were written to the terminal and have not left it.
+/// Bytes that were written to the terminal and have not left it.
 pub(super) fn queued_bytes(terminal: impl AsFd) -> io::Result<usize> {
-    // SAFETY: TIOCOUTQ writes one int, whatever the terminal's driver is; `terminal` is open for as long
-    // as it is borrowed. On a file that is no terminal the call fails and writes nothing.
+    // SAFETY: TIOCOUTQ writes one int for every terminal driver, and `terminal` stays open while it is
+    // borrowed. On a file that is not a terminal the call fails and writes nothing.
     let queued = unsafe { ioctl(terminal, Getter::<TIOCOUTQ, c_int>::new()) }?;
     Ok(usize::try_from(queued).unwrap_or(0))
 }

@@ -1,4 +1,4 @@
-//! A terminal device, opened raw.
+//! A terminal device in raw mode.
 
 use super::{SerialSpec, outq};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -11,22 +11,22 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// A receiver samples the last bit of ten in its middle if the two clocks agree to 5 %; the other end has
-/// an error of its own.
+/// A receiver samples the middle of the tenth bit correctly while the two clocks agree to 5 %. The rest of
+/// that margin is for the clock of the other end.
 const MAX_RATE_ERROR_PERCENT: u64 = 3;
 
-/// A line that is open and set. Dropping it closes it, for which the kernel may wait until what is queued
-/// has left: [`discard_output`](Tty::discard_output) first, if it might be jammed.
+/// An open, configured line. Drop closes it, and the kernel may then wait until all queued bytes have left. If
+/// the line may be jammed, call [`discard_output`](Tty::discard_output) first.
 #[derive(Debug)]
 pub struct Tty {
     fd: OwnedFd,
 }
 
 impl Tty {
-    /// Opens the device, sets it and throws away what it held from before.
+    /// Opens and configures the device, and discards bytes from before.
     ///
     /// # Errors
-    /// What is wrong and what to do about it, for a message that names the device.
+    /// The problem and its remedy, for a message that names the device.
     pub fn open(spec: &SerialSpec) -> Result<Self, String> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = fs::open(&*spec.device, flags, Mode::empty()).map_err(why_not_opened)?;
@@ -36,7 +36,7 @@ impl Tty {
             Errno::IO => "there is no hardware behind it: try another device".to_string(),
             _ => failed("cannot be set", errno),
         })?;
-        // Two writers on one line destroy each other's packets. Not every driver can be had alone.
+        // Two writers on one line destroy each other's packets. Not every driver supports exclusive use.
         let _ = termios::ioctl_tiocexcl(&tty.fd);
         make_raw(&mut settings);
         settings
@@ -57,7 +57,7 @@ impl Tty {
         Ok(tty)
     }
 
-    /// How many of the bytes the kernel took: 0 if it has no room now.
+    /// Number of bytes that the kernel accepted: 0 if its queue is full.
     ///
     /// # Errors
     /// The device is gone or broken.
@@ -65,7 +65,7 @@ impl Tty {
         or_nothing(rustix::io::write(&self.fd, bytes))
     }
 
-    /// How many bytes wait in the kernel to leave.
+    /// Bytes in the kernel's output queue.
     ///
     /// # Errors
     /// The device is gone or broken.
@@ -73,13 +73,13 @@ impl Tty {
         outq::queued_bytes(&self.fd)
     }
 
-    /// Throws away what waits in the kernel to leave.
+    /// Discards the kernel's output queue.
     pub fn discard_output(&self) {
-        // It fails only on a device that is gone, and then there is nothing left to throw away.
+        // It fails only for a device that is gone, whose queue is gone too.
         let _ = termios::tcflush(&self.fd, QueueSelector::OFlush);
     }
 
-    /// Waits for bytes at most so long and reads what there is; 0 if nothing came.
+    /// Waits at most `timeout` for bytes and reads those that are there; 0 if none came.
     ///
     /// # Errors
     /// The device is gone or broken.
@@ -128,16 +128,16 @@ fn why_not_opened(errno: Errno) -> String {
     }
 }
 
-/// Bytes as they are, 8N1, and nobody who holds them up.
+/// Raw bytes, 8N1, no flow control.
 fn make_raw(settings: &mut Termios) {
     settings.make_raw();
-    // With IXOFF the kernel itself would put bytes among ours.
+    // With IXOFF the kernel would insert its own bytes.
     settings
         .input_modes
         .remove(InputModes::IXOFF | InputModes::IXANY);
     let modes = &mut settings.control_modes;
-    // Modem lines are not connected on three wires: they must not stop the line. With HUPCL each closing
-    // would reset the boards that take DTR for a reset.
+    // A three-wire line has no modem signals, so they must not stop it. With HUPCL each close would reset boards
+    // that use DTR as reset.
     modes.insert(ControlModes::CLOCAL | ControlModes::CREAD);
     modes.remove(ControlModes::CRTSCTS | ControlModes::CSTOPB | ControlModes::HUPCL);
 }

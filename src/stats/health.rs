@@ -1,7 +1,7 @@
-//! How the program and its board fare: memory, processor time, temperature.
+//! Health of the program and its board: memory, processor time, temperature.
 //!
-//! In: the kernel's files, opened once, so that reading them later opens and allocates nothing. Out: a
-//! [`Health`], with each figure that is known.
+//! In: the kernel's files. They are opened once, so that later readings open and allocate nothing. Out: a
+//! [`Health`] with each known figure.
 
 use crate::limits::{MAX_SENSOR_BYTES, MAX_THERMAL_ZONES};
 use crate::process::memory;
@@ -12,25 +12,25 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// `/proc/self/status` is 1.5 KiB long, and the part that counts in its first half.
+/// `/proc/self/status` is 1.5 KiB long, and the line is in its first half.
 const STATUS_BYTES: usize = 4096;
-/// Beside it, `/proc/self/statm` counts in pages, whose size is another question.
+/// `/proc/self/statm` would count pages of unknown size.
 const RESIDENT: &str = "VmRSS:";
 
-/// What a processor's thermal zone has in its name. The others' sensors may be behind a slow bus or a
-/// driver that waits for a firmware, or say the same all year, as the power controller's of a Jetson.
+/// Parts of the names of processors' thermal zones. Other sensors may be behind a slow bus or a driver that
+/// waits for firmware, or never change, like the power controller of a Jetson.
 const PROCESSORS: [&str; 7] = ["cpu", "gpu", "soc", "core", "pkg", "tj-", "bcm2"];
 
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
-    /// The allocator's own figures, where it counts.
+    /// The allocator's figures, if it counts.
     pub heap: Option<memory::Figures>,
-    /// The program's pages that are in memory.
+    /// Resident memory of the program.
     pub resident_kib: Option<u64>,
-    /// Of all threads, since the reading before.
+    /// Processor time of all threads since the previous reading.
     pub processor: Duration,
-    /// Of the hottest of the processor's zones, in 0.1 degrees Celsius.
+    /// Temperature of the hottest processor zone, in 0.1 degrees Celsius.
     pub hottest_decicelsius: Option<i16>,
 }
 
@@ -44,7 +44,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// What is not there is unknown in every reading.
+    /// Opens the files. A figure without a file is unknown in every reading.
     pub fn open() -> Self {
         Self::on(Path::new("/proc"), Path::new("/sys/class/thermal"))
     }
@@ -71,7 +71,7 @@ impl Probe {
     }
 }
 
-/// The temperatures' files of the processor's zones.
+/// Temperature files of the processors' zones.
 fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_THERMAL_ZONES> {
     let mut found = heapless::Vec::new();
     for zone in std::fs::read_dir(thermal).into_iter().flatten().flatten() {
@@ -84,7 +84,7 @@ fn processor_zones(thermal: &Path) -> heapless::Vec<File, MAX_THERMAL_ZONES> {
         if let Ok(temperature) = File::open(zone.join("temp"))
             && is_wanted
         {
-            // More zones than boards have are not needed.
+            // Zones beyond the limit are ignored.
             let _ = found.push(temperature);
         }
     }
@@ -103,7 +103,7 @@ fn resident_kib(status: &File) -> Option<u64> {
     figure.trim_ascii().strip_suffix(" kB")?.parse().ok()
 }
 
-/// From the beginning, where the kernel makes the text anew.
+/// Reads from the beginning, where the kernel writes the text again.
 fn text<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
     let length = file.read_at(buffer, 0).ok()?;
     str::from_utf8(&buffer[..length]).ok()
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A folder that stands for the kernel's, with these zones.
+    /// A folder in place of the kernel's, with these zones.
     fn board(name: &str, zones: &[(&str, &str)]) -> (std::path::PathBuf, Probe) {
         let root = std::env::temp_dir().join(format!("posewire-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
@@ -147,7 +147,7 @@ mod tests {
         drop(pages);
         let resident_kib = |health: Health| health.resident_kib.unwrap();
         let grown_kib = resident_kib(after).saturating_sub(resident_kib(before));
-        // Other tests take and give memory meanwhile, but not so much that it could be pages or bytes.
+        // Other tests use memory meanwhile, but not enough to confuse KiB with pages or bytes.
         assert!((20 << 10..1 << 20).contains(&grown_kib), "{grown_kib}");
         assert!(after.processor >= Duration::from_millis(5));
     }
@@ -164,7 +164,7 @@ mod tests {
         let (root, mut probe) = board("zones", &zones);
         assert_eq!(probe.zones.len(), 3);
         assert_eq!(probe.read().hottest_decicelsius, Some(512));
-        // The files are read anew each time.
+        // Each reading reads the files again.
         fs::write(root.join("thermal_zone1/temp"), "-1500\n").unwrap();
         fs::write(root.join("thermal_zone0/temp"), "-40000\n").unwrap();
         assert_eq!(probe.read().hottest_decicelsius, Some(-15));

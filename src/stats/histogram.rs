@@ -1,15 +1,15 @@
-//! Durations in buckets of the same relative width: a year of frames in 17 KiB, allocated once.
+//! Durations in buckets of equal relative width: a year of frames in 17 KiB, allocated once.
 
 use std::time::Duration;
 
-/// 2^7 buckets for each doubling: a value is known to 0.8 %.
+/// 2^7 buckets per doubling: values are accurate to 0.8 %.
 const FINE_BITS: u32 = 7;
 const FINE: u64 = 1 << FINE_BITS;
-/// Longer than 18 minutes is not told apart.
+/// Longest distinct duration, about 18 minutes.
 const MAX_NS: u64 = (1 << 40) - 1;
 const BUCKETS: usize = bucket(MAX_NS) + 1;
 
-/// The first 128 buckets have a width of 1 ns, the next 128 too, the next of 2 ns, then 4, and so on.
+/// The bucket of a duration. The first 256 buckets are 1 ns wide, the next 128 are 2 ns wide, then 4 ns, and so on.
 const fn bucket(ns: u64) -> usize {
     if ns < FINE {
         return ns as usize;
@@ -29,7 +29,7 @@ const fn middle(bucket: usize) -> u64 {
     (bucket % FINE + FINE) * width + width / 2
 }
 
-/// How often each duration occurred.
+/// Counts of durations.
 #[derive(Debug, Clone)]
 pub struct Histogram {
     counts: Box<[u32]>,
@@ -41,7 +41,7 @@ pub struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         let mut counts = vec![0; BUCKETS];
-        // The kernel gives pages when they are first written: all now, not one more with each new duration.
+        // The kernel provides pages at the first write. Writing all of them now keeps resident memory constant later.
         counts.fill(std::hint::black_box(0));
         Histogram {
             counts: counts.into(),
@@ -67,7 +67,7 @@ impl Histogram {
         (self.total, self.min_ns, self.max_ns) = (0, u64::MAX, 0);
     }
 
-    /// `None` if it is empty. A percentile is the smallest value that so many do not exceed.
+    /// `None` if the histogram is empty. A percentile is the smallest value that at least this share does not exceed.
     pub fn summary(&self) -> Option<Summary> {
         if self.total == 0 {
             return None;
@@ -94,7 +94,7 @@ impl Histogram {
     }
 }
 
-/// Order statistics of durations, in milliseconds; the least and the greatest are exact.
+/// Order statistics of durations, in milliseconds. Minimum and maximum are exact.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     pub count: u64,

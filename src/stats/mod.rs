@@ -1,7 +1,7 @@
-//! How long each stage took, which one is running, and how the program and its board fare.
+//! Times of each stage, the running stage, and the health of the program and its board.
 //!
-//! In: the begin and the end of each stage. Out: order statistics in milliseconds, over the whole run and
-//! over the last while. Memory is allocated once; recording costs two clock readings.
+//! In: the start and the end of each stage. Out: order statistics in milliseconds, of the whole run and of the
+//! current stats period. Memory is allocated once. A recording costs two clock readings.
 
 mod health;
 mod histogram;
@@ -16,7 +16,7 @@ pub use repeated::Repeated;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The stages of a frame, in order; the wire has them in this order too.
+/// The stages of a frame, in order. The wire uses the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for and reading the frame.
@@ -25,11 +25,11 @@ pub enum Stage {
     Crop,
     /// The network.
     Infer,
-    /// Heatmaps to keypoints, and where to look next.
+    /// Heatmaps to keypoints, and the next region.
     Decode,
     /// Encoding and all sinks.
     Send,
-    /// No stage of its own: the whole way from the capture of the frame to its sending.
+    /// Not a stage: the whole time from the capture of a frame to its sending.
     Age,
 }
 
@@ -55,7 +55,7 @@ impl Stage {
     }
 }
 
-/// A stage that was begun.
+/// A running stage.
 #[derive(Debug)]
 #[must_use]
 pub struct Begun {
@@ -85,7 +85,7 @@ impl StageTimes {
         self.record(begun.stage, begun.at.elapsed());
     }
 
-    /// Ends a part of a stage whose parts are recorded as one.
+    /// Ends one part of a stage. The parts of a stage are recorded together.
     pub fn pause(&mut self, _begun: Begun) {
         self.clock.leave();
     }
@@ -95,12 +95,12 @@ impl StageTimes {
         self.recent[stage as usize].record(duration);
     }
 
-    /// Over the whole run; `None` if the stage never ran.
+    /// Statistics of the whole run; `None` if the stage never ran.
     pub fn summary(&self, stage: Stage) -> Option<Summary> {
         self.all[stage as usize].summary()
     }
 
-    /// Since [`forget_recent`](StageTimes::forget_recent).
+    /// Statistics since [`forget_recent`](StageTimes::forget_recent).
     pub fn recent(&self, stage: Stage) -> Option<Summary> {
         self.recent[stage as usize].summary()
     }
@@ -109,7 +109,7 @@ impl StageTimes {
         self.recent.iter_mut().for_each(Histogram::clear);
     }
 
-    /// Which stage is running now, for another thread.
+    /// The running stage, for another thread.
     pub fn clock(&self) -> StageClock {
         self.clock.clone()
     }
@@ -140,7 +140,7 @@ impl fmt::Display for StageTimes {
     }
 }
 
-/// The last while in one line: frames a second, and median, 99th percentile and maximum of each stage.
+/// One line for the current period: frames per second, and median, 99th percentile and maximum of each stage.
 pub struct RecentLine<'a> {
     pub times: &'a StageTimes,
     pub period: Duration,

@@ -1,4 +1,4 @@
-//! A stage that takes too long is named while it still does: from another thread, since its own hangs.
+//! Names a stage that takes too long while it still runs, from a second thread, because its own thread hangs.
 
 use super::Stage;
 use crate::clock;
@@ -9,15 +9,15 @@ use std::sync::{Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the thread looks: fine enough for deadlines of seconds, and no load.
+/// Interval of the checks: short enough for deadlines of seconds, at negligible load.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// No stage is running.
 const IDLE: u64 = 0;
-/// The low bits hold the stage, the others when it began.
+/// The low bits hold the stage, the other bits its start time.
 const STAGE_BITS: u32 = 3;
 
-/// Which stage is running, and since when; clones show the same.
+/// The running stage and its start time. Clones share the value.
 #[derive(Debug, Clone, Default)]
 pub struct StageClock(Arc<AtomicU64>);
 
@@ -25,7 +25,7 @@ impl StageClock {
     pub(super) fn enter(&self, stage: Stage) {
         let since_us = clock::Instant::now().mono_us;
         let number = stage as u64 + 1;
-        // Nothing else is read by what is read here.
+        // The value guards no other data.
         self.0
             .store(since_us << STAGE_BITS | number, Ordering::Relaxed);
     }
@@ -34,7 +34,7 @@ impl StageClock {
         self.0.store(IDLE, Ordering::Relaxed);
     }
 
-    /// The stage and when it began, in microseconds of the steady clock.
+    /// The stage and its start, in microseconds of the monotonic clock.
     fn running(&self) -> Option<(Stage, u64)> {
         let state = self.0.load(Ordering::Relaxed);
         let number = (state & ((1 << STAGE_BITS) - 1)) as usize;
@@ -43,21 +43,21 @@ impl StageClock {
     }
 }
 
-/// What the log is told.
+/// A message for the log.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Said {
     StillRuns(Stage),
     WentOn(Stage),
 }
 
-/// Follows a clock.
+/// State of the watch over one clock.
 #[derive(Debug, Default)]
 struct Watch {
     overrun: Option<(Stage, u64)>,
 }
 
 impl Watch {
-    /// What there is to say now; each overrun is said once, and once that it ended.
+    /// The message that is due now. Each overrun is reported once, and its end once.
     fn look(
         &mut self,
         running: Option<(Stage, u64)>,
@@ -87,7 +87,7 @@ pub struct Overruns {
 }
 
 impl Overruns {
-    /// Without a thread there is nobody to tell, which the log says.
+    /// Starts the thread. If it cannot start, the log says so and stages are not watched.
     pub fn watch(clock: StageClock, deadline: Duration) -> Self {
         let stop = Arc::new((AtomicBool::new(false), Mutex::new(()), Condvar::new()));
         let shared = Arc::clone(&stop);
@@ -133,7 +133,7 @@ impl Drop for Overruns {
         }
         wake.notify_all();
         if let Some(thread) = self.thread.take() {
-            // It only reads a clock and logs: there is nothing to hand on if it panicked.
+            // The thread only reads a clock and logs, so a panic in it needs no handling.
             let _ = thread.join();
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         let said = watch.look(infer, 6_001, DEADLINE);
         assert_eq!(said, Some(Said::StillRuns(Stage::Infer)));
         assert_eq!(watch.look(infer, 90_000, DEADLINE), None);
-        // The same stage of a later frame is another one.
+        // The same stage of a later frame is another run.
         let next = Some((Stage::Infer, 90_000));
         let said = watch.look(next, 90_001, DEADLINE);
         assert_eq!(said, Some(Said::WentOn(Stage::Infer)));
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn the_watching_thread_ends_at_once() {
-        // The fastest of three: a busy machine may be late to run the thread, and one that is not woken
-        // always takes most of the time to its next look.
+        // The fastest of three: a busy machine may run the thread late. A thread that is not woken always takes
+        // most of the interval.
         let fastest = (0..3).map(|_| {
             let overruns = Overruns::watch(StageClock::default(), DEADLINE);
             std::thread::sleep(Duration::from_millis(20));

@@ -1,13 +1,13 @@
-//! A fault that may repeat for a year without filling the log.
+//! Limits the log of a fault that may repeat for a year.
 
-/// Counts a fault, and says when it belongs into the log: the first time, the second, the fourth, and so on.
+/// A counter of one fault. The log gets the first, second, fourth, eighth occurrence, and so on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Repeated {
     count: u64,
 }
 
 impl Repeated {
-    /// Counts one more. The count so far if it is a power of two.
+    /// Counts one occurrence. Returns the count if it is a power of two.
     pub fn again(&mut self) -> Option<u64> {
         self.count = self.count.saturating_add(1);
         self.count.is_power_of_two().then_some(self.count)

@@ -1,33 +1,33 @@
-//! The memory budget: what the program takes, row by row, and whether that is allowed.
+//! The memory budget: a table of the program's memory, and its comparison with the limit.
 
 use super::pages;
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// Settings, log, sinks, queues and all else on the heap that is small.
+/// Reserve for settings, log, sinks, queues and other small heap blocks.
 const RESERVE_BYTES: u64 = 1 << 20;
-/// What is measured is rounded up to this, so that it is the same from one start to the next.
+/// Step to which measured sizes are rounded up, so that they are the same at each start.
 const STEP_BYTES: u64 = 64 << 10;
-/// A graph is read with containers whose sizes differ a little from one start to the next.
+/// Step for reading a graph, whose containers vary slightly in size from start to start.
 const LOADING_STEP_BYTES: u64 = 1 << 20;
 
-/// What is known of the program's memory before the first frame. All in bytes.
+/// Parts of the program's memory, known before the first frame. All in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shares {
     /// Code and constants.
     pub program: u64,
-    /// A plan's file, mapped.
+    /// The mapped file of a plan.
     pub weights: u64,
-    /// The network and its pipeline on the heap: steps, arena, scratch, input and heatmaps; without a
-    /// plan also the weights.
+    /// The network and its pipeline on the heap: steps, arena, scratch, input and heatmaps. Without a plan, also
+    /// the weights.
     pub network: u64,
-    /// The heap's largest use while the model was read.
+    /// Peak heap use while the model was read.
     pub loading: u64,
     /// The camera's buffers.
     pub camera: u64,
-    /// Pictures that are decoded or drawn, and the decoder's own memory.
+    /// Decoded or drawn pictures, and the decoder's own memory.
     pub pictures: u64,
-    /// All threads.
+    /// Stacks of all threads.
     pub stacks: u64,
 }
 
@@ -85,13 +85,13 @@ impl Budget {
         self.rows.iter().map(|row| row.bytes).sum()
     }
 
-    /// What the heap may take while it runs.
+    /// Largest heap while the program runs.
     pub fn heap_bytes(&self) -> u64 {
         let heap = self.rows.iter().filter(|row| row.on_heap);
         heap.map(|row| row.bytes).sum()
     }
 
-    /// What is not on the heap.
+    /// Bytes outside the heap.
     pub fn mapped_bytes(&self) -> u64 {
         self.total_bytes() - self.heap_bytes()
     }
@@ -122,7 +122,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// A number of bytes as it is written: `67108864`, `65536KiB`, `64MiB`, `1GiB`.
+/// Parses a number of bytes: `67108864`, `65536KiB`, `64MiB`, `1GiB`.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming `setting`, if it is not that.
@@ -196,7 +196,7 @@ mod tests {
             ..shares()
         };
         assert!(Budget::new(&large).heap_bytes() >= 300 << 20);
-        // What is read in place of what runs later is not counted twice.
+        // Memory that is free again before the run is not counted twice.
         assert!(Budget::new(&large).heap_bytes() < 303 << 20);
     }
 

@@ -1,8 +1,8 @@
 //! The heap: the system's allocator, counted and limited.
 //!
-//! Each allocation counts as what it takes of the system, its header and rounding included. One that
-//! would pass the limit ends the process with an exit code of its own: a supervisor can act on that, and
-//! the kernel's out-of-memory killer, which may pick another program, never has to.
+//! Each allocation counts with its header and rounding. An allocation that would exceed the limit ends the
+//! process with its own exit code. A supervisor can act on that code, and the kernel's out-of-memory killer, which
+//! might pick another program, is not needed.
 
 use super::pages;
 use crate::error::ErrorKind;
@@ -10,9 +10,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// What the C libraries put before a block.
+/// Header that the C libraries put before a block.
 const HEADER_BYTES: usize = 16;
-/// Larger blocks are mapped on their own, by glibc and musl alike.
+/// Both glibc and musl map blocks from this size on separately.
 const MAPPED_FROM_BYTES: usize = 128 << 10;
 
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -21,10 +21,10 @@ static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static ALLOCATIONS_AT_WARM_UP: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// The allocator of the program and of tests that count; others may do without, and see zeros.
+/// The allocator of the program and of tests that count. Without it all figures are 0.
 pub struct Heap;
 
-/// What a block of so many bytes takes of the system.
+/// Memory that a block of this size takes from the system.
 fn footprint(bytes: usize) -> usize {
     if bytes < MAPPED_FROM_BYTES {
         (bytes + HEADER_BYTES).next_multiple_of(HEADER_BYTES)
@@ -48,12 +48,12 @@ fn given_back(bytes: usize) {
     LIVE_BYTES.fetch_sub(footprint(bytes), Ordering::Relaxed);
 }
 
-// SAFETY: every call is passed on to the system's allocator unchanged; what is done besides touches no
-// memory that it manages.
+// SAFETY: every call goes unchanged to the system's allocator. The counting touches no memory that the
+// allocator manages.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         taken(layout.size());
-        // SAFETY: the caller's promise is the system allocator's.
+        // SAFETY: the caller guarantees what the system's allocator requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -77,12 +77,12 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
-/// Says why, and ends the process at once: nothing that could allocate may run any more.
+/// Prints the reason and ends the process at once. No code that could allocate may run any more.
 fn end(live_bytes: usize, limit_bytes: usize) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !SAID.swap(true, Ordering::Relaxed) {
         let mut line = heapless::String::<256>::new();
-        // What does not fit is cut off.
+        // A line that does not fit is cut off.
         let _ = writeln!(
             line,
             "posewire: error: memory: the heap would take {} KiB, the memory budget leaves it {} KiB: \
@@ -90,22 +90,22 @@ fn end(live_bytes: usize, limit_bytes: usize) {
             live_bytes.div_ceil(1024),
             limit_bytes / 1024
         );
-        // Nobody may be there to read it.
+        // Standard error may have no reader.
         let _ = rustix::io::write(std::io::stderr(), line.as_bytes());
     }
-    // SAFETY: ends the process without running anything of it.
+    // SAFETY: `_exit` ends the process without running any of its code.
     unsafe { libc::_exit(ErrorKind::Memory as i32) }
 }
 
-/// What the heap took and takes.
+/// Figures of the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Figures {
     pub live_bytes: u64,
-    /// At any time so far, or since a [`Meter`] last began.
+    /// The peak since the start, or since a [`Meter`] last started.
     pub most_bytes: u64,
-    /// Nothing: there is none.
+    /// `None` if there is no limit.
     pub limit_bytes: Option<u64>,
-    /// Since [`warmed_up`]; 0 before that.
+    /// Allocations since [`warmed_up`]; 0 before that.
     pub allocations: u64,
 }
 
@@ -121,22 +121,22 @@ pub fn figures() -> Figures {
     }
 }
 
-/// From here on no allocation may take the heap above so many bytes.
+/// Sets the limit of the heap.
 pub fn set_limit(bytes: u64) {
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     LIMIT_BYTES.store(bytes, Ordering::Relaxed);
 }
 
-/// Caches and buffers are filled: allocations are counted anew.
+/// Restarts the count of allocations, when caches and buffers are filled.
 pub fn warmed_up() {
     ALLOCATIONS_AT_WARM_UP.store(ALLOCATIONS.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
-/// Gives what was freed back to the system, and keeps the C library from holding it back later: one
-/// heap for all threads, and no threshold that moves.
+/// Returns freed memory to the system, and stops the C library from keeping freed memory later: one heap for
+/// all threads, and fixed thresholds.
 pub fn tidy() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: these calls only set numbers of glibc's allocator and give free pages back.
+    // SAFETY: these calls only set parameters of glibc's allocator and return free pages.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM_BYTES as i32);
@@ -145,7 +145,7 @@ pub fn tidy() {
     }
 }
 
-/// What pieces of work take of the heap, added up.
+/// Heap use of several pieces of work, added up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Meter {
     kept_bytes: u64,
@@ -153,7 +153,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Does a piece of work. Those of one meter are parts of a whole: one may free what another took.
+    /// Runs a piece of work and measures it. The pieces of one meter belong together: one may free what another
+    /// allocated.
     pub fn measure<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let before = LIVE_BYTES.load(Ordering::Relaxed) as u64;
         MOST_BYTES.store(before as usize, Ordering::Relaxed);
@@ -165,12 +166,12 @@ impl Meter {
         result
     }
 
-    /// What is still there.
+    /// Bytes that are still allocated.
     pub fn kept_bytes(&self) -> u64 {
         self.kept_bytes
     }
 
-    /// What was there at the worst time.
+    /// Peak bytes.
     pub fn most_bytes(&self) -> u64 {
         self.most_bytes
     }

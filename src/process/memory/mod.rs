@@ -1,8 +1,8 @@
-//! How much memory the program takes: added up before the first frame, and held to while it runs.
+//! Memory of the program: added up before the first frame, and limited while it runs.
 //!
-//! In: what is mapped, measured and reserved. Out: the table of a [`Budget`], and a limit that the
-//! [`Heap`] enforces. All sizes are bytes; what is mapped is counted in whole pages, resident or not, so
-//! that the sum is never less than what the program takes.
+//! In: mapped, measured and reserved sizes. Out: the table of a [`Budget`], and a limit that the [`Heap`]
+//! enforces. All sizes are bytes. Mappings count in whole pages, resident or not, so that the sum is never below
+//! the program's use.
 
 mod budget;
 mod heap;
@@ -12,10 +12,10 @@ pub use budget::{Budget, Shares, parse_bytes};
 pub use heap::{Figures, Heap, Meter, figures, set_limit, tidy, warmed_up};
 pub use program::mapped_bytes;
 
-/// The kernel's smallest page on every board: what is mapped is counted in these.
+/// The smallest page of the kernels of all boards, the unit of mapped sizes.
 pub const PAGE_BYTES: u64 = 4096;
 
-/// Whole pages for so many bytes.
+/// Bytes rounded up to whole pages.
 pub fn pages(bytes: u64) -> u64 {
     bytes.next_multiple_of(PAGE_BYTES)
 }

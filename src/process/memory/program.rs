@@ -1,9 +1,9 @@
-//! What the program itself takes: code and constants, its libraries' included.
+//! Memory of the program itself: code and constants, including its libraries.
 
 use super::PAGE_BYTES;
 
-/// The bytes of files that are mapped now, but for devices. Called before a model is mapped, that is the
-/// program and its libraries.
+/// Bytes of the files that are mapped now, except devices. Before a model is mapped, these are the program and
+/// its libraries.
 pub fn mapped_bytes() -> u64 {
     std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| of_files(&maps))
 }

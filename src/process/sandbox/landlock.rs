@@ -1,7 +1,7 @@
-//! Which files can be reached by name: those that the settings name, and device files.
+//! Files that can be opened by name: those in the settings, and device files.
 //!
-//! In: [`Needs`], with paths as the user wrote them. What is missing or cannot be named in a rule (a pipe)
-//! is left out: it is then as unreachable as before, and whoever opens it says so.
+//! In: [`Needs`], with paths as the user wrote them. A path that is missing, or cannot be in a rule (a pipe), is
+//! left out. It stays unreachable, and the code that opens it reports the error.
 
 use super::ruleset::{Handled, Ruleset, abi};
 use super::{Needs, Step};
@@ -18,7 +18,7 @@ const READ_FOLDER: u64 = 1 << 3;
 const MAKE_FILE: u64 = 1 << 8;
 const TRUNCATE: u64 = 1 << 14;
 const DEVICE_REQUESTS: u64 = 1 << 15;
-/// What a file can have that is no folder: the first is to run it.
+/// Access rights that apply to files; bit 0 is execute.
 const OF_FILES: u64 = 1 | WRITE_FILE | READ_FILE | TRUNCATE | DEVICE_REQUESTS;
 
 const DEVICES: &str = "/dev";
@@ -37,7 +37,7 @@ pub(super) fn restrict(needs: &Needs) -> Step {
     Ok(format!("landlock ABI {abi}"))
 }
 
-/// All that a kernel of this version can deny, but for Unix sockets: systemd may be told of the stream.
+/// Everything that a kernel of this version can deny, except Unix sockets, which notify systemd.
 fn handled(abi: u32) -> Handled {
     let up_to = |last: u32| (1 << (last + 1)) - 1;
     Handled {
@@ -48,9 +48,9 @@ fn handled(abi: u32) -> Handled {
             3 | 4 => up_to(14),
             5.. => up_to(15),
         },
-        // To listen, and to connect, by TCP.
+        // TCP bind and connect.
         net: if abi >= 4 { 3 } else { 0 },
-        // Signals to processes outside.
+        // Signals to processes outside the sandbox.
         scopes: if abi >= 6 { 2 } else { 0 },
     }
 }
@@ -71,7 +71,7 @@ fn apply(needs: &Needs, handled: &Handled) -> io::Result<()> {
         &device_folders(&needs.devices),
         READ_FILE | WRITE_FILE | READ_FOLDER | DEVICE_REQUESTS,
     );
-    // A bug's backtrace has names in it only if these can be read.
+    // The backtrace of a bug needs these files for its names.
     let program = std::env::current_exe().unwrap_or_default();
     allow(&[program, "/proc/self".into()], READ_FILE | READ_FOLDER);
     rules.restrict_thread()
@@ -84,12 +84,12 @@ fn allow(rules: &Ruleset, path: &Path, access: u64) -> io::Result<()> {
     rules.allow(found.as_fd(), access & possible)
 }
 
-/// The folders in which devices come and go: a device that was plugged in again is another file.
+/// Folders in which devices come and go: a device that is plugged in again is another file.
 fn device_folders(devices: &[PathBuf]) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for device in devices {
         folders.push(PathBuf::from(DEVICES));
-        // Names outside usually lead to a device in there.
+        // Paths outside usually link to a device inside.
         if let Ok(target) = device.canonicalize()
             && !target.starts_with(DEVICES)
         {

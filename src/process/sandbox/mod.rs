@@ -1,10 +1,12 @@
-//! The process gives up what it does not need any more, so that whoever takes it over gets nothing.
+//! Drops the privileges that a running stream does not need, to limit what an attacker gains.
 //!
-//! In: a [`Mode`] and what the run still [`Needs`]. Out: one line in the log that says what holds.
-//! [`Sandbox::enter`] comes before the first thread and before bytes from outside are interpreted: files
-//! ([`landlock`], [`ruleset`]) and rights ([`privileges`]) are given up for each thread alone, and threads inherit
-//! it. [`Sandbox::close`] comes when everything is set up: it leaves the system calls that a stream makes
-//! ([`policy`], [`seccomp`]), on all threads. A forbidden one ends the process ([`sigsys`]).
+//! In: a [`Mode`] and the [`Needs`] of the run. Out: one log line that says what holds.
+//!
+//! 1. [`Sandbox::enter`] runs before the first thread starts and before outside bytes are interpreted. It drops
+//!    files ([`landlock`], [`ruleset`]) and capabilities ([`privileges`]) of the calling thread; threads inherit
+//!    this.
+//! 2. [`Sandbox::close`] runs after setup. It limits all threads to the system calls of a stream ([`policy`],
+//!    [`seccomp`]). A forbidden call ends the process ([`sigsys`]).
 
 mod landlock;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -22,13 +24,13 @@ use crate::error::{Error, Result};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// How much of the sandbox there must be.
+/// Required extent of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// What the kernel has; the log says what is missing.
+    /// Everything that the kernel supports; the log names what is missing.
     #[default]
     Auto,
-    /// All of it, or the program does not start.
+    /// Everything, or the program does not start.
     Strict,
     Off,
 }
@@ -48,23 +50,23 @@ impl FromStr for Mode {
     }
 }
 
-/// What is opened by its name after [`Sandbox::enter`]. What is open already stays so.
+/// Paths that are opened after [`Sandbox::enter`]. Open files stay open.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
-    /// Files that are read, and folders of such files.
+    /// Files to read, and folders of such files.
     pub read: Vec<PathBuf>,
-    /// Files that are written.
+    /// Files to write.
     pub write: Vec<PathBuf>,
-    /// Folders in which files are made.
+    /// Folders in which files are created.
     pub create_in: Vec<PathBuf>,
-    /// Cameras and serial lines, which are opened again after they were away.
+    /// Cameras and serial lines, which are opened again after they disappear.
     pub devices: Vec<PathBuf>,
 }
 
-/// What holds, or what does not and why; a part of the line in the log.
+/// A part of the log line: what holds, or what does not hold and why.
 type Step = std::result::Result<String, String>;
 
-/// A sandbox that is half closed. See the module's comment.
+/// A sandbox between its two steps.
 #[derive(Debug)]
 #[must_use = "the system calls are only restricted by `close`"]
 pub struct Sandbox {
@@ -73,14 +75,14 @@ pub struct Sandbox {
     steps: Vec<Step>,
 }
 
-/// Which version of Landlock the kernel has; nothing if it has none, or was started without it.
+/// The Landlock version of the kernel; `None` if it has none, or was started without it.
 pub fn landlock_abi() -> Option<u32> {
     ruleset::abi().ok()
 }
 
 impl Sandbox {
-    /// Gives up all files but those that are needed, and all capabilities but those in `keep`: of this
-    /// thread and of those that it starts.
+    /// Drops all files except those in `needs`, and all capabilities except those in `keep`, for this thread and
+    /// the threads that it starts.
     ///
     /// # Errors
     /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) if the mode is strict and something is missing, or if only root's rights
@@ -94,7 +96,7 @@ impl Sandbox {
         if mode != Mode::Off {
             let could_reach_all = privileges::reach_all_files();
             let no_new_privs = privileges::give_up_new_ones();
-            // Before the capabilities go: it opens the files.
+            // This opens the files, so it comes before capabilities are dropped.
             sandbox.add(landlock::restrict(&sandbox.needs))?;
             sandbox.add(no_new_privs)?;
             sandbox.add(privileges::drop_capabilities(keep))?;
@@ -105,7 +107,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// Gives up, on all threads, the system calls that a stream does not make, and logs what holds.
+    /// Forbids, on all threads, the system calls that a stream does not make, and logs what holds.
     ///
     /// # Errors
     /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) if the mode is strict and something is missing.
@@ -116,7 +118,7 @@ impl Sandbox {
         }
         let filter = restrict_calls(&self.needs);
         self.add(filter)?;
-        // What forbids most is named first.
+        // The strongest restriction comes first in the line.
         self.steps.rotate_right(1);
         let parts: Vec<&str> = self
             .steps

@@ -1,21 +1,21 @@
-//! The system calls that a stream makes after it was set up, and no others.
+//! The system calls that a stream makes after setup.
 //!
-//! Found with strace over the tests of the program, with both C libraries, and completed by what the
-//! libraries call only now and then: when memory grows, when a thread ends, when a bug is reported. What
-//! makes sockets, processes, threads, executable memory or new rights is not among them.
+//! The list comes from strace over the tests of the program, with both C libraries. It also has the calls that
+//! the libraries make rarely: when memory grows, when a thread ends, when a bug is reported. It has no call that
+//! makes sockets, processes, threads, executable memory or new privileges.
 
 use super::Needs;
 use syscalls::Sysno;
 use v4l::v4l2::vidioc;
 
-/// A system call that is allowed; with `when`, only if at least one of them fits.
+/// An allowed system call. With conditions in `when`, at least one must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
     pub call: Sysno,
     pub when: Vec<When>,
 }
 
-/// The low half of an argument, which counts from 0, has `value` in the bits of `mask`.
+/// A condition: the low half of an argument (counted from 0) equals `value` in the bits of `mask`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct When {
     pub argument: u8,
@@ -42,7 +42,7 @@ impl When {
 }
 
 const ALWAYS: &[Sysno] = &[
-    // Packets, files and devices that are open.
+    // Packets, and open files and devices.
     Sysno::read,
     Sysno::readv,
     Sysno::pread64,
@@ -55,7 +55,7 @@ const ALWAYS: &[Sysno] = &[
     Sysno::sendto,
     Sysno::recvfrom,
     Sysno::ppoll,
-    // Names. Which files there are is no secret; landlock keeps what is in them.
+    // File names, which are not secret. Landlock protects the contents.
     Sysno::statx,
     #[cfg(target_arch = "x86_64")]
     Sysno::newfstatat,
@@ -69,7 +69,7 @@ const ALWAYS: &[Sysno] = &[
     Sysno::munmap,
     Sysno::mremap,
     Sysno::madvise,
-    // Threads that were started before; the last ones may still be setting themselves up.
+    // Threads that already run, and the setup of the last ones.
     Sysno::futex,
     Sysno::sched_yield,
     Sysno::sched_getaffinity,
@@ -80,20 +80,20 @@ const ALWAYS: &[Sysno] = &[
     Sysno::sched_setaffinity,
     Sysno::exit,
     Sysno::exit_group,
-    // Time and chance; clocks are usually read without a call, but not on every board.
+    // Time and random numbers. Most boards read clocks without a call.
     Sysno::clock_gettime,
     Sysno::clock_nanosleep,
     Sysno::nanosleep,
     Sysno::gettimeofday,
     Sysno::getrandom,
     Sysno::restart_syscall,
-    // Signals that arrive, and stacks for their handlers.
+    // Incoming signals, and stacks for their handlers.
     Sysno::rt_sigprocmask,
     Sysno::rt_sigreturn,
     Sysno::sigaltstack,
 ];
 
-/// Older calls, which newer processors do not have and C libraries prefer on this one.
+/// Older calls that C libraries prefer on this processor and newer processors do not have.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[Sysno] = &[
     Sysno::poll,
@@ -116,11 +116,11 @@ const PR_GET_AUXV: u32 = 0x4155_5856;
 /// `F_GETFD`, `F_SETFD`, `F_GETFL` and `F_SETFL`.
 const FCNTL: [u32; 4] = [1, 2, 3, 4];
 
-/// `O_WRONLY` and `O_RDWR`; `O_CREAT`, `O_TRUNC` and what only `O_TMPFILE` has.
+/// `O_WRONLY` and `O_RDWR`; `O_CREAT`, `O_TRUNC` and the extra bit of `O_TMPFILE`.
 const OPEN_WRITES: u32 = 0o3;
 const OPEN_MAKES: u32 = 0o100 | 0o1000 | 0o20_000_000;
 
-/// `source::v4l2` makes these and no others.
+/// All requests of `source::v4l2`.
 const CAMERA: [u32; 12] = [
     number(vidioc::VIDIOC_QUERYCAP),
     number(vidioc::VIDIOC_ENUM_FMT),
@@ -136,8 +136,8 @@ const CAMERA: [u32; 12] = [
     number(vidioc::VIDIOC_STREAMOFF),
 ];
 
-/// And `serial` these: `TCGETS`, `TCSETS`, `TCGETS2`, `TCSETS2`, `TCFLSH`, `TIOCEXCL` and `TIOCOUTQ` of the
-/// kernel's asm-generic/ioctls.h. `TIOCSTI`, which types into a terminal, is of the same kind.
+/// All requests of `serial`: `TCGETS`, `TCSETS`, `TCGETS2`, `TCSETS2`, `TCFLSH`, `TIOCEXCL` and `TIOCOUTQ` of
+/// the kernel's asm-generic/ioctls.h. `TIOCSTI`, which types into a terminal, is in the same range.
 const TERMINAL: [u32; 7] = [
     0x5401,
     0x5402,
@@ -148,7 +148,7 @@ const TERMINAL: [u32; 7] = [
     0x5411,
 ];
 
-/// A request's number has 32 bits, whatever type C libraries give it.
+/// The number of a request has 32 bits, whatever type C libraries use.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -174,13 +174,13 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     }
     let fcntl = FCNTL.map(|command| When::is(1, command));
     rules.push(rule(Sysno::fcntl, fcntl.to_vec()));
-    // A thread names itself when it starts; rustix asks once where the kernel's clocks are.
+    // A thread names itself at its start. rustix asks once for the address of the kernel's clocks.
     let asks = [PR_SET_NAME, PR_GET_AUXV].map(|option| When::is(0, option));
     rules.push(rule(Sysno::prctl, asks.to_vec()));
-    // The two ways of the C libraries to abort: signals to this process, and that signal.
+    // C libraries abort by `tgkill` to this process, or by `tkill` with SIGABRT.
     rules.push(rule(Sysno::tgkill, vec![When::is(0, std::process::id())]));
     rules.push(rule(Sysno::tkill, vec![When::is(1, SIGABRT)]));
-    // Handlers of faults put the default back; that of SIGSYS stays.
+    // Fault handlers restore the default action. The SIGSYS handler must stay.
     let faults = [SIGABRT, SIGBUS, SIGSEGV].map(|signal| When::is(0, signal));
     rules.push(rule(Sysno::rt_sigaction, faults.to_vec()));
     if !needs.devices.is_empty() {
@@ -191,7 +191,7 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     rules
 }
 
-/// How files are opened; `argument` has the flags.
+/// Conditions on the flags of opened files; `argument` is the position of the flags.
 fn opens(needs: &Needs, argument: u8) -> Vec<When> {
     if !needs.create_in.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Rights beyond those of a plain user: none are kept that were not asked for, and none come back.
+//! Privileges beyond those of an ordinary user: all but the requested ones are dropped, and cannot return.
 
 use super::{Needs, Step};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use rustix::thread::{
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
-/// From here on no program that is started, set-user-id or not, has more rights than this one.
+/// Ensures that no program started from here, set-user-id or not, has more privileges than this one.
 pub(super) fn give_up_new_ones() -> Step {
     match set_no_new_privs(true) {
         Ok(()) => Ok("no_new_privs".into()),
@@ -17,13 +17,13 @@ pub(super) fn give_up_new_ones() -> Step {
     }
 }
 
-/// Whether files of other users can be reached, as root can.
+/// True if files of other users can be opened, as root can.
 pub(super) fn reach_all_files() -> bool {
     let any = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
     capabilities(None).is_ok_and(|sets| sets.effective.intersects(any))
 }
 
-/// Empties this thread's capability sets, but for `keep` where it is there.
+/// Empties the capability sets of this thread, except for the capabilities in `keep` that it has.
 pub(super) fn drop_capabilities(keep: CapabilitySet) -> Step {
     let kept = drop_sets(keep)
         .map_err(|errno| format!("capabilities are kept ({})", std::io::Error::from(errno)))?;
@@ -36,21 +36,21 @@ pub(super) fn drop_capabilities(keep: CapabilitySet) -> Step {
 
 fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
     let had = capabilities(None)?;
-    // Nothing to give up, as in a service, whose manager may forbid even this call.
+    // There is nothing to drop, as in a service. Its manager may forbid even this call.
     if (had.permitted | had.inheritable).is_empty() {
         return Ok(CapabilitySet::empty());
     }
     if had.effective.contains(CapabilitySet::SETPCAP) {
         for capability in CapabilitySet::all().difference(keep).iter() {
             match remove_capability_from_bounding_set(capability) {
-                // This kernel does not know the newer ones.
+                // EINVAL: the kernel does not know a newer capability.
                 Ok(()) | Err(Errno::INVAL) => {}
                 Err(errno) => return Err(errno),
             }
         }
     }
     let kept = had.permitted & keep;
-    // Emptying the inheritable set empties the ambient one; not every kernel has one to clear.
+    // An empty inheritable set empties the ambient set. Not every kernel has an ambient set.
     match clear_ambient_capability_set() {
         Ok(()) | Err(Errno::INVAL) => {}
         Err(errno) => return Err(errno),
@@ -66,8 +66,8 @@ fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
     Ok(kept)
 }
 
-/// Without capabilities root is a user like others, who cannot reach what others keep for themselves. To
-/// be asked only of a process that could.
+/// Checks that the files in `needs` can be opened without root's capabilities: without them, root cannot open the
+/// private files of other users. Call it only in a process that has them.
 ///
 /// # Errors
 /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) for the first such file.
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use rustix::fs::{Uid, chown};
 
-    /// Rights are a thread's own, so that other tests keep theirs.
+    /// Capabilities belong to a thread, so other tests keep theirs.
     fn in_a_thread(test: impl FnOnce() + Send) {
         std::thread::scope(|scope| scope.spawn(test).join().unwrap());
     }

@@ -1,4 +1,4 @@
-//! Rules for system calls, compiled and handed to the kernel, for all threads at once.
+//! Compiles system call rules and installs them on all threads at once.
 
 use super::Step;
 use super::policy::{Rule, When};
@@ -26,7 +26,7 @@ pub(super) fn restrict(rules: &[Rule]) -> Step {
     }
 }
 
-/// What kernels without it answer, and emulators of processors.
+/// Error codes of kernels and processor emulators without seccomp.
 fn unknown(code: i32) -> bool {
     [Errno::NOSYS, Errno::INVAL]
         .iter()

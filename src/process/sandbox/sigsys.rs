@@ -1,8 +1,8 @@
-//! What happens at a forbidden system call: one line on standard error, and the end.
+//! The handler of a forbidden system call: one line on standard error, then exit.
 //!
-//! The kernel does not make the call but sends SIGSYS to the thread that wanted it. Its handler allocates
-//! nothing and takes no lock, since the thread may hold any. A thread that blocks SIGSYS, as C libraries do
-//! while they make a process, is killed by the kernel, and the process with it, without the line.
+//! The kernel skips the call and sends SIGSYS to its thread. The handler allocates nothing and takes no lock,
+//! because the thread may hold any lock. If the thread blocks SIGSYS, as C libraries do while they create a process,
+//! the kernel kills the process without the line.
 
 use crate::error::ErrorKind;
 use heapless::String;
@@ -16,7 +16,7 @@ use syscalls::Sysno;
 /// `SYS_SECCOMP` of the kernel's asm-generic/siginfo.h: the signal comes from the filter.
 const SYS_SECCOMP: c_int = 1;
 
-/// The longest name of a call has less than half of it.
+/// A line. The longest call name needs less than half of it.
 type Line = String<256>;
 
 /// The kernel's `siginfo_t` of a SIGSYS on 64-bit processors.
@@ -32,12 +32,12 @@ struct Forbidden {
 
 /// Installs the handler, for all threads.
 pub(super) fn install() -> io::Result<()> {
-    // SAFETY: integers, a set of signals and a pointer to nothing may all be 0.
+    // SAFETY: 0 is valid for integers, a signal set and a null pointer.
     let mut action: libc::sigaction = unsafe { zeroed() };
     let handler: extern "C" fn(c_int, *const Forbidden, *mut c_void) = report;
     action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // SAFETY: `action` is whole, and `report` has the arguments that SA_SIGINFO asks for.
+    // SAFETY: `action` is initialised, and `report` has the signature that SA_SIGINFO requires.
     match unsafe { libc::sigaction(libc::SIGSYS, &raw const action, null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
@@ -45,16 +45,16 @@ pub(super) fn install() -> io::Result<()> {
 }
 
 extern "C" fn report(_: c_int, info: *const Forbidden, _: *mut c_void) {
-    // SAFETY: the kernel gives a handler with SA_SIGINFO a whole `siginfo_t`, which is longer than
-    // `Forbidden` and aligned as it, and lives until the handler returns.
+    // SAFETY: the kernel passes a complete `siginfo_t` to a handler with SA_SIGINFO. It is longer than
+    // `Forbidden`, has the same alignment, and lives until the handler returns.
     let info = unsafe { &*info };
     if info.code != SYS_SECCOMP {
-        // Another process sent it, and may as well have sent SIGKILL.
+        // Another process sent the signal. It could also have sent SIGKILL, so it is ignored.
         return;
     }
     let line = line(info.number);
-    // SAFETY: `write` reads `len` bytes of the line and is one of the calls that are allowed, as is the
-    // one that `_exit` makes; both may be called in a handler.
+    // SAFETY: `write` reads `len` bytes of the line. `write` and `_exit` are allowed system calls and
+    // async-signal-safe.
     unsafe {
         libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
         libc::_exit(ErrorKind::Sandbox as i32);
@@ -67,7 +67,7 @@ fn line(number: c_int) -> Line {
         .and_then(Sysno::new)
         .map_or("of no known name", |call| call.name());
     let mut line = Line::new();
-    // It fits; if it did not, it would only be cut.
+    // The line fits. A longer one would only be cut.
     let _ = writeln!(
         line,
         "posewire: error: sandbox: the system call {name} ({number}) is not allowed: report this as a bug; \
