@@ -1,15 +1,15 @@
-//! Smooth lines and discs on an RGB picture, and the skeleton made of them.
+//! Antialiased lines and discs on an RGB picture, and a skeleton made of them.
 
 use crate::frame::Pixels;
 use crate::model::ModelCard;
 use crate::scene::Keypoint;
 
-/// Joints below this score are drawn hollow and their bones thin: the network is guessing.
+/// Joints below this score are drawn hollow and their bones thin, because they are guesses.
 const SURE_SCORE: f32 = 0.3;
 
 const OUTLINE: [u8; 3] = [20, 22, 28];
 
-/// A picture of one's own to draw on.
+/// An owned picture to draw on.
 #[derive(Debug, Clone)]
 pub struct Canvas {
     width_px: u32,
@@ -35,12 +35,12 @@ impl Canvas {
         self.height_px
     }
 
-    /// Packed RGB, row by row.
+    /// The picture as packed RGB.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
     }
 
-    /// A line with round ends; a disc if both ends are the same. Ends are (x, y) in pixels.
+    /// Draws a line with round ends, or a disc if both ends are equal. Ends are (x, y) in pixels.
     pub fn line(&mut self, from: (f32, f32), to: (f32, f32), width_px: f32, color: [u8; 3]) {
         let radius = 0.5 * width_px;
         let along = (to.0 - from.0, to.1 - from.1);
@@ -74,15 +74,15 @@ impl Canvas {
     }
 }
 
-/// The pixels of one axis that a line between `a` and `b` can touch.
+/// Range of pixels along one axis that a line from `a` to `b` can touch.
 fn span(a: f32, b: f32, radius: f32, side_px: u32) -> std::ops::Range<u32> {
-    // `as` takes NaN to 0 and saturates: points far outside give an empty or a clipped range.
+    // `as` converts NaN to 0 and saturates, so points far outside give an empty or clipped range.
     let first = (a.min(b) - radius - 1.0).floor().max(0.0) as u32;
     let end = ((a.max(b) + radius + 2.0).ceil().max(0.0) as u32).min(side_px);
     first.min(end)..end
 }
 
-/// Draws bones and joints; a joint that was not found, and its bones, are left out.
+/// Draws bones and joints, except joints that were not found and their bones.
 pub fn draw_skeleton(canvas: &mut Canvas, card: &ModelCard, keypoints: &[Keypoint]) {
     let side = canvas.width_px.max(canvas.height_px) as f32;
     let bone_px = (side / 160.0).max(2.0);

@@ -1,4 +1,4 @@
-//! A PNG a frame with the skeleton drawn on it: for people, not for robots.
+//! One PNG per frame, with the skeleton drawn on it: for people, not for robots.
 
 use super::draw::{Canvas, draw_skeleton};
 use super::{Delivery, Event, NotSent, Sink, What};
@@ -8,7 +8,7 @@ use crate::model::ModelCard;
 use crate::scene::Keypoint;
 use std::path::{Path, PathBuf};
 
-/// Writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
+/// A sink that writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
 pub struct OverlaySink {
     name: String,
     folder: PathBuf,
@@ -17,7 +17,7 @@ pub struct OverlaySink {
 }
 
 impl OverlaySink {
-    /// Makes the folder if need be.
+    /// Makes the folder if it does not exist.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.
@@ -26,7 +26,7 @@ impl OverlaySink {
             .map_err(|error| Error::sink(name(folder), "cannot be made").because(error))
     }
 
-    /// Makes `folder` if need be.
+    /// Makes `folder` if it does not exist.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.

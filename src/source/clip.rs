@@ -1,11 +1,11 @@
-//! The rendered clips inside the binary, with the truth they were rendered from.
+//! The rendered clips inside the binary, with their ground truth.
 
 use crate::error::{Error, Result};
 use crate::scene::Task;
 use serde::Deserialize;
 use std::path::Path;
 
-/// What is true of one frame of a clip.
+/// Ground truth of one frame of a clip.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClipFrame {
@@ -13,7 +13,7 @@ pub struct ClipFrame {
     pub bbox_xywh: [f32; 4],
     /// x, y of each joint in source-frame pixels.
     pub keypoints: Vec<[f32; 2]>,
-    /// 1 where the joint can be seen.
+    /// 1 if the joint is visible.
     pub visible: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ struct Truth {
     frames: Vec<ClipFrame>,
 }
 
-/// A motion JPEG and its truth, frame by frame.
+/// A motion JPEG, with the ground truth of each frame.
 #[derive(Debug, Clone)]
 pub struct Clip {
     pub mjpeg: &'static [u8],

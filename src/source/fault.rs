@@ -1,4 +1,4 @@
-//! A source that does what a script says: the fault injector for everything behind a source.
+//! A scripted source: the fault injector for tests of everything after a source.
 
 use super::{FrameSource, Next, SourceCounts};
 use crate::clock::Instant;
@@ -11,21 +11,21 @@ use std::time::Duration;
 pub enum Fault {
     /// No fault: a grey frame, taken now.
     Frame,
-    /// A frame that was taken this long ago.
+    /// A frame with this age.
     Late { age_us: u64 },
     /// The time-out passes without a frame.
     Stall,
     /// The device is not there.
     Unplugged,
-    /// A picture that cannot be read is passed over, then a frame comes.
+    /// An unreadable picture is skipped, then a frame comes.
     Unreadable,
-    /// The source breaks for good.
+    /// The source breaks permanently.
     Broken,
 }
 
 const SIDE_PX: u32 = 64;
 
-/// Plays a script of faults, then ends.
+/// A source that plays a script of faults, then ends.
 #[derive(Debug)]
 pub struct Faulty<I> {
     script: I,

@@ -1,8 +1,8 @@
-//! Where a JPEG ends, and its decoding with bounds.
+//! Finds the end of a JPEG, and decodes it within bounds.
 //!
-//! Follows ITU-T T.81 annex B: marker segments carry their length, and inside the entropy-coded data
-//! 0xFF is followed by 0x00 or by a restart marker. So a thumbnail inside a segment is passed over,
-//! and a picture that was cut off is told from a whole one.
+//! It follows ITU-T T.81 annex B: marker segments carry their length, and in entropy-coded data 0x00 or a restart
+//! marker follows each 0xFF. So it skips a thumbnail inside a segment, and tells a cut picture from a complete
+//! one.
 
 use crate::limits::{MAX_FRAME_SIDE_PX, MAX_PICTURE_PIXELS};
 use zune_core::bytestream::ZCursor;
@@ -10,7 +10,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-/// Measured, rounded up (tests/no_alloc.rs).
+/// Memory of the decoder: measured, rounded up (tests/no_alloc.rs).
 const DECODER_BYTES: u64 = 512 << 10;
 const DECODER_BYTES_A_PIXEL: u64 = 8;
 
@@ -18,18 +18,18 @@ const START: u8 = 0xD8;
 const END: u8 = 0xD9;
 const SCAN: u8 = 0xDA;
 
-/// Where the JPEG at the start of some bytes ends.
+/// The end of the JPEG at the start of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameLength {
-    /// After this many bytes, the end marker included.
+    /// It ends after this many bytes, including the end marker.
     Complete(usize),
-    /// Not within these bytes.
+    /// It does not end in these bytes.
     Incomplete,
-    /// These bytes are not a JPEG, or stop being one at this offset.
+    /// It is not a JPEG from this offset on.
     Broken(usize),
 }
 
-/// Finds the end of the JPEG that starts at `bytes[0]`. Never panics, reads each byte once.
+/// Finds the end of the JPEG that starts at `bytes[0]`. It never panics, and reads each byte once.
 pub fn frame_length(bytes: &[u8]) -> FrameLength {
     match bytes {
         [] | [0xFF] => return FrameLength::Incomplete,
@@ -51,7 +51,7 @@ pub fn frame_length(bytes: &[u8]) -> FrameLength {
         match marker {
             0xFF => at += 1,
             END => return FrameLength::Complete(at + 2),
-            // A second start: the first picture was cut off.
+            // A second start marker: the first picture was cut off.
             0x00 | START => return FrameLength::Broken(at),
             0x01 | 0xD0..=0xD7 => at += 2,
             _ => {
@@ -75,8 +75,8 @@ pub fn frame_length(bytes: &[u8]) -> FrameLength {
     }
 }
 
-/// How many components the first frame header names; nothing if there is none before the first scan.
-/// The bytes are a [`FrameLength::Complete`] picture.
+/// Components in the first frame header; `None` if there is no header before the first scan. The bytes are a
+/// [`FrameLength::Complete`] picture.
 fn components(bytes: &[u8]) -> Option<u8> {
     let mut rest = bytes.get(2..)?;
     loop {
@@ -87,7 +87,7 @@ fn components(bytes: &[u8]) -> Option<u8> {
             (0xFF, 0xFF) => rest = &rest[1..],
             (0xFF, 0x01 | 0xD0..=0xD7) => rest = &rest[2..],
             (0xFF, SCAN) => return None,
-            // Every SOFn, but not the tables DHT, JPG and DAC between them.
+            // Every SOFn. DHT, JPG and DAC have numbers between them.
             (0xFF, 0xC0..=0xCF) if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
                 return rest.get(9).copied();
             }
@@ -104,22 +104,22 @@ fn entropy_end(bytes: &[u8], at: usize) -> Option<usize> {
         .map(|offset| at + offset)
 }
 
-/// What decoding a picture of a size takes at most: its pixels, and the decoder's coefficients where it
-/// must keep all of them.
+/// Largest memory for decoding a picture of this size: its pixels, and the decoder's coefficients if it must keep
+/// all of them.
 pub(super) fn decoding_bytes(size_px: [u32; 2]) -> u64 {
-    // Whole blocks, of whatever sampling.
+    // Whole blocks, for every chroma sampling.
     let [width_px, height_px] = size_px.map(|side| u64::from(side.next_multiple_of(32)));
     let pixels = width_px * height_px;
     DECODER_BYTES + (3 + DECODER_BYTES_A_PIXEL) * pixels
 }
 
-/// Decodes a whole JPEG to packed RGB in `rgb`, which only grows when a larger picture comes.
-/// Gives the width and height in pixels.
+/// Decodes a complete JPEG to packed RGB in `rgb`, which grows only for a larger picture. Returns width and
+/// height in pixels.
 pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), String> {
     decode_within(bytes, [MAX_FRAME_SIDE_PX; 2], rgb)
 }
 
-/// The same for a picture of at most `most_px` (width, height).
+/// Like [`decode`], for a picture of at most `most_px` (width, height).
 pub(super) fn decode_within(
     bytes: &[u8],
     most_px: [u32; 2],
@@ -128,7 +128,7 @@ pub(super) fn decode_within(
     let FrameLength::Complete(_) = frame_length(bytes) else {
         return Err("the JPEG is cut off or damaged".into());
     };
-    // A fourth one would take more memory than is reckoned with.
+    // A fourth component would take more memory than the budget counts.
     match components(bytes) {
         Some(1 | 3) => {}
         Some(count) => return Err(format!("the JPEG has {count} components, must have 1 or 3")),
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Start, one segment that contains a whole false picture, a scan with a stuffed byte, end.
+    /// A start, a segment that contains a complete fake picture, a scan with a stuffed byte, an end.
     const JPEG: [u8; 26] = [
         0xFF, 0xD8, 0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9, 0xFF, 0xFF, 0xDA, 0x00, 0x03,
         0x01, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD3, 0x56, 0x78, 0xFF, 0xD9,

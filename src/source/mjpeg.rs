@@ -1,4 +1,4 @@
-//! Motion JPEG: whole JPEGs one after the other, from a file or from memory.
+//! Motion JPEG: concatenated JPEGs, from a file or from memory.
 
 use super::jpeg::{self, FrameLength, frame_length};
 use super::{FrameSource, Next, SourceCounts};
@@ -13,12 +13,12 @@ use std::time::Duration;
 
 const READ_BYTES: usize = 64 << 10;
 
-/// Splits a byte stream into JPEGs and decodes them. Bytes between pictures and pictures that cannot
-/// be decoded are passed over and counted.
+/// A source that splits a byte stream into JPEGs and decodes them. It skips and counts bytes between pictures, and
+/// pictures that cannot be decoded.
 pub struct MjpegSource {
     name: String,
     reader: Box<dyn Read>,
-    /// For a clip that starts again at its end.
+    /// The clip, if it restarts at its end.
     looped: Option<&'static [u8]>,
     buffer: Vec<u8>,
     at_end: bool,
@@ -28,11 +28,11 @@ pub struct MjpegSource {
     rgb: Vec<u8>,
 }
 
-/// What the buffer holds next.
+/// The next piece of the buffer.
 enum Piece {
-    /// A JPEG of this many bytes at the buffer's start.
+    /// A JPEG of this many bytes at the start of the buffer.
     Picture(usize),
-    /// This many bytes of no use; true if they were the start of a picture.
+    /// This many useless bytes; true if they began like a picture.
     Rubbish(usize, bool),
     Nothing,
 }
@@ -77,15 +77,15 @@ impl MjpegSource {
         self.index += 1;
     }
 
-    /// Reads until the buffer starts with a whole JPEG or is known not to.
+    /// Reads until the buffer starts with a complete JPEG, or until it is certain that it does not.
     fn piece(&mut self) -> Result<Piece> {
         loop {
             if !self.buffer.is_empty() {
                 match frame_length(&self.buffer) {
                     FrameLength::Complete(length) => return Ok(Piece::Picture(length)),
                     FrameLength::Broken(at) => {
-                        // The next start marker at or after the fault, or everything up to a byte
-                        // that may be half of one.
+                        // The next start marker at or after the fault, or everything up to a byte that
+                        // may be half a marker.
                         let from = at.max(1);
                         let rest = &self.buffer[from.min(self.buffer.len())..];
                         let start = rest.windows(2).position(|pair| pair == [0xFF, 0xD8]);
@@ -110,7 +110,7 @@ impl MjpegSource {
 
     fn read_more(&mut self) -> Result<()> {
         let before = self.buffer.len();
-        // Reading in proportion to what is there keeps the scans above linear in total.
+        // Each read doubles the data, so that the scans above take linear time in total.
         let want = READ_BYTES.max(before);
         let read = self
             .reader
@@ -187,7 +187,7 @@ pub(super) fn tiny_jpeg() -> Vec<u8> {
     let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00];
     jpeg.extend([1; 64]);
     jpeg.extend([0xFF, 0xC0, 0x00, 0x0B, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
-    // One code of one bit in each Huffman table: DC difference 0, end of block.
+    // Each Huffman table has one code of one bit: DC difference 0, end of block.
     for class in [0x00, 0x10] {
         jpeg.extend([0xFF, 0xC4, 0x00, 0x14, class, 1]);
         jpeg.extend([0; 15]);
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_bad_picture_in_the_middle_is_counted_and_skipped() {
         let good = tiny_jpeg();
-        // Inside the coded data, as a full disk or a lost USB packet cuts.
+        // A cut inside the coded data, as by a full disk or a lost USB packet.
         let cut = &good[..good.len() - 3];
         assert_eq!(
             count([&good[..], cut, &good, &good].concat()).unwrap(),

@@ -1,10 +1,10 @@
-//! A source slowed to a camera's rate.
+//! A source at a camera's rate.
 
 use super::{FrameSource, Next, SourceCounts};
 use crate::error::Result;
 use std::time::{Duration, Instant};
 
-/// Hands out the inner source's frames no faster than one a `period`.
+/// Gives at most one frame of the inner source per `period`.
 #[derive(Debug)]
 pub struct Paced<S> {
     inner: S,
@@ -32,7 +32,7 @@ impl<S: FrameSource> FrameSource for Paced<S> {
             return Ok(Next::Quiet { camera: true });
         }
         std::thread::sleep(wait);
-        // A late consumer does not get a burst to catch up with.
+        // A late consumer gets no burst of frames afterwards.
         self.due = Some(due.max(now) + self.period);
         self.inner.next_frame(timeout)
     }
@@ -56,7 +56,7 @@ mod tests {
             source.next_frame(Duration::ZERO),
             Ok(Next::Frame(_))
         ));
-        // A frame that is due in a minute is early on the slowest machine.
+        // A frame that is due in a minute is not due yet even on the slowest machine.
         let in_a_minute = Some(Instant::now() + Duration::from_secs(60));
         let due = std::mem::replace(&mut source.due, in_a_minute);
         let early = source.next_frame(Duration::from_millis(10));

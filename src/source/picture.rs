@@ -1,10 +1,10 @@
-//! One still picture from bytes, in any of the formats that are read.
+//! One still picture from bytes, in any supported format.
 
 use super::jpeg;
 use crate::limits::{MAX_FRAME_SIDE_PX, MAX_PICTURE_PIXELS};
 use std::io::Cursor;
 
-/// File name endings a folder is searched for.
+/// File extensions of the pictures in a folder.
 const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "bmp", "ppm", "pgm", "pbm", "pnm"];
 
 pub(super) fn is_picture_name(path: &std::path::Path) -> bool {
@@ -13,7 +13,7 @@ pub(super) fn is_picture_name(path: &std::path::Path) -> bool {
         .is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
-/// Decodes JPEG, PNG, BMP or PNM to packed RGB in `rgb`. Gives width and height in pixels.
+/// Decodes JPEG, PNG, BMP or PNM to packed RGB in `rgb`. Returns width and height in pixels.
 pub(super) fn decode(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), String> {
     if bytes.starts_with(&[0xFF, 0xD8]) {
         return jpeg::decode(bytes, rgb);

@@ -1,5 +1,4 @@
-//! Pictures of a clip as a camera that does not compress would give them: the way from frame to wire
-//! without a camera and without a decoder.
+//! Pictures of a clip in a raw camera format, to test the path from frame to wire without a camera or a decoder.
 
 use super::{FrameSource, Next, REHEARSED_PICTURES};
 use crate::clock::Instant;
@@ -7,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels, encode};
 use std::time::Duration;
 
-/// Owns its pictures, which are made once and shown again and again.
+/// A source that converts its pictures once and repeats them.
 #[derive(Debug)]
 pub struct Rehearsal {
     pictures: Vec<Vec<u8>>,

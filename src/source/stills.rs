@@ -1,4 +1,4 @@
-//! Pictures in files: one, or a folder of them in the order of their names.
+//! Pictures in files: one file, or the files of a folder in the order of their names.
 
 use super::picture;
 use super::{FrameSource, Next, SourceCounts};
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Reads each picture when it is asked for; an unreadable one is counted and passed over.
+/// A source that reads each picture on request. It skips and counts unreadable pictures.
 #[derive(Debug)]
 pub struct StillsSource {
     paths: Vec<PathBuf>,
@@ -20,7 +20,7 @@ pub struct StillsSource {
     bytes: Vec<u8>,
     rgb: Vec<u8>,
     size_px: (u32, u32),
-    /// A single picture that cannot be read is an error: nothing else would come.
+    /// An unreadable single picture is an error, because no other would come.
     only_one: bool,
 }
 

@@ -1,28 +1,28 @@
-//! What the kernel holds of what it was given: which packets have not left yet, and since when.
+//! The packets in the kernel's queue, and their ages.
 
 use crate::limits::MAX_KERNEL_PACKETS;
 
-/// Times are microseconds of the steady clock.
+/// The queue as the program knows it. Times are microseconds of the monotonic clock.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// The frames that have not left altogether, oldest first.
+    /// The frames that have not completely left, oldest first.
     frames: heapless::Deque<Held, MAX_KERNEL_PACKETS>,
-    /// The kernel's queue when it was last looked at or written to.
+    /// Bytes in the kernel's queue at the last query or write.
     queued_bytes: usize,
-    /// Since when no write was taken whole.
+    /// Time since which no write was accepted completely.
     full_since_us: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Held {
     frame_bytes: usize,
-    /// When the sender took the packet.
+    /// Time at which the sender accepted the packet.
     since_us: u64,
 }
 
 impl Backlog {
-    /// `queued_bytes` are in the kernel; the newest `part_bytes` of what it took belong to a frame that
-    /// it has not taken whole.
+    /// Updates the state: `queued_bytes` are in the kernel. The newest `part_bytes` that it accepted belong to a frame
+    /// that it has not accepted completely.
     pub fn look(&mut self, queued_bytes: usize, part_bytes: usize) {
         self.queued_bytes = queued_bytes;
         let frames_bytes = self.frames.iter().map(|held| held.frame_bytes);
@@ -36,7 +36,7 @@ impl Backlog {
         }
     }
 
-    /// The kernel was offered bytes, and took some.
+    /// Records a write: the kernel was offered bytes and accepted some.
     pub fn wrote(&mut self, offered_bytes: usize, taken_bytes: usize, now_us: u64) {
         if taken_bytes < offered_bytes {
             self.full_since_us.get_or_insert(now_us);
@@ -46,7 +46,7 @@ impl Backlog {
         self.queued_bytes += taken_bytes;
     }
 
-    /// With the last write a frame is in the kernel to its end.
+    /// Records that the last write completed a frame.
     pub fn completed(&mut self, frame_bytes: usize, since_us: u64) {
         if self.frames.is_full() {
             self.frames.pop_front();
@@ -58,8 +58,8 @@ impl Backlog {
         });
     }
 
-    /// How old the oldest packet in the kernel is. Pseudo-terminals always say that nothing is queued: if
-    /// they take no more, what they hold is at least as old as that.
+    /// Age of the oldest packet in the kernel. Pseudo-terminals always report an empty queue. If they accept no more
+    /// bytes, their contents are at least as old as that refusal.
     pub fn age_us(&self, now_us: u64) -> u64 {
         let oldest_us = self.frames.front().map(|held| held.since_us);
         let since_us = oldest_us.into_iter().chain(self.full_since_us).min();
@@ -70,7 +70,7 @@ impl Backlog {
         self.frames.is_empty() && self.queued_bytes == 0
     }
 
-    /// What the kernel holds was thrown away: how many packets that were.
+    /// Records that the kernel's queue was discarded. Returns the number of packets in it.
     pub fn discard(&mut self) -> u64 {
         std::mem::take(self).frames.len() as u64
     }

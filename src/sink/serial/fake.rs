@@ -1,4 +1,4 @@
-//! A line that jams, takes what it likes, breaks and comes back, and keeps what a receiver would see.
+//! A line that jams, accepts parts, breaks and comes back. It keeps the bytes that a receiver would see.
 
 use super::port::{Opener, Port};
 use crate::wire::{FrameSplitter, PacketView, unstuff};
@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// The kernel's buffer for a terminal.
 const KERNEL_BYTES: usize = 4096;
 
-/// Clones are the same device.
+/// A fake device. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct FakeDevice(Rc<RefCell<State>>);
 
@@ -23,18 +23,18 @@ pub(super) struct State {
     pub broken: bool,
     /// Nothing leaves the kernel.
     pub jammed: bool,
-    /// How much the kernel holds.
+    /// Capacity of the kernel's queue, in bytes.
     pub room_bytes: usize,
-    /// The most that one write takes.
+    /// Largest accepted write, in bytes.
     pub bite_bytes: usize,
-    /// Says that nothing is queued whatever there is, as pseudo-terminals do.
+    /// Always reports an empty queue, like pseudo-terminals.
     pub hides_queue: bool,
     pub opened: u32,
     pub kernel: VecDeque<u8>,
-    /// What has left.
+    /// Bytes that have left.
     pub line: Vec<u8>,
     baud: u64,
-    /// What is left over of a byte's time.
+    /// Time towards the next byte.
     rest_us: u64,
 }
 
@@ -63,7 +63,7 @@ impl FakeDevice {
         read(&self.0.borrow())
     }
 
-    /// Lets the line send for so long.
+    /// Lets the line send for this time.
     pub fn run_us(&self, time_us: u64) {
         let state = &mut *self.0.borrow_mut();
         if state.jammed || state.broken {
@@ -78,7 +78,7 @@ impl FakeDevice {
         }
     }
 
-    /// The sequence numbers of the packets that a receiver has got, and how many frames were none.
+    /// Sequence numbers of the received packets, and the number of frames that were not packets.
     pub fn received(&self) -> (Vec<u32>, usize) {
         let state = self.0.borrow();
         let (mut splitter, mut rest) = (FrameSplitter::default(), &state.line[..]);

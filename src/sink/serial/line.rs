@@ -1,9 +1,9 @@
-//! The rules of sending on a line, apart from the operating system and the clock.
+//! The rules of sending on a line, without the operating system and the clock.
 //!
-//! A receiver acts on what it gets, so nothing may get old on the way: the kernel is given no more than it
-//! can send soon, what waits for that waits shortly, and newer packets push out older ones. Every packet
-//! that was taken and is given up is reported exactly once, one by each [`send`](Line::send), what is left
-//! by [`close`](Line::close). What the kernel holds of a device that fails counts as given up.
+//! A receiver acts on what it gets, so no packet may get old on the way. The kernel gets only as much as it can
+//! send soon. Packets wait for it only briefly, and newer packets displace older ones. Every accepted packet that is
+//! dropped is reported exactly once: one by each [`send`](Line::send), the rest by [`close`](Line::close). Packets in
+//! the kernel's queue of a device that fails count as dropped.
 
 use super::backlog::Backlog;
 use super::port::{Opener, Port};
@@ -11,37 +11,36 @@ use crate::serial::BITS_PER_BYTE;
 use crate::wire::{LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
 use std::io;
 
-/// A frame is handed to the kernel while less than this much line time is queued there. Its whole buffer
-/// would be 350 ms at 115200 baud.
+/// A frame goes to the kernel while less than this much line time is queued there. The kernel's whole buffer would
+/// be 350 ms at 115200 baud.
 const KERNEL_US: u64 = 50_000;
 
-/// The packets that wait here for the kernel's queue to get shorter. Each that waits makes all later ones
-/// older; two are a result and the last packet, which follows at once.
+/// Packets that can wait for room in the kernel's queue. Each waiting packet makes all later ones older. Two are
+/// enough for a result and the last packet, which follows at once.
 const WAITING_PACKETS: usize = 2;
 
-/// What waited here longer is given up.
+/// Longest wait for the kernel. An older packet is dropped.
 const MAX_WAIT_US: u64 = 100_000;
 
-/// A packet that was taken so long ago, and the line time of so many bytes, should have left the kernel
-/// long since: if it has not, the line is jammed, and what the kernel holds is thrown away, so that it does
-/// not come out as fresh when the line goes on. The bytes are a packet's own and a buffer of the adapters on
-/// USB, which report what they sent by whole buffers.
+/// A packet older than `JAMMED_US` plus the line time of `JAMMED_BYTES` should have left the kernel. If it has not,
+/// the line is jammed, and the kernel's queue is discarded, so that old packets do not come out as fresh later. The
+/// bytes are those of a packet and of the buffer of a USB adapter, which reports sent bytes by whole buffers.
 const JAMMED_US: u64 = MAX_WAIT_US + KERNEL_US + 50_000;
 const JAMMED_BYTES: u64 = MAX_LINE_FRAME_BYTES as u64 + 512;
 
-/// How often a device that is gone is looked for.
+/// Interval of the attempts to open a device that is gone.
 const REOPEN_EVERY_US: u64 = 1_000_000;
 
 const SLOW: &str = "the line is slower than the packets come";
 const JAMMED: &str = "the device sends nothing on";
 const GONE: &str = "the device is gone";
 
-/// Who gives way when more waits than may.
+/// Which packet is dropped when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rank {
-    /// Takes the place of older ones.
+    /// Displaces older packets.
     Result,
-    /// No robot moves by it: takes nobody's place, and is the first to lose its own.
+    /// No robot acts on it: it displaces no other packet, and is dropped first.
     Extra,
 }
 
@@ -49,29 +48,29 @@ struct Outgoing {
     frame: LineFrame,
     rank: Rank,
     since_us: u64,
-    /// The part that the kernel has taken.
+    /// Bytes that the kernel has accepted.
     sent_bytes: usize,
 }
 
-/// Times are microseconds of the steady clock.
+/// A line with its queue. Times are microseconds of the monotonic clock.
 pub(super) struct Line<O: Opener> {
-    /// For the log.
+    /// Name for the log.
     name: String,
     opener: O,
     port: Option<O::Port>,
-    /// When the device was last opened, or that was tried.
+    /// Time of the last attempt to open the device.
     tried_us: u64,
     kernel_bytes: usize,
     jammed_us: u64,
     waiting: heapless::Deque<Outgoing, WAITING_PACKETS>,
-    /// A frame that the kernel took in part.
+    /// A frame that the kernel accepted in part.
     started: Option<Outgoing>,
     backlog: Backlog,
-    /// What the receiver must get before the next frame.
+    /// Bytes that must precede the next frame.
     prelude: &'static [u8],
-    /// The log says that the device is gone.
+    /// The log already says that the device is gone.
     gone: bool,
-    /// Packets that were given up and not reported yet, and why the last of them was.
+    /// Dropped packets that are not reported yet, and the reason for the last one.
     lost: u64,
     why: &'static str,
 }
@@ -88,7 +87,7 @@ impl<O: Opener> Line<O> {
             opener,
             port: Some(port),
             tried_us: now_us,
-            // At the slowest rates nothing may be queued.
+            // At the slowest rates the queue must be empty.
             kernel_bytes: usize::try_from(kernel_bytes).unwrap_or(usize::MAX).max(1),
             jammed_us: JAMMED_US + line_us(JAMMED_BYTES),
             waiting: heapless::Deque::new(),
@@ -101,14 +100,14 @@ impl<O: Opener> Line<O> {
         })
     }
 
-    /// Takes a frame, and gives the kernel what it may have now. Never waits for the line.
+    /// Accepts a frame, and gives the kernel as much as the rules allow. It never waits for the line.
     ///
     /// # Errors
-    /// Why a packet was given up, this one or an earlier one; one packet for each error.
+    /// The reason why a packet was dropped, this one or an earlier one. One error per packet.
     pub fn send(&mut self, frame: &LineFrame, rank: Rank, now_us: u64) -> Result<(), &'static str> {
         self.reopen(now_us);
         if self.port.is_some() {
-            // What waits goes first, and perhaps makes room.
+            // Waiting packets go first, which may make room.
             let before = self.pump(now_us);
             self.queue(frame, rank, now_us);
             if let Err(error) = before.and_then(|()| self.pump(now_us)) {
@@ -124,7 +123,7 @@ impl<O: Opener> Line<O> {
         Err(self.why)
     }
 
-    /// Goes on sending what was taken; true when all of it has left, or cannot.
+    /// Continues to send accepted packets. True when all have left, or cannot leave.
     pub fn is_done(&mut self, now_us: u64) -> bool {
         if let Err(error) = self.pump(now_us) {
             self.fail(&error);
@@ -132,12 +131,12 @@ impl<O: Opener> Line<O> {
         self.waiting.is_empty() && self.started.is_none() && self.backlog.is_empty()
     }
 
-    /// Closes the device without waiting. Returns how many packets were lost that no error reported.
+    /// Closes the device without waiting. Returns the number of lost packets that no error reported.
     pub fn close(&mut self) -> u64 {
-        // What has left since the last look is not lost; a device that cannot be asked is gone.
+        // Packets that left since the last query are not lost. A device that cannot be queried is gone.
         let _ = self.queued_bytes();
-        // Bytes that have left the kernel's queue may still be in the hardware's, and are not touched
-        // unless something is in the way.
+        // Bytes that left the kernel's queue may still be in the hardware's. They are discarded only if packets are
+        // stuck before them.
         if !self.backlog.is_empty() || self.started.is_some() {
             self.discard(GONE);
         }
@@ -178,7 +177,7 @@ impl<O: Opener> Line<O> {
         });
     }
 
-    /// Gives the kernel what it may have.
+    /// Gives the kernel as much as the rules allow.
     fn pump(&mut self, now_us: u64) -> io::Result<()> {
         let Some(mut queued_bytes) = self.queued_bytes()? else {
             return Ok(());
@@ -221,7 +220,7 @@ impl<O: Opener> Line<O> {
         Ok(Some(queued_bytes))
     }
 
-    /// True if there is nothing left of it.
+    /// True if all of it is written.
     fn write_prelude(&mut self, now_us: u64) -> io::Result<bool> {
         if !self.prelude.is_empty() {
             let taken = self.write(self.prelude, now_us)?;
@@ -230,7 +229,7 @@ impl<O: Opener> Line<O> {
         Ok(self.prelude.is_empty())
     }
 
-    /// True if there is no frame that the kernel has only a part of.
+    /// True if no frame is written in part.
     fn finish_started(&mut self, now_us: u64) -> io::Result<bool> {
         let Some(mut started) = self.started.take() else {
             return Ok(true);
@@ -245,8 +244,8 @@ impl<O: Opener> Line<O> {
         if started.sent_bytes > 0 || taken.is_err() {
             self.started = Some(started);
         } else {
-            // Of this one the receiver has seen nothing: a newer one may still take its place. It was
-            // taken from there, so there is room.
+            // The receiver has seen no byte of this frame, so a newer one may still displace it. The frame
+            // came from this queue, so there is room.
             let _ = self.waiting.push_front(started);
         }
         taken.map(|_| false)
@@ -265,7 +264,7 @@ impl<O: Opener> Line<O> {
         Ok(taken)
     }
 
-    /// Throws away what the kernel holds, and the frame that it has a part of.
+    /// Discards the kernel's queue and the partly written frame.
     fn discard(&mut self, why: &'static str) {
         if let Some(port) = &mut self.port {
             port.discard();
@@ -281,7 +280,7 @@ impl<O: Opener> Line<O> {
             self.gone = true;
             log::warn!("{}: {error}; opening it again", self.name);
         }
-        // Closing waits for a jammed device, so nothing may be left in the kernel.
+        // Closing would wait for a jammed device, so the kernel's queue must be empty.
         self.discard(GONE);
         self.lose(self.waiting.len() as u64, GONE);
         self.waiting.clear();

@@ -1,29 +1,29 @@
-//! What the sink needs of an operating system, so that a fake can take its place.
+//! The operations that the sink needs from the operating system. Tests use a fake.
 
 use crate::serial::{SerialSpec, Tty};
 use std::io;
 
-/// A line that is open. No call waits.
+/// An open line. No call waits.
 pub(super) trait Port {
-    /// How many of the bytes were taken; 0 if there is no room now. An error: the device is gone.
+    /// Number of accepted bytes; 0 if there is no room. An error means that the device is gone.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// How many bytes were taken and have not left.
+    /// Accepted bytes that have not left.
     fn queued_bytes(&mut self) -> io::Result<usize>;
 
-    /// Throws away the bytes that have not left.
+    /// Discards the bytes that have not left.
     fn discard(&mut self);
 }
 
-/// Opens the line, again and again if it must be.
+/// Opens the line, as often as necessary.
 pub(super) trait Opener {
     type Port: Port;
 
-    /// An error is what is wrong, for a message.
+    /// Opens the line. The error is the problem, for a message.
     fn open(&mut self) -> Result<Self::Port, String>;
 }
 
-/// The real thing.
+/// The real opener.
 pub(super) struct TtyOpener(pub SerialSpec);
 
 impl Opener for TtyOpener {

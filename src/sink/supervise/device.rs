@@ -1,5 +1,5 @@
-//! The board's own watchdog (the kernel's Watchdog Timer Driver API): it reboots the board after its
-//! time without a write, usually 15 s to a minute.
+//! The board's watchdog (the kernel's Watchdog Timer Driver API). It reboots the board after a time without a
+//! write, usually 15 s to a minute.
 
 use super::Every;
 use crate::clock::Instant;
@@ -11,10 +11,10 @@ use std::path::Path;
 use std::time::Duration;
 
 const FEED_EVERY: Duration = Duration::from_secs(1);
-/// The last byte before an orderly end: the board is not to be rebooted.
+/// The last byte before an orderly end: it stops the watchdog.
 const MAGIC_CLOSE: &[u8] = b"V";
 
-/// Feeds the watchdog with packets. A run that ends without its last packet leaves it running.
+/// A sink that feeds the watchdog with each packet. A run that ends without its last packet leaves it running.
 #[derive(Debug)]
 pub struct WatchdogDevice {
     name: String,
@@ -81,7 +81,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("posewire-watchdog-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
         let mut watchdog = WatchdogDevice::open(&path).unwrap();
-        // A slow machine may take a second for three packets.
+        // A slow machine can take a second for three packets.
         watchdog.feed = Every::new(Duration::from_secs(3600));
         for _ in 0..3 {
             tell(&mut watchdog, What::Idle);

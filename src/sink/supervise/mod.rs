@@ -1,7 +1,7 @@
 //! Supervisors that restart a program that hangs: systemd, and the board's own watchdog.
 //!
-//! Both are sinks. Only the loop that sends packets feeds them: when it hangs, in the camera's source, in the
-//! network or in another sink, they starve. Nothing is allocated after the first packet.
+//! Both are sinks. Only the loop that sends packets feeds them, so they starve when it hangs in the source, in the
+//! network or in another sink. Nothing is allocated after the first packet.
 
 mod device;
 mod systemd;
@@ -12,7 +12,7 @@ pub use systemd::Systemd;
 use crate::clock::Instant;
 use std::time::Duration;
 
-/// A limit on how often something happens.
+/// A rate limit.
 #[derive(Debug)]
 struct Every {
     period: Duration,
@@ -24,7 +24,7 @@ impl Every {
         Every { period, last: None }
     }
 
-    /// True the first time, and then when a period has passed since it was last true.
+    /// True the first time, and then once per period.
     fn is_due(&mut self, now: Instant) -> bool {
         let due = self
             .last

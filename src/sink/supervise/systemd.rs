@@ -1,7 +1,7 @@
-//! systemd's notification protocol (sd_notify(3)): datagrams to the socket that `NOTIFY_SOCKET` names.
+//! systemd's notification protocol (sd_notify(3)): datagrams to the socket in `NOTIFY_SOCKET`.
 //!
-//! `READY=1` with the first packet, `WATCHDOG=1` with later ones at a quarter of the time that the unit
-//! allows, `STATUS=` now and then, `STOPPING=1` with the last packet.
+//! The first packet sends `READY=1`, later ones send `WATCHDOG=1` every quarter of the unit's watchdog time and
+//! `STATUS=` periodically. The last packet sends `STOPPING=1`.
 
 use super::Every;
 use crate::clock::Instant;
@@ -14,16 +14,16 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 const STATUS_EVERY: Duration = Duration::from_secs(5);
-/// When the unit has no watchdog.
+/// Watchdog time of a unit without a watchdog.
 const NEVER: Duration = Duration::MAX;
 
-/// See the module's comment.
+/// A sink that notifies systemd.
 #[derive(Debug)]
 pub struct Systemd {
     socket: UnixDatagram,
     feed: Every,
     status: Every,
-    /// Frames, and when they were counted from.
+    /// Frames since the last status, and its time.
     frames: u64,
     since: Instant,
     text: heapless::String<128>,
@@ -31,7 +31,7 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// The one that started this process, if it wants to be told.
+    /// The systemd that started this process, if it expects notifications.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if its socket cannot be reached.
@@ -40,7 +40,7 @@ impl Systemd {
             return Ok(None);
         };
         let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-        // Without a process id the watchdog is meant for whoever gets the variable.
+        // Without a process id the watchdog applies to any process with the variable.
         let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let patience = number("WATCHDOG_USEC")
             .filter(|_| ours)
@@ -48,7 +48,7 @@ impl Systemd {
         Self::connect(name.as_encoded_bytes(), patience).map(Some)
     }
 
-    /// `name` is a path, or `@` and the name of an abstract socket; `patience` is the watchdog's.
+    /// Connects to `name`: a path, or `@` and the name of an abstract socket. `patience` is the watchdog's time.
     fn connect(name: &[u8], patience: Option<Duration>) -> Result<Self> {
         let text = String::from_utf8_lossy(name);
         let connected = match name {
@@ -57,7 +57,7 @@ impl Systemd {
         }
         .and_then(|address| {
             let socket = UnixDatagram::unbound()?;
-            // A full socket of a busy manager must not hold up the loop: the next one will get through.
+            // A full socket of a busy manager must not block the loop. A later message will get through.
             socket.set_nonblocking(true)?;
             socket.connect_addr(&address)?;
             Ok(socket)
@@ -86,7 +86,7 @@ impl Systemd {
             .map_err(|error| NotSent::Dropped(error.to_string()))
     }
 
-    /// What `systemctl status` shows. It fits, and if it did not it would only be cut.
+    /// Writes the text for `systemctl status`. It fits; a longer text would only be cut.
     fn write_status(&mut self, packet: &Packet, now: Instant) {
         let seconds = self.since.elapsed_until(now).as_secs_f64().max(1e-3);
         let rate = self.frames as f64 / seconds;
@@ -159,7 +159,7 @@ mod tests {
     fn the_manager_hears_of_the_start_of_packets_and_of_the_end() {
         let name = format!("@posewire-test-{}", std::process::id());
         let socket = manager(name.as_bytes());
-        // Fed each hour: what is due then is not due because a slow machine took its time.
+        // Fed once an hour, so that no message is due because of a slow machine.
         const HOUR: Duration = Duration::from_secs(3600);
         let mut systemd = Systemd::connect(name.as_bytes(), Some(4 * HOUR)).unwrap();
         systemd.status.period = HOUR;

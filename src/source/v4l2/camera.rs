@@ -1,4 +1,4 @@
-//! Finding a camera, agreeing with it on a format, size and rate, and starting it.
+//! Finds a camera, negotiates format, size and rate, and starts it.
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::frame::PixelFormat;
@@ -11,10 +11,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One is read by the network, one is the newest, one may wait to be given back, and two are left
-/// to the driver, so that it always has one to fill.
+/// Buffers to request: one is read by the network, one is the newest, one may wait for its return, and the driver
+/// keeps two, so that it always has one to fill.
 const BUFFERS: u32 = 5;
-/// With fewer, the driver would have none while one is read and one is the newest.
+/// Fewest usable buffers: one is read, one is the newest, one is with the driver.
 const FEWEST_BUFFERS: usize = 3;
 
 /// `V4L2_CAP_VIDEO_CAPTURE`, `_VIDEO_CAPTURE_MPLANE`, `_VIDEO_M2M_MPLANE`, `_VIDEO_M2M`,
@@ -25,8 +25,8 @@ pub(super) const CONVERTER: u32 = 1 << 14 | 1 << 15;
 pub(super) const METADATA: u32 = 1 << 23;
 pub(super) const STREAMING: u32 = 1 << 26;
 
-/// Drivers of image processors and codecs: their nodes look like cameras, but give no picture unless
-/// another program feeds them.
+/// Drivers of image processors and codecs. Their nodes look like cameras, but give pictures only if another
+/// program feeds them.
 pub(super) const NO_CAMERAS: [&str; 5] = [
     "bcm2835-isp",
     "bcm2835-codec",
@@ -35,15 +35,15 @@ pub(super) const NO_CAMERAS: [&str; 5] = [
     "rpivid",
 ];
 
-/// What a camera's bytes are.
+/// Encoding of a camera's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Raw(PixelFormat),
     Jpeg,
 }
 
-/// Formats that are read, the cheapest first: what is not compressed needs no decoder, grey has no
-/// colours for the network.
+/// Supported formats, the cheapest first. Raw formats need no decoder. Grey is late because it gives the network
+/// no colours.
 const FORMATS: [(&[u8; 4], Encoding); 8] = [
     (b"YUYV", Encoding::Raw(PixelFormat::Yuyv)),
     (b"UYVY", Encoding::Raw(PixelFormat::Uyvy)),
@@ -56,16 +56,16 @@ const FORMATS: [(&[u8; 4], Encoding); 8] = [
 ];
 const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, RGB3, BGR3, MJPG and GREY";
 
-/// What the user wants of a camera.
+/// Requested properties of a camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraOptions {
-    /// Width and height; the camera's nearest is taken.
+    /// Width and height. The camera's nearest size is used.
     pub size_px: [u32; 2],
-    /// The camera's nearest is taken; nothing: 30.
+    /// The camera's nearest rate is used; `None` means 30.
     pub frames_per_second: Option<u32>,
-    /// Nothing: the cheapest that reaches the size and the rate.
+    /// `None` means the cheapest format that reaches the size and the rate.
     pub format: Option<FourCc>,
-    /// What the driver's buffers may take in all; nothing: any amount.
+    /// Limit of all driver buffers together, in bytes; `None` means no limit.
     pub most_bytes: Option<u64>,
 }
 
@@ -85,7 +85,7 @@ impl CameraOptions {
         self.frames_per_second.unwrap_or(30)
     }
 
-    /// The format that was asked for, if it is not compressed.
+    /// The requested format, if it is not compressed.
     pub fn raw_format(&self) -> Option<PixelFormat> {
         match encoding(self.format?)? {
             Encoding::Raw(format) => Some(format),
@@ -93,8 +93,7 @@ impl CameraOptions {
         }
     }
 
-    /// What the buffers of a camera take that gives what it is asked for. A JPEG takes no more than the
-    /// pixels that it was made from.
+    /// Bytes of all driver buffers if the camera accepts the requested format. A JPEG counts at its raw size.
     pub fn buffer_bytes(&self) -> u64 {
         let [width_px, height_px] = self.size_px.map(u64::from);
         let bytes_a_pixel = match self.format.and_then(encoding) {
@@ -106,7 +105,7 @@ impl CameraOptions {
         u64::from(BUFFERS) * pages(bytes_a_pixel * width_px * height_px)
     }
 
-    /// Whether the camera may be one whose pictures must be decoded.
+    /// True if the camera might send pictures that must be decoded.
     pub fn may_be_jpeg(&self) -> bool {
         self.format
             .is_none_or(|format| encoding(format) == Some(Encoding::Jpeg))
@@ -125,15 +124,15 @@ impl FromStr for FourCc {
     }
 }
 
-/// What a camera says that another program has.
+/// Reason for a camera that another program uses.
 pub(super) const IN_USE: &str = "is in use by another program";
 
-/// Why there is no camera.
+/// Reason for a missing camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// It may come, or be set free.
+    /// The camera may appear, or become free.
     Yet(String),
-    /// What is there is no camera for us.
+    /// The device cannot be used.
     Useless(String),
 }
 
@@ -145,11 +144,11 @@ impl Missing {
     }
 }
 
-/// Which camera is meant.
+/// The camera to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
     Path(PathBuf),
-    /// The first usable one; once found, only another of the same model takes its place.
+    /// The first usable camera. Once found, only a camera of the same model can replace it.
     Any {
         card: Option<String>,
     },
@@ -171,16 +170,16 @@ pub(super) struct Camera {
     pub layout: Layout,
     pub encoding: Encoding,
     pub interval: Option<Duration>,
-    /// For messages.
+    /// The name for messages.
     pub name: String,
     /// The model.
     pub card: String,
-    /// Who it is and what it sends, for the log.
+    /// Model and negotiated format, for the log.
     pub agreed: String,
 }
 
 impl Camera {
-    /// Opens, sets up and starts the camera that is wanted. All buffers are queued.
+    /// Opens, configures and starts the wanted camera. All buffers are queued.
     pub(super) fn open(
         nodes: &dyn Nodes,
         wanted: &Wanted,
@@ -223,14 +222,14 @@ impl Camera {
     }
 }
 
-/// Why a node gives no pictures that are read.
+/// Reason why a node gives no usable pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoCamera {
     Metadata,
     Converter,
     Planes,
     NoCapture,
-    /// It offers none of the formats that are read; with raw Bayer pictures among them or not.
+    /// It offers no supported format. The flag tells whether it offers raw Bayer pictures.
     Formats {
         offered: String,
         bayer: bool,
@@ -259,7 +258,7 @@ impl fmt::Display for NoCamera {
     }
 }
 
-/// Whether a node that says this of itself can be read.
+/// Decides from a node's identity and formats whether it is usable.
 pub(super) fn judge(identity: &Identity, formats: &[FourCc]) -> Result<(), NoCamera> {
     let has = |flags: u32| identity.capabilities & flags != 0;
     if has(METADATA) && !has(CAPTURE) {
@@ -288,7 +287,7 @@ fn names(formats: &[FourCc]) -> String {
     names.join(", ")
 }
 
-/// A node that can capture in a format that is read.
+/// A node that can capture in a supported format.
 pub(super) struct Found {
     path: PathBuf,
     node: Box<dyn Node>,
@@ -300,7 +299,7 @@ impl Found {
     pub(super) fn look(nodes: &dyn Nodes, path: &Path) -> Result<Found, Missing> {
         let node = nodes.open(path).map_err(|error| cannot_open(&error))?;
         let identity = node.identity().map_err(|error| {
-            // A device that is just being unplugged answers so, too.
+            // A device that is being unplugged also returns this error.
             if is_gone(&error) {
                 Missing::Yet(format!("went away: {error}"))
             } else {
@@ -317,7 +316,7 @@ impl Found {
         })
     }
 
-    /// Asks for the best format and says what the driver gives. It starts nothing.
+    /// Requests the best format and returns the driver's choice. It does not start the camera.
     pub(super) fn agree(&mut self, options: &CameraOptions) -> Result<(Layout, Encoding), Missing> {
         let format = self.choose(options)?;
         let layout = self
@@ -369,7 +368,7 @@ impl Found {
         self.node
             .start()
             .map_err(|error| failed("cannot be started", &error))?;
-        // A USB device chooses its own name, and the log goes to terminals.
+        // A USB device chooses its own name, and the log may go to a terminal.
         let printable = |text: &str| text.replace(char::is_control, "?");
         let agreed = format!(
             "{} ({}, {}): {} x {} {}, {}, {} buffers",
@@ -397,8 +396,8 @@ impl Found {
         })
     }
 
-    /// The format that was asked for, or the first of ours that reaches the size and the rate, or
-    /// else the one that comes nearest to the rate.
+    /// The requested format, or the first supported one that reaches the size and the rate, or else the one that comes
+    /// nearest to the rate.
     fn choose(&self, options: &CameraOptions) -> Result<FourCc, Missing> {
         if let Some(asked) = options.format {
             return self
@@ -416,7 +415,7 @@ impl Found {
         let wanted_rate = f64::from(options.rate());
         let mut best = None;
         for format in ours {
-            // Half a frame a second less is the same rate, written as a fraction.
+            // A difference below half a frame per second is rounding of the driver's fraction.
             let rate = self
                 .node
                 .fastest(format, options.size_px)
@@ -444,7 +443,7 @@ pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
         .map(|(_, encoding)| *encoding)
 }
 
-/// The driver's answer, with a stride where it gave none, if a picture can be so.
+/// The driver's layout, with a computed stride if it gave none, if it is possible for a picture.
 fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
     let sides = 1..=MAX_FRAME_SIDE_PX;
     if let Encoding::Raw(format) = encoding
@@ -476,7 +475,7 @@ pub(super) fn is_bayer(format: FourCc) -> bool {
     packed || [b"RG", b"BA", b"GB", b"GR", b"BG", b"BY"].contains(&&[first, second])
 }
 
-/// `ENODEV`, `ENXIO` and `EIO`: the device is gone or on its way.
+/// `ENODEV`, `ENXIO` and `EIO`: the device is gone or about to go.
 fn is_gone(error: &io::Error) -> bool {
     use rustix::io::Errno;
     [Errno::NODEV, Errno::NXIO, Errno::IO]

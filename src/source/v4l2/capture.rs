@@ -1,8 +1,8 @@
-//! The capture thread: keeps the newest good frame at hand, and a camera open whenever there is one.
+//! The capture thread: provides the newest good frame, and keeps a camera open whenever there is one.
 //!
-//! Any error of the queue (`EIO`, `ENODEV`, a driver that breaks the rules) and any stall closes the
-//! camera with all its buffers; it is then opened again until that works. A frame that the driver
-//! calls damaged, or that is too short, only costs itself.
+//! Any queue error (`EIO`, `ENODEV`, a driver that breaks the rules) and any stall closes the camera with all its
+//! buffers. The thread then tries to open it until it succeeds. A frame that is damaged or too short costs only
+//! itself.
 
 use super::camera::{Camera, CameraOptions, Encoding, Wanted};
 use super::handover::{EndMark, Fresh, Handover, Ticket};
@@ -12,29 +12,29 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A JPEG with less cannot hold the tables it needs; cameras send such stumps when USB loses packets.
+/// Shortest possible JPEG, in bytes: its tables need as much. Cameras send shorter stumps when USB loses packets.
 const SHORTEST_JPEG: usize = 125;
-/// A camera that starts may take this long to its first frame.
+/// Longest time from the start of a camera to its first frame.
 const LONGEST_START: Duration = Duration::from_secs(5);
 const SHORTEST_STALL: Duration = Duration::from_secs(1);
 const LONGEST_STALL: Duration = Duration::from_secs(5);
-/// So many frames must be missing before a camera counts as stalled.
+/// Missing frames after which a camera counts as stalled.
 const STALL_FRAMES: u32 = 10;
 const ALWAYS_SAID: u64 = 16;
 const NOTHING_CAME: Duration = Duration::from_millis(1);
-/// Sequence numbers that jump further than this are taken for a driver that does not count.
+/// A larger jump of sequence numbers means that the driver does not count.
 const LONGEST_GAP: u32 = 100_000;
 
-/// How long the thread waits for what.
+/// Waiting times of the thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// For a frame, before it looks whether it should stop.
+    /// Wait for a frame, before the next check for a stop request.
     pub look: Duration,
-    /// Before it tries again to open a camera.
+    /// Pause before the next attempt to open a camera.
     pub reopen: Duration,
-    /// Shortest and longest time without a good frame that is a stall.
+    /// Lower and upper bound of the time without a good frame that counts as a stall.
     pub stall: [Duration; 2],
-    /// The same before the first frame.
+    /// The same bounds before the first frame.
     pub start: Duration,
 }
 
@@ -63,17 +63,17 @@ pub(super) struct Capture {
     pub options: CameraOptions,
     pub patience: Patience,
     pub handover: Arc<Handover>,
-    /// Counts openings.
+    /// Number of openings.
     pub session: u32,
-    /// Counts pictures over all sessions.
+    /// Number of pictures over all sessions.
     pub frames: u64,
 }
 
 impl Capture {
-    /// Runs until it is told to stop. `camera` was opened already, if there is one.
+    /// Runs until a stop request. `camera` is already open, if there is one.
     pub(super) fn run(mut self, mut camera: Option<Camera>) {
         let _mark = EndMark(Arc::clone(&self.handover));
-        // The last state of the camera that the log knows.
+        // The last state of the camera in the log.
         let mut said = String::new();
         while !self.handover.is_stopping() {
             let opened = match camera.take() {
@@ -93,7 +93,7 @@ impl Capture {
                         self.say_closed(&camera.name, &error);
                     }
                 }
-                // Not twice a second for a year.
+                // The log gets each reason once, not twice a second for a year.
                 Err(missing) if missing.what() != said => {
                     log::warn!("{}: {}; waiting for it", self.wanted, missing.what());
                     said = missing.what().into();
@@ -104,7 +104,7 @@ impl Capture {
         }
     }
 
-    /// Each time at first, then at each power of two: a camera with a loose plug must not fill the log.
+    /// Logs at powers of two: a camera with a loose plug must not fill the log.
     fn say_closed(&self, name: &str, error: &io::Error) {
         let times = self.handover.count(|counts| {
             counts.reopened += 1;
@@ -115,7 +115,7 @@ impl Capture {
         }
     }
 
-    /// From now on only this model will do.
+    /// Accepts only this model from now on.
     fn remember(&mut self, camera: &Camera) {
         if let Wanted::Any { card } = &mut self.wanted {
             card.get_or_insert_with(|| camera.card.clone());
@@ -123,13 +123,13 @@ impl Capture {
         self.session = self.session.wrapping_add(1);
     }
 
-    /// Hands over frames until the camera fails, or the thread should stop.
+    /// Hands over frames until the camera fails or a stop request comes.
     fn stream(&mut self, camera: &mut Camera) -> io::Result<()> {
         let stall = self.patience.stall_after(camera.interval);
         let mut good = Instant::now();
         let mut patience = self.patience.start.max(stall);
         let mut counter = Counter::default();
-        // What the driver has: it must not hand over a buffer that somebody reads.
+        // Buffers that the driver has. It must not return a buffer that is being read.
         let mut queued = vec![true; camera.buffers.len()];
         while !self.handover.is_stopping() {
             while let Some(index) = self.handover.take_returned(self.session) {
@@ -142,7 +142,7 @@ impl Capture {
                     patience = stall;
                     continue;
                 }
-                // A driver that says there is a frame and has none must not keep a core busy.
+                // A driver that announces a frame and has none must not keep a core busy.
                 self.handover.pause(NOTHING_CAME);
             }
             if good.elapsed() > patience {
@@ -155,7 +155,7 @@ impl Capture {
         Ok(())
     }
 
-    /// Takes every filled buffer and keeps the newest good one; the others go back.
+    /// Takes every filled buffer and keeps the newest good one. The others go back to the driver.
     fn drain(
         &mut self,
         camera: &mut Camera,
@@ -163,7 +163,7 @@ impl Capture {
         counter: &mut Counter,
     ) -> io::Result<Option<(Filled, u64)>> {
         let mut newest: Option<(Filled, u64)> = None;
-        // No more often than there are buffers: a fast camera must not keep us here.
+        // At most once per buffer: a fast camera must not keep the loop here.
         for _ in 0..queued.len() {
             let filled = match camera.node.dequeue() {
                 Ok(filled) => filled,
@@ -235,7 +235,7 @@ fn queue(camera: &mut Camera, queued: &mut [bool], index: usize) -> io::Result<(
     Ok(())
 }
 
-/// Whether a buffer holds a whole picture, as far as that is seen without decoding it.
+/// True if a buffer holds a complete picture, as far as visible without decoding.
 fn is_sound(camera: &Camera, filled: &Filled) -> bool {
     let memory = camera.buffers[filled.index].bytes();
     let bytes = &memory[..filled.bytes_used.min(memory.len())];
@@ -246,21 +246,21 @@ fn is_sound(camera: &Camera, filled: &Filled) -> bool {
         }
 }
 
-/// Follows the driver's sequence numbers.
+/// State of the driver's sequence numbers.
 #[derive(Debug, Default)]
 struct Counter {
     last: Option<u32>,
 }
 
 impl Counter {
-    /// How many pictures are missing before this one.
+    /// Number of missing pictures before this one.
     fn step(&mut self, sequence: u32) -> u64 {
         let ahead = self
             .last
             .replace(sequence)
             .map_or(1, |last| sequence.wrapping_sub(last));
         match ahead {
-            // Drivers that do not count send the same number always.
+            // Drivers that do not count always send the same number.
             1..=LONGEST_GAP => u64::from(ahead - 1),
             _ => 0,
         }

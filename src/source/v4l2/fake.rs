@@ -1,9 +1,9 @@
-//! A model of the kernel's side: devices that come and go, and the buffer queue of one that streams.
+//! A model of the kernel: devices that come and go, and the buffer queue of a streaming device.
 //!
-//! Frames come in real time, one each [`Device::interval`]. Like the kernel, the model fills the
-//! buffers it was given in their order, loses frames when it has none, keeps a broken queue broken,
-//! and lets one program stream at a time. Whatever a driver would have to put up with silently (a
-//! buffer queued twice, memory that is read while the driver has it) is a violation, which tests look at.
+//! Frames come in real time, one per [`Device::interval`]. Like the kernel, the model fills queued buffers in order,
+//! loses frames without a buffer, keeps a broken queue broken, and lets one program stream at a time. It records
+//! violations that a driver would not report (a buffer queued twice, memory read while the driver has it). Tests
+//! check them.
 
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::clock;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What goes wrong with the next frame, or from now on.
+/// A fault of the next frame, or from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The driver flags the next frame as damaged.
@@ -23,17 +23,17 @@ pub(crate) enum Trouble {
     Short(usize),
     /// The queue breaks with this error and stays broken until the device is closed.
     Break(Errno),
-    /// The next buffer has this number, whichever was filled.
+    /// The next buffer has this number, whatever buffer was filled.
     Number(usize),
-    /// The driver loses so many frames.
+    /// The driver loses this many frames.
     Lose(u32),
-    /// No frame comes for so long.
+    /// No frame comes for this time.
     Stall(Duration),
-    /// The device is gone for so long.
+    /// The device is gone for this time.
     Unplug(Duration),
-    /// The driver holds whoever asks it for a frame for so long.
+    /// The driver blocks each request for a frame for this time.
     Hang(Duration),
-    /// Another program has the device for so long.
+    /// Another program uses the device for this time.
     Busy(Duration),
 }
 
@@ -42,17 +42,17 @@ pub(crate) enum Trouble {
 pub(crate) struct Device {
     pub path: PathBuf,
     pub identity: Identity,
-    /// Each with the most frames a second.
+    /// Formats, each with its highest rate in frames per second.
     pub formats: Vec<(FourCc, f64)>,
     pub size_px: [u32; 2],
-    /// As the driver says it; 0 if it does not.
+    /// The stride that the driver reports; 0 if it reports none.
     pub stride_bytes: usize,
     pub interval: Duration,
     /// The bytes of every frame.
     pub picture: Vec<u8>,
-    /// The error of opening it, if it cannot be.
+    /// The error of opening it, if any.
     pub closed: Option<Errno>,
-    /// How many buffers it gives, whatever is asked.
+    /// Number of buffers that it gives, whatever the request.
     pub buffers: usize,
     pub has_clock: bool,
 }
@@ -80,14 +80,14 @@ impl Device {
     }
 }
 
-/// How often a waiting node looks.
+/// Interval at which a waiting node checks.
 const TICK: Duration = Duration::from_micros(200);
 
 #[derive(Default)]
 struct Queue {
     memories: Vec<Arc<FakeMemory>>,
     started: Option<Instant>,
-    /// Frames that were due so far, taken or lost.
+    /// Frames so far, taken or lost.
     frames: u32,
     waiting: VecDeque<usize>,
     done: VecDeque<Filled>,
@@ -97,7 +97,7 @@ struct Queue {
 struct State {
     device: Device,
     queue: Queue,
-    /// Whether a node of it has buffers.
+    /// True if a node of this device has buffers.
     in_use: bool,
     troubles: VecDeque<Trouble>,
     away_until: Option<Instant>,
@@ -114,7 +114,7 @@ struct World {
     violations: Vec<String>,
 }
 
-/// The model; clones are the same one.
+/// The model. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct FakeKernel(Arc<Mutex<World>>);
 
@@ -144,7 +144,7 @@ impl FakeKernel {
         });
     }
 
-    /// To the first device.
+    /// Adds a fault to the first device.
     pub(crate) fn trouble(&self, trouble: Trouble) {
         let mut world = self.lock();
         let state = &mut world.devices[0];
@@ -162,7 +162,7 @@ impl FakeKernel {
         }
     }
 
-    /// Whether somebody is held by [`Trouble::Hang`], or was.
+    /// True if [`Trouble::Hang`] blocks or has blocked a request.
     pub(crate) fn hang_was_met(&self) -> bool {
         self.lock().devices[0].hangs_until.is_none()
     }
@@ -230,7 +230,7 @@ impl FakeNode {
 }
 
 impl State {
-    /// Makes the frames that are due by now.
+    /// Makes the frames that are due.
     fn catch_up(&mut self) {
         let Some(started) = self.queue.started else {
             return;
@@ -238,7 +238,7 @@ impl State {
         let now = Instant::now();
         let due = (now - started).as_nanos() / self.device.interval.as_nanos().max(1);
         if self.stalled_until.is_some_and(|until| now < until) {
-            // The camera does not take pictures, so none are missing afterwards.
+            // The camera takes no pictures meanwhile, so none are missing afterwards.
             let behind = u32::try_from(due).unwrap_or(u32::MAX) - self.queue.frames;
             self.queue.started = Some(started + self.device.interval * behind);
             return;
@@ -251,7 +251,7 @@ impl State {
     }
 
     fn make(&mut self, sequence: u32, started: Instant) {
-        // A frame that finds no buffer is lost, and uses up no trouble: each one is seen by the program.
+        // A frame without a buffer is lost and consumes no fault, so that the program sees every fault.
         let Some(index) = self.queue.waiting.pop_front() else {
             return;
         };
@@ -392,7 +392,7 @@ impl Drop for FakeNode {
         let owner = self.owner;
         self.with(|state, _| {
             if owner {
-                // Closing takes the buffers from the driver; whoever maps them keeps them.
+                // Closing takes the buffers from the driver. Existing mappings stay.
                 for memory in &state.queue.memories {
                     memory.set_with_driver(false);
                 }

@@ -1,7 +1,7 @@
-//! Between the capture thread and the consumer: one newest frame, and buffers on their way back.
+//! Exchange between the capture thread and the consumer: the newest frame, and returned buffers.
 //!
-//! The capture thread never waits for the consumer. A frame that was not taken when the next one
-//! comes goes straight back to the driver and is counted.
+//! The capture thread never waits for the consumer. A frame that was not taken before the next one comes is counted
+//! and goes back to the driver.
 
 use super::camera::Encoding;
 use super::node::{Layout, Memory};
@@ -11,30 +11,30 @@ use crate::source::SourceCounts;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longer than any stall that the capture thread puts up with.
+/// Longer than any stall that the capture thread tolerates.
 const LONGEST_SILENCE: Duration = Duration::from_secs(6);
 
-/// Which buffer of which opening of the camera.
+/// A buffer of one opening of the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub session: u32,
     pub index: usize,
 }
 
-/// A picture in the driver's own buffer, which the holder may read until it gives the ticket back.
+/// A picture in the driver's buffer. The holder may read it until it returns the ticket.
 pub(super) struct Fresh {
     pub memory: Arc<dyn Memory>,
     pub ticket: Ticket,
     pub bytes_used: usize,
     pub captured: clock::Instant,
-    /// Counts the source's pictures from 0.
+    /// Index of the picture in the source, from 0.
     pub index: u64,
     pub layout: Layout,
     pub encoding: Encoding,
 }
 
 impl Fresh {
-    /// What the camera wrote.
+    /// The bytes that the camera wrote.
     pub(super) fn bytes(&self) -> &[u8] {
         let memory = self.memory.bytes();
         &memory[..self.bytes_used.min(memory.len())]
@@ -44,7 +44,7 @@ impl Fresh {
 #[derive(Default)]
 struct Slot {
     newest: Option<Fresh>,
-    /// When the last frame came.
+    /// Time of the last frame.
     filled: Option<Instant>,
     returned: heapless::Vec<Ticket, MAX_CAMERA_BUFFERS>,
     camera: bool,
@@ -53,33 +53,33 @@ struct Slot {
     ended: bool,
 }
 
-/// Shared by the two threads.
+/// State that the two threads share.
 #[derive(Default)]
 pub(super) struct Handover {
     slot: Mutex<Slot>,
-    /// The consumer waits for a frame.
+    /// Signalled when a frame comes; the consumer waits for it.
     filled: Condvar,
-    /// The capture thread waits to try again, the consumer for its end.
+    /// Signalled at the end: the capture thread waits for it in pauses, the consumer at the end of the run.
     stopping: Condvar,
 }
 
-/// What the consumer got.
+/// Result of the consumer's request.
 pub(super) enum Taken {
     Frame(Fresh),
     Quiet {
         camera: bool,
     },
-    /// The capture thread is not there any more.
+    /// The capture thread has ended.
     Ended,
 }
 
 impl Handover {
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        // A slot is whole between any two statements that hold the lock.
+        // A panic cannot leave the slot half changed: it is consistent after every statement.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The capture thread has a newer frame. Gives back the one that nobody took.
+    /// Publishes a newer frame. Returns the previous one if it was not taken.
     pub(super) fn publish(&self, fresh: Fresh) -> Option<Fresh> {
         let mut slot = self.lock();
         slot.camera = true;
@@ -91,7 +91,7 @@ impl Handover {
         passed_over
     }
 
-    /// A buffer of this session that the consumer has done with.
+    /// A buffer of this session that the consumer returned.
     pub(super) fn take_returned(&self, session: u32) -> Option<usize> {
         let mut slot = self.lock();
         while let Some(ticket) = slot.returned.pop() {
@@ -102,7 +102,7 @@ impl Handover {
         None
     }
 
-    /// The camera is gone, and what it showed last with it.
+    /// Removes the last frame, because the camera is gone.
     pub(super) fn clear(&self) {
         let mut slot = self.lock();
         slot.newest = None;
@@ -117,13 +117,13 @@ impl Handover {
         self.lock().counts
     }
 
-    /// Gives a buffer back.
+    /// Returns a buffer.
     pub(super) fn give_back(&self, ticket: Ticket) {
-        // There is room: the consumer holds one buffer at a time, and a camera has no more than fit.
+        // There is room: the consumer holds one buffer at a time, and a camera's buffers all fit.
         let _ = self.lock().returned.push(ticket);
     }
 
-    /// The newest frame, waiting for it until `deadline`.
+    /// The newest frame. Waits for it until `deadline`.
     pub(super) fn take(&self, deadline: Instant) -> Taken {
         let mut slot = self.lock();
         loop {
@@ -135,7 +135,7 @@ impl Handover {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                // The capture thread notices a stall itself, unless the driver holds it up.
+                // The capture thread detects a stall itself, unless the driver blocks it.
                 let alive = slot
                     .filled
                     .is_some_and(|filled| filled.elapsed() < LONGEST_SILENCE);
@@ -155,7 +155,7 @@ impl Handover {
         self.lock().stop
     }
 
-    /// The capture thread's pause, cut short when it should stop.
+    /// A pause of the capture thread. A stop request ends it early.
     pub(super) fn pause(&self, time: Duration) {
         let slot = self.lock();
         drop(
@@ -165,7 +165,7 @@ impl Handover {
         );
     }
 
-    /// Ends the capture thread; false if it did not end within `patience`.
+    /// Stops the capture thread. False if it did not end within `patience`.
     pub(super) fn stop(&self, patience: Duration) -> bool {
         let mut slot = self.lock();
         slot.stop = true;
@@ -179,7 +179,7 @@ impl Handover {
     }
 }
 
-/// Says that the capture thread has ended, however it did.
+/// Marks the end of the capture thread on drop, also after a panic.
 pub(super) struct EndMark(pub Arc<Handover>);
 
 impl Drop for EndMark {

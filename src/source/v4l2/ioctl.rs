@@ -1,9 +1,9 @@
-//! The kernel's side of the seam: `<linux/videodev2.h>` over the handle of the crate `v4l`.
+//! The kernel interface: `<linux/videodev2.h>`, through the handle of the crate `v4l`.
 //!
-//! The crate's own stream and descriptions are not used: the stream cannot go on after a time-out, and
-//! text that a driver cut in the middle of a character would be a panic.
+//! The crate's own stream cannot continue after a time-out, and its descriptions panic on text that a driver cut in
+//! the middle of a character. So neither is used.
 //!
-//! Follows the kernel's "Video for Linux API", single-planar capture with memory-mapped buffers.
+//! It follows the kernel's "Video for Linux API": single-planar capture with memory-mapped buffers.
 
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::limits::{
@@ -55,22 +55,22 @@ impl Nodes for Kernel {
     }
 }
 
-/// A node that is open without blocking.
+/// A node, open in non-blocking mode.
 struct KernelNode {
     device: Device,
     streaming: bool,
 }
 
 impl KernelNode {
-    /// One request of the V4L2 interface; repeated if a signal came in between.
+    /// Makes one V4L2 request, and repeats it if a signal interrupts it.
     ///
     /// # Safety
-    /// `argument` must be the type that the request's number was made of.
+    /// `argument` must have the type that is encoded in the request's number.
     unsafe fn request<T>(&self, request: _IOC_TYPE, argument: &mut T) -> io::Result<()> {
         loop {
             let argument = std::ptr::from_mut(argument).cast::<c_void>();
-            // SAFETY: the descriptor is open as long as the device, and the kernel reads and writes
-            // one value of the type that the caller vouches for.
+            // SAFETY: the descriptor is open as long as the device. The kernel reads and writes one
+            // value of the type that the caller guarantees.
             match unsafe { v4l::v4l2::ioctl(self.device.handle().fd(), request, argument) } {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
@@ -78,10 +78,10 @@ impl KernelNode {
         }
     }
 
-    /// The description of buffer `index`, filled in only as far as requests need it.
+    /// The description of buffer `index`, with only the fields that requests need.
     fn buffer(index: usize) -> v4l2_buffer {
         v4l2_buffer {
-            // An index of a buffer that exists fits.
+            // The index of an existing buffer fits.
             index: index as u32,
             type_: CAPTURE,
             memory: MAPPED,
@@ -132,7 +132,7 @@ impl KernelNode {
         Ok(request.count)
     }
 
-    /// Whether the driver lists the size, or lists none at all.
+    /// True if the driver lists the size, or lists no sizes.
     fn has_size(&self, format: FourCc, size_px: [u32; 2]) -> bool {
         for index in 0..MAX_CAMERA_INTERVALS {
             let mut size = v4l2_frmsizeenum {
@@ -164,7 +164,7 @@ impl KernelNode {
     }
 }
 
-/// Frames a second of a time between frames.
+/// Frames per second from the time between frames.
 fn rate(interval: v4l2_fract) -> f64 {
     f64::from(interval.denominator) / f64::from(interval.numerator.max(1))
 }
@@ -239,7 +239,7 @@ impl Node for KernelNode {
             };
             fastest = fastest.max(rate(shortest));
         }
-        // A driver that lists no rates may still be fast enough.
+        // A driver that lists no rates can still be fast enough.
         Some(if fastest > 0.0 {
             fastest
         } else {
@@ -336,7 +336,7 @@ impl Node for KernelNode {
     fn wait(&mut self, timeout: Duration) -> io::Result<bool> {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         match self.device.handle().poll(READABLE, timeout_ms) {
-            // The caller looks at its clock and comes back.
+            // The caller checks its clock and tries again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
             result => result.map(|ready| ready > 0),
         }
@@ -346,36 +346,35 @@ impl Node for KernelNode {
 impl Drop for KernelNode {
     fn drop(&mut self) {
         if self.streaming {
-            // A device that was unplugged answers with an error, and is closed all the same.
+            // An unplugged device returns an error. It is closed nevertheless.
             // SAFETY: STREAMOFF takes an int.
             let _ = unsafe { self.request(vidioc::VIDIOC_STREAMOFF, &mut CAPTURE.cast_signed()) };
         }
     }
 }
 
-/// A driver's buffer, mapped for reading until it is dropped.
+/// A driver's buffer, mapped for reading until drop.
 struct Mapping {
     start: *mut c_void,
     length: usize,
 }
 
-// SAFETY: the mapping is never moved, and is only read here.
+// SAFETY: the mapping never moves, and is only read.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
 impl Memory for Mapping {
     fn bytes(&self) -> &[u8] {
-        // SAFETY: `length` readable bytes are mapped at `start` as long as this value lives. The
-        // driver writes to them only while the buffer is queued, when nobody reads them: see the
-        // trait.
+        // SAFETY: `length` readable bytes are mapped at `start` while this value lives. The driver
+        // writes to them only while the buffer is queued, and then they are not read: see the trait.
         unsafe { std::slice::from_raw_parts(self.start.cast(), self.length) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: this is the mapping that `map` made, and nobody borrows from it any more.
+        // SAFETY: this is the mapping that `map` made, and no borrow of it is left.
         let _ = unsafe { munmap(self.start, self.length) };
     }
 }

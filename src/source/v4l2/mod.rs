@@ -1,9 +1,9 @@
-//! A V4L2 camera whose newest frame is always the one that is processed.
+//! A V4L2 camera. The newest frame is always the one that is processed.
 //!
-//! A thread ([`capture`]) owns the device and its buffer queue; it hands the newest good frame over
-//! ([`handover`]) and gives older ones back to the driver. Pixels are read where the driver put them;
-//! only JPEGs are decoded to a picture of their own. A camera that stalls, breaks or is unplugged is
-//! closed and opened again; meanwhile the source is quiet and says that there is no camera.
+//! A thread ([`capture`]) owns the device and its buffer queue. It hands over the newest good frame ([`handover`])
+//! and returns older ones to the driver. Pixels are read where the driver put them; only JPEGs are decoded to
+//! another buffer. A camera that stalls, breaks or is unplugged is closed and opened again. Meanwhile the source
+//! reports that there is no camera.
 
 mod camera;
 mod capture;
@@ -33,15 +33,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A driver that hangs in the kernel must not keep the program from ending.
+/// Longest wait for the thread at the end. A driver that hangs in the kernel must not keep the program from
+/// ending.
 const END_PATIENCE: Duration = Duration::from_millis(500);
 
-/// See the module's comment.
+/// A camera as a source of frames.
 pub struct V4l2Source {
     name: String,
     handover: Arc<Handover>,
     thread: Option<JoinHandle<()>>,
-    /// The frame that was handed out last; its buffer goes back before the next one is taken.
+    /// The last frame that was lent. Its buffer goes back before the next frame is taken.
     held: Option<Fresh>,
     undecodable: u64,
     rgb: Vec<u8>,
@@ -49,11 +50,11 @@ pub struct V4l2Source {
 }
 
 impl V4l2Source {
-    /// `device` is `auto` or a path. A camera that is not there yet is waited for.
+    /// Opens `auto` or a path. If the camera is not there yet, the source waits for it.
     ///
     /// # Errors
-    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if what is there cannot be used: it is no camera, has no format that is
-    /// read, or may not be opened.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the device cannot be used: it is not a camera, has no supported
+    /// format, or may not be opened.
     pub fn open(device: &str, options: &CameraOptions) -> Result<Self> {
         Self::open_with(
             Box::new(ioctl::Kernel),
@@ -81,7 +82,7 @@ impl V4l2Source {
         let name = wanted.to_string();
         let camera = match Camera::open(nodes.as_ref(), &wanted, options) {
             Ok(camera) => Some(camera),
-            // The thread will say so and wait.
+            // The thread logs this and waits.
             Err(Missing::Yet(_)) => None,
             Err(Missing::Useless(what)) => return Err(Error::source(name, what)),
         };
@@ -108,7 +109,7 @@ impl V4l2Source {
         })
     }
 
-    /// Takes frames until one can be read; a JPEG is decoded.
+    /// Takes frames until one can be read. A JPEG is decoded.
     fn take(&mut self, deadline: Instant) -> Taken {
         loop {
             let taken = self.handover.take(deadline);
@@ -177,7 +178,7 @@ impl Drop for V4l2Source {
         self.held = None;
         if self.handover.stop(END_PATIENCE) {
             if let Some(thread) = self.thread.take() {
-                // It has nothing left to do; if it panicked, that was said when it happened.
+                // The thread has ended. A panic was already reported when it happened.
                 let _ = thread.join();
             }
         } else {

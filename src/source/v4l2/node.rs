@@ -1,7 +1,7 @@
-//! The seam to the kernel: what the capture loop needs of a V4L2 device node, and no more.
+//! The interface to the kernel: the operations on a V4L2 device node that the capture loop needs.
 //!
-//! [`ioctl`](super::ioctl) is the kernel's side of it, [`fake`](super::fake) a model of one. Buffers
-//! belong to the node; a [`Memory`] stays readable after its node was closed.
+//! [`ioctl`](super::ioctl) implements it for real devices, [`fake`](super::fake) for tests. Buffers belong to the
+//! node. A [`Memory`] stays readable after its node is closed.
 
 use crate::frame::{PixelFormat, Pixels};
 use std::fmt;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct FourCc(pub [u8; 4]);
 
 impl fmt::Display for FourCc {
-    /// As text, but for bytes that are none: drivers may answer anything.
+    /// Text, with escapes for other bytes: a driver may return anything.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0.trim_ascii_end() {
             write!(f, "{}", byte.escape_ascii())?;
@@ -30,18 +30,18 @@ impl fmt::Debug for FourCc {
     }
 }
 
-/// What a node says it is.
+/// Identity of a node, from its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub driver: String,
-    /// The model, as the camera names itself.
+    /// The model name from the camera.
     pub card: String,
     pub bus: String,
     /// `V4L2_CAP_*` of this node alone, not of the whole device.
     pub capabilities: u32,
 }
 
-/// How pictures lie in the buffers, as the driver set it.
+/// Layout of pictures in the buffers, set by the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub format: FourCc,
@@ -52,7 +52,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// A raw picture in this layout; nothing if the bytes are too few.
+    /// A raw picture in this layout; `None` if there are too few bytes.
     pub(super) fn pixels<'a>(&self, format: PixelFormat, bytes: &'a [u8]) -> Option<Pixels<'a>> {
         Pixels::new(
             format,
@@ -69,37 +69,37 @@ impl Layout {
 pub(crate) struct Filled {
     pub index: usize,
     pub bytes_used: usize,
-    /// The driver says that the picture is not whole.
+    /// The driver reports that the picture is incomplete.
     pub damaged: bool,
-    /// Counts the camera's pictures, those that the driver had no buffer for included.
+    /// Counter of the camera's pictures, including those for which the driver had no buffer.
     pub sequence: u32,
-    /// On `CLOCK_MONOTONIC`; nothing if the driver uses another clock or none.
+    /// Capture time on `CLOCK_MONOTONIC`; `None` if the driver uses another clock or none.
     pub captured_us: Option<u64>,
 }
 
 /// The bytes of one buffer.
 pub(crate) trait Memory: Send + Sync {
-    /// To be read only between [`Node::dequeue`] and [`Node::queue`] of this buffer.
+    /// The bytes. Read them only between [`Node::dequeue`] and [`Node::queue`] of this buffer.
     fn bytes(&self) -> &[u8];
 }
 
-/// One open device node. Dropping it stops the camera and closes it.
+/// One open device node. Drop stops the camera and closes the node.
 pub(crate) trait Node: Send {
     fn identity(&self) -> io::Result<Identity>;
 
     /// The formats of single-planar capture, in the driver's order.
     fn formats(&self) -> Vec<FourCc>;
 
-    /// The most frames a second at this size, if the driver says that it has the size.
+    /// Highest rate at this size, in frames per second; `None` if the driver does not list the size.
     fn fastest(&self, format: FourCc, size_px: [u32; 2]) -> Option<f64>;
 
-    /// Asks for a format; the driver answers with the nearest it has.
+    /// Requests a format. The driver returns the nearest one that it has.
     fn set_format(&mut self, format: FourCc, size_px: [u32; 2]) -> io::Result<Layout>;
 
-    /// Asks for a rate; gives the time between frames if the driver knows it.
+    /// Requests a rate. Returns the time between frames if the driver knows it.
     fn set_rate(&mut self, frames_per_second: u32) -> Option<Duration>;
 
-    /// Allocates about so many buffers.
+    /// Allocates buffers. The driver may change the count.
     fn allocate(&mut self, count: u32) -> io::Result<Vec<Arc<dyn Memory>>>;
 
     fn start(&mut self) -> io::Result<()>;
@@ -107,14 +107,14 @@ pub(crate) trait Node: Send {
     /// Gives a buffer to the driver.
     fn queue(&mut self, index: usize) -> io::Result<()>;
 
-    /// Takes the oldest filled buffer; [`io::ErrorKind::WouldBlock`] if there is none.
+    /// Takes the oldest filled buffer. The error is [`io::ErrorKind::WouldBlock`] if there is none.
     fn dequeue(&mut self) -> io::Result<Filled>;
 
-    /// Waits for a filled buffer or an error; false after `timeout`.
+    /// Waits for a filled buffer or an error. False after `timeout`.
     fn wait(&mut self, timeout: Duration) -> io::Result<bool>;
 }
 
-/// Where nodes come from.
+/// A supply of nodes.
 pub(crate) trait Nodes: Send {
     /// Every video node, in the order of their numbers.
     fn list(&self) -> Vec<PathBuf>;

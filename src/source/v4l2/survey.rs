@@ -1,8 +1,7 @@
-//! What each video node is, for somebody who looks for a camera.
+//! The kind of each video node, for `doctor`.
 //!
-//! In: the nodes, and what would be asked of a camera. Out: one [`Seen`] for each node. No camera is
-//! started; a format is asked for, as a run would do first, since only then a driver says that another
-//! program has it.
+//! In: the nodes, and the options for a camera. Out: one [`Seen`] for each node. No camera is started. A format is
+//! requested, as in a run, because only then does a driver report that another program uses the camera.
 
 use super::CameraOptions;
 use super::camera::{Found, IN_USE, NO_CAMERAS, NoCamera, encoding, is_bayer, judge};
@@ -10,15 +9,15 @@ use super::node::{FourCc, Identity, Nodes};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Receivers of ribbon-cable cameras on a Raspberry Pi. They list the formats that could come over the
-/// cable, also those that the sensor at its other end does not send.
+/// Receivers of ribbon-cable cameras on a Raspberry Pi. They list all formats of the cable, also those that the
+/// sensor does not send.
 const RECEIVERS: [&str; 2] = ["rp1-cfe", "unicam"];
 
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub path: PathBuf,
-    /// The model, as it names itself; empty if it could not be asked.
+    /// The model name from the camera; empty if it could not be read.
     pub card: String,
     pub driver: String,
     pub what: What,
@@ -26,12 +25,12 @@ pub(crate) struct Seen {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    /// It can be used; what it offers of the formats that are read, and what it would send.
+    /// A usable camera: its supported formats, and the format that it would send.
     Camera {
         offers: String,
         gives: String,
     },
-    /// A camera that another program has.
+    /// A camera that another program uses.
     Busy,
     NoPermission,
     Metadata,
@@ -45,7 +44,7 @@ pub(crate) enum What {
     Other(String),
 }
 
-/// Every node, in the order of their numbers.
+/// All nodes, in the order of their numbers.
 pub(crate) fn survey(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<Seen> {
     nodes
         .list()

@@ -1,4 +1,4 @@
-//! The capture loop against the model of a kernel: every way a camera fails, without a camera.
+//! The capture loop on the model of a kernel: every way in which a camera fails, without a camera.
 
 use super::fake::{Device, FakeKernel, Trouble};
 use super::*;
@@ -6,8 +6,8 @@ use rustix::io::Errno;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The real thing's rules at a hundredth of its times. Stalls must take longer than that: a thread that a
-/// busy machine does not run meanwhile sees one.
+/// The real rules at a hundredth of the times. Only stalls take longer: otherwise a thread that a busy machine
+/// does not run would see one.
 const QUICK: Patience = Patience {
     look: Duration::from_millis(1),
     reopen: Duration::from_millis(5),
@@ -66,8 +66,8 @@ fn until_counted(source: &mut V4l2Source, wanted: impl Fn(SourceCounts) -> bool)
     }
 }
 
-/// Waits until nobody has the device open: the source says that there is no camera before its thread
-/// has closed it, and on a busy machine it does not wait for that thread's end.
+/// Waits until the device is closed. The source reports that there is no camera before its thread has closed the
+/// device, and on a busy machine it does not wait for the end of that thread.
 fn until_closed(kernel: &FakeKernel) {
     let start = Instant::now();
     while kernel.open_nodes() > 0 {
@@ -104,15 +104,15 @@ fn a_slow_consumer_gets_the_newest_frame_and_the_others_are_counted() {
     frame(&mut source);
     let (mut ages_us, mut first, mut last) = (Vec::new(), None, 0);
     for _ in 0..10 {
-        // A quarter of the camera's rate, and more than all of its buffers.
+        // A quarter of the camera's rate, and longer than all of its buffers last.
         std::thread::sleep(Duration::from_millis(80));
         let (index, age_us) = frame(&mut source);
         ages_us.push(age_us);
         first.get_or_insert(index);
         last = index;
     }
-    // One interval, and room for a machine that is busy with other tests; such a machine may be late with
-    // some, but frames that wait for their turn are all old.
+    // One interval, with a margin for a busy machine. Such a machine may be late with some frames, but frames in a
+    // queue would all be old.
     ages_us.sort_unstable();
     assert!(ages_us[5] < 30_000, "{ages_us:?}");
     let taken = last - first.unwrap_or(0);
@@ -171,14 +171,14 @@ fn a_broken_queue_is_closed_and_opened_again() {
         .into_iter()
         .enumerate()
     {
-        // Kept from opening it again, the source is sure to be seen without a camera.
+        // The source cannot open the camera again, so the test is sure to see it without a camera.
         kernel.trouble(Trouble::Busy(Duration::from_secs(3600)));
         let broken = Instant::now();
         kernel.trouble(Trouble::Break(errno));
         until_no_camera(&mut source);
         kernel.trouble(Trouble::Busy(Duration::ZERO));
         let (next, age_us) = frame(&mut source);
-        // Numbers go on, and what was seen before the fault is not shown after it.
+        // Numbers continue, and frames from before the fault do not appear after it.
         assert!(next > index);
         assert!(u128::from(age_us) <= broken.elapsed().as_micros());
         index = next;
@@ -249,7 +249,7 @@ fn a_driver_without_a_clock_gets_the_time_of_arrival() {
         ..Device::webcam("/dev/video0")
     }]);
     let mut source = open(&kernel, "/dev/video0").unwrap();
-    // Not the machine's age.
+    // The age is not the time since boot.
     assert!(frame(&mut source).1 < 5_000_000);
 }
 
@@ -280,7 +280,7 @@ fn two_hundred_faults_in_one_run() {
         slowest = slowest.max(recovered.elapsed());
         assert!(kernel.open_nodes() <= 1);
     }
-    // The real times are a hundred times as long, and their limit is 2 s; here it is room for a busy
+    // The real times are a hundred times as long, with a limit of 2 s. The limit here has a margin for a busy
     // machine.
     assert!(slowest < EVERY, "{slowest:?}");
     assert_eq!(kernel.violations(), [""; 0]);
@@ -304,7 +304,7 @@ fn jpegs_are_checked_and_decoded() {
     let padded = [&jpeg[..], &[0; 100]].concat();
     frame(&mut with(padded, [8, 8]));
     for (picture, size_px) in [
-        // A stump, no JPEG, one that is cut off, one that is larger than was agreed.
+        // A stump, other bytes, a cut JPEG, a JPEG that is larger than agreed.
         (jpeg[..100].to_vec(), [8, 8]),
         (vec![7; 500], [8, 8]),
         (jpeg[..jpeg.len() - 4].to_vec(), [8, 8]),
