@@ -1,14 +1,14 @@
-//! The format of a board file: TOML, each key perhaps not at all, so that boards can inherit.
+//! Board file format: TOML. Every key is optional; missing keys are inherited.
 //!
-//! In: the text of all files. Out: one table with a board's keys and its parents', checked for unknown
-//! keys and wrong types in the file that has them.
+//! In: the text of all files. Out: one table with the keys of a board and its parents. Unknown keys and wrong types
+//! are reported for the file that contains them.
 
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// What a file may say. [`boards/README.md`](../../boards/README.md) says what each key is for.
+/// Keys of a file. [`boards/README.md`](../../boards/README.md) describes them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct BoardFile {
@@ -21,7 +21,7 @@ pub(super) struct BoardFile {
     pub run: RunTable,
     pub serial: SerialTable,
     pub limits: LimitsTable,
-    /// For those who make SD-card images, who check it.
+    /// Keys for SD-card images, checked by the code that makes them.
     pub image: Table,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn path(name: &str) -> PathBuf {
     format!("boards/{name}.toml").into()
 }
 
-/// A board's keys and those it inherits.
+/// The keys of a board, including inherited ones.
 ///
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) with the file and the key at fault.
@@ -85,7 +85,7 @@ pub(super) fn merged(files: Files<'_>, name: &str) -> Result<BoardFile> {
         }
         chain.push(name);
         let bad = |error: toml::de::Error| Error::config(&path(name), error.to_string());
-        // For the types and the keys of this file alone; values are put together as tables.
+        // This checks types and keys of this file alone. Values are merged as tables.
         let file: BoardFile = toml::from_str(text).map_err(bad)?;
         fill(&mut all, toml::from_str(text).map_err(bad)?);
         next = file.inherits;
@@ -95,8 +95,8 @@ pub(super) fn merged(files: Files<'_>, name: &str) -> Result<BoardFile> {
         .map_err(|error| Error::config(&path(name), error.to_string()))
 }
 
-/// Adds what `all` does not say. A list is one value: a board that has other traps than its parent says
-/// all of them.
+/// Adds the parent's keys that `all` lacks. A list is one value: a board with other traps than its parent must list
+/// all of its traps.
 fn fill(all: &mut Table, parent: Table) {
     for (key, value) in parent {
         match (all.get_mut(&key), value) {

@@ -1,7 +1,7 @@
-//! Board profiles: what posewire should know of a board, from `boards/*.toml`.
+//! Board profiles, from `boards/*.toml`.
 //!
-//! In: the files, embedded when the program is built; the existence of a file creates a board. Out: a
-//! checked [`Profile`]. A board may inherit from one other. Every file is checked by a test.
+//! In: the files, embedded at build time; each file is a board. Out: a checked [`Profile`]. A board may inherit from
+//! one other board. A test checks every file.
 
 mod file;
 mod speed;
@@ -17,26 +17,26 @@ use file::{BoardFile, Files};
 
 static EMBEDDED: Files<'static> = include!(concat!(env!("OUT_DIR"), "/boards.rs"));
 
-/// A board, checked.
+/// A checked board.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// The file's, and `--board`'s.
+    /// Name of the file, and value of `--board`.
     pub name: String,
     pub inherits: Option<String>,
-    /// As people call it.
+    /// Name for people.
     pub title: String,
-    /// How the device tree's model begins on such a board.
+    /// Beginnings of the device tree's model on this board.
     pub device_tree: Vec<String>,
     /// The Rust target triple.
     pub target: String,
-    /// The kernel family that its processor gives.
+    /// The kernel family of its processor.
     pub kernel: String,
     pub cpu: Cpu,
-    /// What `run` does if neither the command line nor the configuration file says otherwise.
+    /// Settings of `run`, below the command line and the configuration file.
     pub defaults: RunConfig,
     pub serial: Serial,
     pub limits: Limits,
-    /// For those who make SD-card images, who check it.
+    /// Keys for SD-card images, checked by the code that makes them.
     pub image: toml::Table,
 }
 
@@ -44,11 +44,11 @@ pub struct Profile {
 pub struct Cpu {
     pub core: String,
     pub cores: u32,
-    /// The slowest that is sold, for computed frame rates; nothing for boards of many kinds.
+    /// Clock of the slowest variant, for computed frame rates; `None` for generic boards.
     pub clock_mhz: Option<u32>,
     /// An assumption, for computed frame rates.
     pub instructions_per_cycle: Option<f64>,
-    /// The least that is sold.
+    /// Memory of the smallest variant.
     pub ram_mib: u64,
 }
 
@@ -56,13 +56,13 @@ pub struct Cpu {
 pub struct Serial {
     /// The line on the pins of the header.
     pub device: Option<String>,
-    /// What goes wrong with it, and what to do.
+    /// Its known problems and their remedies.
     pub traps: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// As it is written, with its unit.
+    /// The text with its unit.
     pub memory_budget: String,
     pub memory_budget_mib: u64,
     /// The priority for an installed service.
@@ -77,7 +77,7 @@ pub fn names() -> Vec<&'static str> {
 /// The board of this name.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) with the names there are, if it is none of them.
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) with the known names, if the name is unknown.
 pub fn find(name: &str) -> error::Result<Profile> {
     if !names().contains(&name) {
         return Err(Error::usage(format!(
@@ -96,7 +96,7 @@ pub fn all() -> error::Result<Vec<Profile>> {
     names().iter().map(|name| load(EMBEDDED, name)).collect()
 }
 
-/// The board whose device tree begins like this model; the longest beginning wins.
+/// The board with the longest beginning that matches this model.
 pub fn of_model<'a>(boards: &'a [Profile], model: &str) -> Option<&'a Profile> {
     let fit = |board: &Profile| {
         let beginnings = board.device_tree.iter();
@@ -206,7 +206,7 @@ impl Profile {
         })
     }
 
-    /// Why plans for this board run badly here, if they do: its processor is of another family.
+    /// The reason why plans for this board run badly here, if its processor is of another family.
     pub fn misfit(&self, kernel_here: &str) -> Option<String> {
         (self.kernel != kernel_here).then(|| {
             format!(

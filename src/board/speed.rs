@@ -1,7 +1,7 @@
-//! What the reference networks cost, and the frame rate that this would give on a board.
+//! Costs of the reference networks, and the frame rates that they give on a board.
 //!
-//! The costs are measured. The rate is computed from them, with assumptions that each board's file
-//! states, and whoever shows one says so.
+//! The costs are measured. Rates are computed from them with the assumptions in each board's file. Every output of a
+//! rate says so.
 
 use super::Profile;
 
@@ -9,9 +9,9 @@ use super::Profile;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     pub name: &'static str,
-    /// Kernel family, and a million instructions for each frame on one thread.
+    /// Kernel family, and million instructions per frame on one thread.
     pub instructions_m: &'static [(&'static str, u64)],
-    /// Peak of the whole process in the plans-only build, rounded up.
+    /// Peak memory of the whole process in the plans-only build, rounded up.
     pub memory_mib: u64,
 }
 
@@ -28,13 +28,13 @@ pub const NETWORKS: [Network; 2] = [
     },
 ];
 
-/// For camera, network and serial line, beside the network's own.
+/// Memory for camera, network and serial line, besides the neural network's.
 const REST_MIB: u64 = 16;
-/// What each thread after the first is assumed to add. Two threads were measured to be 1.9 times as fast
-/// as one; four that share one path to memory may be far from four times.
+/// Assumed gain of each thread after the first. Measured: two threads are 1.9 times as fast as one. Four threads
+/// that share one path to memory may be far from four times as fast.
 const FURTHER_THREAD: f64 = 0.5;
 
-/// Frames a second of a network on a board: computed, not measured.
+/// Frames per second of a network on a board: computed, not measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     pub one_thread: f64,
@@ -42,12 +42,12 @@ pub struct Rate {
 }
 
 impl Network {
-    /// Whether it fits into the board's memory budget.
+    /// True if the network fits the board's memory budget.
     pub fn fits(&self, board: &Profile) -> bool {
         self.memory_mib + REST_MIB <= board.limits.memory_budget_mib
     }
 
-    /// Nothing if the board's clock or the network's cost is not known.
+    /// The rate; `None` if the board's clock or the network's cost is unknown.
     pub fn rate(&self, board: &Profile) -> Option<Rate> {
         let cost_m = self
             .instructions_m

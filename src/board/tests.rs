@@ -19,7 +19,7 @@ fn error(files: Files<'_>, name: &str) -> String {
     load(files, name).unwrap_err().to_string()
 }
 
-/// What `BASE` with one line put in place of another gives.
+/// The result of `BASE` with one line replaced.
 fn changed(old: &str, new: &str) -> String {
     assert!(BASE.contains(old), "{old}");
     let text = BASE.replacen(old, new, 1);

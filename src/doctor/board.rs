@@ -1,4 +1,4 @@
-//! Which board this is.
+//! The board: named, recognised or generic.
 
 use super::{Finding, Subject};
 use crate::board::{self, Profile};
@@ -6,7 +6,7 @@ use crate::error::Result;
 
 const CHECK: &str = "board";
 
-/// The board that is named, else the one whose device tree this is, else one for this kind of processor.
+/// The named board, else the board with this device tree, else the generic board for this processor.
 pub(super) fn of(named: Option<&str>, model: Option<&str>) -> Result<Profile> {
     if let Some(name) = named {
         return board::find(name);

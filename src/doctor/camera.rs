@@ -1,4 +1,4 @@
-//! The cameras, and the video nodes that look like some.
+//! Cameras, and video nodes that look like cameras.
 
 use super::{Finding, Subject};
 use crate::source::v4l2::{Seen, What, look, survey};
@@ -42,7 +42,7 @@ fn every_node(subject: &Subject<'_>, all: &[Seen]) -> Vec<Finding> {
         )];
     }
     let mut findings: Vec<Finding> = Vec::new();
-    // A Raspberry Pi has a dozen nodes of codecs: one line for those of a kind.
+    // A Raspberry Pi has a dozen codec nodes: nodes of the same kind share a line.
     for same in all.chunk_by(|a, b| {
         a.driver == b.driver && a.what == b.what && !matches!(a.what, What::Camera { .. })
     }) {

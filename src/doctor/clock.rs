@@ -1,9 +1,9 @@
-//! The clock that frames are timed with.
+//! The clock that times frames.
 
 use super::{Finding, Subject};
 
 const CHECK: &str = "clock";
-/// Read by an instruction, not over a bus, and they do not drift with the processor's rate.
+/// Clocks that one instruction reads, without a bus, and that do not follow the processor's frequency.
 const GOOD: [&str; 5] = [
     "arch_sys_counter",
     "tsc",

@@ -1,4 +1,4 @@
-//! Whether the kernel or a login program writes on the serial line.
+//! Kernel messages and login programs on the serial line.
 
 use super::{Finding, Subject, serial};
 
@@ -10,7 +10,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let terminal = serial::terminal(subject, &device);
-    // `console=ttyS0,115200`, and the names that links give: `console=serial0,115200`.
+    // `console=ttyS0,115200`, and names of links: `console=serial0,115200`.
     let of_command_line = facts.text("/proc/cmdline").unwrap_or_default();
     let on_line = of_command_line
         .split_whitespace()

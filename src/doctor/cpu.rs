@@ -1,4 +1,4 @@
-//! The processor: which kernel family it gives, and what the lack of a dot product costs.
+//! The processor: its kernel family, and the cost of a missing dot product.
 
 use super::{Finding, Subject};
 use crate::board::NETWORKS;
@@ -11,7 +11,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let features = facts.field("/proc/cpuinfo", "Features");
     let has_dot =
         features.is_some_and(|list| list.split_whitespace().any(|word| word == "asimddp"));
-    // A board of many kinds promises only the least; one that was named, or recognised, promises more.
+    // A generic profile promises only the minimum. A named or recognised board promises its own family.
     let is_one_board = !subject.board.device_tree.is_empty() || subject.asked.board.is_some();
     if let Some(misfit) = subject.board.misfit(here).filter(|_| is_one_board) {
         let advice = format!(
@@ -41,7 +41,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }]
 }
 
-/// Against a processor with the dot product, by measured instructions.
+/// Cost relative to a processor with the dot product, by measured instructions.
 fn what_it_costs() -> String {
     let parts: Vec<String> = NETWORKS
         .iter()

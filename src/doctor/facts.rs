@@ -1,6 +1,6 @@
-//! The seam to the machine: files below a root, video nodes, and two facts about processor and kernel.
+//! The interface to the machine: files below a root, video nodes, and facts about processor and kernel.
 //!
-//! Tests make a root of their own and use the model of the kernel that the camera's tests use.
+//! Tests use their own root, and the model of the kernel from the camera's tests.
 
 use crate::engine;
 use crate::error::Result;
@@ -16,22 +16,22 @@ use std::path::{Component, Path, PathBuf};
 pub struct Facts {
     pub(super) root: PathBuf,
     pub(super) nodes: Box<dyn Nodes>,
-    /// The kernel family that its processor gives.
+    /// The kernel family of its processor.
     pub(super) kernel_family: &'static str,
     pub(super) landlock_abi: Option<u32>,
 }
 
-/// Who asks.
+/// The user that runs doctor.
 pub(super) struct Me {
     pub uid: u32,
     pub groups: Vec<u32>,
 }
 
 impl Facts {
-    /// This one.
+    /// Facts about this machine.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if `POSEWIRE_KERNEL` names a kernel that it has not.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if `POSEWIRE_KERNEL` names a kernel that the machine lacks.
     pub fn of_this_machine() -> Result<Facts> {
         Ok(Facts {
             root: "/".into(),
@@ -46,8 +46,8 @@ impl Facts {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// A file's text without what is around it; nothing if it cannot be read or is empty. For files of
-    /// /proc, /sys and /etc, which do not block.
+    /// The trimmed text of a file; `None` if it cannot be read or is empty. Use it for files in /proc, /sys and /etc,
+    /// which do not block.
     pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
         let mut bytes = Vec::new();
         let file = File::open(self.at(path)).ok()?;
@@ -108,7 +108,7 @@ impl Facts {
         path
     }
 
-    /// Whether `me` may read and write it, by its mode; nothing if it is not there.
+    /// True if its mode lets `me` read and write it; `None` if it does not exist.
     pub(super) fn may_use(&self, path: impl AsRef<Path>, me: &Me) -> Option<bool> {
         const READ_WRITE: u32 = 0o6;
         let file = fs::metadata(self.at(path)).ok()?;
@@ -125,7 +125,7 @@ impl Facts {
     pub(super) fn me(&self) -> Option<Me> {
         let status = "/proc/self/status";
         let group_ids = self.field(status, "Groups")?;
-        // Real, effective, saved: what counts is the second.
+        // Real, effective, saved: the effective id counts.
         let ids = |key: &str| -> Option<u32> {
             let ids = self.field(status, key)?;
             ids.split_whitespace().nth(1)?.parse().ok()
@@ -149,7 +149,7 @@ impl Facts {
             .map(|pid| Path::new("/proc").join(pid))
     }
 
-    /// Who has a device open, as far as this user may know.
+    /// Processes that have a device open, as far as this user can see.
     pub(super) fn holders(&self, device: &Path) -> Vec<String> {
         let has = |process: &PathBuf| {
             let open = process.join("fd");
@@ -167,7 +167,7 @@ impl Facts {
             .collect()
     }
 
-    /// The login programs that were started for a terminal.
+    /// Login programs on a terminal.
     pub(super) fn gettys(&self, terminal: &str) -> Vec<String> {
         self.processes()
             .filter_map(|process| {

@@ -1,4 +1,4 @@
-//! A machine made of files in a folder of its own, and of the camera tests' model of a kernel.
+//! A machine made of files in its own folder, and of the model of a kernel from the camera's tests.
 
 use super::{Asked, Facts, Finding, Report, State};
 use crate::source::v4l2::fake::{Device, FakeKernel};
@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What a Raspberry Pi 4 on which all is well says of itself. The user's number is nobody's.
+/// Files of a healthy Raspberry Pi 4. No real user has this user id.
 pub(super) const HEALTHY: [(&str, &str); 13] = [
     ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
     (
@@ -46,7 +46,7 @@ pub(super) const HEALTHY: [(&str, &str); 13] = [
     ("dev/ttyAMA0", ""),
 ];
 
-/// A machine in a folder of its own.
+/// A machine in its own folder.
 pub(super) struct Machine {
     pub facts: Facts,
     pub kernel: FakeKernel,

@@ -1,4 +1,4 @@
-//! Whether the kernel slows the processor down between frames.
+//! Frequency scaling: the kernel may slow the processor between frames.
 
 use super::{Finding, Subject};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Free memory against the board's budget, and whether the kernel can hold a service to it.
+//! Free memory against the board's budget, and the kernel's support for limiting a service.
 
 use super::{Finding, Subject};
 
@@ -24,7 +24,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }]
 }
 
-/// A Raspberry Pi's kernel is started without the accounting that `MemoryMax=` needs.
+/// Checks the accounting that `MemoryMax=` needs. Raspberry Pi OS starts its kernel without it.
 pub(super) fn check_cgroup(subject: &Subject<'_>) -> Vec<Finding> {
     const CHECK: &str = "cgroup";
     let controllers = subject.facts.text("/sys/fs/cgroup/cgroup.controllers");

@@ -1,8 +1,8 @@
-//! What works on this board, and what to do about what does not.
+//! Checks of a board, with a remedy for each fault.
 //!
-//! In: [`Facts`] about a machine, and what somebody wants to run on it. Out: a [`Report`], one
-//! [`Finding`] or more from each check, in a fixed order. Nothing is changed: files are read, devices are
-//! asked what they are. Facts may hold anything; what cannot be understood is said to be unknown.
+//! In: [`Facts`] about a machine, and the settings of a run. Out: a [`Report`] with one or more [`Finding`]s from
+//! each check, in a fixed order. The checks change nothing: they read files and query devices. Facts may contain
+//! anything; a check reports facts that it does not understand as unknown.
 
 mod board;
 mod camera;
@@ -33,7 +33,7 @@ use crate::source::SourceSpec;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// What somebody wants to run. What is not said is what `run` would want: a camera.
+/// The settings of a planned run. Missing settings are those of `run`: a camera.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub board: Option<String>,
@@ -46,7 +46,7 @@ pub struct Asked {
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Ok,
-    /// It works, but not as well as it could, or perhaps not.
+    /// It works, but not well, or it may fail.
     Warning,
     /// It does not work.
     Fail,
@@ -65,14 +65,14 @@ impl State {
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The check's name. Scripts read it: it does not change.
+    /// Name of the check. It never changes, because scripts read it.
     pub check: &'static str,
     pub state: State,
     pub what: String,
-    /// What to do.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// What to know about it.
+    /// Further facts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -103,7 +103,7 @@ impl Finding {
         }
     }
 
-    /// A failure of what was asked for, or a warning about what might be.
+    /// A failure if the user asked for the item, else a warning.
     fn bad(
         was_asked: bool,
         check: &'static str,
@@ -119,7 +119,7 @@ impl Finding {
     }
 }
 
-/// Devices choose their own names, files hold anything, and reports go to terminals.
+/// Replaces control characters: device names and files may contain any, and reports go to terminals.
 fn printable(text: &str) -> String {
     let text = text.trim().replace(char::is_control, "?");
     match text.char_indices().nth(MAX_FINDING_CHARS) {
@@ -128,13 +128,13 @@ fn printable(text: &str) -> String {
     }
 }
 
-/// What the checks look at.
+/// Input of the checks.
 struct Subject<'a> {
     facts: &'a Facts,
     asked: &'a Asked,
-    /// The board that was named, or that this one seems to be.
+    /// The named board, or the recognised one.
     board: &'a Profile,
-    /// Its device tree's model, where there is one.
+    /// Model in the device tree, if there is one.
     model: Option<String>,
 }
 
@@ -157,20 +157,20 @@ const CHECKS: [fn(&Subject<'_>) -> Vec<Finding>; 15] = [
     model::check,
 ];
 
-/// What was found.
+/// The result of all checks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Of this format.
+    /// Version of the report format.
     pub version: u32,
     pub board: String,
     pub checks: Vec<Finding>,
 }
 
 impl Report {
-    /// Looks at everything.
+    /// Runs all checks.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the board that was named is not known.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the named board is unknown.
     pub fn make(facts: &Facts, asked: &Asked) -> Result<Report> {
         let model = facts.text("/proc/device-tree/model");
         let board = board::of(asked.board.as_deref(), model.as_deref())?;

@@ -1,4 +1,4 @@
-//! The model: whether it opens, has a card, and is for this processor.
+//! The model: it must open, have a card, and fit this processor.
 
 use super::{Finding, Subject};
 use crate::engine::{self, EngineChoice};

@@ -1,4 +1,4 @@
-//! The rights to run before other programs and to stay in memory.
+//! Permissions for real-time priorities and locked memory.
 
 use super::{Finding, Subject};
 
@@ -48,7 +48,7 @@ fn is_root(subject: &Subject<'_>) -> bool {
     subject.facts.me().is_some_and(|me| me.uid == 0)
 }
 
-/// The hard limit: nothing inside for none.
+/// The hard limit. The inner `None` means unlimited.
 fn limit(subject: &Subject<'_>, name: &str) -> Option<Option<u64>> {
     let values = subject.facts.field(LIMITS, name)?;
     match values.split_whitespace().nth(1)? {

@@ -1,4 +1,4 @@
-//! What the kernel has to lock a program in with.
+//! The kernel's support for the sandbox.
 
 use super::{Finding, Subject};
 

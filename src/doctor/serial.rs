@@ -1,13 +1,13 @@
-//! The serial line: whether it is there, whether it may be used, and whether its rate is steady.
+//! The serial line: it must exist, be permitted, and have a steady rate.
 
 use super::{Finding, Subject};
 use std::path::{Path, PathBuf};
 
 const CHECK: &str = "serial";
-/// What the device tree calls a Raspberry Pi's mini-UART.
+/// Name of a Raspberry Pi's mini-UART in the device tree.
 const MINI_UART: &str = "brcm,bcm2835-aux-uart";
 
-/// The line that is asked for, else the board's; and whether it was asked for.
+/// The requested line, else the board's; true if it was requested.
 pub(super) fn line(subject: &Subject<'_>) -> Option<(PathBuf, bool)> {
     match (&subject.asked.serial, &subject.board.serial.device) {
         (Some(spec), _) => Some((spec.device.clone().into(), true)),
@@ -16,7 +16,7 @@ pub(super) fn line(subject: &Subject<'_>) -> Option<(PathBuf, bool)> {
     }
 }
 
-/// The name of the terminal that a path leads to, as the kernel has it.
+/// The kernel's name of the terminal that a path leads to.
 pub(super) fn terminal(subject: &Subject<'_>, device: &Path) -> String {
     let device = subject.facts.device(device);
     device.to_string_lossy().replacen("/dev/", "", 1)

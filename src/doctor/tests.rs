@@ -1,4 +1,4 @@
-//! Every check against machines that are made of files.
+//! Every check, on machines made of files.
 
 use super::fake::{HEALTHY, Machine};
 use super::*;

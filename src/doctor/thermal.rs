@@ -1,20 +1,20 @@
-//! Temperature, and what the firmware of a Raspberry Pi says of voltage and throttling.
+//! Temperature, and the reports of a Raspberry Pi's firmware on voltage and throttling.
 
 use super::{Finding, Subject};
 
 const CHECK: &str = "temperature";
 const ZONES: &str = "/sys/class/thermal";
-/// Where a Raspberry Pi's firmware reports, by model.
+/// Files of the firmware's report, by Raspberry Pi model.
 const FIRMWARE: [&str; 2] = [
     "/sys/devices/platform/soc/soc:firmware/get_throttled",
     "/sys/devices/platform/scb/soc:firmware/get_throttled",
 ];
-/// A Raspberry Pi slows down from 80 degrees on, others later.
+/// A Raspberry Pi slows down at 80 degrees, other boards at higher temperatures.
 const HOT_C: f64 = 75.0;
-/// What sensors that are not there give.
+/// Plausible readings. Missing sensors give values outside.
 const SENSIBLE_C: std::ops::Range<f64> = -40.0..150.0;
 
-/// The firmware's bits: what is so now, and what was so since the start (16 bits higher).
+/// The firmware's bits for the present. The bits for the time since the start are 16 places higher.
 const TOO_LITTLE_VOLTAGE: u32 = 1;
 const SLOWED: u32 = 1 << 1 | 1 << 2 | 1 << 3;
 const SINCE_START: u32 = 16;

@@ -104,7 +104,7 @@ impl Capture {
         }
     }
 
-    /// Logs at powers of two: a camera with a loose plug must not fill the log.
+    /// Logs the first closings, then only those at powers of two: a camera with a loose plug must not fill the log.
     fn say_closed(&self, name: &str, error: &io::Error) {
         let times = self.handover.count(|counts| {
             counts.reopened += 1;
