@@ -42,6 +42,13 @@ impl Instant {
     }
 }
 
+/// A steady clock for intervals between two machines, in microseconds: it counts suspend, and no time server
+/// speeds it up or slows it down, unlike `CLOCK_MONOTONIC` and `CLOCK_BOOTTIME` (chrony by up to 8 %).
+pub fn steady_us() -> u64 {
+    let suspended_us = read_us(ClockId::Boottime).saturating_sub(read_us(ClockId::Monotonic));
+    read_us(ClockId::MonotonicRaw) + suspended_us
+}
+
 fn read_us(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -58,6 +65,17 @@ mod tests {
         let second = Instant::now();
         assert!(second.mono_us >= first.mono_us);
         assert_eq!(second.age_us(first), 0);
+    }
+
+    #[test]
+    fn the_clock_for_two_machines_goes_as_fast_as_the_steady_one() {
+        let (steady, mono) = (steady_us(), Instant::now().mono_us);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let (steady_ran, mono_ran) = (steady_us() - steady, Instant::now().mono_us - mono);
+        assert!(
+            steady_ran.abs_diff(mono_ran) < 10_000,
+            "{steady_ran} {mono_ran}"
+        );
     }
 
     #[test]

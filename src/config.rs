@@ -14,7 +14,7 @@ use crate::process::sandbox;
 use crate::scene::BBox;
 use crate::serial::SerialSpec;
 use crate::source::{CameraOptions, SourceSpec};
-use crate::wire::Key;
+use crate::wire::{EpochSource, Key};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -54,6 +54,10 @@ pub struct RunConfig {
     pub serial: Option<String>,
     /// A file with the key that packets by UDP and serial line are sealed with.
     pub key_file: Option<PathBuf>,
+    /// A file that orders this sender's starts, for receivers of sealed packets.
+    pub session_file: Option<PathBuf>,
+    /// Seal packets without order if there is neither a session file nor a set clock.
+    pub unordered: Option<bool>,
     /// A file, or `-` for standard output.
     pub json: Option<String>,
     /// A folder for PNGs with the skeleton drawn on them.
@@ -95,6 +99,7 @@ pub struct Settings {
     pub udp: Option<String>,
     pub serial: Option<SerialSpec>,
     pub key: Option<Key>,
+    pub epoch: EpochSource,
     pub json: Option<String>,
     pub overlay: Option<PathBuf>,
     pub watchdog: Option<PathBuf>,
@@ -143,6 +148,8 @@ impl RunConfig {
             udp: self.udp.or(other.udp),
             serial: self.serial.or(other.serial),
             key_file: self.key_file.or(other.key_file),
+            session_file: self.session_file.or(other.session_file),
+            unordered: self.unordered.or(other.unordered),
             json: self.json.or(other.json),
             overlay: self.overlay.or(other.overlay),
             watchdog: self.watchdog.or(other.watchdog),
@@ -203,6 +210,10 @@ impl RunConfig {
             udp: self.udp,
             serial: self.serial.as_deref().map(str::parse).transpose()?,
             key: self.key_file.as_deref().map(Key::read).transpose()?,
+            epoch: EpochSource {
+                file: self.session_file,
+                allows_unordered: self.unordered.unwrap_or(false),
+            },
             json: self.json,
             overlay: self.overlay,
             watchdog: self.watchdog,

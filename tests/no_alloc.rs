@@ -16,7 +16,8 @@ use posewire::source::{self, CameraOptions, FrameSource, SourceSpec, StillsSourc
 use posewire::stats::Probe;
 use posewire::track::Tracker;
 use posewire::wire::{
-    Body, FixedPoint, Flags, Key, Packet, PacketView, WireKeypoint, WireStats, line_frame, unstuff,
+    Body, FixedPoint, Flags, Key, Packet, PacketView, Sealer, WireKeypoint, WireStats, line_frame,
+    unstuff,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::path::Path;
@@ -110,7 +111,7 @@ fn around_the_network() {
     let near_end = ptsname(&far_end, Vec::new()).unwrap();
     let mut line = match SerialSink::open(
         &near_end.to_str().unwrap().parse().unwrap(),
-        Some(Key::new(&[7; 32])),
+        Some(Sealer::new(Key::new(&[7; 32]), 1)),
     ) {
         // Emulators such as qemu-user 7.2 do not know termios2.
         Err(error) if error.to_string().contains("not implemented") => None,

@@ -7,10 +7,12 @@ use posewire::clock::Instant;
 use posewire::sink::json_line;
 use posewire::stats::Stage;
 use posewire::wire::{
-    Body, Flags, Key, Kind, MAX_LINE_FRAME_BYTES, MAX_PACKET_BYTES, Packet, PacketView, RESYNC,
-    WireStage, WireStats, encode, line_frame, unstuff,
+    Body, Flags, FrameCounts, InstanceState, Key, Kind, MAX_INSTANCE_JOINTS, MAX_LINE_FRAME_BYTES,
+    MAX_PACKET_BYTES, Packet, PacketView, RESYNC, SEAL_BYTES, Sealed, Sealer, Sessions, Stamp,
+    Verdict, WireInstance, WireStage, WireStats, line_frame, unstuff,
 };
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 
 const DOC: &str = include_str!("../docs/wire.md");
@@ -121,7 +123,11 @@ fn the_stats_example() {
 /// The rows of the table of figures: where each field is, how long it is, and its name.
 fn figures() -> Vec<(usize, usize, &'static str)> {
     let section = DOC.split("## The sender's figures").nth(1).unwrap();
-    let rows = section.split("A stage, times").next().unwrap().lines();
+    let rows = section
+        .split("One stage, with times")
+        .next()
+        .unwrap()
+        .lines();
     rows.filter_map(|row| {
         let mut cells = row.split('|').skip(1).map(str::trim);
         let at = cells.next()?.parse().ok()?;
@@ -168,7 +174,7 @@ fn each_figure_is_where_the_document_says_and_has_that_name_in_json() {
     }
     assert_eq!(json.as_object().unwrap().len(), figures().len());
     assert_eq!(end + 4, bytes.len(), "then comes the checksum");
-    assert!(DOC.contains(&format!("It is {} bytes long", bytes.len())));
+    assert!(DOC.contains(&format!("The packet is {} bytes long", bytes.len())));
     assert!(DOC.contains(&format!("count below {}", bytes[49])));
 }
 
@@ -190,11 +196,289 @@ fn the_frame_example() {
 }
 
 #[test]
+fn the_instances_example() {
+    let packet = decode(&example("instances"));
+    assert_eq!((packet.kind(), packet.sequence), (Kind::Instances, 10));
+    let Body::Instances(part) = &packet.body else {
+        panic!("of another kind")
+    };
+    let counts = FrameCounts {
+        confirmed: 2,
+        waiting: 1,
+    };
+    assert_eq!((part.counts(), part.part()), (counts, (0, 1)));
+    let instances: Vec<WireInstance> = part.instances().collect();
+    let [hand, body] = &instances[..] else {
+        panic!("{instances:?}")
+    };
+    assert_eq!((hand.number, hand.parent), (5, Some(4)));
+    assert_eq!((body.number, body.parent), (4, None));
+    let states = [hand.state, body.state].map(InstanceState::from_code);
+    let expected = [InstanceState::Tracked, InstanceState::Predicted];
+    assert_eq!(states, expected.map(Some));
+    assert_eq!(hand.region_px(packet.unit), [320.5, 99.25, 150.0]);
+    assert_eq!(
+        hand.joints[0].point.position_px(packet.unit),
+        Some((320.5, 99.25))
+    );
+    assert_eq!(hand.joints[1].point.position_px(packet.unit), None);
+    assert_eq!((hand.look_age_ms, body.look_age_ms), (0, 66));
+    assert!(body.joints[0].is_held && body.joints[0].point.score() == 0.5);
+    let line = json_line(&packet);
+    assert_eq!(line["instances"][0]["state"], "tracked");
+    assert_eq!(line["instances"][0]["seen_s"], 12.3);
+    assert_eq!(line["instances"][1]["flags"][0], "border");
+    assert_eq!(line["instances"][1]["keypoints"][0][3], true);
+    assert_eq!(line["part"], serde_json::json!([0, 1]));
+}
+
+/// Offset, size and field of the rows of the tables between two texts.
+fn rows(from: &str, to: &str) -> Vec<(usize, usize, &'static str)> {
+    let section = DOC.split(from).nth(1).unwrap().split(to).next().unwrap();
+    let rows = section.lines().filter_map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let at = cells.next()?.parse().ok()?;
+        let size: Option<usize> = cells
+            .next()?
+            .split(" x ")
+            .map(|n| n.parse::<usize>().ok())
+            .product();
+        Some((at, size?, cells.next()?))
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_tables_have_no_gaps() {
+    for (from, to, begin, end) in [
+        ("The body begins with", "Then come instances", 52, 58),
+        ("Then come instances", "Act on an instance", 0, 24),
+        ("its CRC come 32 bytes", "A sealed packet is", 0, SEAL_BYTES),
+    ] {
+        let mut at = begin;
+        for (row, size, name) in rows(from, to) {
+            assert_eq!(row, at, "{name}");
+            at += size;
+        }
+        assert_eq!(at, end, "{from}");
+    }
+    assert!(DOC.contains(&format!(
+        "at most {} bytes long",
+        MAX_PACKET_BYTES + SEAL_BYTES
+    )));
+    assert!(DOC.contains(&format!("number of joints, 0 to {MAX_INSTANCE_JOINTS} ")));
+}
+
+fn example_key() -> [u8; 32] {
+    std::array::from_fn(|index| index as u8)
+}
+
+#[test]
 fn the_tag_example() {
-    let heartbeat = decode(&example("heartbeat"));
-    let key = Key::new(&std::array::from_fn(|index| index as u8));
-    let sealed = encode(&heartbeat, Some(&key));
+    let mut sealer = Sealer::new(Key::new(&example_key()), 1_800_000_000_000_000);
+    let sealed = sealer.seal(decode(&example("heartbeat")).encode(), 13_387_178);
     assert_eq!(sealed[..], [example("heartbeat"), example("tag")].concat());
+}
+
+/// A program in another language, or `None` without its compiler or interpreter.
+fn compiled(dir: &TestDir, name: &str, source: &str) -> Option<Command> {
+    let source = dir.file(&format!("{name}.c"), source.as_bytes());
+    let program = dir.path().join(name);
+    let compiler = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", "-o"])
+        .args([&program, &source])
+        .output();
+    let Ok(compiler) = compiler else {
+        eprintln!("no C compiler here: {name} is not tested");
+        return None;
+    };
+    let messages = String::from_utf8_lossy(&compiler.stderr);
+    assert!(compiler.status.success(), "{messages}");
+    Some(Command::new(program))
+}
+
+fn interpreted(dir: &TestDir, name: &str, source: &str) -> Option<Command> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("no Python here: {name} is not tested");
+        return None;
+    }
+    let source = dir.file(&format!("{name}.py"), source.as_bytes());
+    let mut command = Command::new("python3");
+    // Lines come when they are printed.
+    command.arg("-u").arg(source);
+    Some(command)
+}
+
+/// What a program answers to these bytes.
+fn answer(mut command: Command, input: &[u8]) -> String {
+    let mut program = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = program.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A program that answers while it reads would stop with its output full.
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = program.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Sealed packets of few senders with repeats, delays and restarts, and times of arrival.
+fn arrivals() -> Vec<(u64, Sealed)> {
+    let mut state = 1_u64;
+    let mut number = |below: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % below
+    };
+    let mut now_us = 0;
+    (0..3000)
+        .map(|index| {
+            now_us += 1000 * number(if index % 100 == 0 { 5000 } else { 40 });
+            let stamp = Stamp {
+                // Mostly one start, now and then an older one, and in the end newer ones.
+                epoch: match number(20) {
+                    0 => number(4),
+                    _ => 2 + index / 1000,
+                },
+                sent_us: (now_us + 7_000_000).saturating_sub(1000 * number(700)),
+            };
+            let sealed = Sealed {
+                instance: number(2) as u8,
+                session: stamp.epoch as u32 + u32::from(number(50) == 0),
+                stamp,
+            };
+            (now_us, sealed)
+        })
+        .collect()
+}
+
+fn verdicts(arrivals: &[(u64, Sealed)]) -> String {
+    let mut sessions = Sessions::new(0, false);
+    let verdicts: String = arrivals
+        .iter()
+        .map(|(now_us, sealed)| match sessions.take(sealed, *now_us) {
+            Verdict::Act => "1\n",
+            Verdict::Learn | Verdict::Refuse(_) => "0\n",
+        })
+        .collect();
+    let taken = verdicts.matches('1').count();
+    assert!((500..2500).contains(&taken), "{taken}");
+    verdicts
+}
+
+#[test]
+fn the_rule_in_c_is_the_rule() {
+    const PROGRAM: &str = r#"
+#include <inttypes.h>
+#include <stdio.h>
+
+int main(void) {
+    static struct sender senders[256];
+    uint64_t now_us, epoch, sent_us;
+    uint32_t session;
+    unsigned instance;
+    while (scanf("%" SCNu64 "%u%" SCNu32 "%" SCNu64 "%" SCNu64, &now_us, &instance, &session, &epoch, &sent_us) == 5)
+        printf("%d\n", take(&senders[instance], epoch, session, sent_us, now_us));
+}
+"#;
+    let dir = TestDir::new("rule-in-c");
+    let Some(command) = compiled(&dir, "rule", &[block("c session"), PROGRAM].concat()) else {
+        return;
+    };
+    let arrivals = arrivals();
+    let lines: String = arrivals
+        .iter()
+        .map(|(now_us, sealed)| {
+            let Stamp { epoch, sent_us } = sealed.stamp;
+            format!(
+                "{now_us} {} {} {epoch} {sent_us}\n",
+                sealed.instance, sealed.session
+            )
+        })
+        .collect();
+    assert_eq!(answer(command, lines.as_bytes()), verdicts(&arrivals));
+    assert!(DOC.contains("delay: 40 bytes"));
+}
+
+#[test]
+fn the_rule_in_python_is_the_rule() {
+    const PROGRAM: &str = r#"
+import sys
+sessions = Sessions(0)
+for line in sys.stdin:
+    now_us, data = line.split()
+    print(int(sessions.take(bytes.fromhex(data), bytes(range(32)), int(now_us)) is not None))
+"#;
+    let dir = TestDir::new("rule-in-python");
+    let Some(command) = interpreted(&dir, "rule", &[block("python sealed"), PROGRAM].concat())
+    else {
+        return;
+    };
+    let arrivals = arrivals();
+    let heartbeat = decode(&example("heartbeat"));
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let mut lines = String::new();
+    for (now_us, sealed) in &arrivals {
+        let packet = Packet {
+            instance: sealed.instance,
+            session: sealed.session,
+            ..heartbeat.clone()
+        };
+        let mut sealer = Sealer::new(Key::new(&example_key()), sealed.stamp.epoch);
+        let bytes = sealer.seal(packet.encode(), sealed.stamp.sent_us);
+        lines += &format!("{now_us} {}\n", hex(&bytes));
+    }
+    let mut expected = verdicts(&arrivals);
+    // Another key's, a changed one, and one that is too short.
+    let mut sealer = Sealer::new(Key::new(&[9; 32]), u64::MAX);
+    let mut bytes = sealer.seal(heartbeat.encode(), u64::MAX);
+    lines += &format!("99000000 {}\n99000000 {}\n", hex(&bytes), hex(&bytes[..80]));
+    bytes[20] ^= 1;
+    lines += &format!("99000000 {}\n", hex(&bytes));
+    expected += "0\n0\n0\n";
+    assert_eq!(answer(command, lines.as_bytes()), expected);
+}
+
+#[test]
+fn the_receiver_in_python_reads_datagrams_and_drops_the_rest() {
+    // Room for another program between the two calls is the price of a port that the page fixes.
+    let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = probe.local_addr().unwrap().port();
+    drop(probe);
+    let dir = TestDir::new("receiver-in-python");
+    let source = block("python\nimport socket, struct, zlib");
+    let source = format!("import socket, struct, zlib{source}")
+        .replace("9000", &port.to_string())
+        .replace("while True:", "print('ready')\nwhile True:");
+    let Some(mut command) = interpreted(&dir, "receiver", &source) else {
+        return;
+    };
+    let mut receiver = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let keypoints = example("keypoints");
+    let mut damaged = keypoints.clone();
+    damaged[20] ^= 1;
+    let mut old = keypoints.clone();
+    old[4] = 1;
+    for bytes in [
+        &damaged,
+        &old,
+        &keypoints[..40].to_vec(),
+        &example("heartbeat"),
+        &keypoints,
+    ] {
+        socket.send_to(bytes, ("127.0.0.1", port)).unwrap();
+    }
+    assert_eq!(lines.next().unwrap().unwrap(), "7 320.5 99.25 0.875");
+    receiver.kill().unwrap();
+    receiver.wait().unwrap();
 }
 
 /// Prints kind, sequence and first x of each packet that comes on standard input.
@@ -214,19 +498,9 @@ int main(void) {
 #[test]
 fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
     let dir = TestDir::new("receiver-in-c");
-    let source = dir.file("receiver.c", [block("c"), C_PROGRAM].concat().as_bytes());
-    let program = dir.path().join("receiver");
-    let compiler = Command::new("cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", "-o"])
-        .args([&program, &source])
-        .output();
-    let Ok(compiler) = compiler else {
-        eprintln!("no C compiler here: the receiver in C is not tested");
+    let Some(command) = compiled(&dir, "receiver", &[block("c"), C_PROGRAM].concat()) else {
         return;
     };
-    let messages = String::from_utf8_lossy(&compiler.stderr);
-    assert!(compiler.status.success(), "{messages}");
-
     let frame = |name: &str| line_frame(&decode(&example(name)).encode()).to_vec();
     let (keypoints, heartbeat) = (frame("keypoints"), frame("heartbeat"));
     let mut damaged = keypoints.clone();
@@ -249,15 +523,8 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
         &heartbeat[..30],
     ]
     .concat();
-    let mut receiver = Command::new(&program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    receiver.stdin.take().unwrap().write_all(&line).unwrap();
-    let output = receiver.wait_with_output().unwrap();
     assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
+        answer(command, &line),
         "1 7 5128\n1 7 5128\n2 8 0\n3 9 3600\n"
     );
 }

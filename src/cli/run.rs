@@ -15,6 +15,7 @@ use crate::process::sandbox::{CapabilitySet, Needs, Sandbox};
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
 use crate::source::{self, SourceSpec};
 use crate::stats::{Overruns, StageTimes};
+use crate::wire::{Sealer, UNORDERED_EPOCH};
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
@@ -152,14 +153,27 @@ fn links(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The sealer of this start, if there is a key. Its epoch is in the session file before a packet is sent.
+fn sealer(settings: &Settings) -> Result<Option<Sealer>> {
+    let Some(key) = settings.key.clone() else {
+        return Ok(None);
+    };
+    let epoch = settings.epoch.next(clock::Instant::now().wall_us)?;
+    if epoch == UNORDERED_EPOCH {
+        log::warn!("sealed packets have no order: a recording may pass for a new start");
+    }
+    Ok(Some(Sealer::new(key, epoch)))
+}
+
 /// All but the overlay, which needs the model's card.
 fn open_sinks(settings: &Settings) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let sealer = sealer(settings)?;
     if let Some(to) = &settings.udp {
-        sinks.push(Box::new(UdpSink::open(to, settings.key.clone())?));
+        sinks.push(Box::new(UdpSink::open(to, sealer.clone())?));
     }
     if let Some(line) = &settings.serial {
-        sinks.push(Box::new(SerialSink::open(line, settings.key.clone())?));
+        sinks.push(Box::new(SerialSink::open(line, sealer)?));
     }
     if let Some(to) = &settings.json {
         sinks.push(Box::new(JsonSink::open(to)?));

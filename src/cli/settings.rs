@@ -23,6 +23,9 @@ pub(super) const HELP: &str = "\
   --serial DEVICE[:BAUD]
                       the same packets on a serial line [115200 baud]
   --key-file FILE     seal these packets with the key in FILE, 64 hexadecimal digits
+  --session-file FILE a number that goes up with each start, so that receivers refuse recordings of
+                      sealed packets; needed on boards whose clock is not set
+  --unordered         seal also without that file and a set clock: receivers must be told the same
   --json FILE         write a JSON line for each frame; - is standard output
   --overlay DIR       write a PNG for each frame with the skeleton drawn on it
   --watchdog DEVICE   feed the board's watchdog with each packet; it reboots a board that hangs
@@ -69,6 +72,8 @@ impl Asked {
             "udp" => line.udp = Some(args.value()?),
             "serial" => line.serial = Some(args.value()?),
             "key-file" => line.key_file = Some(args.path()?),
+            "session-file" => line.session_file = Some(args.path()?),
+            "unordered" => line.unordered = Some(true),
             "json" => line.json = Some(args.value()?),
             "overlay" => line.overlay = Some(args.path()?),
             "watchdog" => line.watchdog = Some(args.path()?),

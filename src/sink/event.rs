@@ -9,7 +9,7 @@ use crate::wire::Packet;
 pub struct Event<'a> {
     /// What happened.
     pub what: What<'a>,
-    /// The packets that report it: one in version 1 of the wire format.
+    /// The packets that report it: one for one instance.
     pub packets: &'a [Packet],
 }
 

@@ -3,7 +3,7 @@
 use super::{Delivery, Event, NotSent, Sink};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::wire::{self, Key};
+use crate::wire::{self, Sealer};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 #[derive(Debug)]
@@ -11,15 +11,15 @@ pub struct UdpSink {
     name: String,
     socket: UdpSocket,
     to: SocketAddr,
-    key: Option<Key>,
+    sealer: Option<Sealer>,
 }
 
 impl UdpSink {
-    /// `to` is HOST:PORT; the name is resolved once. With a key packets are sealed.
+    /// `to` is HOST:PORT; the name is resolved once. With a sealer packets are sealed.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the name does not resolve or no socket can be had.
-    pub fn open(to: &str, key: Option<Key>) -> Result<Self> {
+    pub fn open(to: &str, sealer: Option<Sealer>) -> Result<Self> {
         let name = format!("udp:{to}");
         let fail = |what: String| Error::sink(&name, what);
         let address = to
@@ -42,7 +42,7 @@ impl UdpSink {
             name,
             socket,
             to: address,
-            key,
+            sealer,
         })
     }
 }
@@ -54,7 +54,7 @@ impl Sink for UdpSink {
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         for packet in event.packets {
-            let bytes = wire::encode(packet, self.key.as_ref());
+            let bytes = wire::encode(packet, self.sealer.as_mut());
             // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
             self.socket
                 .send_to(&bytes, self.to)

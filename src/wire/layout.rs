@@ -3,8 +3,10 @@
 use crate::limits::MAX_KEYPOINTS;
 use std::ops::Range;
 
-/// The format's version. A receiver must not read a packet of another one.
-pub const VERSION: u8 = 1;
+/// The format's version.
+pub const VERSION: u8 = 2;
+/// Unsealed packets of this version have the same bytes, up to the kinds that it knew.
+pub(super) const FIRST_VERSION: u8 = 1;
 
 pub(super) const MAGIC: [u8; 4] = *b"PWIR";
 
@@ -47,7 +49,7 @@ const _: () = assert!(STATS_BYTES.is_multiple_of(KEYPOINT_BYTES));
 const _: () = assert!(STATS_BYTES / KEYPOINT_BYTES <= MAX_KEYPOINTS);
 
 /// Coordinates are pixels of the source frame, the centre of its top-left pixel being (0, 0), x to
-/// the right and y down. The only system of version 1.
+/// the right and y down. The only system so far.
 pub(super) const SOURCE_FRAME_PIXELS: u8 = 1;
 
 /// The longest packet; well below the 1,200 bytes that cross any network in one piece.
@@ -57,11 +59,13 @@ pub(super) const fn packet_bytes(keypoints: usize) -> usize {
     HEADER_BYTES + KEYPOINT_BYTES * keypoints + CRC_BYTES
 }
 
-/// Behind a packet that is sealed with a key.
-pub const TAG_BYTES: usize = 16;
+/// Behind a packet that is sealed with a key: epoch, time of sending, tag.
+pub const SEAL_BYTES: usize = STAMP_BYTES + TAG_BYTES;
+pub(super) const STAMP_BYTES: usize = 8 + 8;
+pub(super) const TAG_BYTES: usize = 16;
 
-/// The longest packet with its tag.
-pub(super) const MAX_SEALED_BYTES: usize = MAX_PACKET_BYTES + TAG_BYTES;
+/// The longest sealed packet.
+pub(super) const MAX_SEALED_BYTES: usize = MAX_PACKET_BYTES + SEAL_BYTES;
 
 const _: () = assert!(MAX_SEALED_BYTES <= 1200);
 

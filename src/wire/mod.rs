@@ -1,10 +1,11 @@
-//! The wire format, version 1: one datagram for each frame, heartbeats when there are none, and now and
+//! The wire format, version 2: one datagram for each frame, heartbeats when there are none, and now and
 //! then the sender's own figures.
 //!
-//! [`Packet`] is what a sink is given; [`encode`](Packet::encode) writes it into a fixed buffer, and
-//! [`PacketView`] reads bytes from a network. On a serial line packets are [`line_frame`]s, which
-//! [`FrameSplitter`] and [`unstuff`] take apart. A [`Key`] seals packets against forgery. None of them allocates, and no bytes make them panic.
-//! The byte table with worked examples is docs/wire.md.
+//! [`Packet`] is what a sink is given; [`encode`] writes it into a fixed buffer, and [`PacketView`] reads
+//! bytes from a network. [`instance_parts`] splits several instances over packets. On a serial line packets are
+//! [`line_frame`]s, which [`FrameSplitter`] and [`unstuff`] take apart. A [`Sealer`] seals packets against
+//! forgery, an [`EpochSource`] orders its starts, and [`Sessions`] tells new packets from recordings. None of
+//! them allocates after the start, and no bytes make them panic. The byte tables are docs/wire.md.
 
 mod cobs;
 mod epoch;
@@ -27,11 +28,11 @@ pub use instances::{
     WireJoint, instance_parts,
 };
 pub use keypoint::{FixedPoint, WireKeypoint};
-pub use layout::{Encoded, MAX_PACKET_BYTES, VERSION};
+pub use layout::{Encoded, MAX_PACKET_BYTES, SEAL_BYTES, VERSION};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
 pub use packet::{Body, Flags, Kind, Packet};
-pub use seal::{Key, SealError, TAG_BYTES, encode};
+pub use seal::{Key, SealError, Sealer, encode};
 pub use sender::{Sender, StreamId};
 pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
 pub use stats::{WireStage, WireStats};

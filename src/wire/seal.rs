@@ -1,12 +1,14 @@
-//! Packets that only the holder of a key can make: a tag behind the packet.
+//! Packets that only the holder of a key can make, and that have a place in their sender's order.
 //!
-//! The tag is HMAC-SHA-256 (RFC 2104) over the packet's bytes, cut to its first 16 (RFC 4868). In: an
-//! encoded packet, or bytes from a network. Out: a sealed packet in a buffer of fixed size, or the packet
-//! inside one that was sealed with the same key. Freshness is the receiver's affair: it must also refuse
-//! sequence numbers that it has seen.
+//! Behind the packet come the [`Stamp`] and a tag: HMAC-SHA-256 (RFC 2104) over all bytes before it, cut to
+//! its first 16 (RFC 4868). In: an encoded packet, or bytes from a network. Out: a sealed packet in a buffer
+//! of fixed size, or the packet and the stamp inside one that was sealed with the same key. Whether that
+//! is new, [`Sessions`](super::Sessions) says.
 
-use super::layout::Encoded;
+use super::layout::{Encoded, STAMP_BYTES, TAG_BYTES};
 use super::packet::Packet;
+use super::session::Stamp;
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::limits::MAX_KEY_FILE_BYTES;
@@ -16,16 +18,14 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-pub use super::layout::TAG_BYTES;
-
 /// 256 bits, as much as the hash has.
 const KEY_BYTES: usize = hex::BYTES;
 const BLOCK_BYTES: usize = 64;
 
-/// The bytes of a packet, with a tag if there is a key.
-pub fn encode(packet: &Packet, key: Option<&Key>) -> Encoded {
-    match key {
-        Some(key) => key.seal(packet.encode()),
+/// The bytes of a packet, sealed now if there is a sealer.
+pub fn encode(packet: &Packet, sealer: Option<&mut Sealer>) -> Encoded {
+    match sealer {
+        Some(sealer) => sealer.seal(packet.encode(), clock::steady_us()),
         None => packet.encode(),
     }
 }
@@ -33,7 +33,7 @@ pub fn encode(packet: &Packet, key: Option<&Key>) -> Encoded {
 /// Why bytes are not a packet under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealError {
-    /// Too short to have a tag.
+    /// Too short to be sealed.
     Length,
     /// The tag is another one: not sealed, with another key, or changed on the way.
     Tag,
@@ -94,33 +94,56 @@ impl Key {
         std::array::from_fn(|index| whole[index])
     }
 
-    /// The packet and its tag.
-    pub fn seal(&self, mut packet: Encoded) -> Encoded {
-        let tag = self.tag(&packet);
-        // The buffer has room for the longest packet and its tag.
-        let _ = packet.extend_from_slice(&tag);
-        packet
-    }
-
-    /// The packet inside sealed bytes, still to be checked itself.
+    /// The packet and the stamp inside sealed bytes. The packet is still to be checked itself.
     ///
     /// # Errors
     /// It was not sealed with this key. How long that took says nothing about the tag.
-    pub fn open<'a>(&self, sealed: &'a [u8]) -> std::result::Result<&'a [u8], SealError> {
-        let (packet, tag) = sealed
+    pub fn open<'a>(&self, sealed: &'a [u8]) -> std::result::Result<(&'a [u8], Stamp), SealError> {
+        let (bytes, tag) = sealed
             .split_last_chunk::<TAG_BYTES>()
             .ok_or(SealError::Length)?;
-        let mac = self.0.clone().chain_update(packet);
+        let (packet, stamp) = bytes
+            .split_last_chunk::<STAMP_BYTES>()
+            .ok_or(SealError::Length)?;
+        let mac = self.0.clone().chain_update(bytes);
         match mac.verify_truncated_left(tag) {
-            Ok(()) => Ok(packet),
+            Ok(()) => Ok((packet, Stamp::from_bytes(stamp))),
             Err(_) => Err(SealError::Tag),
         }
+    }
+}
+
+/// Seals the packets of one output.
+#[derive(Debug, Clone)]
+pub struct Sealer {
+    key: Key,
+    /// Of the packet before.
+    stamp: Stamp,
+}
+
+impl Sealer {
+    /// `epoch` is higher than that of the sender's earlier starts: see [`EpochSource`](super::EpochSource).
+    pub fn new(key: Key, epoch: u64) -> Self {
+        let stamp = Stamp { epoch, sent_us: 0 };
+        Sealer { key, stamp }
+    }
+
+    /// The packet, its stamp and its tag. `now_us` is read from [`clock::steady_us`]; packets within one
+    /// microsecond still get different stamps.
+    pub fn seal(&mut self, mut packet: Encoded, now_us: u64) -> Encoded {
+        self.stamp.sent_us = now_us.max(self.stamp.sent_us.saturating_add(1));
+        // The buffer has room for the longest packet and its seal.
+        let _ = packet.extend_from_slice(&self.stamp.to_bytes());
+        let tag = self.key.tag(&packet);
+        let _ = packet.extend_from_slice(&tag);
+        packet
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::layout::{CRC_BYTES, FIRST_VERSION, SEAL_BYTES, VERSION_AT};
     use crate::wire::{Flags, PacketView, test_packet};
     use proptest::prelude::*;
 
@@ -143,13 +166,47 @@ mod tests {
     #[test]
     fn only_the_same_key_opens() {
         let packet = test_packet(Flags::LOST);
-        let sealed = key(0).seal(packet.encode());
-        assert_eq!(sealed.len(), packet.encode().len() + TAG_BYTES);
-        let opened = key(0).open(&sealed).unwrap();
+        let sealed = Sealer::new(key(0), 7).seal(packet.encode(), 99);
+        assert_eq!(sealed.len(), packet.encode().len() + SEAL_BYTES);
+        let (opened, stamp) = key(0).open(&sealed).unwrap();
+        assert_eq!((stamp.epoch, stamp.sent_us), (7, 99));
         assert_eq!(PacketView::new(opened).unwrap().to_packet(), packet);
         assert_eq!(key(1).open(&sealed), Err(SealError::Tag));
         assert_eq!(key(0).open(&packet.encode()), Err(SealError::Tag));
         assert_eq!(key(0).open(b"short"), Err(SealError::Length));
+    }
+
+    #[test]
+    fn each_packet_is_sealed_later_than_the_one_before() {
+        let mut sealer = Sealer::new(key(0), 3);
+        let packet = test_packet(Flags::default()).encode();
+        let mut newest = Stamp::default();
+        // A clock that stands still, or that a fault sets back.
+        for now_us in [0, 0, 5, 5, 4, 100, 99] {
+            let sealed = sealer.seal(packet.clone(), now_us);
+            let (_, stamp) = key(0).open(&sealed).unwrap();
+            assert!(stamp > newest && stamp.sent_us >= now_us, "{stamp:?}");
+            newest = stamp;
+        }
+        assert_eq!(newest.sent_us, 101);
+    }
+
+    #[test]
+    fn a_packet_that_version_1_sealed_is_refused() {
+        let mut bytes = test_packet(Flags::default()).encode();
+        bytes[VERSION_AT] = FIRST_VERSION;
+        let (body, crc) = bytes.split_last_chunk_mut::<CRC_BYTES>().unwrap();
+        *crc = crc32fast::hash(body).to_le_bytes();
+        assert!(
+            PacketView::new(&bytes).is_ok(),
+            "as it would be without a key"
+        );
+        let tag = key(0).tag(&bytes);
+        bytes.extend_from_slice(&tag).unwrap();
+        let opened = key(0)
+            .open(&bytes)
+            .map(|(packet, _)| PacketView::new(packet).is_ok());
+        assert_eq!(opened, Ok(false), "the tag fits, but the rest is no packet");
     }
 
     #[test]
@@ -164,7 +221,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_changed_bit_and_every_cut_is_noticed(at: usize, keep: usize) {
-            let sealed = key(3).seal(test_packet(Flags::TRACKING).encode());
+            let sealed = Sealer::new(key(3), 1).seal(test_packet(Flags::TRACKING).encode(), 1);
             let mut changed = sealed.clone();
             let bit = at % (8 * sealed.len());
             changed[bit / 8] ^= 1 << (bit % 8);

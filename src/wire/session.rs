@@ -9,7 +9,7 @@
 //! within it. Both are 64 bits wide, so that neither wraps. The rule in words is docs/wire.md, its attack
 //! table docs/threats.md.
 
-use super::layout::INSTANCES;
+use super::layout::{INSTANCES, STAMP_BYTES};
 
 /// The epoch of a sender that has neither a clock nor a file. Nothing orders its starts.
 pub const UNORDERED_EPOCH: u64 = 0;
@@ -30,6 +30,24 @@ pub struct Stamp {
     pub epoch: u64,
     /// Since an arbitrary moment before the start, on a steady clock. Higher with each packet.
     pub sent_us: u64,
+}
+
+impl Stamp {
+    pub(super) fn to_bytes(self) -> [u8; STAMP_BYTES] {
+        let mut bytes = [0; STAMP_BYTES];
+        let (epoch, sent_us) = bytes.split_at_mut(STAMP_BYTES / 2);
+        epoch.copy_from_slice(&self.epoch.to_le_bytes());
+        sent_us.copy_from_slice(&self.sent_us.to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8; STAMP_BYTES]) -> Self {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
+        Stamp {
+            epoch: word(0),
+            sent_us: word(STAMP_BYTES / 2),
+        }
+    }
 }
 
 /// The fields of a packet that the rule looks at, once its tag fits.

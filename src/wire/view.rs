@@ -87,7 +87,7 @@ impl<'a> PacketView<'a> {
         if bytes[MAGIC_AT] != MAGIC {
             return Err(WireError::Magic);
         }
-        if bytes[VERSION_AT] != VERSION {
+        if !(FIRST_VERSION..=VERSION).contains(&bytes[VERSION_AT]) {
             return Err(WireError::Version {
                 version: bytes[VERSION_AT],
             });

@@ -193,7 +193,7 @@ def joints(count):
 def packet(kind, body=b"", flags=1):
     count = len(body) // 6
     header = b"PWIR" + struct.pack(
-        "<BBHIIQQIIHHBBBBBBH", 1, kind, flags, 7, 8, 10**9, 10**15, 5000, 8, 640, 480, 1, 1, 1, 4, 0, count, 20000
+        "<BBHIIQQIIHHBBBBBBH", 2, kind, flags, 7, 8, 10**9, 10**15, 5000, 8, 640, 480, 1, 1, 1, 4, 0, count, 20000
     )
     return header + body + struct.pack("<I", zlib.crc32(header + body))
 

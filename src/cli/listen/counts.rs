@@ -1,7 +1,7 @@
 //! Counts of packets that came, and by their sequence numbers of those that did not.
 
 use crate::stats::Repeated;
-use crate::wire::{Kind, Packet};
+use crate::wire::{Kind, Packet, Refusal};
 use std::fmt;
 
 const INSTANCES: usize = 1 << u8::BITS;
@@ -17,7 +17,9 @@ pub(super) struct Counts {
     lost: u64,
     late: u64,
     pub invalid: Repeated,
-    pub replayed: Repeated,
+    /// Sealed packets that are not new, and such as were held back.
+    replayed: Repeated,
+    held_back: Repeated,
     sessions: u64,
     /// Session and next sequence number, for each instance that was heard.
     expected: Box<[Option<(u32, u32)>; INSTANCES]>,
@@ -35,6 +37,7 @@ impl Default for Counts {
             late: 0,
             invalid: Repeated::default(),
             replayed: Repeated::default(),
+            held_back: Repeated::default(),
             sessions: 0,
             expected: Box::new([None; INSTANCES]),
         }
@@ -42,6 +45,14 @@ impl Default for Counts {
 }
 
 impl Counts {
+    /// The counter of packets that are refused for this reason.
+    pub fn refused(&mut self, why: Refusal) -> &mut Repeated {
+        match why {
+            Refusal::Old | Refusal::OtherSession | Refusal::Unordered => &mut self.replayed,
+            Refusal::Late { .. } => &mut self.held_back,
+        }
+    }
+
     pub fn take(&mut self, packet: &Packet) {
         self.valid += 1;
         let of_kind = match packet.kind() {
@@ -82,11 +93,12 @@ impl fmt::Display for Counts {
         }
         write!(
             f,
-            "), {} lost, {} out of order, {} invalid, {} replayed, {} session(s)",
+            "), {} lost, {} out of order, {} invalid, {} replayed, {} held back, {} session(s)",
             self.lost,
             self.late,
             self.invalid.count(),
             self.replayed.count(),
+            self.held_back.count(),
             self.sessions
         )
     }

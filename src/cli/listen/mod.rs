@@ -2,18 +2,19 @@
 
 mod counts;
 mod receiver;
-mod replay;
 
 use super::args::{Args, Item};
 use super::{say, stop_on_signals};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
-use crate::wire::{Body, InstanceState, Key, Packet, PacketView};
+use crate::wire::{
+    Body, InstanceState, Key, Packet, PacketView, Refusal, Sealed, Sessions, Verdict,
+};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
-use replay::Replay;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,9 @@ Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
   --udp ADDR:PORT   the address to listen on; 0.0.0.0:9000 is port 9000 of every interface
   --serial DEVICE[:BAUD]
                     the serial line to listen on [115200 baud]
-  --key-file FILE   take only packets that are sealed with this key, each once
+  --key-file FILE   take only packets that are sealed with this key, each once, in order and in time,
+                    from 1 s after the start on
+  --unordered       with a key: take also senders whose starts have no order (docs/wire.md)
   --json            print each packet as a JSON line
   --sandbox MODE    give up every right that is not needed: auto, strict or off, as for `run` [auto]
   --packets N       stop after N valid packets
@@ -37,7 +40,7 @@ Example: posewire listen --udp 127.0.0.1:9000
 
 pub fn main(mut args: Args) -> Result<()> {
     let (mut address, mut line, mut as_json) = (None::<String>, None::<String>, false);
-    let (mut key, mut sandbox) = (None, Mode::default());
+    let (mut key, mut unordered, mut sandbox) = (None, false, Mode::default());
     let (mut packets, mut seconds) = (u64::MAX, None::<f64>);
     while let Some(item) = args.next()? {
         let Item::Option(name) = &item else {
@@ -47,6 +50,7 @@ pub fn main(mut args: Args) -> Result<()> {
             "udp" => address = Some(args.value()?),
             "serial" => line = Some(args.value()?),
             "key-file" => key = Some(Key::read(&args.path()?)?),
+            "unordered" => unordered = true,
             "json" => as_json = true,
             "sandbox" => sandbox = args.value::<String>()?.parse()?,
             "packets" => packets = args.value()?,
@@ -79,25 +83,24 @@ pub fn main(mut args: Args) -> Result<()> {
     log::info!("listening on {}", receiver.name());
 
     let start = Instant::now();
-    let (mut counts, mut replay) = (Counts::default(), Replay::default());
+    let mut gate = key.map(|key| Gate {
+        key,
+        sessions: Sessions::new(clock::steady_us(), unordered),
+    });
+    let mut counts = Counts::default();
     while !stop.load(Ordering::Relaxed)
         && counts.valid < packets
         && limit.is_none_or(|limit| start.elapsed() < limit)
     {
         let arrived = match receiver.receive()? {
             Arrival::Nothing => continue,
-            Arrival::Packet(bytes) => check(bytes, key.as_ref()),
-            Arrival::Broken(why) => Err(why),
+            Arrival::Packet(bytes) => match &mut gate {
+                Some(gate) => gate.check(bytes, clock::steady_us()),
+                None => checked(bytes),
+            },
+            Arrival::Broken(why) => Err(Dropped::Invalid(why)),
         };
         match arrived {
-            Ok(packet) if key.is_some() && !replay.accepts(packet.session, packet.sequence) => {
-                if let Some(count) = counts.replayed.again() {
-                    log::warn!(
-                        "packet {} was heard before ({count} so far)",
-                        packet.sequence
-                    );
-                }
-            }
             Ok(packet) => {
                 counts.take(&packet);
                 if as_json {
@@ -106,7 +109,18 @@ pub fn main(mut args: Args) -> Result<()> {
                     say!("{}", text_line(&packet));
                 }
             }
-            Err(why) => {
+            Err(Dropped::Learned) => {}
+            Err(Dropped::Refused(packet, why)) => {
+                if let Some(count) = counts.refused(why).again() {
+                    log::warn!(
+                        "packet {} of instance {} is {} ({count} so far)",
+                        packet.sequence,
+                        packet.instance,
+                        why.name()
+                    );
+                }
+            }
+            Err(Dropped::Invalid(why)) => {
                 if let Some(count) = counts.invalid.again() {
                     log::warn!("not a packet: {why} ({count} so far)");
                 }
@@ -117,14 +131,43 @@ pub fn main(mut args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The packet in these bytes, which must be sealed if there is a key.
-fn check(bytes: &[u8], key: Option<&Key>) -> std::result::Result<Packet, String> {
-    let bytes = match key {
-        Some(key) => key.open(bytes).map_err(|error| error.to_string())?,
-        None => bytes,
-    };
-    let view = PacketView::new(bytes).map_err(|error| error.to_string())?;
+/// Why a packet is not shown.
+enum Dropped {
+    /// The bytes are no packet, or none under this key.
+    Invalid(String),
+    Refused(Box<Packet>, Refusal),
+    /// The receiver has just started.
+    Learned,
+}
+
+/// The packet in these bytes.
+fn checked(bytes: &[u8]) -> std::result::Result<Packet, Dropped> {
+    let view = PacketView::new(bytes).map_err(|error| Dropped::Invalid(error.to_string()))?;
     Ok(view.to_packet())
+}
+
+/// Lets packets pass that are sealed with the key, and new.
+struct Gate {
+    key: Key,
+    sessions: Sessions,
+}
+
+impl Gate {
+    fn check(&mut self, bytes: &[u8], now_us: u64) -> std::result::Result<Packet, Dropped> {
+        let opened = self.key.open(bytes);
+        let (bytes, stamp) = opened.map_err(|error| Dropped::Invalid(error.to_string()))?;
+        let packet = checked(bytes)?;
+        let sealed = Sealed {
+            instance: packet.instance,
+            session: packet.session,
+            stamp,
+        };
+        match self.sessions.take(&sealed, now_us) {
+            Verdict::Act => Ok(packet),
+            Verdict::Learn => Err(Dropped::Learned),
+            Verdict::Refuse(why) => Err(Dropped::Refused(Box::new(packet), why)),
+        }
+    }
 }
 
 fn text_line(packet: &Packet) -> String {

@@ -15,7 +15,7 @@ use super::{Delivery, Event, NotSent, Sink, What};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::serial::SerialSpec;
-use crate::wire::{self, Key, line_frame};
+use crate::wire::{self, Sealer, line_frame};
 use line::{Line, Rank};
 use port::TtyOpener;
 use std::time::Duration;
@@ -30,21 +30,21 @@ const FAREWELL_STEP: Duration = Duration::from_millis(2);
 pub struct SerialSink {
     name: String,
     line: Line<TtyOpener>,
-    key: Option<Key>,
+    sealer: Option<Sealer>,
 }
 
 impl SerialSink {
-    /// With a key packets are sealed.
+    /// With a sealer packets are sealed.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the device is not there, not permitted, not a serial line, or does not run at
     /// the rate: a wrong name should be seen at the start.
-    pub fn open(spec: &SerialSpec, key: Option<Key>) -> Result<Self> {
+    pub fn open(spec: &SerialSpec, sealer: Option<Sealer>) -> Result<Self> {
         let name = spec.to_string();
         let opener = TtyOpener(spec.clone());
         let line = Line::open(&name, opener, spec.baud, Instant::now().mono_us)
             .map_err(|why| Error::sink(&name, why))?;
-        Ok(SerialSink { name, line, key })
+        Ok(SerialSink { name, line, sealer })
     }
 }
 
@@ -59,7 +59,7 @@ impl Sink for SerialSink {
             _ => Rank::Result,
         };
         for packet in event.packets {
-            let frame = line_frame(&wire::encode(packet, self.key.as_ref()));
+            let frame = line_frame(&wire::encode(packet, self.sealer.as_mut()));
             self.line
                 .send(&frame, rank, now.mono_us)
                 .map_err(|why| NotSent::Dropped(why.into()))?;

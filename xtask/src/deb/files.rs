@@ -162,9 +162,10 @@ impl Contents<'_> {
             }
             text += &format!("#serial = \"{device}\"\n");
         }
-        text += "# To seal packets, `systemctl edit posewire`, put LoadCredential=key:/etc/posewire/key into\n\
-                 # [Service], and here:\n\
-                 #key-file = \"/run/credentials/posewire.service/key\"\n\n\
+        text += "# To seal packets, `systemctl edit posewire`, put LoadCredential=key:/etc/posewire/key and\n\
+                 # StateDirectory=posewire into [Service], and here:\n\
+                 #key-file = \"/run/credentials/posewire.service/key\"\n\
+                 #session-file = \"/var/lib/posewire/session\"\n\n\
                  # What the profile says.\n";
         text += &format!("#memory-budget = \"{}\"\n", board.limits.memory_budget);
         if let Some(priority) = board.limits.realtime {

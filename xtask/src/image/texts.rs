@@ -63,6 +63,8 @@ udp = \"{}\"
 
 # Seals the packets with a key that the receiver has as well: 64 hexadecimal digits in a file.
 #key-file = \"key.txt\"
+# A card has neither a clock nor a place for a session file: `posewire listen` needs --unordered too.
+#unordered = true
 
 ",
         serial.trim_start_matches("/dev/")
