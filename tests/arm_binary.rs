@@ -1,7 +1,7 @@
-//! The program for 64-bit ARM really has the instructions that make it fast.
+//! The program for 64-bit ARM contains the instructions that make it fast.
 //!
-//! The dot product is written as assembly behind a check at run time; a build that lost it would still
-//! pass every other test, on the kernel for older processors.
+//! The dot product is assembly behind a check at run time. A build without it would still pass every other test,
+//! on the kernel for older processors.
 #![cfg(target_arch = "aarch64")]
 
 /// Arm ARM, C7.2: SDOT (by element) on whole registers.
@@ -15,7 +15,7 @@ fn the_dot_product_is_in_the_program() {
         .chunks_exact(4)
         .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]) & MASK == SDOT)
         .collect();
-    // Any four bytes may look like one; the kernel's inner loop has sixteen close together.
+    // Any four bytes can look like one such instruction. The kernel's inner loop has sixteen close together.
     let densest = words
         .windows(64)
         .map(|window| window.iter().filter(|&&is_sdot| is_sdot).count())

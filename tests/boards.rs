@@ -1,4 +1,4 @@
-//! `boards`, `doctor` and `run --board` as the command line has them.
+//! `boards`, `doctor` and `run --board` on the command line.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The shipped models on the built-in clips, which they have not seen: the first thing a newcomer
+//! The shipped models on the built-in clips, which they were not trained on: the first command that a newcomer
 //! runs must be right.
 #![cfg(feature = "demo")]
 
@@ -8,7 +8,7 @@ use common::{TestDir, run, stderr, stdout};
 use posewire::scene::Task;
 use posewire::source::Clip;
 
-/// What `posewire demo` prints as the mean error of a clip, in pixels, and as PCK@0.2.
+/// The mean error of a clip in pixels, and its PCK@0.2, from the output of `posewire demo`.
 fn figures(text: &str, task: &str) -> (f64, f64) {
     let line = text
         .lines()
@@ -33,7 +33,7 @@ fn the_demo_sees() {
         assert!(error_px < most_px, "{task}: {error_px} px\n{text}");
         assert!(pck >= least_pck, "{task}: {pck}\n{text}");
     }
-    // A picture a frame of both clips, and one of some of them.
+    // One picture per frame of both clips, and one composed of some frames.
     for task in [Task::Hand, Task::Body] {
         let frames = Clip::shipped(task).unwrap().frames.len();
         for index in 0..frames {
@@ -43,7 +43,7 @@ fn the_demo_sees() {
         }
         let lines =
             std::fs::read_to_string(dir.path().join(format!("{}.jsonl", task.name()))).unwrap();
-        // The last one says that it is the last.
+        // The last packet has the flag `last`.
         assert_eq!(lines.lines().count(), frames + 1);
     }
     assert!(dir.path().join("demo.png").exists());

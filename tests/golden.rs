@@ -1,4 +1,4 @@
-//! Crop, decode and metrics against vectors that MMPose 1.3.2 itself computed.
+//! Crop, decode and metrics, compared with vectors that MMPose 1.3.2 computed.
 
 mod common;
 

@@ -1,8 +1,8 @@
-//! Models and plans that somebody broke on purpose: an error or a network that runs, never a panic.
+//! Models and plans broken on purpose: an error or a network that runs, never a panic.
 //!
-//! Each file of the corpus is changed at random, again and again, with a seed that is printed when
-//! something goes wrong. `POSEWIRE_HOSTILE_ROUNDS` asks for more rounds than a test run can afford. A
-//! file that once was a problem belongs into tests/corpus/.
+//! Each file of the corpus is changed at random, many times, with a seed that a failure prints.
+//! `POSEWIRE_HOSTILE_ROUNDS` sets more rounds than a test run can afford. A file that caused a fault belongs
+//! in tests/corpus/.
 #![cfg(feature = "onnx")]
 
 use posewire::engine::{self, EngineChoice, Outputs, Workspace};
@@ -26,7 +26,7 @@ impl Random {
     }
 }
 
-/// Numbers that limits are made of.
+/// Numbers near limits.
 const EDGES: [u32; 12] = [
     0,
     1,
@@ -91,7 +91,7 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Loads a file and runs it if it loads. `true` if it did.
+/// Loads a file and runs it. True if it loads.
 fn survives(path: &Path, what: &str) -> bool {
     let attempt = std::panic::catch_unwind(|| {
         let model = ModelFile::open(path)?;
@@ -130,7 +130,7 @@ fn broken_plans() {
         for round in 0..rounds(400) {
             let mut random = Random(round as u64);
             let mut file = good.clone();
-            // Mostly the network section, where every number matters.
+            // Mostly changes the network section, where every number matters.
             let range = match random.below(8) {
                 0 => 16..file.len(),
                 _ => network..network + length(32),
@@ -145,11 +145,11 @@ fn broken_plans() {
         }
     }
     std::fs::remove_file(&path).unwrap();
-    // Changed names and biases still run: the files get past the checksum to the checks behind it.
+    // Files with changed names and biases still run, so the changes pass the checksum and reach the other checks.
     assert!(ran > 0, "no changed plan got through");
 }
 
-/// The corpus in full: which files run, and a word that the error for each of the others has.
+/// The whole corpus: the files that run, and a word in the error of each other file.
 #[test]
 fn each_broken_file_gets_its_reason() {
     let reasons = [

@@ -1,4 +1,4 @@
-//! `posewire infer` against ONNX Runtime's result on the same file. tests/fixtures/make.py made both.
+//! `posewire infer`, compared with ONNX Runtime's result on the same file. tests/fixtures/make.py made both.
 #![cfg(feature = "onnx")]
 
 mod common;
@@ -13,7 +13,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Our heatmaps and ONNX Runtime's, and the engine that made ours.
+/// posewire's heatmaps, ONNX Runtime's heatmaps, and posewire's engine.
 fn both(network: &str, input: &str, engine: &str) -> (Vec<f32>, Vec<f32>, String) {
     let dir = TestDir::new(&format!("infer-{network}-{engine}"));
     let out = dir.path().join("out.npy");
@@ -58,7 +58,7 @@ fn float_networks_agree_to_a_thousandth_of_the_range() {
     }
 }
 
-/// u8 and s8, QDQ and QOperator: one quantisation level on 99.9 % of the values at most.
+/// u8 and s8, QDQ and QOperator: 99.9 % of the values differ by at most one quantisation level.
 #[test]
 fn quantised_networks_agree_to_the_level() {
     for task in ["hand", "body"] {

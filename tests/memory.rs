@@ -1,5 +1,4 @@
-//! The memory budget and the sealed heap, on the program itself: what it counts, and what the kernel
-//! says of it.
+//! The memory budget and the constant heap, on the program itself: its own figures and the kernel's.
 #![cfg(feature = "demo")]
 
 mod common;
@@ -46,7 +45,7 @@ fn one_page_too_few_is_refused_with_the_table_and_the_exact_sum_runs() {
     let table = run(&[&["inspect", "--budget", &plan][..], &settings].concat());
     assert!(table.status.success(), "{}", stderr(&table));
     let total = total_kib(&stdout(&table));
-    // The program alone has more than a mebibyte.
+    // The program alone is larger than a mebibyte.
     assert!((1024..200 << 10).contains(&total), "{total}");
 
     let run_with = |kib: u64| {
@@ -127,7 +126,7 @@ fn a_network_whose_memory_is_not_fixed_has_no_budget() {
     );
 }
 
-/// What the kernel says that a process has in RAM, in KiB.
+/// Resident memory of a process from the kernel, in KiB.
 fn resident_kib(process: &Child) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", process.id());
     let text = fs::read_to_string(path).unwrap();
@@ -135,13 +134,13 @@ fn resident_kib(process: &Child) -> u64 {
     row.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Resident memory after half of the frames and the first figures, and almost as many frames later, and
-/// what the program says of its heap then. It runs until it has been looked at: lost packets, which a busy
-/// machine has, only make it take longer.
+/// Resident memory after half of the frames and the first figures, the same almost as many frames later, and the
+/// program's heap figures then. The program runs until it is measured: packets that a busy machine loses only
+/// make it take longer.
 fn steady(format: &str, frames: u64) -> (u64, u64, String) {
     let folder = TestDir::new(&format!("steady-{format}"));
     let plan = plan(&folder);
-    // A file: nobody reads a pipe meanwhile, and a full one would hold up the program.
+    // A file, because an unread pipe would fill up and block the program.
     let log = folder.path().join("log");
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver
@@ -163,7 +162,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
             &plan,
             "--udp",
             &to,
-            // Not for ever, should this test fail.
+            // An end, in case this test fails.
             "--frames",
             &(frames + 60_000).to_string(),
         ])
@@ -172,7 +171,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
         .spawn()
         .unwrap();
     let mut bytes = [0; 2048];
-    // Code takes memory when it runs for the first time, that of the figures too.
+    // Code takes memory when it first runs, also the code for the figures.
     let mut figures = false;
     let (mut first, mut late) = (None, u64::MAX);
     let last = loop {
@@ -205,7 +204,7 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
 #[test]
 fn raw_pictures_take_nothing_of_the_heap_and_memory_stays_flat() {
     if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
-        // The kernel would speak of the emulator.
+        // The kernel's figures would be the emulator's.
         return;
     }
     let frames = std::env::var("POSEWIRE_STEADY_FRAMES").map_or(1200, |text| text.parse().unwrap());
@@ -213,7 +212,7 @@ fn raw_pictures_take_nothing_of_the_heap_and_memory_stays_flat() {
         let (first, last, heap) = steady(format, frames);
         println!("{format}: at least {frames} frames, resident {first} KiB and {last} KiB; {heap}");
         assert!(heap.contains(" 0 allocations since"), "{format}: {heap}");
-        // It may become less: the kernel takes pages of files back when it likes.
+        // It may shrink: the kernel can take back pages of files at any time.
         assert!(
             first > 1024 && last <= first,
             "{format}: {first} KiB, then {last} KiB"

@@ -1,7 +1,7 @@
-//! What runs for every frame allocates nothing: counted by the allocator itself.
+//! Code that runs for every frame allocates nothing. The allocator itself counts.
 //!
-//! A program of its own, without the test harness: that one's main thread allocates when it likes, and would
-//! be counted too.
+//! This is a program without the test harness, because the harness's main thread allocates at any time and would
+//! be counted.
 
 use posewire::clock::Instant;
 use posewire::crop::Cropper;
@@ -26,7 +26,7 @@ use std::time::Duration;
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-/// How many allocations `work` makes.
+/// Number of allocations in `work`.
 fn allocations(work: impl FnOnce()) -> u64 {
     memory::warmed_up();
     work();
@@ -41,7 +41,7 @@ fn main() {
     decoding();
 }
 
-/// A JPEG takes no more than a memory budget counts for it, of either kind.
+/// Baseline and progressive JPEGs take no more memory than a budget counts for them.
 fn decoding() {
     let camera = CameraOptions::default();
     assert_eq!(camera.size_px, [640, 480]);
@@ -85,7 +85,7 @@ fn network() {
     }
 }
 
-/// Crop, decode, track, the packets both ways, a serial line, and what the kernel says of the process.
+/// Crop, decode, track, packets in both directions, a serial line, and the kernel's figures of the process.
 fn around_the_network() {
     let bytes = [128; 3 * 64 * 64];
     let pictures = PixelFormat::ALL.map(|format| {
@@ -164,7 +164,7 @@ fn around_the_network() {
             }
         }
     };
-    // The first frame may look once at what the processor has.
+    // The first frame may detect the processor's features.
     frame();
     assert_eq!(allocations(frame), 0);
     println!("around the network: no allocations");
@@ -178,7 +178,7 @@ fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {
     line.take(&event, Instant::now())
 }
 
-/// As a datagram's bytes and as a frame on a line.
+/// A packet as a datagram and as a frame on a line.
 fn there_and_back(packet: &Packet) {
     let bytes = packet.encode();
     assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), *packet);

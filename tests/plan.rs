@@ -1,5 +1,4 @@
-//! Compiled plans: the same results as the model they are made of, and a reason for every file that is
-//! not one.
+//! Compiled plans: the same results as their model, and a reason for every file that is not a plan.
 #![cfg(feature = "onnx")]
 
 mod common;
@@ -19,7 +18,7 @@ fn plan_of(model: &str) -> Vec<u8> {
     engine::compile(&ModelFile::open(&fixture(model)).unwrap(), None).unwrap()
 }
 
-/// A file with its checksum made to fit again, as one who means harm would.
+/// A file with a corrected checksum, as an attacker would make it.
 fn with_checksum(mut file: Vec<u8>) -> Vec<u8> {
     let checksum = crc32fast::hash(&file[16..]);
     file[12..16].copy_from_slice(&checksum.to_le_bytes());
@@ -41,7 +40,7 @@ fn heatmaps(network: &mut dyn Network) -> Vec<f32> {
     outputs.get(0).to_vec()
 }
 
-/// The board in a box runs plans that were compiled elsewhere, so that its build needs no ONNX.
+/// The emulated board runs plans that were compiled elsewhere, so its build needs no ONNX.
 #[test]
 #[cfg(feature = "demo")]
 fn the_plans_of_the_test_board_are_those_of_their_models() {
@@ -80,7 +79,7 @@ fn a_plan_can_be_compiled_for_every_family() {
     for family in engine::kernel_families() {
         let plan = engine::compile(&model, Some(family)).unwrap();
         let path = dir.file(&format!("{family}.plan"), &plan);
-        // Here it runs, or is refused by name.
+        // It runs here, or is refused with its family's name.
         match load(&path) {
             Ok(network) => assert_eq!(network.describe().name, format!("int8 ({family})")),
             Err(error) => assert!(error.to_string().contains(family), "{error}"),
@@ -88,7 +87,7 @@ fn a_plan_can_be_compiled_for_every_family() {
     }
 }
 
-/// Fuzzing starts from plans that are right.
+/// Fuzzing starts from valid plans.
 #[test]
 fn the_plans_that_fuzzing_starts_from_are_those_of_their_models() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");

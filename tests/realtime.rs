@@ -1,4 +1,4 @@
-//! `--realtime` on the program itself: what the kernel says of its threads and its memory.
+//! `--realtime` on the program itself: its threads and memory as the kernel reports them.
 #![cfg(feature = "demo")]
 
 mod common;
@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Runs the demo with this option until the process has been looked at.
+/// Runs the demo with this option until the process is examined.
 fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
     let lines = folder.path().join("packets.jsonl");
     let mut child = posewire()
@@ -19,7 +19,7 @@ fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
             "run",
             "--source",
             "demo",
-            // Not for ever, should this test fail.
+            // An end, in case this test fails.
             "--frames",
             "3000",
             "--threads",
@@ -29,7 +29,7 @@ fn watched(folder: &TestDir, look: impl FnOnce(u32)) -> Output {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // The first packet comes after the settings were made.
+    // The first packet comes after the priorities are set.
     while fs::metadata(&lines).map_or(0, |metadata| metadata.len()) == 0 {
         let ended = child.try_wait().unwrap();
         assert!(ended.is_none(), "there was no packet: {ended:?}");
@@ -49,7 +49,7 @@ fn threads(id: u32) -> Vec<(String, u32, u32)> {
             let (before, after) = stat.rsplit_once(')').unwrap();
             let name = before.split_once('(').unwrap().1.to_string();
             let fields: Vec<&str> = after.split_whitespace().collect();
-            // Fields 41 and 40; what follows the name begins with field 3.
+            // Fields 41 and 40. The text after the name begins with field 3.
             (
                 name,
                 fields[38].parse().unwrap(),
@@ -64,7 +64,7 @@ const SCHED_FIFO: u32 = 1;
 #[test]
 fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
     if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
-        // The kernel would speak of the emulator.
+        // The kernel's figures would be the emulator's.
         return;
     }
     let folder = TestDir::new("realtime");
@@ -107,7 +107,7 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
     }
 }
 
-/// Computes for ever at a real-time priority: started by the test below, as a process of its own.
+/// Computes without end at a real-time priority. The test below starts it as a separate process.
 #[test]
 #[ignore = "ends its process"]
 fn child() {
@@ -141,7 +141,7 @@ fn a_thread_that_never_rests_is_ended() {
     );
 }
 
-/// Without rights the run goes on; `setpriv` of util-linux takes them away, where this test may call it.
+/// Without permissions the run continues. `setpriv` of util-linux removes them, if this test may call it.
 #[test]
 fn without_the_rights_there_is_one_warning() {
     if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {

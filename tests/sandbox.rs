@@ -1,5 +1,5 @@
-//! What the program gives up, on the real program and, for what it never does, in a process of the
-//! test's own that gives up the same.
+//! Dropped privileges, on the real program. Calls that the program never makes are tried in a child process with
+//! the same sandbox.
 
 mod common;
 
@@ -11,16 +11,16 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What a child should do, and the file that it may read.
+/// Environment variables: the task of a child, and the file that it may read.
 const DEED: &str = "POSEWIRE_TEST_DEED";
 const FILE: &str = "POSEWIRE_TEST_FILE";
 
-/// False under emulators of a processor, which have neither seccomp nor landlock.
+/// False under processor emulators, which have neither seccomp nor landlock.
 fn the_kernel_can() -> bool {
     std::env::var_os("POSEWIRE_TEST_RUNNER").is_none()
 }
 
-/// Closes a sandbox in which `file` can be read, and does something.
+/// Closes a sandbox in which `file` can be read, and runs the task.
 fn in_a_child(deed: &str, file: &Path) -> Output {
     let program = std::env::current_exe().unwrap();
     let runner = std::env::var("POSEWIRE_TEST_RUNNER").unwrap_or_default();
@@ -49,7 +49,7 @@ fn child() {
     };
     let enter = |mode| Sandbox::enter(mode, needs(), CapabilitySet::empty());
     if deed == "strict" {
-        // The kernel stacks sixteen of them at most, and then there is none for us.
+        // The kernel stacks at most sixteen landlock rule sets. Beyond these the test cannot add its own.
         let mut outcome = Ok(());
         for _ in 0..20 {
             let _ = enter(Mode::Auto).unwrap();
@@ -59,7 +59,7 @@ fn child() {
         println!("{error}");
         std::process::exit(error.exit_code().into());
     }
-    // Exactly what `run` does.
+    // The same steps as in `run`.
     enter(Mode::Auto).unwrap().close().unwrap();
     match deed.as_str() {
         "work" => {
@@ -81,7 +81,7 @@ fn child() {
         "code" => {
             use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
             let protection = ProtFlags::READ | ProtFlags::EXEC;
-            // SAFETY: a new mapping that nobody uses, at an address that the kernel chooses.
+            // SAFETY: a new, unused mapping at an address that the kernel chooses.
             let _ = unsafe {
                 mmap_anonymous(std::ptr::null_mut(), 4096, protection, MapFlags::PRIVATE)
             };
@@ -134,7 +134,7 @@ fn a_program_or_a_thread_that_is_started_is_the_end() {
     for deed in ["program", "thread"] {
         let output = in_a_child(deed, &std::env::current_exe().unwrap());
         let text = stderr(&output);
-        // C libraries block all signals here, and then the kernel kills without a word.
+        // C libraries block all signals here, so the kernel kills the process without a message.
         let killed = output.status.signal() == Some(SIGSYS);
         let told = output.status.code() == Some(10) && text.contains(" clone");
         assert!(killed || told, "{deed}: {:?}: {text}", output.status);
@@ -213,7 +213,7 @@ mod runs {
         }
     }
 
-    /// What the log says of the sandbox, which is one line.
+    /// The one line about the sandbox in the log.
     fn level(log: &str) -> &str {
         let said: Vec<&str> = log
             .lines()
@@ -282,7 +282,7 @@ mod runs {
                 .collect();
             let mut child = spawn(&args);
             let mut log = wait_for(&mut child, "sandbox: ");
-            // Some frames: no thread may come later.
+            // After some frames no new thread may start.
             std::thread::sleep(std::time::Duration::from_millis(500));
             let mut seen = 0;
             for task in fs::read_dir(format!("/proc/{}/task", child.id())).unwrap() {
@@ -299,7 +299,7 @@ mod runs {
                 }
                 seen += 1;
             }
-            // Two workers at least beside the main thread, and the one that looks for overruns.
+            // At least the main thread, two workers and the watch for overruns.
             assert!(seen >= 4, "{engine}: {seen} threads");
             let id = child.id().to_string();
             let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
@@ -334,7 +334,7 @@ mod runs {
                 log.contains("2 frames") && log.contains("0 pictures skipped"),
                 "{log}"
             );
-            // Two frames and the last packet, and nothing of what was there.
+            // Two frames and the last packet, and no line of the old file.
             assert_eq!(lines(&fs::read(folder.join(json)).unwrap()).len(), 3);
             assert_eq!(fs::read_dir(folder.join("drawn/deep")).unwrap().count(), 2);
         }

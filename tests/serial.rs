@@ -1,4 +1,4 @@
-//! `posewire run` and `posewire listen` on serial lines, for which pseudo-terminals stand in.
+//! `posewire run` and `posewire listen` on pseudo-terminals in place of serial lines.
 #![cfg(feature = "demo")]
 
 mod common;
@@ -18,12 +18,12 @@ const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/hand.qd
 
 const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
 
-/// The kernel waits so long for a jammed line that is closed with bytes in it.
+/// Time that the kernel waits when a jammed line is closed with bytes in it.
 const CLOSING_WAIT: Duration = Duration::from_secs(30);
 
 /// The far end of a line, and the name of its near end.
 fn line() -> (File, String) {
-    // Closed in the programs that the tests start, or they would hold the far end open.
+    // Close-on-exec, or the started programs would hold the far end open.
     let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&far).unwrap();
     unlockpt(&far).unwrap();
@@ -31,7 +31,7 @@ fn line() -> (File, String) {
     (far.into(), near.into_string().unwrap())
 }
 
-/// Everything that comes until the near end is closed.
+/// All bytes until the near end is closed.
 fn read_all(mut far: File) -> Vec<u8> {
     let (mut all, mut buffer) = (Vec::new(), [0; 1024]);
     // A pseudo-terminal's end is an error.
@@ -54,12 +54,12 @@ fn the_listener_sees_the_senders_keypoints() {
         "--json",
         "--packets",
         "9",
-        // It ends some time if one of them is lost.
+        // It ends after a while if a packet is lost.
         "--seconds",
         "600",
     ]);
     let mut log = wait_for(&mut listener, "listening");
-    // The wire between the two: what stands on it before the sender starts is noise.
+    // The wire between the two. Bytes from before the start of the sender are noise.
     let wire = thread::spawn(move || {
         to.write_all(b"noise before the first frame").unwrap();
         let mut buffer = [0; 100];
@@ -130,13 +130,13 @@ fn a_line_that_nobody_reads_neither_slows_the_run_down_nor_holds_up_its_end() {
     }
     let (far, near) = line();
     let dir = TestDir::new("jam");
-    // Not in the clip's own time, and more packets than a pseudo-terminal holds.
+    // Faster than the clip, and more packets than a pseudo-terminal holds.
     let clip = dir.file("clip.mjpeg", &HAND_CLIP.repeat(20));
     let source = format!("mjpeg:{}", clip.display());
     let mut sender = spawn(&[
         "run", "--source", &source, "--model", MODEL, "--serial", &near, "--frames", "300",
     ]);
-    // Said before the line is closed: how long the frames take is up to the machine.
+    // This line comes before the close. The time of the frames depends on the machine.
     let (totals, mut rest) = line_with(&mut sender, " found, ").unwrap();
     let start = Instant::now();
     assert!(totals.contains("300 frames"), "{totals}");
@@ -148,7 +148,7 @@ fn a_line_that_nobody_reads_neither_slows_the_run_down_nor_holds_up_its_end() {
     rest.read_to_string(&mut log).unwrap();
     assert!(sender.wait().unwrap().success(), "{log}");
     assert!(start.elapsed() < CLOSING_WAIT / 2, "{log}");
-    // stage, min, median: nothing to the 33 ms between a camera's frames.
+    // stage, min, median: far below the 33 ms between a camera's frames.
     let send = log.lines().find(|row| row.contains(" send ")).unwrap();
     let figures: Vec<f64> = send
         .split_whitespace()
@@ -176,7 +176,7 @@ fn a_line_that_goes_away_does_not_end_the_run() {
         &near,
         "--json",
         &sent.display().to_string(),
-        // Not for ever, should this test fail.
+        // An end, in case this test fails.
         "--frames",
         "3000",
     ]);

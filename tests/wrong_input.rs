@@ -1,5 +1,5 @@
-//! What a user gets for a mistake: one line that says what, where and what to do, and the documented
-//! exit code. Never a panic, never a half-written result.
+//! Mistakes of a user: each gives one line that says what is wrong, where and what to do, and the documented exit
+//! code. Never a panic, never a partly written result.
 #![cfg(feature = "onnx")]
 
 mod common;
@@ -124,7 +124,7 @@ fn a_model_with_another_hash_than_was_asked_for() {
     let plan = plan.to_str().unwrap();
     let compiled = run(&["compile", "--model", &onnx, "--out", plan]);
     assert!(compiled.status.success(), "{}", stderr(&compiled));
-    // Neither is a model: the hash is looked at before anything else.
+    // Neither file is a model: the hash is checked first.
     let text = dir.file("text.onnx", b"this is not a network");
     let cut = dir.file("cut.plan", &std::fs::read(plan).unwrap()[..100]);
     let wrong = "0123456789abcdef".repeat(4);
@@ -147,7 +147,7 @@ fn a_model_with_another_hash_than_was_asked_for() {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         fails(&args, 2, &["model-sha256", "64 hexadecimal digits"]);
     }
-    // What `inspect` prints is right.
+    // The hash that `inspect` prints is right.
     for model in [&onnx, plan, "builtin:hand"] {
         let printed = stdout(&run(&["inspect", model]));
         let line = printed.lines().find(|line| line.starts_with("sha256"));

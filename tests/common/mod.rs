@@ -1,4 +1,4 @@
-//! What several tests need: the golden vectors, the program itself, and a folder of their own.
+//! Helpers of several tests: the golden vectors, the program, and a folder per test.
 #![allow(dead_code, reason = "each test uses its own part")]
 
 use std::io::{BufRead, BufReader};
@@ -69,8 +69,8 @@ impl Drop for TestDir {
     }
 }
 
-/// The program, ready to be given arguments. `POSEWIRE_TEST_RUNNER` is put before it: an emulator,
-/// for tests of another architecture.
+/// The program, without arguments yet. `POSEWIRE_TEST_RUNNER` precedes it: an emulator, for tests of another
+/// architecture.
 pub fn posewire() -> Command {
     let program = env!("CARGO_BIN_EXE_posewire");
     let runner = std::env::var("POSEWIRE_TEST_RUNNER").unwrap_or_default();
@@ -108,8 +108,8 @@ pub fn spawn(args: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Waits for a line on standard error that has `word`, and gives it with what follows; if the program
-/// ends without it, what was said instead.
+/// Waits for a line on standard error that contains `word`. Returns it and the following output, or all output if
+/// the program ends without such a line.
 pub fn line_with(
     child: &mut Child,
     word: &str,
@@ -127,7 +127,7 @@ pub fn line_with(
     }
 }
 
-/// Waits for a line on standard error that has `word`.
+/// Waits for a line on standard error that contains `word`.
 pub fn wait_for(child: &mut Child, word: &str) -> BufReader<ChildStderr> {
     match line_with(child, word) {
         Ok((_, log)) => log,
@@ -142,7 +142,7 @@ pub fn terminate(child: &Child) {
     assert!(killed.unwrap().success());
 }
 
-/// The objects of a program's JSON lines.
+/// The objects in a program's JSON lines.
 pub fn lines(text: &[u8]) -> Vec<serde_json::Value> {
     text.split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())

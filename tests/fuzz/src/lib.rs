@@ -1,4 +1,4 @@
-//! What the fuzz targets share: files in memory, and the rule that errors are one line.
+//! Helpers of the fuzz targets: files in memory, and the rule that an error is one line.
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ pub fn file_with(bytes: &[u8]) -> PathBuf {
     })
 }
 
-/// Every message is one line that a terminal can be shown.
+/// Every message is one line without control characters.
 pub fn check_message(error: &impl ToString) {
     let text = error.to_string();
     assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");

@@ -1,4 +1,4 @@
-//! The small texts of the command line: what is read is written as it was read.
+//! Small texts of the command line: reading and writing a text again gives the same text.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

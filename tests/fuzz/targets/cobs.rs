@@ -1,4 +1,4 @@
-//! A serial line: frames found in pieces of any size are those that are found in one.
+//! A serial line: reading it in pieces of any size finds the same frames.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

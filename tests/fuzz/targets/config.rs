@@ -8,7 +8,7 @@ use posewire::model::ModelCard;
 fuzz_target!(|bytes: &[u8]| {
     let path = posewire_fuzz::file_with(bytes);
     let resolved = RunConfig::read(&path).and_then(|mut config| {
-        // It names a file, and that file would be read.
+        // This key names a file, which would be read.
         config.key_file = None;
         config.or(RunConfig::default()).resolve()
     });

@@ -1,4 +1,4 @@
-//! Motion JPEG: where pictures end, and the decoder behind it.
+//! Motion JPEG: finding the end of pictures, and decoding them.
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -6,10 +6,10 @@ use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Larger pictures are decoded by the same code, more slowly.
+/// Largest decoded picture. Larger ones use the same code, but slowly.
 const MAX_PIXELS: u32 = 1 << 16;
 
-/// Whether a frame header in the bytes promises a large picture.
+/// True if a frame header in the bytes claims a large picture.
 fn is_large(bytes: &[u8]) -> bool {
     bytes.windows(9).any(|header| {
         let [0xFF, 0xC0..=0xCF, _, _, _, high, low, wide, narrow] = *header else {

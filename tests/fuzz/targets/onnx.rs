@@ -6,13 +6,13 @@ use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 use std::panic;
 
-/// Of input and output of a network that is run.
+/// Limit on the values of input and output of a network that runs.
 const MAX_VALUES: usize = 1 << 16;
 
 fuzz_target!(
     init: {
-        // tract's panics are turned into errors where it is called. The fuzzer's own hook would end the
-        // process at each of them; a panic that nobody catches still does.
+        // posewire turns tract's panics into errors. The fuzzer's own hook would end the process at each of
+        // them. A panic that is not caught still ends it.
         panic::set_hook(Box::new(|_| {}));
     },
     |bytes: &[u8]| -> Corpus {
@@ -31,7 +31,7 @@ fuzz_target!(
                 }
                 let mut outputs = Outputs::new(description);
                 let mut work = Workspace::new(network.workspace(), 1).expect("memory of its size");
-                // tract may refuse to run what it built; it says so.
+                // tract may refuse to run a network that it built. It then returns an error.
                 if let Err(error) = network.run(&mut work, &vec![0.5; inputs], &mut outputs) {
                     posewire_fuzz::check_message(&error);
                 }

@@ -20,7 +20,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Does one command and gives what it found out.
+    /// Executes one command and returns its result.
     ///
     /// | command | |
     /// |---|---|

@@ -21,7 +21,7 @@ const HOST: &str = "10.0.2.2";
 const CONNECT_TRIES: u32 = 50;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What went wrong, in one line for the host.
+/// A result. The error is one line for the host.
 pub type Outcome<T> = Result<T, String>;
 
 fn main() {

@@ -1,7 +1,6 @@
-//! A screen before the camera: a thread feeds one picture again and again to vivid's output.
+//! A screen in front of the camera: a thread feeds one picture repeatedly to vivid's output.
 //!
-//! The device may vanish at any time (that is what is tested); the thread then opens it again until
-//! it is back.
+//! The tests make the device vanish at any time. The thread then tries to open it until it is back.
 
 use crate::Outcome;
 use crate::queue::OutputQueue;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
-/// What is shown and how it is coded.
+/// The picture and its format.
 #[derive(Clone)]
 struct Shown {
     format: String,

@@ -53,7 +53,7 @@ impl Programs {
         Ok(String::new())
     }
 
-    /// Waits for the end: its code (128 + n for a signal) and how long that took.
+    /// Waits for the end. Returns the exit code (128 + n for a signal) and the time it took.
     pub fn wait(&mut self, name: &str, limit: Duration) -> Outcome<String> {
         let start = Instant::now();
         loop {
@@ -71,7 +71,7 @@ impl Programs {
         }
     }
 
-    /// Whether it runs; if not, with which code it ended.
+    /// Tells whether it runs, or the exit code.
     pub fn alive(&mut self, name: &str) -> Outcome<String> {
         Ok(match self.poll(name)? {
             None => "yes".into(),
@@ -79,10 +79,10 @@ impl Programs {
         })
     }
 
-    /// Ends everything that still runs and forgets it.
+    /// Ends and forgets all programs.
     pub fn clear(&mut self) -> Outcome<String> {
         for child in self.running.values_mut() {
-            // Both fail if it has ended already, which is what is wanted.
+            // Both fail if it has already ended, which is fine.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -109,7 +109,7 @@ impl Programs {
         Ok(format!("{fds} {} {}", field("VmRSS:"), field("Threads:")))
     }
 
-    /// For each thread a line of what it could still do, and how it is scheduled: `Policy:1` is FIFO.
+    /// One line per thread with its remaining privileges and its scheduling: `Policy:1` is FIFO.
     pub fn rights(&mut self, name: &str) -> Outcome<String> {
         const FIELDS: [&str; 7] = [
             "Name:",
@@ -156,7 +156,7 @@ impl Programs {
     }
 }
 
-/// The end of what a program said.
+/// The end of a program's log.
 pub fn log_tail(name: &str, lines: usize) -> Outcome<String> {
     let bytes = fs::read(log_path(name)).map_err(|error| format!("log of {name}: {error}"))?;
     let text = String::from_utf8_lossy(&bytes);

@@ -14,7 +14,7 @@ const READ_WRITE: i32 = 3;
 const SHARED: i32 = 1;
 
 pub struct OutputQueue {
-    // Before the node: they are given back while it is open.
+    // Dropped before the node: buffers are returned while it is open.
     buffers: Vec<Mapping>,
     node: Node,
 }

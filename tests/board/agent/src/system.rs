@@ -1,4 +1,4 @@
-//! What an init does: file systems, kernel modules, the network, power.
+//! Tasks of an init: file systems, kernel modules, network, power.
 
 use crate::Outcome;
 use rustix::mount::{MountFlags, mount};
@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::process::Command;
 
-/// Kernel modules lie here, all in one folder, with the lists that say in which order they load.
+/// Folder of all kernel modules, and of the lists with their order.
 const MODULES: &str = "/modules";
 const ADDRESS: &str = "10.0.2.15/24";
 const GATEWAY: &str = "10.0.2.2";
@@ -34,8 +34,7 @@ pub fn load_at_boot() -> Outcome<()> {
     load("boot", "")
 }
 
-/// Loads the modules of a list in its order; `options` are the last one's. Those that are there
-/// already are passed over.
+/// Loads the modules of a list in order, except those that are already loaded. `options` are for the last one.
 pub fn load(list: &str, options: &str) -> Outcome<()> {
     let path = format!("{MODULES}/{list}.list");
     let names = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
@@ -58,7 +57,7 @@ pub fn load(list: &str, options: &str) -> Outcome<()> {
 }
 
 pub fn unload(name: &str) -> Outcome<()> {
-    // O_NONBLOCK: say that it is in use rather than wait until it is not.
+    // O_NONBLOCK: return an error if the module is in use, instead of waiting.
     const AT_ONCE: i32 = 0o4000;
     let text = CString::new(name).map_err(|error| error.to_string())?;
     delete_module(&text, AT_ONCE).map_err(|error| format!("unloading {name}: {error}"))
@@ -76,7 +75,7 @@ pub fn bring_up_network() -> Outcome<()> {
     Ok(())
 }
 
-/// Runs one of busybox's programs to its end and gives its output.
+/// Runs one of busybox's programs to its end and returns its output.
 pub fn busybox(line: &str) -> Outcome<String> {
     let output = Command::new("/bin/busybox")
         .args(line.split_whitespace())
@@ -101,7 +100,7 @@ pub fn host_port() -> Outcome<u16> {
         .ok_or_else(|| "board.port is not on the kernel's command line".to_string())
 }
 
-/// Since the kernel started.
+/// Time since the kernel started.
 pub fn uptime_ms() -> u64 {
     let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = text
@@ -112,7 +111,7 @@ pub fn uptime_ms() -> u64 {
 }
 
 pub fn power_off() -> ! {
-    // There is no battery to lose anything to, and nothing on a disk.
+    // There is no disk, so no data can be lost.
     if let Err(error) = reboot(RebootCommand::PowerOff) {
         eprintln!("agent: power-off: {error}");
     }

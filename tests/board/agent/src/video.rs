@@ -1,4 +1,4 @@
-//! V4L2 from the other side: what a camera's owner does to it, and what breaks it.
+//! V4L2 from the side of the test: controls a camera, and makes it fail.
 //!
 //! A [`Node`] is an open device; the kernel's structures are filled here and nowhere else.
 
@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    /// The driver's name, and whether the node takes pictures in (capture) or out.
+    /// The driver's name, and the direction of the node: capture or output.
     pub fn kind(&self) -> Outcome<(String, &'static str)> {
         let mut answer: v4l2_capability = zeroed();
         self.ask("capabilities", vidioc::VIDIOC_QUERYCAP, &mut answer)?;
@@ -134,7 +134,7 @@ impl Node {
             .collect()
     }
 
-    /// Sets a format and gives the bytes of one picture.
+    /// Sets a format and returns the bytes of one picture.
     pub fn set_format(&self, output: bool, code: &str, size_px: [u32; 2]) -> Outcome<usize> {
         let code: [u8; 4] = code
             .as_bytes()
@@ -167,7 +167,7 @@ impl Node {
         Ok(pix.sizeimage as usize)
     }
 
-    /// Asks for a frame rate and says which one it became, in frames a second.
+    /// Requests a frame rate and returns the resulting one, in frames per second.
     pub fn set_rate(&self, frames_per_second: u32) -> Outcome<f64> {
         let mut parameters: v4l2_streamparm = zeroed();
         parameters.type_ = CAPTURE;
@@ -213,7 +213,7 @@ impl Node {
         self.ask("timings", S_DV_TIMINGS, &mut timings)
     }
 
-    /// Takes over the timings of the signal that arrives.
+    /// Adopts the timings of the incoming signal.
     pub fn follow_signal(&self) -> Outcome<()> {
         let mut timings = VGA;
         self.ask("signal", QUERY_DV_TIMINGS, &mut timings)?;

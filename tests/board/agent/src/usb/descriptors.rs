@@ -1,12 +1,11 @@
-//! What the camera says about itself: USB Video Class 1.0, one MJPEG format of one size, pictures by
-//! bulk transfers.
+//! Descriptors of the camera: USB Video Class 1.0, one MJPEG format of one size, pictures by bulk transfers.
 
 pub const WIDTH_PX: u16 = 640;
 pub const HEIGHT_PX: u16 = 480;
 /// Units of 100 ns: 30 frames a second.
 pub const FRAME_INTERVAL: u32 = 333_333;
 pub const LARGEST_FRAME_BYTES: u32 = 640 * 480 * 2;
-/// One transfer's worth: as many packets as the driver puts into one.
+/// Bytes of one transfer: as many packets as the driver puts into one.
 pub const LARGEST_PAYLOAD_BYTES: u32 = 32 * 512;
 
 const PICTURES_IN: u8 = 0x81;
@@ -69,7 +68,7 @@ fn streaming_interface() -> Vec<u8> {
     bytes
 }
 
-/// What was negotiated, as the driver reads it: there is nothing to choose from.
+/// The negotiated settings for the driver. There is only one choice.
 pub fn streaming_control() -> [u8; 26] {
     let mut bytes = [0; 26];
     bytes[0] = 1;

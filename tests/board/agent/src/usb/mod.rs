@@ -34,14 +34,14 @@ const END_OF_HEADER: u8 = 0x80;
 const BROKEN: u8 = 0x40;
 const END_OF_FRAME: u8 = 0x02;
 
-/// What is wrong with a frame.
+/// A fault of a frame.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     /// Its second half is missing.
     Cut,
-    /// Bytes in its middle are others.
+    /// Bytes in its middle are changed.
     Garbage,
-    /// The camera says itself that it is broken.
+    /// The camera flags it as broken.
     Flagged,
     /// It does not come.
     Missing,
@@ -50,7 +50,7 @@ enum Fault {
 struct Picture {
     jpeg: Arc<Vec<u8>>,
     fault: Fault,
-    /// How many of the next frames have the fault.
+    /// Number of next frames with the fault.
     faulty: u32,
 }
 
@@ -61,7 +61,7 @@ pub struct UsbCamera {
 }
 
 impl UsbCamera {
-    /// Plugs the camera in. The kernel then asks it what it is.
+    /// Plugs the camera in. The kernel then queries it.
     pub fn plug(jpeg: Vec<u8>) -> Outcome<Self> {
         let (ours, kernels) = UnixStream::pair().map_err(|error| error.to_string())?;
         let cable = ours.try_clone().map_err(|error| error.to_string())?;
@@ -200,7 +200,7 @@ fn serve(mut cable: UnixStream, picture: &Mutex<Picture>) -> io::Result<()> {
     outcome
 }
 
-/// The next frame with its fault; none if it is to be missing.
+/// The next frame with its fault; `None` for a missing one.
 fn take_frame(picture: &Mutex<Picture>, frame_id: u8) -> Option<Sending> {
     let mut picture = picture.lock().unwrap_or_else(PoisonError::into_inner);
     let mut frame = Sending {

@@ -9,18 +9,18 @@ const UNLINK: u32 = 2;
 const SUBMITTED: u32 = 3;
 const UNLINKED: u32 = 4;
 const HEADER_BYTES: usize = 48;
-/// More than any transfer of this device.
+/// Limit above any transfer of this device.
 const LONGEST: u32 = 1 << 20;
 
-/// A transfer that the host asks for.
+/// A transfer that the host requests.
 pub struct Transfer {
     pub sequence: u32,
     pub endpoint: u32,
     pub input: bool,
     pub length: u32,
-    /// Of a transfer on endpoint 0.
+    /// Setup bytes of a transfer on endpoint 0.
     pub setup: [u8; 8],
-    /// What the host sends, if it is the one to send.
+    /// Data from the host, for a transfer to the device.
     pub data: Vec<u8>,
 }
 
