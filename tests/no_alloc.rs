@@ -28,9 +28,9 @@ static HEAP: Heap = Heap;
 
 /// Number of allocations in `work`.
 fn allocations(work: impl FnOnce()) -> u64 {
-    memory::warmed_up();
+    memory::mark_steady();
     work();
-    memory::figures().allocations
+    memory::heap_stats().allocations
 }
 
 fn main() {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{TestDir, stderr, stdout};
-use posewire::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
+use posewire::process::sandbox::{Access, CapabilitySet, Mode, Sandbox};
 use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt;
@@ -43,9 +43,9 @@ fn child() {
         return;
     };
     let file = PathBuf::from(std::env::var_os(FILE).unwrap());
-    let needs = || Needs {
+    let needs = || Access {
         read: vec![file.clone()],
-        ..Needs::default()
+        ..Access::default()
     };
     let enter = |mode| Sandbox::enter(mode, needs(), CapabilitySet::empty());
     if deed == "strict" {

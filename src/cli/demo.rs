@@ -10,7 +10,7 @@ use crate::metrics::{self, Sample};
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
 use crate::scene::Task;
-use crate::sink::{Delivery, Event, JsonSink, NotSent, OverlaySink, Sink, What};
+use crate::sink::{Delivery, Event, JsonSink, OverlaySink, SendError, Sink, What};
 use crate::source::{Clip, ClipFrame, MjpegSource};
 use crate::stats::StageTimes;
 use crate::wire::{Flags, Packet};
@@ -131,7 +131,7 @@ impl Sink for Report<'_> {
             return Ok(());
         };
         let Some(truth) = self.truth.get(frame.index as usize) else {
-            return Err(NotSent::Dropped(
+            return Err(SendError::Dropped(
                 "the clip has no truth for this frame".into(),
             ));
         };

@@ -5,7 +5,7 @@ use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::pipeline::{Estimator, Pipeline};
-use crate::process::memory::{self, Budget, Meter, Shares};
+use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
 use crate::source;
 
@@ -19,13 +19,13 @@ const OVERLAY_BYTES: u64 = 8 << 20;
 pub(super) struct Loading<'a> {
     settings: &'a Settings,
     meter: Meter,
-    shares: Shares,
+    shares: Parts,
 }
 
 impl<'a> Loading<'a> {
     /// Adds up what is known without the model. From here on the heap keeps to the budget, if there is one.
     pub(super) fn begin(settings: &'a Settings) -> Self {
-        memory::tidy();
+        memory::trim();
         thread::limit_main_stack();
         let workers = (1..settings.threads.count).map(Role::Worker);
         let roles = [Role::Main, Role::Capture, Role::StageWatch];
@@ -34,12 +34,12 @@ impl<'a> Loading<'a> {
             Some(_) => OVERLAY_BYTES,
             None => 0,
         };
-        let shares = Shares {
+        let shares = Parts {
             program: memory::mapped_bytes(),
             camera: source::buffer_bytes(&settings.source, &settings.camera),
             pictures: source::picture_bytes(&settings.source, &settings.camera) + overlay,
             stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
-            ..Shares::default()
+            ..Parts::default()
         };
         if let Some(allowed) = settings.memory_budget_bytes {
             let mapped = shares.program + shares.camera + shares.stacks;
@@ -107,7 +107,7 @@ impl<'a> Loading<'a> {
     /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) if it is too small; the table is on standard error then.
     pub(super) fn enforce(&self) -> Result<()> {
         let budget = self.budget();
-        memory::tidy();
+        memory::trim();
         let Some(allowed) = self.settings.memory_budget_bytes else {
             log::debug!(
                 "memory: {} KiB in all, no budget",

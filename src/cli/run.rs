@@ -11,10 +11,10 @@ use crate::model::ModelFile;
 use crate::pipeline::Stream;
 use crate::process::memory;
 use crate::process::realtime;
-use crate::process::sandbox::{CapabilitySet, Needs, Sandbox};
+use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
 use crate::source::{self, SourceSpec};
-use crate::stats::{Overruns, StageTimes};
+use crate::stats::{StageTimes, StageWatch};
 use crate::wire::{Sealer, UNORDERED_EPOCH};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ fn stream(settings: Settings) -> Result<()> {
         settings.threads.count
     );
     let mut times = StageTimes::default();
-    let _overruns = Overruns::watch(times.clock(), settings.stage_deadline);
+    let _watch = StageWatch::watch(times.clock(), settings.stage_deadline);
     if let Some(priority) = settings.realtime {
         realtime::enter(priority, settings.stage_deadline);
     }
@@ -86,7 +86,7 @@ fn stream(settings: Settings) -> Result<()> {
     sandbox.close()?;
     let totals = stream.run(source.as_mut(), &stop, &mut times)?;
     // Before the log's last lines, which are longer than those before.
-    let heap = memory::figures();
+    let heap = memory::heap_stats();
     log::info!(
         "{} frames, {} found, {} failed, {} heartbeats, {} packets dropped",
         totals.frames,
@@ -115,11 +115,11 @@ fn stream(settings: Settings) -> Result<()> {
 }
 
 /// What is opened from here on, perhaps again and again.
-fn needs(settings: &Settings) -> Needs {
+fn needs(settings: &Settings) -> Access {
     let model = &settings.model;
     // The run's health: see stats::Probe.
     let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
-    let mut needs = Needs {
+    let mut needs = Access {
         read: vec![model.clone(), ModelFile::card_beside(model)],
         write: settings.watchdog.iter().cloned().collect(),
         create_in: settings.overlay.iter().cloned().collect(),

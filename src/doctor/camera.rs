@@ -1,7 +1,7 @@
 //! Cameras, and video nodes that look like cameras.
 
 use super::{Finding, Subject};
-use crate::source::v4l2::{Seen, What, look, survey};
+use crate::source::v4l2::{NodeReport, What, list, look};
 use crate::source::{CameraOptions, SourceSpec};
 use std::path::Path;
 
@@ -28,12 +28,12 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             vec![finding]
         }
-        Some(SourceSpec::V4l2(_)) | None => every_node(subject, &survey(nodes, &options)),
+        Some(SourceSpec::V4l2(_)) | None => every_node(subject, &list(nodes, &options)),
         Some(other) => vec![Finding::ok(CHECK, format!("{other} needs none"))],
     }
 }
 
-fn every_node(subject: &Subject<'_>, all: &[Seen]) -> Vec<Finding> {
+fn every_node(subject: &Subject<'_>, all: &[NodeReport]) -> Vec<Finding> {
     if all.is_empty() {
         return vec![Finding::fail(
             CHECK,
@@ -69,7 +69,7 @@ fn every_node(subject: &Subject<'_>, all: &[Seen]) -> Vec<Finding> {
     findings
 }
 
-fn describe(subject: &Subject<'_>, seen: &Seen) -> Finding {
+fn describe(subject: &Subject<'_>, seen: &NodeReport) -> Finding {
     let path = seen.path.display();
     let who = match (seen.card.as_str(), seen.driver.as_str()) {
         ("", _) => path.to_string(),

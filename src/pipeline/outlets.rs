@@ -2,7 +2,7 @@
 
 use super::totals::Totals;
 use crate::clock::Instant;
-use crate::sink::NotSent;
+use crate::sink::SendError;
 use crate::sink::{Event, Sink};
 
 /// Any number of sinks.
@@ -25,8 +25,8 @@ impl<'a> Outlets<'a> {
         for sink in &mut self.sinks {
             match sink.take(event, now) {
                 Ok(()) => {}
-                Err(NotSent::Closed) => self.is_closed = true,
-                Err(NotSent::Dropped(why)) => {
+                Err(SendError::Closed) => self.is_closed = true,
+                Err(SendError::Dropped(why)) => {
                     // Logged at each power of two, so that a receiver that is away for a year does not
                     // fill the log.
                     totals.dropped += 1;

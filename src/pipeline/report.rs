@@ -34,7 +34,7 @@ impl Reporter {
     }
 
     /// Writes the line, and begins a new period.
-    pub fn tell(&mut self, totals: &Totals, times: &mut StageTimes) -> WireStats {
+    pub fn take(&mut self, totals: &Totals, times: &mut StageTimes) -> WireStats {
         let now = Instant::now();
         let period = now - std::mem::replace(&mut self.told, now);
         log::info!("{}", RecentLine { times, period });
@@ -102,7 +102,7 @@ fn us(ms: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::memory::Figures;
+    use crate::process::memory::HeapStats;
     use crate::source::SourceCounts;
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         times.record(Stage::Infer, Duration::from_micros(1_500));
         times.record(Stage::Age, Duration::from_secs(90_000));
         let health = Health {
-            heap: Some(Figures {
+            heap: Some(HeapStats {
                 live_bytes: 10,
                 most_bytes: u64::MAX,
                 limit_bytes: None,
@@ -177,10 +177,10 @@ mod tests {
         assert!(reporter.is_due());
         let mut times = StageTimes::default();
         times.record(Stage::Crop, Duration::from_millis(1));
-        let first = reporter.tell(&Totals::default(), &mut times);
+        let first = reporter.take(&Totals::default(), &mut times);
         assert!(!reporter.is_due() && first.period_ms >= 3_600_000);
         assert_eq!(first.stages[Stage::Crop as usize].count, 1);
-        let second = reporter.tell(&Totals::default(), &mut times);
+        let second = reporter.take(&Totals::default(), &mut times);
         assert_eq!(second.stages[Stage::Crop as usize].count, 0);
     }
 }

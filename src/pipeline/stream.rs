@@ -117,14 +117,14 @@ impl<'a> Stream<'a> {
         {
             let begun = times.begin(Stage::Source);
             let next = source.next_frame(self.options.heartbeat);
-            times.pause(begun);
+            times.stop_unrecorded(begun);
             match next? {
                 Next::End => break,
-                Next::Quiet { camera } => {
-                    self.send_heartbeat(What::Idle, camera);
+                Next::TimedOut { camera_present } => {
+                    self.send_heartbeat(What::Idle, camera_present);
                     // After an outage the tracked region is out of date. A slow camera's normal frame gap
                     // is not an outage.
-                    if !camera || self.sender.was_stale() {
+                    if !camera_present || self.sender.was_stale() {
                         self.pipeline.reset();
                     }
                 }
@@ -144,7 +144,7 @@ impl<'a> Stream<'a> {
             Ok(scene) => {
                 self.totals.frames += 1;
                 if self.totals.frames == WARM_UP_FRAMES {
-                    memory::warmed_up();
+                    memory::mark_steady();
                 }
                 self.totals.found += u64::from(scene.has_found());
                 let begun = times.begin(Stage::Send);
@@ -182,7 +182,7 @@ impl<'a> Stream<'a> {
         {
             self.totals.source = source.counts();
             let now = clock::Instant::now();
-            let stats = reporter.tell(&self.totals, times);
+            let stats = reporter.take(&self.totals, times);
             let event = Event {
                 what: What::Stats,
                 packets: self.sender.stats(stats, now),
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::ErrorKind;
-    use crate::sink::{NotSent, RecordingSink};
+    use crate::sink::{RecordingSink, SendError};
     use crate::source::{Fault, Faulty};
     use crate::wire::{Body, Flags, Kind, Packet, WireStats};
 
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn refused_packets_are_counted_and_a_closed_reader_ends_the_run() {
-        let refusing = RecordingSink::refusing(NotSent::Dropped("jammed".into()));
+        let refusing = RecordingSink::refusing(SendError::Dropped("jammed".into()));
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(refusing)], options(), 0);
         let mut source = Faulty::script([Fault::Frame; 3].into_iter());
         let stop = AtomicBool::new(false);
@@ -431,7 +431,7 @@ mod tests {
             .unwrap();
         assert_eq!((totals.frames, totals.dropped), (3, 4));
 
-        let closed = RecordingSink::refusing(NotSent::Closed);
+        let closed = RecordingSink::refusing(SendError::Closed);
         let mut stream = Stream::new(pipeline(hand()), vec![Box::new(closed)], options(), 0);
         let mut source = Faulty::script(std::iter::repeat(Fault::Frame));
         let totals = stream

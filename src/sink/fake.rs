@@ -1,6 +1,6 @@
 //! A sink that keeps what it is given, or refuses it, for tests.
 
-use super::{Delivery, Event, NotSent, Sink};
+use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
 use crate::wire::Packet;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug, Clone, Default)]
 pub struct RecordingSink {
     packets: Arc<Mutex<Vec<Packet>>>,
-    refusal: Option<NotSent>,
+    refusal: Option<SendError>,
 }
 
 impl RecordingSink {
@@ -18,7 +18,7 @@ impl RecordingSink {
     }
 
     /// A sink that records, and then says that it could not deliver.
-    pub fn refusing(refusal: NotSent) -> Self {
+    pub fn refusing(refusal: SendError) -> Self {
         RecordingSink {
             refusal: Some(refusal),
             ..Self::default()

@@ -1,7 +1,7 @@
 //! One JSON object a line, to standard output or a file. The fields are those of the packet, with
 //! coordinates in pixels; docs/wire.md lists them.
 
-use super::{Delivery, Event, NotSent, Sink};
+use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::wire::{Body, FixedPoint, InstanceFlags, InstanceState, Packet, WireInstance};
@@ -68,8 +68,8 @@ impl Sink for JsonSink {
             .try_for_each(|packet| writeln!(self.out, "{}", json_line(packet)))
             .and_then(|()| self.out.flush())
             .map_err(|error| match error.kind() {
-                io::ErrorKind::BrokenPipe => NotSent::Closed,
-                _ => NotSent::Dropped(error.to_string()),
+                io::ErrorKind::BrokenPipe => SendError::Closed,
+                _ => SendError::Dropped(error.to_string()),
             })
     }
 }

@@ -26,7 +26,7 @@ use crate::clock::Instant;
 
 /// Why a packet was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotSent {
+pub enum SendError {
     /// One packet was lost, this one or one that had been taken before; later ones may arrive.
     Dropped(String),
     /// The reader of the output went away: there is no use in going on.
@@ -34,7 +34,7 @@ pub enum NotSent {
 }
 
 /// The outcome of one event.
-pub type Delivery = Result<(), NotSent>;
+pub type Delivery = Result<(), SendError>;
 
 /// A receiver of events.
 pub trait Sink {

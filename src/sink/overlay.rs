@@ -1,7 +1,7 @@
 //! One PNG per frame, with the skeleton drawn on it: for people, not for robots.
 
 use super::draw::{Canvas, draw_skeleton};
-use super::{Delivery, Event, NotSent, Sink, What};
+use super::{Delivery, Event, SendError, Sink, What};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::model::ModelCard;
@@ -78,6 +78,6 @@ impl Sink for OverlaySink {
             canvas.height_px(),
             image::ExtendedColorType::Rgb8,
         )
-        .map_err(|error| NotSent::Dropped(error.to_string()))
+        .map_err(|error| SendError::Dropped(error.to_string()))
     }
 }

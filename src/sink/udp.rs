@@ -1,6 +1,6 @@
 //! One datagram a packet, to one receiver. The socket only sends.
 
-use super::{Delivery, Event, NotSent, Sink};
+use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::wire::{self, Sealer};
@@ -58,7 +58,7 @@ impl Sink for UdpSink {
             // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
             self.socket
                 .send_to(&bytes, self.to)
-                .map_err(|error| NotSent::Dropped(error.to_string()))?;
+                .map_err(|error| SendError::Dropped(error.to_string()))?;
         }
         Ok(())
     }

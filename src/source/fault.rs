@@ -72,11 +72,15 @@ impl<I: Iterator<Item = Fault>> FrameSource for Faulty<I> {
             Some(Fault::Late { age_us }) => self.frame(age_us),
             Some(Fault::Stall) => {
                 std::thread::sleep(timeout);
-                Ok(Next::Quiet { camera: true })
+                Ok(Next::TimedOut {
+                    camera_present: true,
+                })
             }
             Some(Fault::Unplugged) => {
                 std::thread::sleep(timeout);
-                Ok(Next::Quiet { camera: false })
+                Ok(Next::TimedOut {
+                    camera_present: false,
+                })
             }
             Some(Fault::Unreadable) => {
                 self.skipped += 1;

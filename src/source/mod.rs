@@ -12,7 +12,7 @@ mod mjpeg;
 mod paced;
 mod picture;
 #[cfg(feature = "clips")]
-mod rehearsal;
+mod raw_clip;
 mod stills;
 pub(crate) mod v4l2;
 
@@ -23,7 +23,7 @@ pub use jpeg::{FrameLength, frame_length};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;
 #[cfg(feature = "clips")]
-use rehearsal::Rehearsal;
+use raw_clip::RawClip;
 pub use stills::StillsSource;
 pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
@@ -46,9 +46,9 @@ const FILE_BYTES: u64 = 2 << 20;
 #[derive(Debug)]
 pub enum Next<'a> {
     Frame(Frame<'a>),
-    /// Nothing came within the time-out; `camera` is false if the device is not there.
-    Quiet {
-        camera: bool,
+    /// No frame came within the time-out; `camera_present` is false if the device is not there.
+    TimedOut {
+        camera_present: bool,
     },
     /// There will be no more frames.
     End,
@@ -175,7 +175,7 @@ fn open_demo(task: Task, camera: &CameraOptions) -> Result<Box<dyn FrameSource>>
     let period = Duration::from_secs(1) / rate;
     let mut pictures = MjpegSource::looping(format!("demo:{}", task.name()), clip.mjpeg);
     Ok(match camera.raw_format() {
-        Some(format) => Box::new(Paced::new(Rehearsal::new(&mut pictures, format)?, period)),
+        Some(format) => Box::new(Paced::new(RawClip::new(&mut pictures, format)?, period)),
         None => Box::new(Paced::new(pictures, period)),
     })
 }

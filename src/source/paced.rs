@@ -29,7 +29,9 @@ impl<S: FrameSource> FrameSource for Paced<S> {
         let wait = due.saturating_duration_since(now);
         if wait > timeout {
             std::thread::sleep(timeout);
-            return Ok(Next::Quiet { camera: true });
+            return Ok(Next::TimedOut {
+                camera_present: true,
+            });
         }
         std::thread::sleep(wait);
         // A late consumer gets no burst of frames afterwards.
@@ -60,7 +62,12 @@ mod tests {
         let in_a_minute = Some(Instant::now() + Duration::from_secs(60));
         let due = std::mem::replace(&mut source.due, in_a_minute);
         let early = source.next_frame(Duration::from_millis(10));
-        assert!(matches!(early, Ok(Next::Quiet { camera: true })));
+        assert!(matches!(
+            early,
+            Ok(Next::TimedOut {
+                camera_present: true
+            })
+        ));
         source.due = due;
         assert!(matches!(
             source.next_frame(Duration::from_secs(5)),

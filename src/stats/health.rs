@@ -25,7 +25,7 @@ const PROCESSORS: [&str; 7] = ["cpu", "gpu", "soc", "core", "pkg", "tj-", "bcm2"
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
     /// The allocator's figures, if it counts.
-    pub heap: Option<memory::Figures>,
+    pub heap: Option<memory::HeapStats>,
     /// Resident memory of the program.
     pub resident_kib: Option<u64>,
     /// Processor time of all threads since the previous reading.
@@ -61,7 +61,7 @@ impl Probe {
         let now = processor_time();
         let processor = now.saturating_sub(std::mem::replace(&mut self.processor, now));
         let hottest_milli = self.zones.iter().filter_map(temperature_milli).max();
-        let heap = memory::figures();
+        let heap = memory::heap_stats();
         Health {
             heap: (heap.live_bytes > 0).then_some(heap),
             resident_kib: self.status.as_ref().and_then(resident_kib),

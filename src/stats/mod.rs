@@ -5,13 +5,13 @@
 
 mod health;
 mod histogram;
-mod overrun;
 mod repeated;
+mod stage_watch;
 
 pub use health::{Health, Probe};
 pub use histogram::{Histogram, Summary};
-pub use overrun::{Overruns, StageClock};
 pub use repeated::Repeated;
+pub use stage_watch::{StageClock, StageWatch};
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Stage {
 /// A running stage.
 #[derive(Debug)]
 #[must_use]
-pub struct Begun {
+pub struct StageTimer {
     stage: Stage,
     at: Instant,
 }
@@ -72,21 +72,21 @@ pub struct StageTimes {
 }
 
 impl StageTimes {
-    pub fn begin(&mut self, stage: Stage) -> Begun {
+    pub fn begin(&mut self, stage: Stage) -> StageTimer {
         self.clock.enter(stage);
-        Begun {
+        StageTimer {
             stage,
             at: Instant::now(),
         }
     }
 
-    pub fn end(&mut self, begun: Begun) {
+    pub fn end(&mut self, begun: StageTimer) {
         self.clock.leave();
         self.record(begun.stage, begun.at.elapsed());
     }
 
     /// Ends one part of a stage. The parts of a stage are recorded together.
-    pub fn pause(&mut self, _begun: Begun) {
+    pub fn stop_unrecorded(&mut self, _begun: StageTimer) {
         self.clock.leave();
     }
 

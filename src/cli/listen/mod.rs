@@ -7,7 +7,7 @@ use super::args::{Args, Item};
 use super::{say, stop_on_signals};
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::process::sandbox::{CapabilitySet, Mode, Needs, Sandbox};
+use crate::process::sandbox::{Access, CapabilitySet, Mode, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
 use crate::wire::{
@@ -79,7 +79,7 @@ pub fn main(mut args: Args) -> Result<()> {
     };
     let stop = stop_on_signals()?;
     // Whatever it needs is open.
-    Sandbox::enter(sandbox, Needs::default(), CapabilitySet::empty())?.close()?;
+    Sandbox::enter(sandbox, Access::default(), CapabilitySet::empty())?.close()?;
     log::info!("listening on {}", receiver.name());
 
     let start = Instant::now();

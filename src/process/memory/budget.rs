@@ -13,7 +13,7 @@ const LOADING_STEP_BYTES: u64 = 1 << 20;
 
 /// Parts of the program's memory, known before the first frame. All in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shares {
+pub struct Parts {
     /// Code and constants.
     pub program: u64,
     /// The mapped file of a plan.
@@ -46,7 +46,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn new(shares: &Shares) -> Self {
+    pub fn new(shares: &Parts) -> Self {
         let network = shares.network.next_multiple_of(STEP_BYTES);
         let pictures = pages(shares.pictures);
         let running = network + pictures + RESERVE_BYTES;
@@ -153,8 +153,8 @@ pub fn parse_bytes(setting: &str, text: &str) -> Result<u64> {
 mod tests {
     use super::*;
 
-    fn shares() -> Shares {
-        Shares {
+    fn shares() -> Parts {
+        Parts {
             program: 3_000_000,
             weights: 24_000_001,
             network: 9_000_000,
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_model_that_is_large_to_read_counts_with_that() {
-        let large = Shares {
+        let large = Parts {
             loading: 300 << 20,
             ..shares()
         };
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_small_difference_gives_the_same_table() {
-        let other = Shares {
+        let other = Parts {
             network: 9_000_500,
             loading: 9_099_000,
             ..shares()

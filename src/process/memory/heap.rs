@@ -97,21 +97,21 @@ fn end(live_bytes: usize, limit_bytes: usize) {
     unsafe { libc::_exit(ErrorKind::Memory as i32) }
 }
 
-/// Figures of the heap.
+/// The heap in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub struct HeapStats {
     pub live_bytes: u64,
     /// The peak since the start, or since a [`Meter`] last started.
     pub most_bytes: u64,
     /// `None` if there is no limit.
     pub limit_bytes: Option<u64>,
-    /// Allocations since [`warmed_up`]; 0 before that.
+    /// Allocations since [`mark_steady`]; 0 before that.
     pub allocations: u64,
 }
 
-pub fn figures() -> Figures {
+pub fn heap_stats() -> HeapStats {
     let limit = LIMIT_BYTES.load(Ordering::Relaxed);
-    Figures {
+    HeapStats {
         live_bytes: LIVE_BYTES.load(Ordering::Relaxed) as u64,
         most_bytes: MOST_BYTES.load(Ordering::Relaxed) as u64,
         limit_bytes: (limit != usize::MAX).then_some(limit as u64),
@@ -128,13 +128,13 @@ pub fn set_limit(bytes: u64) {
 }
 
 /// Restarts the count of allocations, when caches and buffers are filled.
-pub fn warmed_up() {
+pub fn mark_steady() {
     ALLOCATIONS_AT_WARM_UP.store(ALLOCATIONS.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
 /// Returns freed memory to the system, and stops the C library from keeping freed memory later: one heap for
 /// all threads, and fixed thresholds.
-pub fn tidy() {
+pub fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: these calls only set parameters of glibc's allocator and return free pages.
     unsafe {
@@ -159,7 +159,7 @@ impl Meter {
         let before = LIVE_BYTES.load(Ordering::Relaxed) as u64;
         MOST_BYTES.store(before as usize, Ordering::Relaxed);
         let result = work();
-        let figures = figures();
+        let figures = heap_stats();
         let most = self.kept_bytes + figures.most_bytes.saturating_sub(before);
         self.most_bytes = self.most_bytes.max(most);
         self.kept_bytes = (self.kept_bytes + figures.live_bytes).saturating_sub(before);

@@ -1,10 +1,10 @@
 //! Files that can be opened by name: those in the settings, and device files.
 //!
-//! In: [`Needs`], with paths as the user wrote them. A path that is missing, or cannot be in a rule (a pipe), is
+//! In: [`Access`], with paths as the user wrote them. A path that is missing, or cannot be in a rule (a pipe), is
 //! left out. It stays unreachable, and the code that opens it reports the error.
 
 use super::ruleset::{Handled, Ruleset, abi};
-use super::{Needs, Step};
+use super::{Access, Step};
 use rustix::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
@@ -23,7 +23,7 @@ const OF_FILES: u64 = 1 | WRITE_FILE | READ_FILE | TRUNCATE | DEVICE_REQUESTS;
 
 const DEVICES: &str = "/dev";
 
-pub(super) fn restrict(needs: &Needs) -> Step {
+pub(super) fn restrict(access: &Access) -> Step {
     let abi = abi().map_err(|error| match error.raw_os_error() {
         Some(code) if code == Errno::OPNOTSUPP.raw_os_error() => {
             "no landlock (switched off: start the kernel with it in lsm=)".to_string()
@@ -33,7 +33,7 @@ pub(super) fn restrict(needs: &Needs) -> Step {
         }
         _ => format!("no landlock ({error})"),
     })?;
-    apply(needs, &handled(abi)).map_err(|error| format!("no landlock ({error})"))?;
+    apply(access, &handled(abi)).map_err(|error| format!("no landlock ({error})"))?;
     Ok(format!("landlock ABI {abi}"))
 }
 
@@ -55,7 +55,7 @@ fn handled(abi: u32) -> Handled {
     }
 }
 
-fn apply(needs: &Needs, handled: &Handled) -> io::Result<()> {
+fn apply(access: &Access, handled: &Handled) -> io::Result<()> {
     let rules = Ruleset::new(handled)?;
     let allow = |paths: &[PathBuf], access: u64| {
         for path in paths {
@@ -64,11 +64,11 @@ fn apply(needs: &Needs, handled: &Handled) -> io::Result<()> {
             }
         }
     };
-    allow(&needs.read, READ_FILE | READ_FOLDER);
-    allow(&needs.write, WRITE_FILE);
-    allow(&needs.create_in, MAKE_FILE | WRITE_FILE | TRUNCATE);
+    allow(&access.read, READ_FILE | READ_FOLDER);
+    allow(&access.write, WRITE_FILE);
+    allow(&access.create_in, MAKE_FILE | WRITE_FILE | TRUNCATE);
     allow(
-        &device_folders(&needs.devices),
+        &device_folders(&access.devices),
         READ_FILE | WRITE_FILE | READ_FOLDER | DEVICE_REQUESTS,
     );
     // The backtrace of a bug needs these files for its names.

@@ -1,6 +1,6 @@
 //! Drops the privileges that a running stream does not need, to limit what an attacker gains.
 //!
-//! In: a [`Mode`] and the [`Needs`] of the run. Out: one log line that says what holds.
+//! In: a [`Mode`] and the [`Access`] of the run. Out: one log line that says what holds.
 //!
 //! 1. [`Sandbox::enter`] runs before the first thread starts and before outside bytes are interpreted. It drops
 //!    files ([`landlock`], [`ruleset`]) and capabilities ([`privileges`]) of the calling thread; threads inherit
@@ -52,7 +52,7 @@ impl FromStr for Mode {
 
 /// Paths that are opened after [`Sandbox::enter`]. Open files stay open.
 #[derive(Debug, Clone, Default)]
-pub struct Needs {
+pub struct Access {
     /// Files to read, and folders of such files.
     pub read: Vec<PathBuf>,
     /// Files to write.
@@ -71,7 +71,7 @@ type Step = std::result::Result<String, String>;
 #[must_use = "the system calls are only restricted by `close`"]
 pub struct Sandbox {
     mode: Mode,
-    needs: Needs,
+    access: Access,
     steps: Vec<Step>,
 }
 
@@ -87,21 +87,21 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) if the mode is strict and something is missing, or if only root's rights
     /// lead to one of the files.
-    pub fn enter(mode: Mode, needs: Needs, keep: CapabilitySet) -> Result<Self> {
+    pub fn enter(mode: Mode, access: Access, keep: CapabilitySet) -> Result<Self> {
         let mut sandbox = Sandbox {
             mode,
-            needs,
+            access,
             steps: Vec::new(),
         };
         if mode != Mode::Off {
             let could_reach_all = privileges::reach_all_files();
             let no_new_privs = privileges::give_up_new_ones();
             // This opens the files, so it comes before capabilities are dropped.
-            sandbox.add(landlock::restrict(&sandbox.needs))?;
+            sandbox.add(landlock::restrict(&sandbox.access))?;
             sandbox.add(no_new_privs)?;
             sandbox.add(privileges::drop_capabilities(keep))?;
             if could_reach_all {
-                privileges::check_reach(&sandbox.needs)?;
+                privileges::check_reach(&sandbox.access)?;
             }
         }
         Ok(sandbox)
@@ -116,7 +116,7 @@ impl Sandbox {
             log::info!("sandbox: off");
             return Ok(());
         }
-        let filter = restrict_calls(&self.needs);
+        let filter = restrict_calls(&self.access);
         self.add(filter)?;
         // The strongest restriction comes first in the line.
         self.steps.rotate_right(1);
@@ -141,13 +141,13 @@ impl Sandbox {
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn restrict_calls(needs: &Needs) -> Step {
+fn restrict_calls(access: &Access) -> Step {
     sigsys::install().map_err(|error| format!("no seccomp (SIGSYS cannot be handled: {error})"))?;
-    seccomp::restrict(&policy::rules(needs))
+    seccomp::restrict(&policy::rules(access))
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn restrict_calls(_: &Needs) -> Step {
+fn restrict_calls(_: &Access) -> Step {
     Err("no seccomp (not supported on this processor)".into())
 }
 
@@ -158,7 +158,7 @@ mod tests {
     fn with(mode: Mode) -> Sandbox {
         Sandbox {
             mode,
-            needs: Needs::default(),
+            access: Access::default(),
             steps: Vec::new(),
         }
     }

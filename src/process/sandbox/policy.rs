@@ -4,7 +4,7 @@
 //! the libraries make rarely: when memory grows, when a thread ends, when a bug is reported. It has no call that
 //! makes sockets, processes, threads, executable memory or new privileges.
 
-use super::Needs;
+use super::Access;
 use syscalls::Sysno;
 use v4l::v4l2::vidioc;
 
@@ -158,9 +158,9 @@ const fn number(request: vidioc::_IOC_TYPE) -> u32 {
     request as u32
 }
 
-pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
+pub(super) fn rules(access: &Access) -> Vec<Rule> {
     let rule = |call, when| Rule { call, when };
-    let opens = |argument| opens(needs, argument);
+    let opens = |argument| opens(access, argument);
     let mut rules: Vec<Rule> = ALWAYS
         .iter()
         .chain(OLD)
@@ -183,7 +183,7 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
     // Fault handlers restore the default action. The SIGSYS handler must stay.
     let faults = [SIGABRT, SIGBUS, SIGSEGV].map(|signal| When::is(0, signal));
     rules.push(rule(Sysno::rt_sigaction, faults.to_vec()));
-    if !needs.devices.is_empty() {
+    if !access.devices.is_empty() {
         let requests = CAMERA.iter().chain(&TERMINAL);
         let when = requests.map(|&request| When::is(1, request)).collect();
         rules.push(rule(Sysno::ioctl, when));
@@ -192,11 +192,11 @@ pub(super) fn rules(needs: &Needs) -> Vec<Rule> {
 }
 
 /// Conditions on the flags of opened files; `argument` is the position of the flags.
-fn opens(needs: &Needs, argument: u8) -> Vec<When> {
-    if !needs.create_in.is_empty() {
+fn opens(access: &Access, argument: u8) -> Vec<When> {
+    if !access.create_in.is_empty() {
         return Vec::new();
     }
-    let writes = if needs.devices.is_empty() {
+    let writes = if access.devices.is_empty() {
         OPEN_WRITES
     } else {
         0
@@ -209,22 +209,22 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn needs(devices: bool, files: bool) -> Needs {
+    fn accesses(devices: bool, files: bool) -> Access {
         let some = |wanted: bool| wanted.then(|| "/dev/null".into()).into_iter().collect();
-        Needs {
+        Access {
             devices: some(devices),
             create_in: some(files),
-            ..Needs::default()
+            ..Access::default()
         }
     }
 
-    fn rule(needs: &Needs, call: Sysno) -> Option<Rule> {
-        rules(needs).into_iter().find(|rule| rule.call == call)
+    fn rule(access: &Access, call: Sysno) -> Option<Rule> {
+        rules(access).into_iter().find(|rule| rule.call == call)
     }
 
     #[test]
     fn no_call_is_listed_twice() {
-        let rules = rules(&needs(true, true));
+        let rules = rules(&accesses(true, true));
         let calls: BTreeSet<Sysno> = rules.iter().map(|rule| rule.call).collect();
         assert_eq!(calls.len(), rules.len());
         for rule in &rules {
@@ -272,13 +272,13 @@ mod tests {
             userfaultfd,
             perf_event_open,
         ] {
-            assert_eq!(rule(&needs(true, true), call), None, "{call}");
+            assert_eq!(rule(&accesses(true, true), call), None, "{call}");
         }
     }
 
     #[test]
     fn a_value_lies_within_its_mask() {
-        for rule in rules(&needs(true, false)) {
+        for rule in rules(&accesses(true, false)) {
             for when in rule.when {
                 assert_eq!(when.value & !when.mask, 0, "{}", rule.call);
                 assert!(when.argument < 6);
@@ -288,11 +288,11 @@ mod tests {
 
     #[test]
     fn devices_and_new_files_only_where_they_are_needed() {
-        let none = needs(false, false);
+        let none = accesses(false, false);
         assert_eq!(rule(&none, Sysno::ioctl), None);
         let reads = rule(&none, Sysno::openat).unwrap().when;
         assert_eq!(reads, [When::has_none_of(2, OPEN_MAKES | OPEN_WRITES)]);
-        let devices = needs(true, false);
+        let devices = accesses(true, false);
         let no_new = rule(&devices, Sysno::openat).unwrap().when;
         assert_eq!(no_new, [When::has_none_of(2, OPEN_MAKES)]);
         let requests = rule(&devices, Sysno::ioctl).unwrap().when;
@@ -300,7 +300,7 @@ mod tests {
         // TIOCSTI.
         assert!(requests.iter().all(|when| when.value != 0x5412));
         assert!(
-            rule(&needs(false, true), Sysno::openat)
+            rule(&accesses(false, true), Sysno::openat)
                 .unwrap()
                 .when
                 .is_empty()

@@ -1,8 +1,8 @@
 //! Privileges beyond those of an ordinary user: all but the requested ones are dropped, and cannot return.
 
-use super::{Needs, Step};
+use super::{Access, Step};
 use crate::error::{Error, Result};
-use rustix::fs::{Access, access};
+use rustix::fs;
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
@@ -71,16 +71,19 @@ fn drop_sets(keep: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
 ///
 /// # Errors
 /// [`ErrorKind::Sandbox`](crate::ErrorKind::Sandbox) for the first such file.
-pub(super) fn check_reach(needs: &Needs) -> Result<()> {
+pub(super) fn check_reach(access: &Access) -> Result<()> {
     let ways = [
-        (&needs.read, Access::READ_OK),
-        (&needs.write, Access::WRITE_OK),
-        (&needs.create_in, Access::WRITE_OK | Access::EXEC_OK),
-        (&needs.devices, Access::READ_OK | Access::WRITE_OK),
+        (&access.read, fs::Access::READ_OK),
+        (&access.write, fs::Access::WRITE_OK),
+        (
+            &access.create_in,
+            fs::Access::WRITE_OK | fs::Access::EXEC_OK,
+        ),
+        (&access.devices, fs::Access::READ_OK | fs::Access::WRITE_OK),
     ];
     for (paths, way) in ways {
         for path in paths {
-            if access(path, way) == Err(Errno::ACCESS) {
+            if fs::access(path, way) == Err(Errno::ACCESS) {
                 return Err(Error::sandbox(format!(
                     "{} is another user's, and root's rights are given up: run as that user, or with \
                      --sandbox off",
@@ -128,14 +131,14 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         rustix::fs::chmod(&path, 0o600.into()).unwrap();
         chown(&path, Some(Uid::from_raw(65_534)), None).unwrap();
-        let needs = Needs {
+        let access = Access {
             read: vec!["/nowhere".into(), path.clone()],
-            ..Needs::default()
+            ..Access::default()
         };
-        check_reach(&needs).unwrap();
+        check_reach(&access).unwrap();
         in_a_thread(|| {
             drop_capabilities(CapabilitySet::empty()).unwrap();
-            let error = check_reach(&needs).unwrap_err().to_string();
+            let error = check_reach(&access).unwrap_err().to_string();
             assert!(error.contains("posewire-reach-") && error.contains("--sandbox off"));
         });
         std::fs::remove_file(&path).unwrap();

@@ -56,18 +56,18 @@ fn condition(when: &When) -> Result<SeccompRule, BackendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::sandbox::{Needs, policy};
+    use crate::process::sandbox::{Access, policy};
 
     /// `BPF_MAXINSNS`.
     const KERNELS_LIMIT: usize = 4096;
 
     #[test]
     fn the_rules_make_a_program_that_the_kernel_takes() {
-        let needs = Needs {
+        let access = Access {
             devices: vec!["/dev/video0".into()],
-            ..Needs::default()
+            ..Access::default()
         };
-        let program = compile(&policy::rules(&needs)).unwrap();
+        let program = compile(&policy::rules(&access)).unwrap();
         assert!((100..KERNELS_LIMIT).contains(&program.len()));
     }
 }

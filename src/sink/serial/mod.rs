@@ -1,23 +1,23 @@
 //! Packets on a serial line, one frame each (docs/wire.md, 'On a serial line').
 //!
-//! Nothing waits for the line: [`Line`] holds a few packets for a moment and gives up what gets old. A
+//! Nothing waits for the line: [`SendQueue`] holds a few packets for a moment and gives up what gets old. A
 //! device that fails is closed, and opened again once a second. All buffers are inside the sink.
 
-mod backlog;
 #[cfg(test)]
 mod fake;
-mod line;
+mod kernel_queue;
 mod port;
+mod send_queue;
 #[cfg(test)]
 mod tests;
 
-use super::{Delivery, Event, NotSent, Sink, What};
+use super::{Delivery, Event, SendError, Sink, What};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::serial::SerialSpec;
 use crate::wire::{self, Sealer, line_frame};
-use line::{Line, Rank};
 use port::TtyOpener;
+use send_queue::{Rank, SendQueue};
 use std::time::Duration;
 
 /// How long the end of the run waits for the last packet to leave: a hand's packet takes 192 ms at 9600
@@ -29,7 +29,7 @@ const FAREWELL_STEP: Duration = Duration::from_millis(2);
 /// See the module's comment.
 pub struct SerialSink {
     name: String,
-    line: Line<TtyOpener>,
+    line: SendQueue<TtyOpener>,
     sealer: Option<Sealer>,
 }
 
@@ -42,7 +42,7 @@ impl SerialSink {
     pub fn open(spec: &SerialSpec, sealer: Option<Sealer>) -> Result<Self> {
         let name = spec.to_string();
         let opener = TtyOpener(spec.clone());
-        let line = Line::open(&name, opener, spec.baud, Instant::now().mono_us)
+        let line = SendQueue::open(&name, opener, spec.baud, Instant::now().mono_us)
             .map_err(|why| Error::sink(&name, why))?;
         Ok(SerialSink { name, line, sealer })
     }
@@ -55,14 +55,14 @@ impl Sink for SerialSink {
 
     fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
         let rank = match event.what {
-            What::Stats => Rank::Extra,
-            _ => Rank::Result,
+            What::Stats => Rank::Stats,
+            _ => Rank::Frame,
         };
         for packet in event.packets {
             let frame = line_frame(&wire::encode(packet, self.sealer.as_mut()));
             self.line
                 .send(&frame, rank, now.mono_us)
-                .map_err(|why| NotSent::Dropped(why.into()))?;
+                .map_err(|why| SendError::Dropped(why.into()))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! The rules of [`Line`], on a device that misbehaves. No test waits: the time is a number.
+//! The rules of [`SendQueue`], on a device that misbehaves. No test waits: the time is a number.
 
 use super::fake::FakeDevice;
-use super::line::{Line, Rank};
+use super::send_queue::{Rank, SendQueue};
 use crate::clock::Instant;
 use crate::wire::{
     Body, FixedPoint, Flags, LineFrame, Packet, RESYNC, WireKeypoint, WireStats, line_frame,
@@ -35,8 +35,8 @@ fn frame(rank: Rank, sequence: u32) -> LineFrame {
         instance: 0,
         score: 0,
         body: match rank {
-            Rank::Result => Body::Keypoints(std::iter::repeat_n(joint, 21).collect()),
-            Rank::Extra => Body::Stats(WireStats::default()),
+            Rank::Frame => Body::Keypoints(std::iter::repeat_n(joint, 21).collect()),
+            Rank::Stats => Body::Stats(WireStats::default()),
         },
     };
     line_frame(&packet.encode())
@@ -45,7 +45,7 @@ fn frame(rank: Rank, sequence: u32) -> LineFrame {
 /// A line that gets a packet when it is told to, and what became of them.
 struct Bench {
     device: FakeDevice,
-    line: Line<FakeDevice>,
+    line: SendQueue<FakeDevice>,
     now_us: u64,
     sequence: u32,
     reported: u32,
@@ -57,7 +57,7 @@ impl Bench {
     fn new(baud: u32) -> Self {
         let device = FakeDevice::new(baud);
         Bench {
-            line: Line::open("test", device.clone(), baud, 0).unwrap(),
+            line: SendQueue::open("test", device.clone(), baud, 0).unwrap(),
             device,
             now_us: 0,
             sequence: 0,
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     fn send(&mut self) -> Result<(), &'static str> {
-        self.send_ranked(Rank::Result)
+        self.send_ranked(Rank::Frame)
     }
 
     fn send_ranked(&mut self, rank: Rank) -> Result<(), &'static str> {
@@ -190,10 +190,10 @@ fn an_extra_packet_takes_no_results_place_and_gives_up_its_own() {
         assert_eq!(bench.send(), Ok(()));
     }
     // Four are in the kernel and one waits; there is room for one more.
-    assert_eq!(bench.send_ranked(Rank::Extra), Ok(()));
+    assert_eq!(bench.send_ranked(Rank::Stats), Ok(()));
     assert!(bench.send().is_err(), "the extra one gives way");
     assert!(
-        bench.send_ranked(Rank::Extra).is_err(),
+        bench.send_ranked(Rank::Stats).is_err(),
         "and takes no place"
     );
     for _ in 0..4 {
@@ -202,7 +202,7 @@ fn an_extra_packet_takes_no_results_place_and_gives_up_its_own() {
     }
     assert_eq!(bench.received(), [0, 1, 2, 3, 4, 6]);
     // With room it is sent in its turn.
-    assert_eq!(bench.send_ranked(Rank::Extra), Ok(()));
+    assert_eq!(bench.send_ranked(Rank::Stats), Ok(()));
     assert_eq!(bench.send(), Ok(()));
     bench.wait(2 * INTERVAL_US);
     assert_eq!(bench.received(), [0, 1, 2, 3, 4, 6, 8, 9]);
@@ -312,7 +312,7 @@ fn the_end_of_a_jammed_line_throws_away_what_would_hold_it_up() {
 fn an_absent_device_is_an_error_at_the_start() {
     let device = FakeDevice::new(BAUD);
     device.set(|state| state.present = false);
-    assert!(Line::open("test", device, BAUD, 0).is_err());
+    assert!(SendQueue::open("test", device, BAUD, 0).is_err());
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -328,8 +328,8 @@ enum Event {
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        7 => Just(Event::Send(Rank::Result)),
-        2 => Just(Event::Send(Rank::Extra)),
+        7 => Just(Event::Send(Rank::Frame)),
+        2 => Just(Event::Send(Rank::Stats)),
         8 => (0_u64..60_000).prop_map(Event::Wait),
         1 => Just(Event::Wait(1_000_000)),
         1 => any::<bool>().prop_map(Event::Jam),

@@ -4,7 +4,7 @@
 use super::Every;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::sink::{Delivery, Event, NotSent, Sink, What};
+use crate::sink::{Delivery, Event, SendError, Sink, What};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -63,7 +63,7 @@ impl Sink for WatchdogDevice {
         };
         self.device
             .write_all(food)
-            .map_err(|error| NotSent::Dropped(error.to_string()))
+            .map_err(|error| SendError::Dropped(error.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Every;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::sink::{Delivery, Event, NotSent, Sink, What};
+use crate::sink::{Delivery, Event, SendError, Sink, What};
 use crate::wire::Packet;
 use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
@@ -83,7 +83,7 @@ impl Systemd {
         self.socket
             .send(text.as_bytes())
             .map(drop)
-            .map_err(|error| NotSent::Dropped(error.to_string()))
+            .map_err(|error| SendError::Dropped(error.to_string()))
     }
 
     /// Writes the text for `systemctl status`. It fits; a longer text would only be cut.

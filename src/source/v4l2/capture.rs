@@ -5,7 +5,7 @@
 //! itself.
 
 use super::camera::{Camera, CameraOptions, Encoding, Wanted};
-use super::handover::{EndMark, Fresh, Handover, Ticket};
+use super::mailbox::{BufferTicket, CapturedFrame, EndMark, Mailbox};
 use super::node::{Filled, Nodes};
 use crate::clock;
 use std::io;
@@ -62,7 +62,7 @@ pub(super) struct Capture {
     pub wanted: Wanted,
     pub options: CameraOptions,
     pub patience: Patience,
-    pub handover: Arc<Handover>,
+    pub mailbox: Arc<Mailbox>,
     /// Number of openings.
     pub session: u32,
     /// Number of pictures over all sessions.
@@ -72,10 +72,10 @@ pub(super) struct Capture {
 impl Capture {
     /// Runs until a stop request. `camera` is already open, if there is one.
     pub(super) fn run(mut self, mut camera: Option<Camera>) {
-        let _mark = EndMark(Arc::clone(&self.handover));
+        let _mark = EndMark(Arc::clone(&self.mailbox));
         // The last state of the camera in the log.
         let mut said = String::new();
-        while !self.handover.is_stopping() {
+        while !self.mailbox.is_stopping() {
             let opened = match camera.take() {
                 Some(camera) => Ok(camera),
                 None => Camera::open(self.nodes.as_ref(), &self.wanted, &self.options),
@@ -88,7 +88,7 @@ impl Capture {
                     }
                     self.remember(&camera);
                     let why = self.stream(&mut camera);
-                    self.handover.clear();
+                    self.mailbox.clear();
                     if let Err(error) = why {
                         self.say_closed(&camera.name, &error);
                     }
@@ -100,13 +100,13 @@ impl Capture {
                 }
                 Err(_) => {}
             }
-            self.handover.pause(self.patience.reopen);
+            self.mailbox.pause(self.patience.reopen);
         }
     }
 
     /// Logs the first closings, then only those at powers of two: a camera with a loose plug must not fill the log.
     fn say_closed(&self, name: &str, error: &io::Error) {
-        let times = self.handover.count(|counts| {
+        let times = self.mailbox.count(|counts| {
             counts.reopened += 1;
             counts.reopened
         });
@@ -131,8 +131,8 @@ impl Capture {
         let mut counter = Counter::default();
         // Buffers that the driver has. It must not return a buffer that is being read.
         let mut queued = vec![true; camera.buffers.len()];
-        while !self.handover.is_stopping() {
-            while let Some(index) = self.handover.take_returned(self.session) {
+        while !self.mailbox.is_stopping() {
+            while let Some(index) = self.mailbox.take_returned(self.session) {
                 queue(camera, &mut queued, index)?;
             }
             if camera.node.wait(self.patience.look)? {
@@ -143,7 +143,7 @@ impl Capture {
                     continue;
                 }
                 // A driver that announces a frame and has none must not keep a core busy.
-                self.handover.pause(NOTHING_CAME);
+                self.mailbox.pause(NOTHING_CAME);
             }
             if good.elapsed() > patience {
                 return Err(io::Error::new(
@@ -190,7 +190,7 @@ impl Capture {
             } else {
                 Some(filled)
             };
-            self.handover.count(|counts| {
+            self.mailbox.count(|counts| {
                 counts.lost += lost;
                 counts.skipped += u64::from(!sound);
                 counts.passed_over += u64::from(sound && older.is_some());
@@ -208,9 +208,9 @@ impl Capture {
         queued: &mut [bool],
         (filled, index): (Filled, u64),
     ) -> io::Result<()> {
-        let passed_over = self.handover.publish(Fresh {
+        let passed_over = self.mailbox.publish(CapturedFrame {
             memory: Arc::clone(&camera.buffers[filled.index]),
-            ticket: Ticket {
+            ticket: BufferTicket {
                 session: self.session,
                 index: filled.index,
             },

@@ -1,6 +1,6 @@
 //! A V4L2 camera. The newest frame is always the one that is processed.
 //!
-//! A thread ([`capture`]) owns the device and its buffer queue. It hands over the newest good frame ([`handover`])
+//! A thread ([`capture`]) owns the device and its buffer queue. It hands over the newest good frame ([`mailbox`])
 //! and returns older ones to the driver. Pixels are read where the driver put them; only JPEGs are decoded to
 //! another buffer. A camera that stalls, breaks or is unplugged is closed and opened again. Meanwhile the source
 //! reports that there is no camera.
@@ -9,18 +9,18 @@ mod camera;
 mod capture;
 #[cfg(test)]
 pub(crate) mod fake;
-mod handover;
 mod ioctl;
+mod list;
+mod mailbox;
 mod node;
-mod survey;
 #[cfg(test)]
 mod tests;
 
 pub use camera::CameraOptions;
 pub(crate) use ioctl::Kernel;
+pub(crate) use list::{NodeReport, What, list, look};
 pub use node::FourCc;
 pub(crate) use node::Nodes;
-pub(crate) use survey::{Seen, What, look, survey};
 
 use super::{FrameSource, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::process::thread::{Role, spawn};
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
-use handover::{Fresh, Handover, Taken};
+use mailbox::{CapturedFrame, Mailbox, Taken};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -40,10 +40,10 @@ const END_PATIENCE: Duration = Duration::from_millis(500);
 /// A camera as a source of frames.
 pub struct V4l2Source {
     name: String,
-    handover: Arc<Handover>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
     /// The last frame that was lent. Its buffer goes back before the next frame is taken.
-    held: Option<Fresh>,
+    held: Option<CapturedFrame>,
     undecodable: u64,
     rgb: Vec<u8>,
     decoded_px: (u32, u32),
@@ -86,13 +86,13 @@ impl V4l2Source {
             Err(Missing::Yet(_)) => None,
             Err(Missing::Useless(what)) => return Err(Error::source(name, what)),
         };
-        let handover = Arc::new(Handover::default());
+        let mailbox = Arc::new(Mailbox::default());
         let capture = Capture {
             nodes,
             wanted,
             options: options.clone(),
             patience,
-            handover: Arc::clone(&handover),
+            mailbox: Arc::clone(&mailbox),
             session: 0,
             frames: 0,
         };
@@ -100,7 +100,7 @@ impl V4l2Source {
             .map_err(|error| Error::source(&name, "no thread to capture").because(error))?;
         Ok(V4l2Source {
             name,
-            handover,
+            mailbox,
             thread: Some(thread),
             held: None,
             undecodable: 0,
@@ -112,7 +112,7 @@ impl V4l2Source {
     /// Takes frames until one can be read. A JPEG is decoded.
     fn take(&mut self, deadline: Instant) -> Taken {
         loop {
-            let taken = self.handover.take(deadline);
+            let taken = self.mailbox.take(deadline);
             let Taken::Frame(fresh) = &taken else {
                 return taken;
             };
@@ -128,7 +128,7 @@ impl V4l2Source {
                 Err(why) => {
                     log::debug!("{}: frame {}: {why}", self.name, fresh.index);
                     self.undecodable += 1;
-                    self.handover.give_back(fresh.ticket);
+                    self.mailbox.give_back(fresh.ticket);
                 }
             }
         }
@@ -138,11 +138,15 @@ impl V4l2Source {
 impl FrameSource for V4l2Source {
     fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>> {
         if let Some(done) = self.held.take() {
-            self.handover.give_back(done.ticket);
+            self.mailbox.give_back(done.ticket);
         }
         let fresh = match self.take(Instant::now() + timeout) {
             Taken::Frame(fresh) => fresh,
-            Taken::Quiet { camera } => return Ok(Next::Quiet { camera }),
+            Taken::Quiet { camera } => {
+                return Ok(Next::TimedOut {
+                    camera_present: camera,
+                });
+            }
             Taken::Ended => {
                 return Err(Error::source(&self.name, "the capture thread has ended"));
             }
@@ -162,12 +166,14 @@ impl FrameSource for V4l2Source {
                 captured: fresh.captured,
                 index: fresh.index,
             }),
-            None => Next::Quiet { camera: true },
+            None => Next::TimedOut {
+                camera_present: true,
+            },
         })
     }
 
     fn counts(&self) -> SourceCounts {
-        let mut counts = self.handover.counts();
+        let mut counts = self.mailbox.counts();
         counts.skipped += self.undecodable;
         counts
     }
@@ -176,7 +182,7 @@ impl FrameSource for V4l2Source {
 impl Drop for V4l2Source {
     fn drop(&mut self) {
         self.held = None;
-        if self.handover.stop(END_PATIENCE) {
+        if self.mailbox.stop(END_PATIENCE) {
             if let Some(thread) = self.thread.take() {
                 // The thread has ended. A panic was already reported when it happened.
                 let _ = thread.join();

@@ -51,7 +51,9 @@ fn until_no_camera(source: &mut V4l2Source) {
     let start = Instant::now();
     while !matches!(
         source.next_frame(Duration::from_millis(1)).unwrap(),
-        Next::Quiet { camera: false }
+        Next::TimedOut {
+            camera_present: false
+        }
     ) {
         assert!(start.elapsed() < EVERY, "the camera is still there");
     }
@@ -315,7 +317,7 @@ fn jpegs_are_checked_and_decoded() {
         while source.counts().skipped == 0 {
             assert!(start.elapsed() < EVERY, "nothing was skipped");
             let next = source.next_frame(Duration::from_millis(20)).unwrap();
-            assert!(matches!(next, Next::Quiet { .. }), "{next:?}");
+            assert!(matches!(next, Next::TimedOut { .. }), "{next:?}");
         }
     }
 }

@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
                 let pixels = frame.pixels.width_px() * frame.pixels.height_px();
                 assert_eq!(frame.pixels.to_rgb().len(), 3 * pixels as usize);
             }
-            Ok(Next::Quiet { .. }) => {}
+            Ok(Next::TimedOut { .. }) => {}
             Ok(Next::End) => break,
             Err(error) => {
                 posewire_fuzz::check_message(&error);

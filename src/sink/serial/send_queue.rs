@@ -2,10 +2,10 @@
 //!
 //! A receiver acts on what it gets, so no packet may get old on the way. The kernel gets only as much as it can
 //! send soon. Packets wait for it only briefly, and newer packets displace older ones. Every accepted packet that is
-//! dropped is reported exactly once: one by each [`send`](Line::send), the rest by [`close`](Line::close). Packets in
+//! dropped is reported exactly once: one by each [`send`](SendQueue::send), the rest by [`close`](SendQueue::close). Packets in
 //! the kernel's queue of a device that fails count as dropped.
 
-use super::backlog::Backlog;
+use super::kernel_queue::KernelQueue;
 use super::port::{Opener, Port};
 use crate::serial::BITS_PER_BYTE;
 use crate::wire::{LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
@@ -13,7 +13,7 @@ use std::io;
 
 /// A frame goes to the kernel while less than this much line time is queued there. The kernel's whole buffer would
 /// be 350 ms at 115200 baud.
-const KERNEL_US: u64 = 50_000;
+const MAX_QUEUED_US: u64 = 50_000;
 
 /// Packets that can wait for room in the kernel's queue. Each waiting packet makes all later ones older. Two are
 /// enough for a result and the last packet, which follows at once.
@@ -25,7 +25,7 @@ const MAX_WAIT_US: u64 = 100_000;
 /// A packet older than `JAMMED_US` plus the line time of `JAMMED_BYTES` should have left the kernel. If it has not,
 /// the line is jammed, and the kernel's queue is discarded, so that old packets do not come out as fresh later. The
 /// bytes are those of a packet and of the buffer of a USB adapter, which reports sent bytes by whole buffers.
-const JAMMED_US: u64 = MAX_WAIT_US + KERNEL_US + 50_000;
+const JAMMED_US: u64 = MAX_WAIT_US + MAX_QUEUED_US + 50_000;
 const JAMMED_BYTES: u64 = MAX_LINE_FRAME_BYTES as u64 + 512;
 
 /// Interval of the attempts to open a device that is gone.
@@ -39,9 +39,9 @@ const GONE: &str = "the device is gone";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rank {
     /// Displaces older packets.
-    Result,
+    Frame,
     /// No robot acts on it: it displaces no other packet, and is dropped first.
-    Extra,
+    Stats,
 }
 
 struct Outgoing {
@@ -53,7 +53,7 @@ struct Outgoing {
 }
 
 /// A line with its queue. Times are microseconds of the monotonic clock.
-pub(super) struct Line<O: Opener> {
+pub(super) struct SendQueue<O: Opener> {
     /// Name for the log.
     name: String,
     opener: O,
@@ -65,9 +65,9 @@ pub(super) struct Line<O: Opener> {
     waiting: heapless::Deque<Outgoing, WAITING_PACKETS>,
     /// A frame that the kernel accepted in part.
     started: Option<Outgoing>,
-    backlog: Backlog,
+    backlog: KernelQueue,
     /// Bytes that must precede the next frame.
-    prelude: &'static [u8],
+    resync: &'static [u8],
     /// The log already says that the device is gone.
     gone: bool,
     /// Dropped packets that are not reported yet, and the reason for the last one.
@@ -75,14 +75,14 @@ pub(super) struct Line<O: Opener> {
     why: &'static str,
 }
 
-impl<O: Opener> Line<O> {
+impl<O: Opener> SendQueue<O> {
     /// # Errors
     /// The opener's.
     pub fn open(name: &str, mut opener: O, baud: u32, now_us: u64) -> Result<Self, String> {
         let port = opener.open()?;
         let line_us = |bytes: u64| bytes * u64::from(BITS_PER_BYTE) * 1_000_000 / u64::from(baud);
-        let kernel_bytes = u64::from(baud / BITS_PER_BYTE) * KERNEL_US / 1_000_000;
-        Ok(Line {
+        let kernel_bytes = u64::from(baud / BITS_PER_BYTE) * MAX_QUEUED_US / 1_000_000;
+        Ok(SendQueue {
             name: name.into(),
             opener,
             port: Some(port),
@@ -92,8 +92,8 @@ impl<O: Opener> Line<O> {
             jammed_us: JAMMED_US + line_us(JAMMED_BYTES),
             waiting: heapless::Deque::new(),
             started: None,
-            backlog: Backlog::default(),
-            prelude: &RESYNC,
+            backlog: KernelQueue::default(),
+            resync: &RESYNC,
             gone: false,
             lost: 0,
             why: SLOW,
@@ -160,10 +160,10 @@ impl<O: Opener> Line<O> {
     fn queue(&mut self, frame: &LineFrame, rank: Rank, now_us: u64) {
         if self.waiting.is_full() {
             self.lose(1, SLOW);
-            if rank == Rank::Extra {
+            if rank == Rank::Stats {
                 return;
             }
-            let is_extra = |waiting: &Outgoing| waiting.rank == Rank::Extra;
+            let is_extra = |waiting: &Outgoing| waiting.rank == Rank::Stats;
             let given_up = self.waiting.iter().position(is_extra).unwrap_or(0);
             let mut index = 0..;
             self.waiting.retain(|_| index.next() != Some(given_up));
@@ -197,7 +197,7 @@ impl<O: Opener> Line<O> {
                 self.lose(1, SLOW);
                 continue;
             }
-            if queued_bytes >= self.kernel_bytes || !self.write_prelude(now_us)? {
+            if queued_bytes >= self.kernel_bytes || !self.write_resync(now_us)? {
                 break;
             }
             self.started = self.waiting.pop_front();
@@ -221,12 +221,12 @@ impl<O: Opener> Line<O> {
     }
 
     /// True if all of it is written.
-    fn write_prelude(&mut self, now_us: u64) -> io::Result<bool> {
-        if !self.prelude.is_empty() {
-            let taken = self.write(self.prelude, now_us)?;
-            self.prelude = &self.prelude[taken..];
+    fn write_resync(&mut self, now_us: u64) -> io::Result<bool> {
+        if !self.resync.is_empty() {
+            let taken = self.write(self.resync, now_us)?;
+            self.resync = &self.resync[taken..];
         }
-        Ok(self.prelude.is_empty())
+        Ok(self.resync.is_empty())
     }
 
     /// True if no frame is written in part.
@@ -272,7 +272,7 @@ impl<O: Opener> Line<O> {
         let started = u64::from(self.started.take().is_some());
         let held = self.backlog.discard();
         self.lose(started + held, why);
-        self.prelude = &RESYNC;
+        self.resync = &RESYNC;
     }
 
     fn fail(&mut self, error: &io::Error) {

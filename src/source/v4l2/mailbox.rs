@@ -16,15 +16,15 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(6);
 
 /// A buffer of one opening of the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct BufferTicket {
     pub session: u32,
     pub index: usize,
 }
 
 /// A picture in the driver's buffer. The holder may read it until it returns the ticket.
-pub(super) struct Fresh {
+pub(super) struct CapturedFrame {
     pub memory: Arc<dyn Memory>,
-    pub ticket: Ticket,
+    pub ticket: BufferTicket,
     pub bytes_used: usize,
     pub captured: clock::Instant,
     /// Index of the picture in the source, from 0.
@@ -33,7 +33,7 @@ pub(super) struct Fresh {
     pub encoding: Encoding,
 }
 
-impl Fresh {
+impl CapturedFrame {
     /// The bytes that the camera wrote.
     pub(super) fn bytes(&self) -> &[u8] {
         let memory = self.memory.bytes();
@@ -43,10 +43,10 @@ impl Fresh {
 
 #[derive(Default)]
 struct Slot {
-    newest: Option<Fresh>,
+    newest: Option<CapturedFrame>,
     /// Time of the last frame.
     filled: Option<Instant>,
-    returned: heapless::Vec<Ticket, MAX_CAMERA_BUFFERS>,
+    returned: heapless::Vec<BufferTicket, MAX_CAMERA_BUFFERS>,
     camera: bool,
     counts: SourceCounts,
     stop: bool,
@@ -55,7 +55,7 @@ struct Slot {
 
 /// State that the two threads share.
 #[derive(Default)]
-pub(super) struct Handover {
+pub(super) struct Mailbox {
     slot: Mutex<Slot>,
     /// Signalled when a frame comes; the consumer waits for it.
     filled: Condvar,
@@ -65,7 +65,7 @@ pub(super) struct Handover {
 
 /// Result of the consumer's request.
 pub(super) enum Taken {
-    Frame(Fresh),
+    Frame(CapturedFrame),
     Quiet {
         camera: bool,
     },
@@ -73,14 +73,14 @@ pub(super) enum Taken {
     Ended,
 }
 
-impl Handover {
+impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Slot> {
         // A panic cannot leave the slot half changed: it is consistent after every statement.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes a newer frame. Returns the previous one if it was not taken.
-    pub(super) fn publish(&self, fresh: Fresh) -> Option<Fresh> {
+    pub(super) fn publish(&self, fresh: CapturedFrame) -> Option<CapturedFrame> {
         let mut slot = self.lock();
         slot.camera = true;
         slot.filled = Some(Instant::now());
@@ -118,7 +118,7 @@ impl Handover {
     }
 
     /// Returns a buffer.
-    pub(super) fn give_back(&self, ticket: Ticket) {
+    pub(super) fn give_back(&self, ticket: BufferTicket) {
         // There is room: the consumer holds one buffer at a time, and a camera's buffers all fit.
         let _ = self.lock().returned.push(ticket);
     }
@@ -180,7 +180,7 @@ impl Handover {
 }
 
 /// Marks the end of the capture thread on drop, also after a panic.
-pub(super) struct EndMark(pub Arc<Handover>);
+pub(super) struct EndMark(pub Arc<Mailbox>);
 
 impl Drop for EndMark {
     fn drop(&mut self) {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 /// A source that converts its pictures once and repeats them.
 #[derive(Debug)]
-pub struct Rehearsal {
+pub struct RawClip {
     pictures: Vec<Vec<u8>>,
     format: PixelFormat,
     size_px: [u32; 2],
     index: u64,
 }
 
-impl Rehearsal {
+impl RawClip {
     /// Takes pictures of one size from another source.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Rehearsal {
         if pictures.is_empty() {
             return Err(Error::source("demo", "has no pictures"));
         }
-        Ok(Rehearsal {
+        Ok(RawClip {
             pictures,
             format,
             size_px,
@@ -48,7 +48,7 @@ impl Rehearsal {
     }
 }
 
-impl FrameSource for Rehearsal {
+impl FrameSource for RawClip {
     fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
         let index = self.index;
         self.index += 1;

@@ -4,7 +4,7 @@ use crate::limits::MAX_KERNEL_PACKETS;
 
 /// The queue as the program knows it. Times are microseconds of the monotonic clock.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct KernelQueue {
     /// The frames that have not completely left, oldest first.
     frames: heapless::Deque<Held, MAX_KERNEL_PACKETS>,
     /// Bytes in the kernel's queue at the last query or write.
@@ -20,7 +20,7 @@ struct Held {
     since_us: u64,
 }
 
-impl Backlog {
+impl KernelQueue {
     /// Updates the state: `queued_bytes` are in the kernel. The newest `part_bytes` that it accepted belong to a frame
     /// that it has not accepted completely.
     pub fn look(&mut self, queued_bytes: usize, part_bytes: usize) {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_frame_has_left_when_its_last_byte_has() {
-        let mut backlog = Backlog::default();
+        let mut backlog = KernelQueue::default();
         for since_us in [10, 20] {
             backlog.wrote(100, 100, since_us);
             backlog.completed(100, since_us);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_refusing_device_that_says_nothing_is_queued_gets_old() {
-        let mut backlog = Backlog::default();
+        let mut backlog = KernelQueue::default();
         backlog.wrote(100, 0, 100);
         backlog.look(0, 0);
         backlog.wrote(100, 0, 200);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_oldest_of_very_many_is_forgotten() {
-        let mut backlog = Backlog::default();
+        let mut backlog = KernelQueue::default();
         for since_us in 0..100 {
             backlog.completed(9, since_us);
         }

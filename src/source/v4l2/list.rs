@@ -1,6 +1,6 @@
 //! The kind of each video node, for `doctor`.
 //!
-//! In: the nodes, and the options for a camera. Out: one [`Seen`] for each node. No camera is started. A format is
+//! In: the nodes, and the options for a camera. Out: one [`NodeReport`] for each node. No camera is started. A format is
 //! requested, as in a run, because only then does a driver report that another program uses the camera.
 
 use super::CameraOptions;
@@ -15,7 +15,7 @@ const RECEIVERS: [&str; 2] = ["rp1-cfe", "unicam"];
 
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct NodeReport {
     pub path: PathBuf,
     /// The model name from the camera; empty if it could not be read.
     pub card: String,
@@ -45,7 +45,7 @@ pub(crate) enum What {
 }
 
 /// All nodes, in the order of their numbers.
-pub(crate) fn survey(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<Seen> {
+pub(crate) fn list(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<NodeReport> {
     nodes
         .list()
         .iter()
@@ -54,8 +54,8 @@ pub(crate) fn survey(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<Seen> {
 }
 
 /// One node.
-pub(crate) fn look(nodes: &dyn Nodes, path: &Path, options: &CameraOptions) -> Seen {
-    let mut seen = Seen {
+pub(crate) fn look(nodes: &dyn Nodes, path: &Path, options: &CameraOptions) -> NodeReport {
+    let mut seen = NodeReport {
         path: path.into(),
         card: String::new(),
         driver: String::new(),
@@ -142,7 +142,7 @@ mod tests {
         let mut device = Device::webcam("/dev/video0");
         change(&mut device);
         let kernel = FakeKernel::with([device]);
-        let seen = survey(&kernel, &CameraOptions::default());
+        let seen = list(&kernel, &CameraOptions::default());
         assert_eq!(kernel.open_nodes(), 0);
         assert_eq!(seen.len(), 1);
         seen[0].what.clone()
@@ -193,7 +193,7 @@ mod tests {
     fn a_camera_that_another_program_has_is_busy() {
         let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
         kernel.trouble(Trouble::Busy(Duration::from_secs(60)));
-        let seen = survey(&kernel, &CameraOptions::default());
+        let seen = list(&kernel, &CameraOptions::default());
         assert_eq!(seen[0].what, What::Busy);
     }
 }

@@ -81,12 +81,12 @@ impl Watch {
 }
 
 /// A thread that names stages that overrun their deadline, until it is dropped.
-pub struct Overruns {
+pub struct StageWatch {
     stop: Arc<(AtomicBool, Mutex<()>, Condvar)>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Overruns {
+impl StageWatch {
     /// Starts the thread. If it cannot start, the log says so and stages are not watched.
     pub fn watch(clock: StageClock, deadline: Duration) -> Self {
         let stop = Arc::new((AtomicBool::new(false), Mutex::new(()), Condvar::new()));
@@ -117,14 +117,14 @@ impl Overruns {
         if let Err(error) = &spawned {
             log::warn!("no thread to watch the stages: {error}");
         }
-        Overruns {
+        StageWatch {
             stop,
             thread: spawned.ok(),
         }
     }
 }
 
-impl Drop for Overruns {
+impl Drop for StageWatch {
     fn drop(&mut self) {
         let (stop, lock, wake) = &*self.stop;
         {
@@ -179,7 +179,7 @@ mod tests {
         // The fastest of three: a busy machine may run the thread late. A thread that is not woken always takes
         // most of the interval.
         let fastest = (0..3).map(|_| {
-            let overruns = Overruns::watch(StageClock::default(), DEADLINE);
+            let overruns = StageWatch::watch(StageClock::default(), DEADLINE);
             std::thread::sleep(Duration::from_millis(20));
             let start = std::time::Instant::now();
             drop(overruns);
