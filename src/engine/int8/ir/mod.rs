@@ -4,6 +4,8 @@
 //! into steps and an arena. All activations are signed 8-bit: unsigned ones have 128 taken off their
 //! values and off their zero point. A graph owns its weights; a graph from a plan file has none.
 
+#![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
 pub(crate) mod check;
 pub(crate) mod size;
 

@@ -39,6 +39,6 @@ impl Buffer {
         let x = x + self.border[0] as isize;
         let columns = self.row_bytes() / self.stride;
         let inside = (0..self.height as isize).contains(&y) && (0..columns as isize).contains(&x);
-        inside.then(|| y as usize * self.row_bytes() + x as usize * self.stride)
+        inside.then(|| y.cast_unsigned() * self.row_bytes() + x.cast_unsigned() * self.stride)
     }
 }

@@ -5,6 +5,8 @@
 //! `compile` or from a plan file ([`file`]). A plan owns its weights or shares the mapped file; it holds
 //! no memory that a frame writes to.
 
+#![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
 mod arena;
 mod bind;
 mod buffer;

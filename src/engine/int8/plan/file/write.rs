@@ -109,8 +109,9 @@ fn write_op(out: &mut Writer, op: &Op) {
 struct Writer(Vec<u8>);
 
 impl Writer {
-    /// Sizes fit: the network was checked.
+    /// Sizes of a checked graph fit.
     fn number(&mut self, value: usize) {
-        self.0.extend((value as u32).to_le_bytes());
+        let value = u32::try_from(value).expect("a size of a checked graph fits 32 bits");
+        self.0.extend(value.to_le_bytes());
     }
 }
