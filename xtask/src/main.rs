@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a developer or a test machine does with this repository besides building it.
 
 mod apt;
+mod arm;
 mod board;
 mod cargo;
 mod check;
@@ -18,7 +19,8 @@ mod tools;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
+Usage: cargo xtask arm-test
+       cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask check
        cargo xtask deb --board NAME [--out FOLDER]
        cargo xtask deb-test
@@ -28,6 +30,8 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
        cargo xtask sanitize [miri] [address] [thread]
        cargo xtask record [--program FILE] [--out FILE] [--compare FILE]
        cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
+
+  arm-test      run plans that this machine compiles on emulated ARM processors, and compare the heatmaps
 
   board-test    run the program on an emulated 64-bit ARM board: a real kernel with virtual cameras
     --list      name the scenarios
@@ -72,6 +76,7 @@ Usage: cargo xtask board-test [--list] [--shell] [SCENARIO...]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
+        Some((task, [])) if task == "arm-test" => arm::main(),
         Some((task, rest)) if task == "board-test" => board::main(rest),
         Some((task, rest)) if task == "check" => check::main(rest),
         Some((task, rest)) if task == "deb" => deb::main(rest),

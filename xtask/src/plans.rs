@@ -31,7 +31,7 @@ pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
 
 /// The full program of this machine. It runs once and shortly, so that it is built in the quickest way: as a
 /// release where that was built before, else without optimisation.
-fn compiler() -> Outcome<PathBuf> {
+pub fn compiler() -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_COMPILER) {
         return Ok(path.into());
     }
