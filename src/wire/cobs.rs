@@ -1,18 +1,17 @@
 //! Frames on a serial line: packets between zero bytes.
 //!
-//! A line has no packet boundaries, so a packet is stuffed by COBS (Cheshire and Baker, Consistent
-//! Overhead Byte Stuffing, 1999), after which it has no zero, and a zero ends it. In: an encoded packet,
-//! or bytes from a line. Out: a frame, or packets' bytes, still to be checked by
-//! [`PacketView`](super::PacketView). All buffers are in place and of fixed size.
+//! A line has no packet boundaries. COBS (Cheshire and Baker, Consistent Overhead Byte Stuffing, 1999) encodes a
+//! packet without zeros, and a zero ends it. In: an encoded packet, or bytes from a line. Out: a frame, or bytes of
+//! packets for [`PacketView`](super::PacketView) to check. All buffers are in place and of fixed size.
 
 use super::layout::{Encoded, MAX_SEALED_BYTES};
 use std::fmt;
 
-/// Ends a frame, and is nowhere inside one.
+/// The byte that ends a frame and is never inside one.
 const DELIMITER: u8 = 0;
 
-/// A code byte says how many bytes there are to the next zero, itself included: 255 stands for 254 bytes
-/// without a zero behind them.
+/// A code byte is the number of bytes to the next zero, itself included. 255 means 254 bytes without a zero after
+/// them.
 const LONGEST_GROUP: usize = 254;
 
 /// The longest packet with its code bytes, without the delimiter.
@@ -21,19 +20,19 @@ const MAX_STUFFED_BYTES: usize = MAX_SEALED_BYTES + MAX_SEALED_BYTES / LONGEST_G
 /// The longest frame, its delimiter included.
 pub const MAX_LINE_FRAME_BYTES: usize = MAX_STUFFED_BYTES + 1;
 
-/// What goes on the line for one packet: the stuffed packet and the delimiter.
+/// The bytes on the line for one packet: the encoded packet and the delimiter.
 pub type LineFrame = heapless::Vec<u8, MAX_LINE_FRAME_BYTES>;
 
-/// What a sender starts with, and goes on with after a frame whose end was lost, so that nothing before it
-/// is taken for a packet's beginning. With a delimiter alone, a frame that lacks nothing else would arrive
-/// now, however old it is. A code that promises 254 bytes spoils it; one alone might be the very byte that
-/// is missing, four are only if they are the whole checksum.
+/// Bytes that a sender sends first, and after a frame whose end was lost, so that earlier bytes are not taken for the
+/// start of a packet. A delimiter alone could complete an old frame that lacks only its end. A code byte that
+/// announces 254 bytes makes that frame invalid. One such byte might be the missing byte itself; four of them could
+/// only be a whole checksum.
 pub const RESYNC: [u8; 5] = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, DELIMITER];
 
-/// Stuffs a packet and ends it.
+/// Encodes a packet and ends it.
 pub fn line_frame(packet: &Encoded) -> LineFrame {
     let mut frame = [DELIMITER; MAX_LINE_FRAME_BYTES];
-    // Where the group's code goes, and the group's length with its code.
+    // Position of the group's code, and length of the group with its code.
     let (mut code_at, mut code) = (0, 1_u8);
     let mut end = 1;
     for &byte in packet {
@@ -52,16 +51,16 @@ pub fn line_frame(packet: &Encoded) -> LineFrame {
         end += 1;
     }
     frame[code_at] = code;
-    // The array is as long as the longest packet's frame.
+    // The array is as long as the longest frame.
     LineFrame::from_slice(&frame[..=end]).unwrap_or_default()
 }
 
-/// Why the bytes between two delimiters are no stuffed packet.
+/// Reason why the bytes between two delimiters are not an encoded packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CobsError {
     /// There is a delimiter inside.
     Zero,
-    /// A code byte promises more bytes than there are.
+    /// A code byte announces more bytes than there are.
     CutOff,
     /// Longer than any packet.
     TooLong,
@@ -79,10 +78,10 @@ impl fmt::Display for CobsError {
 
 impl std::error::Error for CobsError {}
 
-/// The packet's bytes from what lay between two delimiters.
+/// The bytes of the packet between two delimiters.
 ///
 /// # Errors
-/// [`CobsError`] if they were not made by stuffing a packet.
+/// [`CobsError`] if the bytes are not an encoded packet.
 pub fn unstuff(mut frame: &[u8]) -> Result<Encoded, CobsError> {
     let mut packet = Encoded::new();
     while let Some((&code, rest)) = frame.split_first() {
@@ -102,7 +101,7 @@ pub fn unstuff(mut frame: &[u8]) -> Result<Encoded, CobsError> {
     Ok(packet)
 }
 
-/// Finds the frames in what a line gives, however it is cut into reads.
+/// Finds the frames in the bytes of a line, whatever the sizes of the reads.
 #[derive(Debug, Default)]
 pub struct FrameSplitter {
     frame: heapless::Vec<u8, MAX_STUFFED_BYTES>,
@@ -111,22 +110,22 @@ pub struct FrameSplitter {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No delimiter has come, or the frame was too long: what comes belongs to nothing.
+    /// No delimiter has come, or the frame was too long: bytes are ignored.
     #[default]
     Skipping,
     /// Inside a frame.
     Collecting,
-    /// The frame was handed out.
+    /// The frame was returned.
     Complete,
 }
 
 impl FrameSplitter {
-    /// Takes bytes off the front of `bytes` up to the end of a frame, which is returned without its
-    /// delimiter. `None`: all bytes were taken. What comes before the first delimiter is ignored, as are
-    /// empty frames and a [`RESYNC`] that cut nothing off.
+    /// Consumes `bytes` up to the end of a frame, and returns the frame without its delimiter. `None` means that all
+    /// bytes are consumed. Bytes before the first delimiter, empty frames, and a [`RESYNC`] that cut nothing off are
+    /// ignored.
     ///
     /// # Errors
-    /// [`CobsError::TooLong`], once for each frame that is dropped for its length.
+    /// [`CobsError::TooLong`], once for each frame that is too long.
     pub fn next_frame(&mut self, bytes: &mut &[u8]) -> Option<Result<&[u8], CobsError>> {
         if self.state == State::Complete {
             self.frame.clear();
@@ -163,8 +162,7 @@ mod tests {
         line_frame(&Encoded::from_slice(bytes).unwrap()).to_vec()
     }
 
-    /// All frames of `bytes`, which come in pieces of `piece` bytes; an empty one stands for one that is
-    /// too long.
+    /// All frames of `bytes`, read in pieces of `piece` bytes. An empty frame represents one that is too long.
     fn frames(splitter: &mut FrameSplitter, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for mut rest in bytes.chunks(piece) {
@@ -175,7 +173,7 @@ mod tests {
         found
     }
 
-    // The examples of the paper and of everybody since.
+    // The well-known examples, from the paper and later texts.
     #[test]
     fn the_known_examples() {
         assert_eq!(stuffed(&[]), [1, 0]);
@@ -242,7 +240,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cancelled_frame_is_no_packet(mut packet in any_packet(), keep: usize, last in 0_usize..6) {
-            // The hard case: what is missing at the end are bytes that the cancelling brings.
+            // The hard case: the missing end equals the bytes of the resync.
             while packet.encode().last() != Some(&u8::MAX) {
                 packet.sequence = packet.sequence.wrapping_add(1);
             }

@@ -1,7 +1,7 @@
-//! The epoch of a sender's start: a number that is higher than that of each earlier start.
+//! The epoch of a sender's start: a number above those of all earlier starts.
 //!
-//! In: the wall clock, and a small file that survives the board. Out: the epoch, written to the file and
-//! synced before it is used. The rule that needs it is [`Sessions`](super::Sessions).
+//! In: the wall clock, and a small file that survives a power cut. Out: the epoch, written to the file and synced
+//! before its use. [`Sessions`](super::Sessions) has the rule that needs it.
 
 use super::session::UNORDERED_EPOCH;
 use crate::error::{Error, Result};
@@ -12,16 +12,16 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// 2026-01-01. A clock that is earlier is not set: boards without a battery start in 1970, or at the date of
-/// their image.
+/// 2026-01-01. An earlier clock is not set: boards without a battery start in 1970, or at the date of their
+/// image.
 const CLOCK_IS_SET_US: u64 = 1_767_225_600_000_000;
 
-/// How a sender orders its starts.
+/// The source of epochs for a sender.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EpochSource {
-    /// A file with the last epoch, which is made if it is missing.
+    /// A file with the last epoch. A missing file is created.
     pub file: Option<PathBuf>,
-    /// Start without order if there is neither a file nor a set clock.
+    /// True if the sender may start without order, with neither a file nor a set clock.
     pub allows_unordered: bool,
 }
 
@@ -52,7 +52,7 @@ impl EpochSource {
     }
 }
 
-/// The clock's epoch, or one more than the last, whichever is higher. `None` if there is neither.
+/// The clock's epoch, or the last epoch plus one, whichever is higher. `None` if there is neither.
 fn next_epoch(last: Option<u64>, wall_us: u64) -> Option<u64> {
     let by_clock = Some(wall_us).filter(|&wall_us| wall_us >= CLOCK_IS_SET_US);
     match last {
@@ -88,7 +88,7 @@ fn read(path: &Path) -> std::result::Result<u64, String> {
         })
 }
 
-/// Replaces the file as a whole, so that a power cut leaves the old number or the new one.
+/// Replaces the whole file, so that a power cut leaves the old number or the new one.
 fn write(path: &Path, epoch: u64) -> std::io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");

@@ -36,7 +36,7 @@ const SIDE_SCORE_AT: usize = 21;
 const JOINT_TABLE_AT: usize = 22;
 const JOINTS_AT: usize = 23;
 
-/// As many as fit into one part beside the two heads.
+/// Joints that fit into one part beside the two heads.
 pub const MAX_INSTANCE_JOINTS: usize =
     (MAX_BODY_BYTES - HEAD_BYTES - INSTANCE_BYTES) / KEYPOINT_BYTES;
 
@@ -47,14 +47,14 @@ const _: () = assert!(INSTANCE_BYTES.is_multiple_of(KEYPOINT_BYTES));
 /// The top bit of a joint's score. The score itself is below 1 here.
 const HELD: u16 = 1 << 15;
 
-/// What the sender knows of an instance in this frame.
+/// State of an instance in this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
     /// The network saw it at the last look.
     Tracked,
-    /// It was missed, or not looked at: its place is predicted. For smooth motion, not for contact.
+    /// It was missed, or not looked at, so its position is predicted. For smooth motion, not for contact.
     Predicted,
-    /// It is gone. Said once.
+    /// It is gone. Sent once.
     Lost,
 }
 
@@ -88,53 +88,53 @@ impl InstanceState {
 /// A joint of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireJoint {
-    /// Its score is below 1: larger ones are encoded as the largest.
+    /// The joint. Scores of 1 and more are encoded as the largest score below 1.
     pub point: WireKeypoint,
-    /// The joint was not sure in the last looks: its place is an earlier one.
+    /// The joint was uncertain in the last looks, so its position is an earlier one.
     pub is_held: bool,
 }
 
 /// One hand or body in wire units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WireInstance {
-    /// Counts up from 1 and starts again after 65535: the same number is the same instance.
+    /// The same number is the same instance. Numbers count up from 1 and start again after 65535.
     pub number: u16,
     /// Number of the body that a hand belongs to.
     pub parent: Option<u16>,
-    /// A small index that no other instance of the frame has.
+    /// A small index, unique in the frame.
     pub slot: u8,
     /// As in a packet's header.
     pub task: u8,
-    /// An [`InstanceState`]'s code. Receivers do not act on states that they do not know.
+    /// Code of an [`InstanceState`]. Receivers do not act on unknown states.
     pub state: u8,
-    /// 0 not known, 1 left, 2 right: the person's own.
+    /// 0 not known, 1 left, 2 right, as the person sees it.
     pub side: u8,
     /// Bits of [`InstanceFlags`].
     pub flags: u16,
-    /// Since it was first confirmed, in 0.1 s; 65535 for longer.
+    /// Time since it was first confirmed, in 0.1 s; 65535 for longer.
     pub seen_ds: u16,
-    /// From the capture of the frame that the network last looked at it in to the capture of this one.
-    /// 65535 for longer.
+    /// Time from the capture of the frame in which the network last looked at it to the capture of this frame. 65535
+    /// for longer.
     pub look_age_ms: u16,
     /// Centre of its region, and the region's side, in units of the packet's [`FixedPoint`].
     pub centre: [i16; 2],
     pub region_side: u16,
-    /// Sureness that it is there, and of its side, in 1/255.
+    /// Confidence in its presence and in its side, in 1/255.
     pub presence: u8,
     pub side_score: u8,
     pub joint_table: u8,
     pub joints: heapless::Vec<WireJoint, MAX_INSTANCE_JOINTS>,
 }
 
-/// Bits of an instance's flags. Receivers ignore others.
+/// Bits of an instance's flags. Receivers ignore other bits.
 pub struct InstanceFlags;
 
 impl InstanceFlags {
-    /// Its region reaches over the frame's edge.
+    /// Its region crosses the frame's edge.
     pub const BORDER: u16 = 1 << 0;
     /// Another instance's region covers it.
     pub const OVERLAPPED: u16 = 1 << 1;
-    /// It may have changed places with another one.
+    /// It may be swapped with another instance.
     pub const UNSURE: u16 = 1 << 2;
     /// Its joints are smoothed over time.
     pub const SMOOTHED: u16 = 1 << 3;
@@ -198,8 +198,8 @@ impl WireInstance {
         }
     }
 
-    /// The first instance of the bytes, and the bytes behind it. `None` if they end within it, or if it has
-    /// too many joints.
+    /// The first instance in the bytes, and the remaining bytes. `None` if the bytes end inside it, or if it has too many
+    /// joints.
     fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (head, rest) = bytes.split_first_chunk::<INSTANCE_BYTES>()?;
         let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
@@ -243,7 +243,7 @@ impl WireInstance {
 pub struct FrameCounts {
     /// Instances in the frame that are confirmed.
     pub confirmed: u8,
-    /// Instances that the sender has no time or no place for.
+    /// Instances that the sender has no time or no room for.
     pub waiting: u8,
 }
 
@@ -261,8 +261,8 @@ impl InstancePart {
         }
     }
 
-    /// Checks a packet's body. `None` unless it is whole instances, none with the number 0, in a part that
-    /// can be.
+    /// Checks a packet's body. `None` unless it contains only complete instances, no number is 0, and the part numbers
+    /// are valid.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let (head, mut rest) = body.split_first_chunk::<HEAD_BYTES>()?;
         if head[PART_AT] >= head[PARTS_AT] {
@@ -305,9 +305,9 @@ impl InstancePart {
     }
 }
 
-/// A frame's instances in as many parts as they need, in their order; one empty part for none.
+/// Splits a frame's instances into as many parts as needed, in their order. No instances give one empty part.
 ///
-/// Each instance goes whole into one part. The caller gives numbers other than 0, and at most 255 instances.
+/// An instance is never split. The caller gives numbers other than 0, and at most 255 instances.
 pub fn instance_parts(
     instances: &[WireInstance],
     counts: FrameCounts,
@@ -318,7 +318,7 @@ pub fn instance_parts(
         let mut built = InstancePart::empty(counts, part, parts);
         for instance in &instances[spans.next().unwrap_or(0..0)] {
             let begin = built.body.len();
-            // There is room: a span is as long as fits.
+            // There is room: spans are cut to fit.
             if built.body.resize(begin + instance.bytes(), 0).is_ok() {
                 instance.write(&mut built.body[begin..]);
             }
@@ -349,7 +349,7 @@ fn spans(instances: &[WireInstance]) -> impl Iterator<Item = Range<usize>> + '_ 
 }
 
 impl WireJoint {
-    /// A joint of this place, held or not; `None` for one that was not found.
+    /// A joint at this position, held or not; `None` for a joint that was not found.
     pub fn new(found: Option<WireKeypoint>, is_held: bool) -> Self {
         let point = found.unwrap_or(WireKeypoint {
             x: NOT_FOUND,
@@ -532,7 +532,7 @@ pub(super) mod tests {
                 read.extend(part.instances());
             }
             prop_assert_eq!(&read, &instances);
-            // No part takes fewer than it could.
+            // Every part is as full as possible.
             for pair in parts.windows(2) {
                 let next = pair[1].instances().next().unwrap();
                 prop_assert!(pair[0].body().len() + next.bytes() > MAX_BODY_BYTES);
@@ -545,7 +545,7 @@ pub(super) mod tests {
             joints in proptest::collection::vec(0_u8..20, 0..4),
         ) {
             let _ = InstancePart::read(&bytes);
-            // Random bytes are rarely whole instances: here the counts of joints are right.
+            // Random bytes are rarely complete instances, so here the joint counts are right.
             let mut body = vec![1, 0, 0, 1, 0, 0];
             for (instance, joints) in joints.iter().enumerate() {
                 let length = INSTANCE_BYTES + KEYPOINT_BYTES * usize::from(*joints);

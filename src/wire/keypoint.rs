@@ -3,15 +3,15 @@
 use super::layout::{NOT_FOUND, SCORE_ONE};
 use crate::scene::Keypoint;
 
-/// How many of a coordinate's 16 bits are fraction: as many as the frame's size leaves.
+/// Number of fraction bits in a 16-bit coordinate: as many as the frame's size allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedPoint {
     fraction_bits: u8,
 }
 
 impl FixedPoint {
-    /// 1/16 px for frames up to 1,024 px a side, so that points well outside the frame still fit;
-    /// one bit less for each doubling.
+    /// 1/16 px for frames up to 1,024 px a side, so that points well outside the frame still fit. Each doubling of the
+    /// side takes one bit.
     pub fn for_frame(width_px: u32, height_px: u32) -> Self {
         let side = width_px.max(height_px).max(1);
         let doublings = side.div_ceil(1024).next_power_of_two().trailing_zeros();
@@ -32,8 +32,7 @@ impl FixedPoint {
         f32::from(1_u16 << self.fraction_bits)
     }
 
-    /// Rounds to the nearest step; values out of range stop at the range's end, which is never the
-    /// value that means 'not found'.
+    /// Rounds to the nearest step and clamps to the range. The result is never the value for "not found".
     fn encode(self, value_px: f32) -> i16 {
         let limit = f32::from(i16::MAX);
         (value_px * self.one()).round().clamp(-limit, limit) as i16
@@ -79,7 +78,7 @@ impl WireKeypoint {
 }
 
 pub(super) fn encode_score(score: f32) -> u16 {
-    // `as` saturates, and takes NaN to 0.
+    // `as` saturates, and converts NaN to 0.
     (score * SCORE_ONE).round() as u16
 }
 

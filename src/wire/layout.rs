@@ -1,11 +1,11 @@
-//! Where each field lies. All integers are little-endian; the offsets are those of docs/wire.md.
+//! Offsets of the fields, as in docs/wire.md. All integers are little-endian.
 
 use crate::limits::MAX_KEYPOINTS;
 use std::ops::Range;
 
 /// The format's version.
 pub const VERSION: u8 = 2;
-/// Unsealed packets of this version have the same bytes, up to the kinds that it knew.
+/// The version before. Its unsealed packets have the same layout, with fewer kinds.
 pub(super) const FIRST_VERSION: u8 = 1;
 
 pub(super) const MAGIC: [u8; 4] = *b"PWIR";
@@ -38,28 +38,28 @@ pub(super) const HEADER_BYTES: usize = 52;
 pub(super) const KEYPOINT_BYTES: usize = 6;
 pub(super) const CRC_BYTES: usize = 4;
 
-/// The stages that a stats packet has figures of.
+/// Number of stages in a stats packet.
 pub(super) const STATS_STAGES: usize = 6;
-/// The part of a stats packet's body that every one has: 16 figures of 4 bytes, as many as 4 of each stage,
-/// and a temperature of 2.
+/// Shortest body of a stats packet: 16 figures of 4 bytes, 4 figures of 4 bytes per stage, and a temperature of
+/// 2 bytes.
 pub(super) const STATS_BYTES: usize = 4 * 16 + 4 * 4 * STATS_STAGES + 2;
 
-// A body is as long as some keypoints are, so that receivers find its end without knowing its kind.
+// The length of a body is a multiple of a keypoint's, so that receivers find its end without knowing its kind.
 const _: () = assert!(STATS_BYTES.is_multiple_of(KEYPOINT_BYTES));
 const _: () = assert!(STATS_BYTES / KEYPOINT_BYTES <= MAX_KEYPOINTS);
 
-/// Coordinates are pixels of the source frame, the centre of its top-left pixel being (0, 0), x to
-/// the right and y down. The only system so far.
+/// Coordinates are pixels of the source frame. The centre of its top-left pixel is (0, 0), x points right, y down.
+/// It is the only system so far.
 pub(super) const SOURCE_FRAME_PIXELS: u8 = 1;
 
-/// The longest packet; well below the 1,200 bytes that cross any network in one piece.
+/// The longest packet. It is well below the 1,200 bytes that cross any network unfragmented.
 pub const MAX_PACKET_BYTES: usize = packet_bytes(MAX_KEYPOINTS);
 
 pub(super) const fn packet_bytes(keypoints: usize) -> usize {
     HEADER_BYTES + KEYPOINT_BYTES * keypoints + CRC_BYTES
 }
 
-/// Behind a packet that is sealed with a key: epoch, time of sending, tag.
+/// Bytes after a sealed packet: epoch, time of sending, tag.
 pub const SEAL_BYTES: usize = STAMP_BYTES + TAG_BYTES;
 pub(super) const STAMP_BYTES: usize = 8 + 8;
 pub(super) const TAG_BYTES: usize = 16;
@@ -69,7 +69,7 @@ pub(super) const MAX_SEALED_BYTES: usize = MAX_PACKET_BYTES + SEAL_BYTES;
 
 const _: () = assert!(MAX_SEALED_BYTES <= 1200);
 
-/// An encoded packet, in place, with room for a tag.
+/// An encoded packet, in place, with room for a seal.
 pub type Encoded = heapless::Vec<u8, MAX_SEALED_BYTES>;
 
 // The least significant bit of a score is 1/32768: 1.0 is 0x8000, and 2.0 the first value too large.

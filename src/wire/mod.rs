@@ -1,11 +1,11 @@
-//! The wire format, version 2: one datagram for each frame, heartbeats when there are none, and now and
-//! then the sender's own figures.
+//! The wire format, version 2: one datagram for each frame, heartbeats without frames, and periodic statistics of
+//! the sender.
 //!
-//! [`Packet`] is what a sink is given; [`encode`] writes it into a fixed buffer, and [`PacketView`] reads
-//! bytes from a network. [`instance_parts`] splits several instances over packets. On a serial line packets are
-//! [`line_frame`]s, which [`FrameSplitter`] and [`unstuff`] take apart. A [`Sealer`] seals packets against
-//! forgery, an [`EpochSource`] orders its starts, and [`Sessions`] tells new packets from recordings. None of
-//! them allocates after the start, and no bytes make them panic. The byte tables are docs/wire.md.
+//! A sink gets a [`Packet`]. [`encode`] writes it into a fixed buffer, and [`PacketView`] reads bytes from a network.
+//! [`instance_parts`] splits several instances over packets. On a serial line packets are [`line_frame`]s;
+//! [`FrameSplitter`] and [`unstuff`] read them. A [`Sealer`] seals packets against forgery, an [`EpochSource`] orders
+//! its starts, and [`Sessions`] tells new packets from recordings. None of them allocates after the start, and no bytes
+//! make them panic. The byte tables are in docs/wire.md.
 
 mod cobs;
 mod epoch;

@@ -1,4 +1,4 @@
-//! A packet as the sender holds it, and its encoding.
+//! A packet in memory, and its encoding.
 
 use super::instances::InstancePart;
 use super::keypoint::{FixedPoint, WireKeypoint, decode_score, encode_score};
@@ -8,14 +8,14 @@ use crate::clock::Instant;
 use crate::limits::MAX_KEYPOINTS;
 use crate::scene::{JointTable, Task};
 
-/// What a packet reports.
+/// Kind of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The result for one frame, found or not.
     Keypoints,
-    /// No frame came: the sender is alive, and the flags say why it has nothing to report.
+    /// No frame came. The sender is alive, and the flags give the reason for the silence.
     Heartbeat,
-    /// What the sender has done, and how it fares.
+    /// Statistics and health of the sender.
     Stats,
     /// Several instances of one frame, or a part of them.
     Instances,
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// The word for it in JSON and on the screen.
+    /// The word in JSON and on the screen.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Keypoints => "keypoints",
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// What is behind a packet's header.
+/// Body of a packet, after the header.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// In the order of the joint table.
@@ -62,7 +62,7 @@ pub enum Body {
     Instances(InstancePart),
 }
 
-/// The state of the sender, one bit each. Receivers ignore bits they do not know.
+/// State of the sender, one bit each. Receivers ignore unknown bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u16);
 
@@ -75,7 +75,7 @@ impl Flags {
     pub const STALE: Flags = Flags(1 << 2);
     /// The source shows a mirror image.
     pub const MIRRORED: Flags = Flags(1 << 3);
-    /// The source is not there, or gives no frames.
+    /// The source is absent, or gives no frames.
     pub const NO_CAMERA: Flags = Flags(1 << 4);
     /// The sender stops after this packet.
     pub const LAST: Flags = Flags(1 << 5);
@@ -119,9 +119,9 @@ pub struct Packet {
     pub session: u32,
     /// Counts this session's packets from 0 and wraps.
     pub sequence: u32,
-    /// When the frame was taken; without a frame of its own, when the last one was (0 if there was none).
+    /// Capture time of the frame. A packet without a frame has that of the last frame, or 0 if there was none.
     pub captured: Instant,
-    /// From capture to sending; `u32::MAX` if it is longer, or if there was no frame.
+    /// Time from capture to sending; `u32::MAX` if it is longer, or if there was no frame.
     pub age_us: u32,
     /// The source's frame counter, skipped frames included, modulo 2^32.
     pub frame_index: u32,
@@ -129,7 +129,7 @@ pub struct Packet {
     pub frame_height_px: u16,
     /// 1 hand, 2 body.
     pub task: u8,
-    /// 1 InterHand2.6M's 21, 2 MPII's 16, 255 another one.
+    /// 1 InterHand2.6M's 21 joints, 2 MPII's 16 joints, 255 another order.
     pub joint_table: u8,
     pub unit: FixedPoint,
     pub instance: u8,
@@ -179,7 +179,7 @@ impl Packet {
         decode_score(self.score)
     }
 
-    /// Writes the age at `now`, and from it the flag that the frame is older than `limit_us`.
+    /// Sets the age at `now`, and the flag `stale` if it is above `limit_us`.
     pub fn stamp(&mut self, now: Instant, limit_us: u64) {
         let age_us = if self.captured == Instant::default() {
             u64::MAX
@@ -252,7 +252,7 @@ impl Packet {
         bytes[COUNT_AT] = ((end - HEADER_BYTES) / KEYPOINT_BYTES) as u8;
         let crc = crc32fast::hash(&bytes[..end]);
         put(&mut bytes, end, crc.to_le_bytes());
-        // The buffer's capacity is the longest packet.
+        // The buffer holds the longest packet.
         Encoded::from_slice(&bytes[..end + CRC_BYTES]).unwrap_or_default()
     }
 }

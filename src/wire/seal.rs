@@ -1,9 +1,9 @@
-//! Packets that only the holder of a key can make, and that have a place in their sender's order.
+//! Seals: only a holder of the key can make a sealed packet, and each has a place in its sender's order.
 //!
-//! Behind the packet come the [`Stamp`] and a tag: HMAC-SHA-256 (RFC 2104) over all bytes before it, cut to
-//! its first 16 (RFC 4868). In: an encoded packet, or bytes from a network. Out: a sealed packet in a buffer
-//! of fixed size, or the packet and the stamp inside one that was sealed with the same key. Whether that
-//! is new, [`Sessions`](super::Sessions) says.
+//! The [`Stamp`] and a tag follow the packet. The tag is HMAC-SHA-256 (RFC 2104) over all bytes before it, truncated
+//! to 16 bytes (RFC 4868). In: an encoded packet, or bytes from a network. Out: a sealed packet in a buffer of fixed
+//! size, or the packet and the stamp of one sealed with the same key. [`Sessions`](super::Sessions) decides
+//! whether it is new.
 
 use super::layout::{Encoded, STAMP_BYTES, TAG_BYTES};
 use super::packet::Packet;
@@ -18,11 +18,11 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-/// 256 bits, as much as the hash has.
+/// 256 bits, the size of the hash.
 const KEY_BYTES: usize = hex::BYTES;
 const BLOCK_BYTES: usize = 64;
 
-/// The bytes of a packet, sealed now if there is a sealer.
+/// The bytes of a packet, sealed if there is a sealer.
 pub fn encode(packet: &Packet, sealer: Option<&mut Sealer>) -> Encoded {
     match sealer {
         Some(sealer) => sealer.seal(packet.encode(), clock::steady_us()),
@@ -30,12 +30,12 @@ pub fn encode(packet: &Packet, sealer: Option<&mut Sealer>) -> Encoded {
     }
 }
 
-/// Why bytes are not a packet under this key.
+/// Reason why bytes are not a packet under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealError {
     /// Too short to be sealed.
     Length,
-    /// The tag is another one: not sealed, with another key, or changed on the way.
+    /// The tag is wrong: the packet is not sealed, sealed with another key, or changed on the way.
     Tag,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for SealError {
 
 impl std::error::Error for SealError {}
 
-/// What sender and receiver share. Its bytes are never shown.
+/// The secret of sender and receiver. Its bytes are never printed.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha256>);
 
@@ -62,13 +62,13 @@ impl fmt::Debug for Key {
 
 impl Key {
     pub fn new(secret: &[u8; KEY_BYTES]) -> Self {
-        // HMAC fills a key up with zeros to a block of the hash.
+        // HMAC pads a key with zeros to a block of the hash.
         let mut block = [0; BLOCK_BYTES];
         block[..KEY_BYTES].copy_from_slice(secret);
         Key(KeyInit::new(&block.into()))
     }
 
-    /// A file of 64 hexadecimal digits.
+    /// Reads a file of 64 hexadecimal digits.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or holds anything else.
@@ -94,10 +94,10 @@ impl Key {
         std::array::from_fn(|index| whole[index])
     }
 
-    /// The packet and the stamp inside sealed bytes. The packet is still to be checked itself.
+    /// The packet and the stamp inside sealed bytes. The caller must still check the packet.
     ///
     /// # Errors
-    /// It was not sealed with this key. How long that took says nothing about the tag.
+    /// The bytes were not sealed with this key. The time of the check does not depend on the tag.
     pub fn open<'a>(&self, sealed: &'a [u8]) -> std::result::Result<(&'a [u8], Stamp), SealError> {
         let (bytes, tag) = sealed
             .split_last_chunk::<TAG_BYTES>()
@@ -117,12 +117,12 @@ impl Key {
 #[derive(Debug, Clone)]
 pub struct Sealer {
     key: Key,
-    /// Of the packet before.
+    /// Stamp of the previous packet.
     stamp: Stamp,
 }
 
 impl Sealer {
-    /// `epoch` is higher than that of the sender's earlier starts: see [`EpochSource`](super::EpochSource).
+    /// `epoch` must be above those of the sender's earlier starts: see [`EpochSource`](super::EpochSource).
     pub fn new(key: Key, epoch: u64) -> Self {
         let stamp = Stamp { epoch, sent_us: 0 };
         Sealer { key, stamp }
@@ -181,7 +181,7 @@ mod tests {
         let mut sealer = Sealer::new(key(0), 3);
         let packet = test_packet(Flags::default()).encode();
         let mut newest = Stamp::default();
-        // A clock that stands still, or that a fault sets back.
+        // A clock that stops, or that a fault sets back.
         for now_us in [0, 0, 5, 5, 4, 100, 99] {
             let sealed = sealer.seal(packet.clone(), now_us);
             let (_, stamp) = key(0).open(&sealed).unwrap();

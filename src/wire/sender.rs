@@ -8,12 +8,12 @@ use crate::clock::Instant;
 use crate::scene::{JointTable, Origin, Scene, Task};
 use std::time::Duration;
 
-/// What stays the same in all packets of a stream.
+/// Fields that are the same in all packets of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamId {
-    /// Tells this run from the sender's earlier ones.
+    /// Distinguishes this run from the sender's earlier runs.
     pub session: u32,
-    /// Tells several streams to one receiver apart.
+    /// Distinguishes several streams to one receiver.
     pub instance: u8,
     /// Hand or body.
     pub task: Task,
@@ -23,10 +23,10 @@ pub struct StreamId {
     pub mirrored: bool,
 }
 
-/// See the module's comment.
+/// The only holder of sequence numbers and flags of a stream.
 #[derive(Debug)]
 pub struct Sender {
-    /// The fields of the last frame stay until there is another one.
+    /// The last packet. The fields of the last frame stay until the next frame.
     packet: Packet,
     next_sequence: u32,
     stale_after_us: u64,

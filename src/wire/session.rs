@@ -1,34 +1,32 @@
-//! The order of sealed packets: which one is new, and which one is a recording, held back or of another
-//! sender.
+//! The order of sealed packets: decides whether a packet is new, a recording, held back, or of another sender.
 //!
-//! In: the authenticated fields of a packet ([`Sealed`]), and the time on a steady clock, in microseconds.
-//! Out: a [`Verdict`]. [`Sessions`] owns the state, of one fixed size for each of the 256 instances. No
-//! clock is read here, nothing is allocated, and no order of packets makes it panic.
+//! In: the authenticated fields of a packet ([`Sealed`]), and the time on a steady clock, in microseconds. Out: a
+//! [`Verdict`]. [`Sessions`] owns the state, which has a fixed size for each of the 256 instances. The code reads no
+//! clock, allocates nothing, and panics for no order of packets.
 //!
-//! One number orders all packets of an instance: the epoch of the sender's start, then the time of sending
-//! within it. Both are 64 bits wide, so that neither wraps. The rule in words is docs/wire.md, its attack
-//! table docs/threats.md.
+//! Two numbers order all packets of an instance: first the epoch of the sender's start, then the time of sending.
+//! Both have 64 bits, so neither wraps. docs/wire.md has the rule in words, docs/threats.md its attack table.
 
 use super::layout::{INSTANCES, STAMP_BYTES};
 
-/// The epoch of a sender that has neither a clock nor a file. Nothing orders its starts.
+/// The epoch of a sender that has neither a clock nor a file. Its starts have no order.
 pub const UNORDERED_EPOCH: u64 = 0;
 
-/// A packet this much later than the quickest of its session is refused.
+/// Lateness, relative to the quickest packet of the session, from which a packet is refused.
 const MAX_LATE_US: i128 = 500_000;
-/// The quickest delay may grow by 1 us in this time: 200 ppm, two crystals that drift apart.
+/// Time in which the quickest delay may grow by 1 us: 200 ppm, for two crystals that drift apart.
 const DRIFT_STEP_US: u64 = 5_000;
-/// A receiver that starts learns for so long before it acts.
+/// Time that a receiver learns after its start before it acts.
 const PROBATION_US: u64 = 1_000_000;
-/// A session of epoch 0 is over after so much silence.
+/// Silence after which a session of epoch 0 is over.
 const SILENCE_US: u64 = 1_000_000;
 
-/// The place of a packet in its sender's order.
+/// Position of a packet in its sender's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Stamp {
     /// Higher with each start of the sender, or [`UNORDERED_EPOCH`].
     pub epoch: u64,
-    /// Since an arbitrary moment before the start, on a steady clock. Higher with each packet.
+    /// Time on a steady clock, from an arbitrary zero before the start. It increases with each packet.
     pub sent_us: u64,
 }
 
@@ -50,7 +48,7 @@ impl Stamp {
     }
 }
 
-/// The fields of a packet that the rule looks at, once its tag fits.
+/// The fields of a packet that the rule uses, after its tag is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sealed {
     pub instance: u8,
@@ -58,7 +56,7 @@ pub struct Sealed {
     pub stamp: Stamp,
 }
 
-/// What a receiver does with a packet.
+/// A receiver's decision on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Act,
@@ -67,16 +65,16 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// Why a packet is refused. A refused packet changes no state.
+/// Reason for refusing a packet. A refused packet changes no state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not newer than a packet that was taken.
+    /// Not newer than an accepted packet.
     Old,
-    /// The same epoch as the present session, and another session: two senders share key and instance.
+    /// The epoch of the present session, but another session: two senders share key and instance.
     OtherSession,
     /// Held back on the way.
     Late { by_us: u64 },
-    /// Epoch 0, which this receiver does not take, or not while another session of epoch 0 is heard.
+    /// Epoch 0, which this receiver does not accept, or does not accept while another session of epoch 0 is heard.
     Unordered,
 }
 
@@ -107,14 +105,14 @@ struct Heard {
     session: u32,
     newest: Stamp,
     newest_at_us: u64,
-    /// The smallest delay, an arrival less its `sent_us`, and when it was seen. The two clocks share no
-    /// zero, so only differences of delays mean anything.
+    /// The smallest delay (arrival minus `sent_us`), and its time. The two clocks have different zeros, so only
+    /// differences of delays have a meaning.
     base_us: i128,
     base_at_us: u64,
 }
 
 impl Heard {
-    /// The smallest delay as drift may have moved it by `now_us`.
+    /// The smallest delay, plus the drift allowed until `now_us`.
     fn base_us(&self, now_us: u64) -> i128 {
         let since_us = now_us.saturating_sub(self.base_at_us);
         self.base_us + i128::from(since_us / DRIFT_STEP_US)
@@ -130,8 +128,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// `now_us` is the start of the probation. `takes_unordered` admits senders of epoch 0, of which
-    /// recordings are told apart only while the sender is heard.
+    /// `now_us` is the start of the probation. `takes_unordered` admits senders of epoch 0, whose recordings are
+    /// detected only while the sender is heard.
     pub fn new(now_us: u64, takes_unordered: bool) -> Self {
         Sessions {
             started_us: now_us,
@@ -140,15 +138,15 @@ impl Sessions {
         }
     }
 
-    /// Restores a stamp that an earlier run has kept, of an epoch other than 0: see [`newest`](Self::newest). Probation holds all the same:
-    /// a session may have been recorded while this receiver was off.
+    /// Restores a stamp that an earlier run stored (see [`newest`](Self::newest)), of an epoch other than 0. Probation
+    /// still applies: a session may have been recorded while this receiver was off.
     pub fn restore(&mut self, instance: u8, newest: Stamp) {
         if newest.epoch != UNORDERED_EPOCH {
             self.states[usize::from(instance)] = State::Restored(newest);
         }
     }
 
-    /// The newest packet of an instance, to be kept for the next run.
+    /// The newest packet of an instance, to store for the next run.
     pub fn newest(&self, instance: u8) -> Option<Stamp> {
         match self.states[usize::from(instance)] {
             State::Unheard => None,
@@ -226,7 +224,7 @@ mod tests {
     /// Unix time, in microseconds: the epoch of senders with a clock.
     const DAY: u64 = 1_700_000_000 * S;
 
-    /// A sender whose packets can be recorded. Times are those of one made clock.
+    /// A sender whose packets can be recorded. Times are those of a simulated clock.
     #[derive(Clone)]
     struct Sender {
         instance: u8,
@@ -274,7 +272,7 @@ mod tests {
         Sessions::new(started_us, false)
     }
 
-    /// The number of packets acted on, of 20 a second that are 10 ms under way.
+    /// The number of packets acted on, of 20 a second with a transit time of 10 ms.
     fn stream(sessions: &mut Sessions, sender: &Sender, from_us: u64, seconds: u64) -> u64 {
         (0..20 * seconds)
             .map(|n| from_us + n * 50 * MS)
@@ -377,7 +375,7 @@ mod tests {
     #[test]
     fn restarts_with_a_higher_epoch_are_taken_at_once_whatever_their_clock() {
         let mut sessions = receiver(0);
-        // Their boards were started anew: the times of sending begin at 0 again.
+        // Their boards restarted: the times of sending begin at 0 again.
         for epoch in [1, 2, 3, DAY, DAY + 1, u64::MAX] {
             let begins = 10 * S + epoch % 1000;
             let packets = Sender::new(epoch).recorded(0, 40);
@@ -504,7 +502,7 @@ mod tests {
         );
     }
 
-    /// The rule from its definition: every packet that was taken is remembered.
+    /// The rule by its definition: it remembers every accepted packet.
     #[derive(Default)]
     struct Model {
         taken: Vec<(Sealed, u64)>,
@@ -555,8 +553,8 @@ mod tests {
         }
     }
 
-    /// Packets of few senders, and times between them: repeats, late ones and restarts are frequent.
-    /// All times are multiples of 5 ms, so that the drift that is allowed is a whole number.
+    /// Packets of few senders, and times between them. Repeats, late packets and restarts are frequent. All times are
+    /// multiples of 5 ms, so that the allowed drift is a whole number.
     fn arrivals() -> impl Strategy<Value = Vec<(Sealed, u64)>> {
         let packet = (0_u8..2, 0_u64..4, 0_u32..2, 0_u64..400).prop_map(
             |(instance, epoch, session, sent)| Sealed {
@@ -591,8 +589,8 @@ mod tests {
             }
         }
 
-        /// Whatever was recorded and whenever it is sent again: each live packet that arrives in time is
-        /// taken, and no recorded one.
+        /// Whatever was recorded, and whenever it is sent again: every live packet that arrives in time is accepted, and
+        /// no recorded one.
         #[test]
         fn no_recording_is_taken_and_none_keeps_the_live_sender_out(
             recorded in proptest::collection::vec((0_u64..4, 0_usize..60), 0..200),

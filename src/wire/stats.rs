@@ -1,15 +1,15 @@
-//! The body of a stats packet: what the sender has done, how long it took, and how it fares.
+//! The body of a stats packet: counts, times and health of the sender.
 //!
-//! In and out: [`WireStats`] and its bytes behind the header, in the order of the table in docs/wire.md.
-//! Fields are only ever added behind the present ones: a reader passes over what it does not know, and
-//! refuses a body without those that have always been there.
+//! In and out: [`WireStats`] and its bytes after the header, in the order of the table in docs/wire.md. New fields are
+//! only added at the end. A reader skips unknown fields, and refuses a body that lacks the fields of the first
+//! version.
 
 use super::layout::{STATS_BYTES, STATS_STAGES};
 use crate::stats::Stage;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-// A stage more changes the table in docs/wire.md: it goes behind all other fields.
+// A new stage changes the table in docs/wire.md: it goes after all other fields.
 const _: () = assert!(Stage::ALL.len() == STATS_STAGES);
 
 /// A stage's times in one period.
@@ -21,12 +21,12 @@ pub struct WireStage {
     pub max_us: u32,
 }
 
-/// Counters are of the whole run and wrap; `None` is a figure that the sender does not know.
+/// Statistics of a sender. Counters cover the whole run and wrap. `None` is an unknown figure.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct WireStats {
-    /// Since the sender started.
+    /// Time since the sender started.
     pub uptime_s: u32,
-    /// What the times are about: since the stats packet before, or the start.
+    /// Period of the times: since the previous stats packet, or since the start.
     pub period_ms: u32,
     pub frames: u32,
     pub found: u32,
@@ -37,19 +37,19 @@ pub struct WireStats {
     pub dropped: u32,
     /// Pictures that could not be read.
     pub skipped: u32,
-    /// Pictures for which there was a newer one.
+    /// Pictures that a newer one replaced.
     pub passed_over: u32,
     /// Pictures that the camera's driver lost.
     pub lost: u32,
-    /// How often the camera was opened again.
+    /// Number of times that the camera was opened again.
     pub reopened: u32,
     pub heap_bytes: Option<u32>,
     pub heap_most_bytes: Option<u32>,
-    /// Since the first 30 frames.
+    /// Allocations since the first 30 frames.
     pub allocations: Option<u32>,
-    /// The program's pages that are in memory.
+    /// Resident memory of the program.
     pub resident_kib: Option<u32>,
-    /// In the period, all threads together.
+    /// Processor time of all threads in the period.
     pub processor_ms: u32,
     /// In the order of [`Stage::ALL`].
     #[serde(serialize_with = "by_name")]
@@ -65,7 +65,7 @@ fn by_name<S: Serializer>(
     serializer.collect_map(Stage::ALL.map(Stage::name).into_iter().zip(stages))
 }
 
-/// What is not known, as bytes.
+/// The value of an unknown figure.
 const UNKNOWN: u32 = u32::MAX;
 const UNKNOWN_TEMPERATURE: i16 = i16::MIN;
 
@@ -112,9 +112,9 @@ impl WireStats {
     pub(super) fn decode(body: &[u8]) -> Option<Self> {
         let (words, temperature) = body.first_chunk::<STATS_BYTES>()?.as_chunks();
         let mut words = words.iter().map(|&word| u32::from_le_bytes(word));
-        // There is a word for each call below.
+        // There are enough words for the calls below.
         let mut next = || words.next().unwrap_or(UNKNOWN);
-        // Fields are evaluated in the order in which they stand here.
+        // Fields are evaluated in the order of this list.
         Some(WireStats {
             uptime_s: next(),
             period_ms: next(),
@@ -213,7 +213,7 @@ pub(super) mod tests {
         ) {
             let stats = WireStats::decode(&bytes).unwrap();
             prop_assert_eq!(&stats.encode()[..], &bytes[..]);
-            // What a later version adds is passed over.
+            // Fields of a later version are skipped.
             let longer = [&bytes[..], &more].concat();
             prop_assert_eq!(WireStats::decode(&longer), Some(stats));
             prop_assert_eq!(WireStats::decode(&bytes[..STATS_BYTES - missing]), None);

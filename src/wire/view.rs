@@ -1,4 +1,4 @@
-//! Bytes from a network, checked once and read in place.
+//! Packets in bytes from a network: checked once, read in place.
 
 use super::instances::InstancePart;
 use super::keypoint::{FixedPoint, WireKeypoint};
@@ -9,7 +9,7 @@ use crate::clock::Instant;
 use crate::limits::MAX_KEYPOINTS;
 use std::fmt;
 
-/// Why bytes are not a packet this build can read.
+/// Reason why bytes are not a packet that this build can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireError {
     /// Shorter than any packet, or not as long as its count says.
@@ -37,8 +37,8 @@ pub enum WireError {
     Count {
         count: u8,
     },
-    /// A heartbeat has a body, a stats packet too short a one, or an instances packet's instances are not
-    /// whole.
+    /// The body does not fit the kind: a heartbeat has one, a stats packet's is too short, or an instances packet has
+    /// incomplete instances.
     Body {
         kind: Kind,
         count: u8,
@@ -69,7 +69,7 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// A valid packet inside somebody else's buffer.
+/// A valid packet in a borrowed buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct PacketView<'a> {
     bytes: &'a [u8],
@@ -78,7 +78,7 @@ pub struct PacketView<'a> {
 }
 
 impl<'a> PacketView<'a> {
-    /// Checks length, magic, version, checksum and every coded field. Reads nothing past `bytes`.
+    /// Checks length, magic, version, checksum and every coded field.
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let length = WireError::Length { bytes: bytes.len() };
         if bytes.len() < packet_bytes(0) {
@@ -164,7 +164,7 @@ impl<'a> PacketView<'a> {
         })
     }
 
-    /// A copy of every field that this version knows.
+    /// A copy of all fields that this version knows.
     pub fn to_packet(&self) -> Packet {
         Packet {
             flags: self.flags(),
@@ -276,12 +276,12 @@ pub(super) mod tests {
             prop_assert!(PacketView::new(&bytes[..keep]).is_err());
         }
 
-        // A damaged packet never gets past the checksum, so here the checksum is made right again:
-        // what is behind it must not panic either.
+        // A damaged packet never passes the checksum, so this test corrects the checksum: the checks after it
+        // must not panic either.
         #[test]
         fn coded_fields_are_checked_behind_a_right_checksum(packet in any_packet(), at: usize, value: u8) {
             let mut bytes = packet.encode();
-            // The kind decides how the rest is read.
+            // The kind decides the meaning of the rest.
             let at = if at % 4 == 0 { KIND_AT } else { at % (bytes.len() - CRC_BYTES) };
             bytes[at] = if at == KIND_AT { value % 6 } else { value };
             correct_crc(&mut bytes);
@@ -325,7 +325,7 @@ pub(super) mod tests {
                 assert_eq!(stats, refused(Kind::Stats));
                 continue;
             }
-            // A later version's packet: what is known of it is read.
+            // A packet of a later version: its known fields are read.
             let Body::Stats(stats) = stats.unwrap().body else {
                 panic!("of another kind")
             };

@@ -1,4 +1,4 @@
-//! Counts of packets that came, and by their sequence numbers of those that did not.
+//! Counts of received packets, and of lost ones by their sequence numbers.
 
 use crate::stats::Repeated;
 use crate::wire::{Kind, Packet, Refusal};
@@ -17,7 +17,7 @@ pub(super) struct Counts {
     lost: u64,
     late: u64,
     pub invalid: Repeated,
-    /// Sealed packets that are not new, and such as were held back.
+    /// Sealed packets that are not new, and sealed packets that were held back.
     replayed: Repeated,
     held_back: Repeated,
     sessions: u64,
@@ -66,7 +66,7 @@ impl Counts {
         if let Some((session, next)) = *expected
             && session == packet.session
         {
-            // Sequence numbers wrap: the nearer way round says which side of the gap this is.
+            // Sequence numbers wrap: the shorter distance decides whether the packet is ahead or behind.
             let ahead = packet.sequence.wrapping_sub(next);
             if ahead > u32::MAX / 2 {
                 self.late += 1;

@@ -1,4 +1,4 @@
-//! Where packets come from: a UDP port or a serial line. Each gives bytes that are still to be checked.
+//! Receivers: a UDP port or a serial line. Each gives bytes that the caller must check.
 
 use crate::error::{Error, Result};
 use crate::limits::MAX_DATAGRAM_BYTES;
@@ -9,19 +9,19 @@ use std::net::UdpSocket;
 use std::ops::Range;
 use std::time::Duration;
 
-/// How often a receiver gives up waiting, so that the loop can look whether it should stop.
+/// Longest wait of a receiver, so that the loop can check for a stop request.
 const POLL: Duration = Duration::from_millis(100);
 
-/// What came within [`POLL`].
+/// The arrival within [`POLL`].
 pub(super) enum Arrival<'a> {
     Nothing,
     Packet(&'a [u8]),
-    /// What came is no packet's bytes, and why.
+    /// Bytes that are not a packet, and the reason.
     Broken(String),
 }
 
 pub(super) trait Receiver {
-    /// Where the packets come from, for messages.
+    /// The origin of packets, for messages.
     fn name(&self) -> &str;
 
     /// # Errors
@@ -85,7 +85,7 @@ pub(super) struct SerialReceiver {
     name: String,
     tty: Tty,
     buffer: [u8; MAX_DATAGRAM_BYTES],
-    /// The part of the buffer that was read and not looked at.
+    /// The part of the buffer that was read and not yet processed.
     unread: Range<usize>,
     splitter: FrameSplitter,
     packet: Encoded,
