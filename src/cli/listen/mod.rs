@@ -1,4 +1,4 @@
-//! `posewire listen`: a receiver, to see what a robot would get.
+//! `posewire listen`: a receiver that shows the packets a robot would get.
 
 mod counts;
 mod receiver;
@@ -78,7 +78,7 @@ pub fn main(mut args: Args) -> Result<()> {
         }
     };
     let stop = stop_on_signals()?;
-    // Whatever it needs is open.
+    // All files and sockets are open now.
     Sandbox::enter(sandbox, Access::default(), CapabilitySet::empty())?.close()?;
     log::info!("listening on {}", receiver.name());
 
@@ -136,7 +136,7 @@ enum Dropped {
     /// The bytes are no packet, or none under this key.
     Invalid(String),
     Refused(Box<Packet>, Refusal),
-    /// The receiver has just started.
+    /// The receiver is in its probation.
     Learned,
 }
 
@@ -146,7 +146,7 @@ fn checked(bytes: &[u8]) -> std::result::Result<Packet, Dropped> {
     Ok(view.to_packet())
 }
 
-/// Lets packets pass that are sealed with the key, and new.
+/// Passes packets that are sealed with the key, and new.
 struct Gate {
     key: Key,
     sessions: Sessions,
