@@ -4,6 +4,7 @@
 //! are reported for the file that contains them.
 
 use crate::error::{Error, Result};
+use crate::settings::{Layer, Origin};
 use serde::Deserialize;
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -18,7 +19,8 @@ pub(super) struct BoardFile {
     pub target: Option<String>,
     pub kernel: Option<String>,
     pub cpu: CpuTable,
-    pub run: RunTable,
+    /// Settings of a run.
+    pub run: Table,
     pub serial: SerialTable,
     pub limits: LimitsTable,
     /// Keys for SD-card images, checked by the code that makes them.
@@ -33,16 +35,6 @@ pub(super) struct CpuTable {
     pub clock_mhz: Option<u32>,
     pub instructions_per_cycle: Option<f64>,
     pub ram_mib: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(super) struct RunTable {
-    pub threads: Option<usize>,
-    pub pin: Option<bool>,
-    pub camera_size: Option<String>,
-    pub camera_fps: Option<u32>,
-    pub camera_format: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +80,7 @@ pub(super) fn merged(files: Files<'_>, name: &str) -> Result<BoardFile> {
         // This checks types and keys of this file alone. Values are merged as tables.
         let file: BoardFile = toml::from_str(text).map_err(bad)?;
         fill(&mut all, toml::from_str(text).map_err(bad)?);
+        Layer::from_table(Origin::Board(path(name)), &file.run)?;
         next = file.inherits;
     }
     Value::Table(all)

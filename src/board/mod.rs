@@ -6,13 +6,14 @@
 mod file;
 mod speed;
 
-pub use speed::{NETWORKS, Network, Rate};
+pub use speed::{Rate, WORKLOADS, Workload};
 
-use crate::config::RunConfig;
 use crate::engine;
 use crate::error::{self, Error};
 use crate::process::memory;
 use crate::process::realtime::Priority;
+use crate::serial::SerialSpec;
+use crate::settings::{Layer, Origin, Settings};
 use file::{BoardFile, Files};
 
 static EMBEDDED: Files<'static> = include!(concat!(env!("OUT_DIR"), "/boards.rs"));
@@ -33,7 +34,9 @@ pub struct Profile {
     pub kernel: String,
     pub cpu: Cpu,
     /// Settings of `run`, below the command line and the configuration file.
-    pub defaults: RunConfig,
+    pub settings: Layer,
+    /// Threads of the network, as in `settings`.
+    pub threads: usize,
     pub serial: Serial,
     pub limits: Limits,
     /// Keys for SD-card images, checked by the code that makes them.
@@ -150,8 +153,8 @@ impl Profile {
             return Err("cpu.instructions-per-cycle must be in 0.1..8".into());
         }
         let memory_budget = need(file.limits.memory_budget, "limits.memory-budget")?;
-        let memory_budget_mib = memory::parse_bytes("limits.memory-budget", &memory_budget)
-            .map_err(|error| error.to_string())?
+        let memory_budget_mib = memory::parse_bytes(&memory_budget)
+            .map_err(|what| format!("limits.memory-budget: {what}"))?
             >> 20;
         if !(16..=cpu.ram_mib / 2).contains(&memory_budget_mib) {
             return Err(format!(
@@ -159,31 +162,31 @@ impl Profile {
             ));
         }
         if let Some(priority) = file.limits.realtime {
-            Priority::new(priority).map_err(|error| format!("limits.{error}"))?;
+            Priority::new(priority).map_err(|error| format!("limits.realtime: {error}"))?;
         }
-        let defaults = RunConfig {
-            threads: Some(need(file.run.threads, "run.threads")?),
-            pin: file.run.pin,
-            camera_size: file.run.camera_size,
-            camera_fps: file.run.camera_fps,
-            camera_format: file.run.camera_format,
-            memory_budget: Some(memory_budget.clone()),
-            ..RunConfig::default()
-        };
-        if !(1..=cpu.cores as usize).contains(&defaults.threads.unwrap_or(0)) {
+        if file.run.contains_key("memory-budget") {
+            return Err("run.memory-budget: it stands in [limits]".into());
+        }
+        let what = |error: Error| error.what().to_owned();
+        let origin = Origin::Board(file::path(name));
+        let mut settings = Layer::from_table(origin, &file.run).map_err(what)?;
+        let threads = settings.get("threads").map(str::to_owned);
+        let threads = need(threads, "run.threads")?.parse().unwrap_or(0);
+        if !(1..=cpu.cores as usize).contains(&threads) {
             return Err(format!(
                 "run.threads must be in 1..{}, its cores",
                 cpu.cores
             ));
         }
-        let with_source = RunConfig {
-            source: Some("v4l2:auto".into()),
-            serial: file.serial.device.clone(),
-            ..defaults.clone()
-        };
-        with_source
-            .resolve()
-            .map_err(|error| format!("run or serial: {error}"))?;
+        // The values are right, whatever a run adds to them.
+        Settings::from_layers([&settings]).map_err(what)?;
+        settings
+            .set("memory-budget", memory_budget.clone())
+            .map_err(what)?;
+        if let Some(device) = &file.serial.device {
+            let device = device.parse::<SerialSpec>();
+            device.map_err(|error| format!("serial.device: {error}"))?;
+        }
         Ok(Profile {
             name: name.into(),
             inherits: file.inherits,
@@ -192,7 +195,8 @@ impl Profile {
             target: need(file.target, "target")?,
             kernel,
             cpu,
-            defaults,
+            settings,
+            threads,
             serial: Serial {
                 device: file.serial.device,
                 traps: file.serial.traps,
@@ -207,7 +211,7 @@ impl Profile {
     }
 
     /// The reason why plans for this board run badly here, if its processor is of another family.
-    pub fn misfit(&self, kernel_here: &str) -> Option<String> {
+    pub fn mismatch(&self, kernel_here: &str) -> Option<String> {
         (self.kernel != kernel_here).then(|| {
             format!(
                 "the board {} has the kernel family {}, this processor gives {kernel_here}: is it the right board?",

@@ -7,7 +7,7 @@ use super::Profile;
 
 /// Measured costs of one network: SPECIFICATION.md, "Speed and memory, measured".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct Workload {
     pub name: &'static str,
     /// Kernel family, and million instructions per frame on one thread.
     pub instructions_m: &'static [(&'static str, u64)],
@@ -15,13 +15,13 @@ pub struct Network {
     pub memory_mib: u64,
 }
 
-pub const NETWORKS: [Network; 2] = [
-    Network {
+pub const WORKLOADS: [Workload; 2] = [
+    Workload {
         name: "hand",
         instructions_m: &[("neon", 1408), ("neon-dot", 694), ("neon-i8mm", 472)],
         memory_mib: 42,
     },
-    Network {
+    Workload {
         name: "body",
         instructions_m: &[("neon", 2951), ("neon-dot", 2355)],
         memory_mib: 102,
@@ -41,7 +41,7 @@ pub struct Rate {
     pub all_threads: f64,
 }
 
-impl Network {
+impl Workload {
     /// True if the network fits the board's memory budget.
     pub fn fits(&self, board: &Profile) -> bool {
         self.memory_mib + REST_MIB <= board.limits.memory_budget_mib
@@ -56,7 +56,7 @@ impl Network {
             .1;
         let clock_mhz = f64::from(board.cpu.clock_mhz?);
         let one_thread = clock_mhz * board.cpu.instructions_per_cycle? / cost_m as f64;
-        let further = board.defaults.threads.unwrap_or(1).saturating_sub(1) as f64;
+        let further = board.threads.saturating_sub(1) as f64;
         Some(Rate {
             one_thread,
             all_threads: one_thread * (1.0 + FURTHER_THREAD * further),
@@ -78,7 +78,7 @@ mod tests {
         ] {
             let line = specification.lines().find(|line| line.starts_with(row));
             let cells: Vec<&str> = line.unwrap().split('|').map(str::trim).collect();
-            for (network, cell) in NETWORKS.iter().zip(&cells[2..]) {
+            for (network, cell) in WORKLOADS.iter().zip(&cells[2..]) {
                 let cost = network
                     .instructions_m
                     .iter()
@@ -91,7 +91,7 @@ mod tests {
             .lines()
             .find(|line| line.starts_with("| peak memory, plan-only build"));
         let cells: Vec<&str> = line.unwrap().split('|').map(str::trim).collect();
-        for (network, cell) in NETWORKS.iter().zip(&cells[2..]) {
+        for (network, cell) in WORKLOADS.iter().zip(&cells[2..]) {
             let mib: f64 = cell.strip_suffix(" MiB").unwrap().parse().unwrap();
             assert_eq!(network.memory_mib, mib.ceil() as u64, "{}", network.name);
         }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_rate_is_clock_times_instructions_a_cycle_by_the_cost() {
         let board = super::super::find("rpi4").unwrap();
-        let rate = NETWORKS[0].rate(&board).unwrap();
+        let rate = WORKLOADS[0].rate(&board).unwrap();
         assert!((rate.one_thread - 1500.0 / 1408.0).abs() < 1e-9, "{rate:?}");
         assert!((rate.all_threads / rate.one_thread - 2.0).abs() < 1e-9);
     }

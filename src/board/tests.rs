@@ -46,7 +46,7 @@ fn every_board_is_sound() {
     }
     for board in &boards {
         assert!(
-            NETWORKS.iter().any(|network| network.fits(board)),
+            WORKLOADS.iter().any(|network| network.fits(board)),
             "{}: no network fits into its memory budget",
             board.name
         );
@@ -86,7 +86,7 @@ fn a_child_takes_what_it_does_not_say_from_its_parent() {
     assert_eq!(child.title, "Child");
     assert_eq!((child.cpu.cores, child.cpu.ram_mib), (6, 512));
     assert_eq!(child.serial.traps, ["c"]);
-    assert_eq!(child.defaults.camera_fps, Some(30));
+    assert_eq!(child.settings.get("camera-fps"), Some("30"));
     assert_eq!(child.inherits.as_deref(), Some("middle"));
     assert_eq!(child.image.get("x").and_then(|x| x.as_integer()), Some(1));
     assert_eq!(load(&files, "middle").unwrap().serial.traps, ["a", "b"]);
@@ -193,10 +193,10 @@ fn a_board_is_found_by_its_device_tree() {
 #[test]
 fn a_board_of_another_family_does_not_fit() {
     let board = find("rpi5").unwrap();
-    assert_eq!(board.misfit("neon-dot"), None);
-    let misfit = board.misfit("neon").unwrap();
+    assert_eq!(board.mismatch("neon-dot"), None);
+    let mismatch = board.mismatch("neon").unwrap();
     assert!(
-        misfit.contains("rpi5") && misfit.contains("neon-dot"),
-        "{misfit}"
+        mismatch.contains("rpi5") && mismatch.contains("neon-dot"),
+        "{mismatch}"
     );
 }

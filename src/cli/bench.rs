@@ -1,10 +1,9 @@
 //! `posewire bench`: the time of each stage, on a picture of its own.
 
-use super::args::{Args, Item, required};
-use super::say;
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::{layers, say};
 use crate::clock;
-use crate::config::{DEFAULT_MIN_SCORE, checked_threads};
-use crate::engine::{self, EngineChoice, LayerTime, Network, Outputs, Threads, Workspace};
+use crate::engine::{self, LayerTime, Network, Outputs, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_BENCH_FRAMES;
@@ -18,60 +17,58 @@ use serde_json::json;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-const HELP: &str = "\
-Measure the time of each stage: a 640 x 480 YUYV frame in, an encoded packet out.
+pub const COMMAND: Command = Command {
+    name: "bench",
+    summary: "measure the time of each stage",
+    about: "Measure the time of each stage: a 640 x 480 YUYV frame in, an encoded packet out.",
+    usage: &["--model FILE [OPTIONS]"],
+    positional: None,
+    options: &[
+        CommandOption {
+            name: "frames",
+            argument: Some("N"),
+            default: Some("100"),
+            help: "frames to measure, after two that are not",
+        },
+        CommandOption {
+            name: "layers",
+            argument: None,
+            default: None,
+            help: "print the time of each layer of the network instead, the slowest first, and its speed \
+                   against the peak of a core",
+        },
+        CommandOption {
+            name: "json",
+            argument: None,
+            default: None,
+            help: "print JSON",
+        },
+    ],
+    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    notes: "",
+    examples: &["--model builtin:hand --frames 200 --json"],
+    run,
+};
 
-Usage: posewire bench --model FILE [OPTIONS]
-
-  --model FILE    an ONNX file with a model card, builtin:hand or builtin:body
-  --frames N      frames to measure, after two that are not [100]
-  --threads N     threads of the network [1]
-  --pin           each thread on a processor of its own
-  --engine NAME   auto or tract [auto]
-  --layers        print the time of each layer of the network instead, the slowest first, and its
-                  speed against the peak of a core
-  --json          print JSON
-
-Example: posewire bench --model builtin:hand --frames 200 --json
-";
-
+const DEFAULT_FRAMES: u64 = 100;
 const WARM_UP_FRAMES: u64 = 2;
 const WIDTH_PX: u32 = 640;
 const HEIGHT_PX: u32 = 480;
 
-pub fn main(mut args: Args) -> Result<()> {
-    let mut model = None;
-    let (mut frames, mut threads, mut choice) = (100, Threads::from(1), EngineChoice::Auto);
-    let (mut as_json, mut layers) = (false, false);
-    while let Some(item) = args.next()? {
-        let Item::Option(name) = &item else {
-            return Err(Args::unknown(item));
-        };
-        match name.as_str() {
-            "model" => model = Some(args.path()?),
-            "frames" => frames = args.value::<u64>()?,
-            "threads" => threads.count = checked_threads(args.value()?)?,
-            "pin" => threads.pinned = true,
-            "engine" => choice = args.value()?,
-            "layers" => layers = true,
-            "json" => as_json = true,
-            "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
+fn run(given: Given) -> Result<()> {
+    let frames = given.value("frames")?.unwrap_or(DEFAULT_FRAMES);
     if !(1..=MAX_BENCH_FRAMES).contains(&frames) {
         return Err(Error::usage(format!(
             "--frames is {frames}, must be in 1..{MAX_BENCH_FRAMES}"
         )));
     }
-    let path = required(model, "model")?;
-    let model = ModelFile::open(&path)?;
-    let mut network = engine::load(&model, choice, threads)?;
+    given.require_setting("model")?;
+    let settings = layers::partial(&given.line)?;
+    let (path, threads) = (&settings.model, settings.threads);
+    let model = ModelFile::open(path)?;
+    let mut network = engine::load(&model, settings.engine, threads)?;
     let mut work = Workspace::new(network.workspace(), threads)?;
-    if layers {
+    if given.has("layers") {
         return print_layers(network.as_mut(), &mut work, frames);
     }
     // A fixed box: every frame then does the same work.
@@ -82,7 +79,7 @@ pub fn main(mut args: Args) -> Result<()> {
         height_px: 240.0,
     };
     let estimator = Estimator::new(&model, network)?;
-    let pipeline = Pipeline::new(estimator, work, Some(bbox), DEFAULT_MIN_SCORE);
+    let pipeline = Pipeline::new(estimator, work, Some(bbox), settings.min_score);
     let engine_name = pipeline.engine_name().to_string();
     let options = StreamOptions {
         frames: Some(frames),
@@ -98,7 +95,7 @@ pub fn main(mut args: Args) -> Result<()> {
     let mut stream = Stream::new(pipeline, vec![Box::new(EncodeOnly)], options, 0);
     stream.warm_up(&mut source, WARM_UP_FRAMES)?;
     stream.run(&mut source, &stop, &mut times)?;
-    if as_json {
+    if given.has("json") {
         say!(
             "{}",
             report(

@@ -1,34 +1,26 @@
 //! `posewire boards`: the boards that are known, and what is known of them.
 
-use super::args::{Args, Item};
+use super::command::{Accepts, Command, Given};
 use super::say;
-use crate::board::{self, NETWORKS, Network, Profile};
+use crate::board::{self, Profile, WORKLOADS, Workload};
 use crate::error::Result;
 
-const HELP: &str = "\
-List the boards that posewire has a profile of, or show one in full.
+pub const COMMAND: Command = Command {
+    name: "boards",
+    summary: "list the boards that are known, or show one",
+    about: "List the boards that posewire has a profile of, or show one in full.",
+    usage: &["[NAME]"],
+    positional: Some("NAME"),
+    options: &[],
+    settings: Accepts::These(&[]),
+    notes: "\
+Frame rates are computed from measured instruction counts, not measured: boards/README.md says how.",
+    examples: &["rpi4"],
+    run,
+};
 
-Usage: posewire boards [NAME]
-
-Frame rates are computed from measured instruction counts, not measured: boards/README.md says how.
-
-Example: posewire boards rpi4
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let mut name = None;
-    while let Some(item) = args.next()? {
-        match item {
-            Item::Positional(value) if name.is_none() => {
-                name = Some(value.to_string_lossy().into_owned());
-            }
-            Item::Option(name) if name == "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            other => return Err(Args::unknown(other)),
-        }
-    }
+fn run(given: Given) -> Result<()> {
+    let name = given.positional();
     match name {
         Some(name) => show(&board::find(&name)?),
         None => list(&board::all()?),
@@ -37,7 +29,7 @@ pub fn main(mut args: Args) -> Result<()> {
 }
 
 fn list(boards: &[Profile]) {
-    let [hand, body] = NETWORKS.map(|network| network.name);
+    let [hand, body] = WORKLOADS.map(|workload| workload.name);
     let mut rows = vec![
         [
             "name", "board", "cores", "kernel", "threads", "budget", hand, body,
@@ -45,7 +37,7 @@ fn list(boards: &[Profile]) {
         .map(String::from),
     ];
     for board in boards {
-        let rate = |network: &Network| match (network.fits(board), network.rate(board)) {
+        let rate = |workload: &Workload| match (workload.fits(board), workload.rate(board)) {
             (false, _) => "does not fit".into(),
             (true, None) => "-".into(),
             (true, Some(rate)) => format!("{:.1}", rate.all_threads),
@@ -55,10 +47,10 @@ fn list(boards: &[Profile]) {
             board.title.clone(),
             format!("{} x {}", board.cpu.cores, board.cpu.core),
             board.kernel.clone(),
-            board.defaults.threads.unwrap_or(1).to_string(),
+            board.threads.to_string(),
             board.limits.memory_budget.clone(),
-            rate(&NETWORKS[0]),
-            rate(&NETWORKS[1]),
+            rate(&WORKLOADS[0]),
+            rate(&WORKLOADS[1]),
         ]);
     }
     let widths: Vec<usize> = (0..rows[0].len())
@@ -98,20 +90,17 @@ fn show(board: &Profile) {
     line("RAM", &format!("{} MiB or more", board.cpu.ram_mib));
     line("target", &board.target);
     line("kernel", &board.kernel);
-    let defaults = &board.defaults;
-    let pinned = match defaults.pin {
-        Some(true) => ", each on a processor of its own",
+    let run = &board.settings;
+    let pinned = match run.get("pin") {
+        Some("true") => ", each on a processor of its own",
         _ => "",
     };
-    line(
-        "threads",
-        &format!("{}{pinned}", defaults.threads.unwrap_or(1)),
-    );
-    let fps = defaults.camera_fps.map(|fps| format!("{fps} a second"));
+    line("threads", &format!("{}{pinned}", board.threads));
+    let fps = run.get("camera-fps").map(|fps| format!("{fps} a second"));
     let camera: Vec<String> = [
-        defaults.camera_size.clone(),
+        run.get("camera-size").map(str::to_owned),
         fps,
-        defaults.camera_format.clone(),
+        run.get("camera-format").map(str::to_owned),
     ]
     .into_iter()
     .flatten()
@@ -132,19 +121,19 @@ fn show(board: &Profile) {
     for trap in &board.serial.traps {
         line("", &format!("- {trap}"));
     }
-    for network in &NETWORKS {
-        line(network.name, &speed(network, board));
+    for workload in &WORKLOADS {
+        line(workload.name, &speed(workload, board));
     }
 }
 
-fn speed(network: &Network, board: &Profile) -> String {
-    if !network.fits(board) {
+fn speed(workload: &Workload, board: &Profile) -> String {
+    if !workload.fits(board) {
         return format!(
             "{} MiB and what camera and network need do not fit into the budget",
-            network.memory_mib
+            workload.memory_mib
         );
     }
-    match (network.rate(board), board.cpu.instructions_per_cycle) {
+    match (workload.rate(board), board.cpu.instructions_per_cycle) {
         (Some(rate), Some(assumed)) => format!(
             "{:.1} frames/s, {:.1} on one thread (computed, not measured: {assumed} instructions a cycle assumed)",
             rate.all_threads, rate.one_thread

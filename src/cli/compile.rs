@@ -1,44 +1,61 @@
 //! `posewire compile`: an ONNX file to a plan file.
 
-use super::args::{Args, Item, required};
+use super::command::{Accepts, Command, CommandOption, Given};
+#[cfg(feature = "onnx")]
 use super::say;
+#[cfg(feature = "onnx")]
 use crate::engine;
 use crate::error::{Error, Result};
+#[cfg(feature = "onnx")]
 use crate::model::ModelFile;
+#[cfg(feature = "onnx")]
 use std::path::Path;
 
-const HELP: &str = "\
-Compile an int8 model to a plan: checked, packed for one kind of processor, and mapped when it is run.
+pub const COMMAND: Command = Command {
+    name: "compile",
+    summary: "make a plan of a model: quick to start, and all that a build without ONNX runs",
+    about: "\
+Compile an int8 model to a plan: checked, packed for one kind of processor, and mapped when it is run.",
+    usage: &["--model FILE --out FILE [OPTIONS]"],
+    positional: None,
+    options: &[
+        CommandOption {
+            name: "model",
+            argument: Some("FILE"),
+            default: None,
+            help: "an int8 ONNX file, builtin:hand or builtin:body",
+        },
+        CommandOption {
+            name: "out",
+            argument: Some("FILE"),
+            default: None,
+            help: "the plan; give it to --model of any other command",
+        },
+        CommandOption {
+            name: "kernel",
+            argument: Some("NAME"),
+            default: Some("the one this processor would use"),
+            help: "the processor it is for: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE), neon-i8mm, \
+                   avx2, avx-vnni (N100), avx512-vnni, amx, portable",
+        },
+    ],
+    settings: Accepts::These(&[]),
+    notes: "",
+    examples: &["--model hand.int8.onnx --kernel neon --out hand.plan"],
+    run,
+};
 
-Usage: posewire compile --model FILE --out FILE [OPTIONS]
+#[cfg(not(feature = "onnx"))]
+fn run(_: Given) -> Result<()> {
+    Err(Error::usage(
+        "this build reads plans only: compile with a full build",
+    ))
+}
 
-  --model FILE    an int8 ONNX file, builtin:hand or builtin:body
-  --out FILE      the plan; give it to --model of any other command
-  --kernel NAME   the processor it is for: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE),
-                  neon-i8mm, avx2, avx-vnni (N100), avx512-vnni, amx, portable [the one this processor
-                  would use]
-
-Example, for a Raspberry Pi 4: posewire compile --model hand.int8.onnx --kernel neon --out hand.plan
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let (mut model, mut out, mut kernel) = (None, None, None::<String>);
-    while let Some(item) = args.next()? {
-        let Item::Option(name) = &item else {
-            return Err(Args::unknown(item));
-        };
-        match name.as_str() {
-            "model" => model = Some(args.path()?),
-            "out" => out = Some(args.path()?),
-            "kernel" => kernel = Some(args.value()?),
-            "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
-    let (model, out) = (required(model, "model")?, required(out, "out")?);
+#[cfg(feature = "onnx")]
+fn run(given: Given) -> Result<()> {
+    let (model, out) = (given.required_path("model")?, given.required_path("out")?);
+    let kernel = given.value::<String>("kernel")?;
     let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
     write(&out, &plan)?;
     say!("{}: {:.1} MB", out.display(), plan.len() as f64 / 1e6);
@@ -46,6 +63,7 @@ pub fn main(mut args: Args) -> Result<()> {
 }
 
 /// By renaming, since a program may have the old plan mapped.
+#[cfg(feature = "onnx")]
 fn write(out: &Path, plan: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| Error::data(out, "cannot be written").because(error);
     let mut name = out.file_name().unwrap_or_default().to_owned();

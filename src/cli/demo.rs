@@ -1,9 +1,9 @@
 //! `posewire demo`: the shipped models over the built-in clips, with pictures to look at.
 
-use super::args::{Args, Item};
-use super::{run, say};
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::run::new_session;
+use super::say;
 use crate::clock::Instant;
-use crate::config::DEFAULT_MIN_SCORE;
 use crate::engine::{self, EngineChoice, Workspace};
 use crate::error::{Error, Result};
 use crate::metrics::{self, Sample};
@@ -15,39 +15,38 @@ use crate::source::{Clip, ClipFrame, MjpegSource};
 use crate::stats::StageTimes;
 use crate::wire::{Flags, Packet};
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-const HELP: &str = "\
-Run the shipped hand and body models over the built-in clips: no camera, no files.
-
-Usage: posewire demo [--out DIR]
-
-  --out DIR   where the pictures and packets go [posewire-demo]
-
+pub const COMMAND: Command = Command {
+    name: "demo",
+    summary: "run the shipped models over the built-in clips and draw the result",
+    about: "Run the shipped hand and body models over the built-in clips: no camera, no files.",
+    usage: &["[--out DIR]"],
+    positional: None,
+    options: &[CommandOption {
+        name: "out",
+        argument: Some("DIR"),
+        default: Some("posewire-demo"),
+        help: "folder for the pictures and packets",
+    }],
+    settings: Accepts::These(&[]),
+    notes: "\
 Prints each frame's result against the clip's known truth and the time of each stage; writes a PNG
-a frame, demo.png with some of them side by side, and the packets as JSON lines.
+a frame, demo.png with some of them side by side, and the packets as JSON lines.",
+    examples: &["--out /tmp/demo"],
+    run,
+};
 
-Example: posewire demo --out /tmp/demo
-";
-
+/// A keypoint with this score is counted as found.
+const MIN_SCORE: f32 = 0.3;
 /// Pictures of each clip in demo.png.
 const SHEET_COLUMNS: usize = 4;
 const SHEET_WIDTH_PX: u32 = 320;
 
-pub fn main(mut args: Args) -> Result<()> {
-    let mut out = PathBuf::from("posewire-demo");
-    while let Some(item) = args.next()? {
-        match &item {
-            Item::Option(name) if name == "out" => out = args.path()?,
-            Item::Option(name) if name == "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
+fn run(given: Given) -> Result<()> {
+    let out = given.path("out").unwrap_or_else(|| "posewire-demo".into());
     for task in [Task::Hand, Task::Body] {
         play(task, &out)?;
     }
@@ -67,7 +66,7 @@ fn play(task: Task, out: &Path) -> Result<()> {
     let network = engine::load(&model, EngineChoice::Auto, 1)?;
     let work = Workspace::new(network.workspace(), 1)?;
     let estimator = Estimator::new(&model, network)?;
-    let pipeline = Pipeline::new(estimator, work, None, DEFAULT_MIN_SCORE);
+    let pipeline = Pipeline::new(estimator, work, None, MIN_SCORE);
     let card = pipeline.card().clone();
     say!(
         "{}: {} joints at {} x {} on {}",
@@ -99,7 +98,7 @@ fn play(task: Task, out: &Path) -> Result<()> {
         pipeline,
         vec![Box::new(report), Box::new(lines), Box::new(overlay)],
         options,
-        run::new_session(),
+        new_session(),
     )
     .run(&mut source, &AtomicBool::new(false), &mut times)?;
     let samples = samples.into_inner();
@@ -140,7 +139,7 @@ impl Sink for Report<'_> {
             .keypoints()
             .iter()
             .map(|keypoint| {
-                found += usize::from(keypoint.score() >= DEFAULT_MIN_SCORE);
+                found += usize::from(keypoint.score() >= MIN_SCORE);
                 let (x, y) = keypoint.position_px(packet.unit).unwrap_or((-1.0, -1.0));
                 (f64::from(x), f64::from(y))
             })

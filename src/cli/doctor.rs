@@ -1,55 +1,70 @@
 //! `posewire doctor`: what works on this board, and what to do about what does not.
 
-use super::args::{Args, Item};
+use super::command::{Accepts, Command, CommandOption, Given};
 use super::say;
-use crate::doctor::{Asked, Facts, Report, State};
+use crate::doctor::{Facts, Report, Request, Severity};
 use crate::error::{Error, Result};
 
-const HELP: &str = "\
-Say what works on this board, and what to do about what does not. Nothing is changed.
+pub const COMMAND: Command = Command {
+    name: "doctor",
+    summary: "say what works on this board, and what to do about what does not",
+    about: "Say what works on this board, and what to do about what does not. Nothing is changed.",
+    usage: &["[OPTIONS]"],
+    positional: None,
+    options: &[
+        CommandOption {
+            name: "board",
+            argument: Some("NAME"),
+            default: None,
+            help: "the board this is meant to be; if not given, what its device tree says",
+        },
+        CommandOption {
+            name: "model",
+            argument: Some("FILE"),
+            default: None,
+            help: "also look at a model or plan",
+        },
+        CommandOption {
+            name: "source",
+            argument: Some("SOURCE"),
+            default: Some("v4l2:auto"),
+            help: "as in run",
+        },
+        CommandOption {
+            name: "serial",
+            argument: Some("DEVICE[:BAUD]"),
+            default: None,
+            help: "as in run; if not given, the board's line, only to warn",
+        },
+        CommandOption {
+            name: "json",
+            argument: None,
+            default: None,
+            help: "for scripts: version, board, and checks with check, state (ok, warning, fail), what, \
+                   advice and notes",
+        },
+    ],
+    settings: Accepts::These(&[]),
+    notes: "Exit code: 1 if a check fails. Warnings do not count.",
+    examples: &["--model hand.plan --serial /dev/ttyAMA0"],
+    run,
+};
 
-Usage: posewire doctor [OPTIONS]
-
-  --board NAME             the board this is meant to be [what its device tree says]
-  --model FILE             also look at a model or plan
-  --source SOURCE          as in run [v4l2:auto]
-  --serial DEVICE[:BAUD]   as in run [the board's line, only to warn]
-  --json                   for scripts: version, board, and checks with check, state (ok, warning,
-                           fail), what, advice and notes
-
-Exit code: 1 if a check fails. Warnings do not count.
-
-Example: posewire doctor --model hand.plan --serial /dev/ttyAMA0
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let mut asked = Asked::default();
-    let mut json = false;
-    while let Some(item) = args.next()? {
-        let Item::Option(name) = &item else {
-            return Err(Args::unknown(item));
-        };
-        match name.as_str() {
-            "board" => asked.board = Some(args.value()?),
-            "model" => asked.model = Some(args.path()?),
-            "source" => asked.source = Some(args.value::<String>()?.parse()?),
-            "serial" => asked.serial = Some(args.value::<String>()?.parse()?),
-            "json" => json = true,
-            "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
-    let report = Report::make(&Facts::of_this_machine()?, &asked)?;
-    if json {
+fn run(given: Given) -> Result<()> {
+    let request = Request {
+        board: given.value("board")?,
+        model: given.path("model"),
+        source: given.value("source")?,
+        serial: given.value("serial")?,
+    };
+    let report = Report::make(&Facts::of_this_machine()?, &request)?;
+    if given.has("json") {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
         say!("{text}");
     } else {
         print(&report);
     }
-    match report.count(State::Fail) {
+    match report.count(Severity::Fail) {
         0 => Ok(()),
         fails => Err(Error::unfit(fails)),
     }
@@ -73,8 +88,8 @@ fn print(report: &Report) {
     }
     say!(
         "{} ok, {} warning, {} fail",
-        report.count(State::Ok),
-        report.count(State::Warning),
-        report.count(State::Fail)
+        report.count(Severity::Ok),
+        report.count(Severity::Warning),
+        report.count(Severity::Fail)
     );
 }

@@ -1,9 +1,8 @@
 //! `posewire infer`: the bare network on a tensor.
 
-use super::args::{Args, Item, required};
-use super::say;
-use crate::config::checked_threads;
-use crate::engine::{self, EngineChoice, Outputs, Threads, Workspace};
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::{layers, say};
+use crate::engine::{self, Outputs, Workspace};
 use crate::error::{Error, Result};
 use crate::limits::MAX_INFER_RUNS;
 use crate::model::ModelFile;
@@ -11,54 +10,55 @@ use crate::npy;
 use crate::stats::{Stage, StageTimes};
 use std::time::Instant;
 
-const HELP: &str = "\
-Run the bare network: NCHW float32 in, heatmaps out, both as NumPy files.
+pub const COMMAND: Command = Command {
+    name: "infer",
+    summary: "run the bare network on a tensor",
+    about: "Run the bare network: NCHW float32 in, heatmaps out, both as NumPy files.",
+    usage: &["--model FILE --input IN.npy --output OUT.npy [OPTIONS]"],
+    positional: None,
+    options: &[
+        CommandOption {
+            name: "input",
+            argument: Some("FILE"),
+            default: None,
+            help: "1 x 3 x H x W float32, normalised RGB",
+        },
+        CommandOption {
+            name: "output",
+            argument: Some("FILE"),
+            default: None,
+            help: "the heatmaps, 1 x joints x H/4 x W/4 float32",
+        },
+        CommandOption {
+            name: "repeat",
+            argument: Some("N"),
+            default: Some("1"),
+            help: "run N times and print the times",
+        },
+    ],
+    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    notes: "A model card is not needed.",
+    examples: &["--model hand.onnx --input crop.npy --output heatmaps.npy --repeat 20"],
+    run,
+};
 
-Usage: posewire infer --model FILE --input IN.npy --output OUT.npy [OPTIONS]
-
-  --model FILE    an ONNX file; a model card is not needed
-  --input FILE    1 x 3 x H x W float32, normalised RGB
-  --output FILE   the heatmaps, 1 x joints x H/4 x W/4 float32
-  --repeat N      run N times and print the times [1]
-  --threads N     threads of the network [1]
-  --pin           each thread on a processor of its own
-  --engine NAME   auto or tract [auto]
-
-Example: posewire infer --model hand.onnx --input crop.npy --output heatmaps.npy --repeat 20
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let (mut model, mut input, mut output) = (None, None, None);
-    let (mut repeat, mut threads, mut choice) = (1, Threads::from(1), EngineChoice::Auto);
-    while let Some(item) = args.next()? {
-        let Item::Option(name) = &item else {
-            return Err(Args::unknown(item));
-        };
-        match name.as_str() {
-            "model" => model = Some(args.path()?),
-            "input" => input = Some(args.path()?),
-            "output" => output = Some(args.path()?),
-            "repeat" => repeat = args.value::<usize>()?,
-            "threads" => threads.count = checked_threads(args.value()?)?,
-            "pin" => threads.pinned = true,
-            "engine" => choice = args.value()?,
-            "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
+fn run(given: Given) -> Result<()> {
+    let repeat = given.value("repeat")?.unwrap_or(1);
     if !(1..=MAX_INFER_RUNS).contains(&repeat) {
         return Err(Error::usage(format!(
             "--repeat is {repeat}, must be in 1..{MAX_INFER_RUNS}"
         )));
     }
-    let (model, input) = (required(model, "model")?, required(input, "input")?);
-    let output = required(output, "output")?;
+    given.require_setting("model")?;
+    let (input, output) = (
+        given.required_path("input")?,
+        given.required_path("output")?,
+    );
+    let settings = layers::partial(&given.line)?;
+    let threads = settings.threads;
 
     let tensor = npy::read(&input)?;
-    let mut network = engine::load(&ModelFile::open(&model)?, choice, threads)?;
+    let mut network = engine::load(&ModelFile::open(&settings.model)?, settings.engine, threads)?;
     let mut work = Workspace::new(network.workspace(), threads)?;
     let description = network.describe();
     let expected = description.input_shape;

@@ -1,56 +1,55 @@
 //! `posewire inspect`: what is in a model file.
 
-use super::args::{Args, Item};
-use super::prepare::Loading;
-use super::say;
-use super::settings::Asked;
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::startup::Startup;
+use super::{layers, say};
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
+use crate::source::SourceSpec;
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 #[cfg(feature = "onnx")]
 use tract_onnx::pb::ModelProto;
 
-const HELP: &str = "\
+pub const COMMAND: Command = Command {
+    name: "inspect",
+    summary: "say what is in a model file, or what memory a run takes",
+    about: "\
 Say what is in a model file: its SHA-256 (for `run --model-sha256`), its card, its operators, its shapes,
-and what would run it. Or what memory a run would take, without running it.
+and what would run it. Or what memory a run would take, without running it.",
+    usage: &["FILE", "--budget [FILE] [OPTIONS of posewire run]"],
+    positional: Some("FILE"),
+    options: &[CommandOption {
+        name: "budget",
+        argument: None,
+        default: None,
+        help: "print the memory of a run with these options, item by item",
+    }],
+    settings: Accepts::AllOfRun,
+    notes: "",
+    examples: &[
+        "hand.int8.onnx",
+        "--budget hand.plan --threads 4 --camera-size 1280x720",
+    ],
+    run,
+};
 
-Usage: posewire inspect FILE
-       posewire inspect --budget [FILE] [OPTIONS of posewire run]
-
-Example: posewire inspect hand.int8.onnx
-         posewire inspect --budget hand.plan --threads 4 --camera-size 1280x720
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let mut path: Option<PathBuf> = None;
-    let mut budget = false;
-    let mut asked = Asked::default();
-    let mut setting = None;
-    while let Some(item) = args.next()? {
-        match item {
-            Item::Positional(value) if path.is_none() => path = Some(value.into()),
-            Item::Option(name) if name == "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            Item::Option(name) if name == "budget" => budget = true,
-            Item::Option(name) if asked.take(&name, &mut args)? => setting = Some(name),
-            other => return Err(Args::unknown(other)),
-        }
+fn run(given: Given) -> Result<()> {
+    if given.has("budget") {
+        return print_budget(&given);
     }
-    if budget {
-        asked.line.model = path.or(asked.line.model);
-        return print_budget(asked);
-    }
-    if let Some(name) = setting {
+    if let Some((row, _)) = given.line.values().last() {
         return Err(Error::usage(format!(
-            "--{name} is for --budget: try --help"
+            "--{} is for --budget: try --help",
+            row.name
         )));
     }
-    let path = path.ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
+    let path = given
+        .positional()
+        .map(PathBuf::from)
+        .ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
     let mut hash = None;
     let model = ModelFile::open_checked(&path, |file| {
         hash = Some(ModelHash::of(file));
@@ -87,14 +86,20 @@ pub fn main(mut args: Args) -> Result<()> {
 }
 
 /// The table of what a run takes, with a camera if no other source is named.
-fn print_budget(asked: Asked) -> Result<()> {
-    let mut settings = asked.settings()?;
-    settings.source.get_or_insert_with(|| "v4l2:auto".into());
-    let settings = settings.resolve()?;
-    let mut loading = Loading::begin(&settings);
-    let model = loading.model()?;
-    loading.network(model)?;
-    let budget = loading.budget();
+fn print_budget(given: &Given) -> Result<()> {
+    let mut line = given.line.clone();
+    if let Some(path) = given.positional() {
+        line.set("model", path)?;
+    }
+    let mut settings = layers::settings(&line)?;
+    settings
+        .source
+        .get_or_insert_with(|| SourceSpec::V4l2("auto".into()));
+    let settings = settings.finish()?;
+    let mut startup = Startup::begin(&settings)?;
+    let model = startup.model()?;
+    startup.network(model)?;
+    let budget = startup.budget();
     say!("{budget}");
     settings
         .memory_budget_bytes

@@ -1,23 +1,26 @@
 //! The program: one file for each command, and what they share.
 
-mod args;
 mod bench;
 mod boards;
-#[cfg(feature = "onnx")]
+mod command;
 mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod help;
 mod infer;
 mod inspect;
+mod layers;
 mod listen;
 mod logging;
-mod prepare;
+pub mod pages;
 mod run;
-mod settings;
+mod startup;
 
 use crate::error::{Error, Result};
-use args::Args;
+use crate::settings::nearest;
+use command::{Command, usage};
+use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,33 +35,27 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-const HELP: &str = "\
-posewire: hand and body keypoints from a camera to a robot
-
-Usage: posewire COMMAND [OPTIONS]
-
-Commands:
-  demo     run the shipped models over the built-in clips and draw the result
-  run      read frames, send keypoints
-  listen   receive keypoints and print them
-  bench    measure the time of each stage
-  infer    run the bare network on a tensor
-  doctor   say what works on this board, and what to do about what does not
-  boards   list the boards that are known, or show one
-  inspect  say what is in a model file, or what memory a run takes
-  compile  make a plan of a model: quick to start, and all that a build without ONNX runs
-
-`posewire COMMAND --help` has the options and an example.
-
-Exit codes: 0 done, 1 doctor found a failure, 2 command line, 3 configuration, 4 model,
-5 inference, 6 source, 7 sink, 8 data file, 9 memory budget,
-10 sandbox, 101 a bug.
-";
+/// Every command, in the order of the help.
+fn commands() -> impl Iterator<Item = &'static Command> {
+    static COMMANDS: &[Command] = &[
+        #[cfg(feature = "demo")]
+        demo::COMMAND,
+        run::COMMAND,
+        listen::COMMAND,
+        bench::COMMAND,
+        infer::COMMAND,
+        doctor::COMMAND,
+        boards::COMMAND,
+        inspect::COMMAND,
+        compile::COMMAND,
+    ];
+    COMMANDS.iter()
+}
 
 /// Runs the command that `args` (without the program's name) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     logging::start();
-    match dispatch(Args::new(args)) {
+    match dispatch(Parser::from_args(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("posewire: error: {error}");
@@ -67,39 +64,34 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(mut args: Args) -> Result<()> {
-    match args.command()?.as_deref() {
-        Some("run") => run::main(args),
-        Some("listen") => listen::main(args),
-        Some("doctor") => doctor::main(args),
-        Some("boards") => boards::main(args),
-        Some("bench") => bench::main(args),
-        Some("infer") => infer::main(args),
-        Some("inspect") => inspect::main(args),
-        #[cfg(feature = "onnx")]
-        Some("compile") => compile::main(args),
-        #[cfg(not(feature = "onnx"))]
-        Some("compile") => Err(Error::usage(
-            "this build reads plans only: compile with a full build",
-        )),
-        #[cfg(feature = "demo")]
-        Some("demo") => demo::main(args),
-        #[cfg(not(feature = "demo"))]
-        Some("demo") => Err(Error::usage(
-            "this build has no demo: build with --features demo",
-        )),
-        Some("help") | None => {
-            say!("{HELP}");
-            Ok(())
-        }
-        Some("version") => {
-            say!("posewire {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
-        Some(other) => Err(Error::usage(format!(
-            "unknown command {other:?}: `posewire --help` lists them"
-        ))),
+fn dispatch(mut parser: Parser) -> Result<()> {
+    let name = match parser.next().map_err(usage)? {
+        None | Some(Arg::Short('h') | Arg::Long("help")) => "help".into(),
+        Some(Arg::Short('V') | Arg::Long("version")) => "version".into(),
+        Some(Arg::Value(name)) => name.to_string_lossy().into_owned(),
+        Some(other) => return Err(usage(other.unexpected())),
+    };
+    if let Some(command) = commands().find(|command| command.name == name) {
+        return command.main(parser);
     }
+    match &*name {
+        "help" => say!("{}", help::of_program()),
+        "version" => say!("posewire {}", env!("CARGO_PKG_VERSION")),
+        "pages" => return pages::main(parser),
+        "demo" => {
+            return Err(Error::usage(
+                "this build has no demo: build with --features demo",
+            ));
+        }
+        other => {
+            let near = nearest(other, commands().map(|command| command.name));
+            let hint = near.map_or(String::new(), |near| format!("did you mean {near}? "));
+            return Err(Error::usage(format!(
+                "unknown command {other:?}: {hint}`posewire --help` lists them"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A flag that SIGINT and SIGTERM set. A second one of either ends the process at once.

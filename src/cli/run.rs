@@ -1,50 +1,39 @@
 //! `posewire run`: frames in, keypoints out.
 
-use super::args::{Args, Item};
-use super::prepare::Loading;
-use super::settings::{self, Asked};
-use super::{say, stop_on_signals};
+use super::command::{Accepts, Command};
+use super::layers;
+use super::startup::Startup;
+use super::stop_on_signals;
 use crate::clock;
-use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::pipeline::Stream;
 use crate::process::memory;
 use crate::process::realtime;
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
+use crate::settings::Settings;
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
 use crate::source::{self, SourceSpec};
 use crate::stats::{StageTimes, StageWatch};
 use crate::wire::{Sealer, UNORDERED_EPOCH};
 use std::path::{Path, PathBuf};
 
-const USAGE: &str = "\
-Read frames, find keypoints, send them.
-
-Usage: posewire run --source SOURCE [OPTIONS]
-";
-const EXAMPLE: &str = "\
-Example: posewire run --source v4l2:/dev/video0 --model hand.int8.onnx --udp 192.168.1.20:9000
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let mut asked = Asked::default();
-    while let Some(item) = args.next()? {
-        match &item {
-            Item::Option(name) if name == "help" => {
-                say!("{USAGE}\n{}\n{EXAMPLE}", settings::HELP);
-                return Ok(());
-            }
-            Item::Option(name) if asked.take(name, &mut args)? => {}
-            _ => return Err(Args::unknown(item)),
-        }
-    }
-    stream(asked.resolve()?)
-}
+pub const COMMAND: Command = Command {
+    name: "run",
+    summary: "read frames, send keypoints",
+    about: "Read frames, find keypoints, send them.",
+    usage: &["--source SOURCE [OPTIONS]"],
+    positional: None,
+    options: &[],
+    settings: Accepts::All,
+    notes: "",
+    examples: &["--source v4l2:/dev/video0 --model hand.int8.onnx --udp 192.168.1.20:9000"],
+    run: |given| stream(layers::settings(&given.line)?.finish()?),
+};
 
 fn stream(settings: Settings) -> Result<()> {
     let stop = stop_on_signals()?;
-    let mut loading = Loading::begin(&settings);
+    let mut startup = Startup::begin(&settings)?;
     // The cheap failures first: an unknown host or a missing folder shows before a large model loads.
     // And what is open needs no right to be opened any more.
     let mut sinks = open_sinks(&settings)?;
@@ -52,10 +41,10 @@ fn stream(settings: Settings) -> Result<()> {
         Some(_) => CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK,
         None => CapabilitySet::empty(),
     };
-    let sandbox = Sandbox::enter(settings.sandbox, needs(&settings), keep)?;
-    let model = loading.model()?;
+    let sandbox = Sandbox::enter(settings.sandbox, needs(&settings)?, keep)?;
+    let model = startup.model()?;
     let card = model.require_card()?.clone();
-    let mut source = source::open(&settings.source, card.task, &settings.camera)?;
+    let mut source = source::open(settings.source()?, card.task, &settings.camera)?;
     if let Some(folder) = &settings.overlay {
         sinks.push(Box::new(OverlaySink::open(
             folder,
@@ -63,8 +52,8 @@ fn stream(settings: Settings) -> Result<()> {
             &card,
         )?));
     }
-    let pipeline = loading.network(model)?;
-    loading.enforce()?;
+    let pipeline = startup.network(model)?;
+    startup.enforce()?;
     // Last: opening a watchdog starts it, and it is to hear of packets that all others have got.
     add_supervisors(&settings, &mut sinks)?;
     log::info!(
@@ -72,7 +61,7 @@ fn stream(settings: Settings) -> Result<()> {
         card.task.name(),
         card.input_size[0],
         card.input_size[1],
-        settings.source,
+        settings.source()?,
         pipeline.engine_name(),
         settings.threads.count
     );
@@ -115,7 +104,7 @@ fn stream(settings: Settings) -> Result<()> {
 }
 
 /// What is opened from here on, perhaps again and again.
-fn needs(settings: &Settings) -> Access {
+fn needs(settings: &Settings) -> Result<Access> {
     let model = &settings.model;
     // The run's health: see stats::Probe.
     let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
@@ -126,7 +115,7 @@ fn needs(settings: &Settings) -> Access {
         devices: Vec::new(),
     };
     needs.read.extend(sensors.map(PathBuf::from));
-    match &settings.source {
+    match settings.source()? {
         SourceSpec::Image(path) | SourceSpec::Mjpeg(path) => needs.read.push(path.clone()),
         SourceSpec::Dir(path) => {
             needs.read.push(path.clone());
@@ -138,7 +127,7 @@ fn needs(settings: &Settings) -> Access {
     if let Some(line) = &settings.serial {
         needs.devices.push((&line.device).into());
     }
-    needs
+    Ok(needs)
 }
 
 /// The names in a folder that lead out of it, perhaps. A folder that cannot be read has none; whoever

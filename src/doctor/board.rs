@@ -38,7 +38,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         Some(model) if fits(model) => {
             Finding::ok(CHECK, format!("{model}, profile {}", board.name))
         }
-        Some(model) if subject.asked.board.is_some() => Finding::warning(
+        Some(model) if subject.request.board.is_some() => Finding::warning(
             CHECK,
             format!("this is {model}, not {}", board.title),
             "give the --board that it is, or none",

@@ -13,7 +13,7 @@ const PERMISSION: &str = "sudo usermod -aG video USER, and log in again";
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let options = CameraOptions::default();
     let nodes = subject.facts.nodes.as_ref();
-    match &subject.asked.source {
+    match &subject.request.source {
         Some(SourceSpec::V4l2(device)) if device != "auto" => {
             let seen = look(nodes, Path::new(device), &options);
             let mut finding = describe(subject, &seen);

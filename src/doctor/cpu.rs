@@ -1,7 +1,7 @@
 //! The processor: its kernel family, and the cost of a missing dot product.
 
 use super::{Finding, Subject};
-use crate::board::NETWORKS;
+use crate::board::WORKLOADS;
 
 const CHECK: &str = "cpu";
 
@@ -12,12 +12,12 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let has_dot =
         features.is_some_and(|list| list.split_whitespace().any(|word| word == "asimddp"));
     // A generic profile promises only the minimum. A named or recognised board promises its own family.
-    let is_one_board = !subject.board.device_tree.is_empty() || subject.asked.board.is_some();
-    if let Some(misfit) = subject.board.misfit(here).filter(|_| is_one_board) {
+    let is_one_board = !subject.board.device_tree.is_empty() || subject.request.board.is_some();
+    if let Some(mismatch) = subject.board.mismatch(here).filter(|_| is_one_board) {
         let advice = format!(
             "compile plans with --kernel {here}, unless POSEWIRE_KERNEL was set by mistake"
         );
-        return vec![Finding::warning(CHECK, misfit, advice)];
+        return vec![Finding::warning(CHECK, mismatch, advice)];
     }
     vec![match here {
         "neon" if has_dot => Finding::warning(
@@ -43,7 +43,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// Cost relative to a processor with the dot product, by measured instructions.
 fn what_it_costs() -> String {
-    let parts: Vec<String> = NETWORKS
+    let parts: Vec<String> = WORKLOADS
         .iter()
         .filter_map(|network| {
             let cost = |family: &str| {

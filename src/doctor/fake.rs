@@ -1,6 +1,6 @@
 //! A machine made of files in its own folder, and of the model of a kernel from the camera's tests.
 
-use super::{Asked, Facts, Finding, Report, State};
+use super::{Facts, Finding, Report, Request, Severity};
 use crate::source::v4l2::fake::{Device, FakeKernel};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -111,21 +111,21 @@ impl Machine {
         }
     }
 
-    pub fn report(&self, asked: &Asked) -> Report {
-        Report::make(&self.facts, asked).unwrap()
+    pub fn report(&self, request: &Request) -> Report {
+        Report::make(&self.facts, request).unwrap()
     }
 
     /// The worst finding of one check.
-    pub fn worst(&self, asked: &Asked, check: &str) -> Finding {
-        let mut found = self.report(asked).checks;
+    pub fn worst(&self, request: &Request, check: &str) -> Finding {
+        let mut found = self.report(request).checks;
         found.retain(|finding| finding.check == check);
         found.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         found.into_iter().next().expect(check)
     }
 
     #[track_caller]
-    pub fn says(&self, asked: &Asked, check: &str, state: State, words: &[&str]) {
-        let finding = self.worst(asked, check);
+    pub fn says(&self, request: &Request, check: &str, state: Severity, words: &[&str]) {
+        let finding = self.worst(request, check);
         assert_eq!(finding.state, state, "{finding:?}");
         let text = format!("{} {}", finding.what, finding.advice.unwrap_or_default());
         for word in words {

@@ -35,7 +35,7 @@ use std::path::PathBuf;
 
 /// The settings of a planned run. Missing settings are those of `run`: a camera.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct Request {
     pub board: Option<String>,
     pub model: Option<PathBuf>,
     pub source: Option<SourceSpec>,
@@ -44,7 +44,7 @@ pub struct Asked {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum Severity {
     Ok,
     /// It works, but not well, or it may fail.
     Warning,
@@ -52,12 +52,12 @@ pub enum State {
     Fail,
 }
 
-impl State {
+impl Severity {
     pub fn name(self) -> &'static str {
         match self {
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Fail => "fail",
+            Severity::Ok => "ok",
+            Severity::Warning => "warning",
+            Severity::Fail => "fail",
         }
     }
 }
@@ -67,7 +67,7 @@ impl State {
 pub struct Finding {
     /// Name of the check. It never changes, because scripts read it.
     pub check: &'static str,
-    pub state: State,
+    pub state: Severity,
     pub what: String,
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ impl Finding {
     fn ok(check: &'static str, what: impl AsRef<str>) -> Self {
         Finding {
             check,
-            state: State::Ok,
+            state: Severity::Ok,
             what: printable(what.as_ref()),
             advice: None,
             notes: Vec::new(),
@@ -90,7 +90,7 @@ impl Finding {
 
     fn warning(check: &'static str, what: impl AsRef<str>, advice: impl AsRef<str>) -> Self {
         Finding {
-            state: State::Warning,
+            state: Severity::Warning,
             advice: Some(printable(advice.as_ref())),
             ..Finding::ok(check, what)
         }
@@ -98,7 +98,7 @@ impl Finding {
 
     fn fail(check: &'static str, what: impl AsRef<str>, advice: impl AsRef<str>) -> Self {
         Finding {
-            state: State::Fail,
+            state: Severity::Fail,
             ..Finding::warning(check, what, advice)
         }
     }
@@ -131,7 +131,7 @@ fn printable(text: &str) -> String {
 /// Input of the checks.
 struct Subject<'a> {
     facts: &'a Facts,
-    asked: &'a Asked,
+    request: &'a Request,
     /// The named board, or the recognised one.
     board: &'a Profile,
     /// Model in the device tree, if there is one.
@@ -171,12 +171,12 @@ impl Report {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the named board is unknown.
-    pub fn make(facts: &Facts, asked: &Asked) -> Result<Report> {
+    pub fn make(facts: &Facts, request: &Request) -> Result<Report> {
         let model = facts.text("/proc/device-tree/model");
-        let board = board::of(asked.board.as_deref(), model.as_deref())?;
+        let board = board::of(request.board.as_deref(), model.as_deref())?;
         let subject = Subject {
             facts,
-            asked,
+            request,
             board: &board,
             model,
         };
@@ -187,7 +187,7 @@ impl Report {
         })
     }
 
-    pub fn count(&self, state: State) -> usize {
+    pub fn count(&self, state: Severity) -> usize {
         self.checks
             .iter()
             .filter(|finding| finding.state == state)

@@ -9,7 +9,7 @@ use std::path::Path;
 const CHECK: &str = "model";
 
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(path) = &subject.asked.model else {
+    let Some(path) = &subject.request.model else {
         return Vec::new();
     };
     let here = subject.facts.kernel_family;

@@ -9,7 +9,7 @@ const MINI_UART: &str = "brcm,bcm2835-aux-uart";
 
 /// The requested line, else the board's; true if it was requested.
 pub(super) fn line(subject: &Subject<'_>) -> Option<(PathBuf, bool)> {
-    match (&subject.asked.serial, &subject.board.serial.device) {
+    match (&subject.request.serial, &subject.board.serial.device) {
         (Some(spec), _) => Some((spec.device.clone().into(), true)),
         (None, Some(device)) => Some((device.into(), false)),
         (None, None) => None,

@@ -9,19 +9,19 @@ use rustix::io::Errno;
 use std::path::Path;
 use std::time::Duration;
 
-fn nothing() -> Asked {
-    Asked::default()
+fn nothing() -> Request {
+    Request::default()
 }
 
-fn source(text: &str) -> Asked {
-    Asked {
+fn source(text: &str) -> Request {
+    Request {
         source: Some(text.parse().unwrap()),
         ..nothing()
     }
 }
 
-fn serial(device: &str) -> Asked {
-    Asked {
+fn serial(device: &str) -> Request {
+    Request {
         serial: Some(device.parse().unwrap()),
         ..nothing()
     }
@@ -39,11 +39,11 @@ fn on_a_healthy_board_every_check_is_well() {
     let machine = Machine::healthy();
     let report = machine.report(&nothing());
     for finding in &report.checks {
-        assert_eq!(finding.state, State::Ok, "{finding:?}");
+        assert_eq!(finding.state, Severity::Ok, "{finding:?}");
         assert_eq!(finding.advice, None);
     }
     assert_eq!(report.board, "rpi4");
-    assert_eq!(report.count(State::Ok), report.checks.len());
+    assert_eq!(report.count(Severity::Ok), report.checks.len());
     let camera = machine.worst(&nothing(), "camera").what;
     assert_eq!(
         camera,
@@ -73,26 +73,26 @@ fn scripts_can_read_it() {
 #[test]
 fn a_board_is_recognised_and_a_wrong_one_is_told() {
     let machine = Machine::healthy();
-    let named = |name: &str| Asked {
+    let named = |name: &str| Request {
         board: Some(name.into()),
         ..nothing()
     };
     machine.says(
         &nothing(),
         "board",
-        State::Ok,
+        Severity::Ok,
         &["Raspberry Pi 4 Model B Rev 1.4"],
     );
     machine.says(
         &named("rpi5"),
         "board",
-        State::Warning,
+        Severity::Warning,
         &["Model B", "--board"],
     );
     machine.says(
         &named("rpi5"),
         "cpu",
-        State::Warning,
+        Severity::Warning,
         &["neon-dot", "gives neon"],
     );
     assert!(Report::make(&machine.facts, &named("toaster")).is_err());
@@ -103,19 +103,19 @@ fn a_board_is_recognised_and_a_wrong_one_is_told() {
         "{unknown}"
     );
     machine.remove("proc/device-tree");
-    machine.says(&nothing(), "board", State::Ok, &["no device tree"]);
+    machine.says(&nothing(), "board", Severity::Ok, &["no device tree"]);
 }
 
 #[test]
 fn the_wrong_kernel_family_is_told() {
     let mut machine = Machine::healthy();
     machine.facts.kernel_family = "portable";
-    machine.says(&nothing(), "cpu", State::Warning, &["rpi4", "portable"]);
+    machine.says(&nothing(), "cpu", Severity::Warning, &["rpi4", "portable"]);
     machine.remove("proc/device-tree");
-    machine.says(&nothing(), "cpu", State::Warning, &["no fast kernel"]);
+    machine.says(&nothing(), "cpu", Severity::Warning, &["no fast kernel"]);
     machine.facts.kernel_family = "neon";
     machine.write("proc/cpuinfo", "Features\t: fp asimd asimddp\n");
-    machine.says(&nothing(), "cpu", State::Warning, &["POSEWIRE_KERNEL"]);
+    machine.says(&nothing(), "cpu", Severity::Warning, &["POSEWIRE_KERNEL"]);
 }
 
 #[test]
@@ -132,21 +132,21 @@ fn clocks_that_fall_and_processors_that_are_hot_are_told() {
     machine.says(
         &nothing(),
         "governor",
-        State::Warning,
+        Severity::Warning,
         &["ondemand, performance", "tee"],
     );
     machine.write("sys/class/thermal/thermal_zone1/temp", "81000");
     machine.says(
         &nothing(),
         "temperature",
-        State::Warning,
+        Severity::Warning,
         &["81 degrees", "fan"],
     );
     machine.write(
         "sys/devices/system/clocksource/clocksource0/current_clocksource",
         "jiffies",
     );
-    machine.says(&nothing(), "clock", State::Warning, &["jiffies"]);
+    machine.says(&nothing(), "clock", Severity::Warning, &["jiffies"]);
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn a_throttled_board_says_why() {
     let machine = Machine::healthy();
     let file = "sys/devices/platform/soc/soc:firmware/get_throttled";
     for (bits, state, words) in [
-        ("50005", State::Fail, ["voltage", "supply"]),
-        ("0x50000", State::Warning, ["voltage", "since the start"]),
-        ("4", State::Warning, ["slowed down now", "heat sink"]),
-        ("80000", State::Warning, ["since the start", "heat sink"]),
+        ("50005", Severity::Fail, ["voltage", "supply"]),
+        ("0x50000", Severity::Warning, ["voltage", "since the start"]),
+        ("4", Severity::Warning, ["slowed down now", "heat sink"]),
+        ("80000", Severity::Warning, ["since the start", "heat sink"]),
     ] {
         machine.write(file, bits);
         machine.says(&nothing(), "throttling", state, &words);
@@ -176,9 +176,9 @@ fn a_throttled_board_says_why() {
 fn memory_is_held_against_the_boards_budget() {
     let machine = Machine::healthy();
     for (kib, state) in [
-        (100 << 10, State::Fail),
-        (200 << 10, State::Warning),
-        (300 << 10, State::Ok),
+        (100 << 10, Severity::Fail),
+        (200 << 10, Severity::Warning),
+        (300 << 10, Severity::Ok),
     ] {
         machine.write("proc/meminfo", format!("MemAvailable:   {kib} kB\n"));
         machine.says(&nothing(), "memory", state, &["budget is 128 MiB"]);
@@ -187,11 +187,11 @@ fn memory_is_held_against_the_boards_budget() {
     machine.says(
         &nothing(),
         "cgroup",
-        State::Warning,
+        Severity::Warning,
         &["cgroup_enable=memory"],
     );
     machine.write("sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n");
-    machine.says(&nothing(), "cgroup", State::Ok, &["can be limited"]);
+    machine.says(&nothing(), "cgroup", Severity::Ok, &["can be limited"]);
 }
 
 #[test]
@@ -200,16 +200,21 @@ fn without_a_camera_only_what_needs_none_works() {
     machine.says(
         &nothing(),
         "camera",
-        State::Fail,
+        Severity::Fail,
         &["no video device", "USB"],
     );
     machine.says(
         &source("v4l2:/dev/video0"),
         "camera",
-        State::Fail,
+        Severity::Fail,
         &["/dev/video0", "no such device"],
     );
-    machine.says(&source("demo"), "camera", State::Ok, &["demo needs none"]);
+    machine.says(
+        &source("demo"),
+        "camera",
+        Severity::Ok,
+        &["demo needs none"],
+    );
 }
 
 #[test]
@@ -218,11 +223,11 @@ fn a_camera_that_may_not_be_opened_names_the_group() {
         closed: Some(Errno::ACCESS),
         ..Device::webcam("/dev/video0")
     }]);
-    machine.says(&nothing(), "camera", State::Fail, &["usermod -aG video"]);
+    machine.says(&nothing(), "camera", Severity::Fail, &["usermod -aG video"]);
     machine.says(
         &source("v4l2:/dev/video0"),
         "camera",
-        State::Fail,
+        Severity::Fail,
         &["no permission", "usermod -aG video"],
     );
 }
@@ -236,7 +241,7 @@ fn a_busy_camera_names_who_has_it() {
     machine.says(
         &nothing(),
         "camera",
-        State::Warning,
+        Severity::Warning,
         &["in use by another program"],
     );
     machine.link("proc/123/fd/7", "/dev/video0");
@@ -244,7 +249,7 @@ fn a_busy_camera_names_who_has_it() {
     machine.says(
         &source("v4l2:/dev/video0"),
         "camera",
-        State::Warning,
+        Severity::Warning,
         &["cheese (process 123)"],
     );
 }
@@ -252,16 +257,16 @@ fn a_busy_camera_names_who_has_it() {
 #[test]
 fn a_ribbon_cable_camera_needs_a_bridge() {
     let machine = Machine::with([raw_camera()]);
-    for asked in [nothing(), source("v4l2:/dev/video0")] {
+    for request in [nothing(), source("v4l2:/dev/video0")] {
         machine.says(
-            &asked,
+            &request,
             "camera",
-            State::Fail,
+            Severity::Fail,
             &["v4l2loopback", "rpicam-vid", "GStreamer"],
         );
     }
     machine.kernel.plug(Device::webcam("/dev/video8"));
-    machine.says(&nothing(), "camera", State::Warning, &["pBAA"]);
+    machine.says(&nothing(), "camera", Severity::Warning, &["pBAA"]);
 }
 
 #[test]
@@ -289,18 +294,18 @@ fn nodes_that_are_no_cameras_are_named_and_do_no_harm() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[1].what.contains("metadata"));
     assert!(lines[2].what.starts_with("/dev/video10 to /dev/video12 "));
-    assert!(lines.iter().all(|finding| finding.state == State::Ok));
+    assert!(lines.iter().all(|finding| finding.state == Severity::Ok));
     let machine = Machine::with([metadata]);
     machine.says(
         &source("v4l2:/dev/video1"),
         "camera",
-        State::Fail,
+        Severity::Fail,
         &["metadata"],
     );
     machine.says(
         &nothing(),
         "camera",
-        State::Fail,
+        Severity::Fail,
         &["no video device can be used"],
     );
 }
@@ -312,14 +317,14 @@ fn a_user_outside_the_groups_is_told() {
     machine.says(
         &nothing(),
         "groups",
-        State::Warning,
+        Severity::Warning,
         &["video and dialout", "usermod -aG video,dialout"],
     );
     machine.write(
         "proc/self/status",
         "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t\n",
     );
-    machine.says(&nothing(), "groups", State::Ok, &["root"]);
+    machine.says(&nothing(), "groups", Severity::Ok, &["root"]);
 }
 
 #[test]
@@ -327,14 +332,14 @@ fn a_serial_line_that_cannot_be_used_fails_only_if_it_is_asked_for() {
     let machine = Machine::healthy();
     machine.mode("dev/ttyAMA0", 0o600);
     let group = ["no permission", "usermod -aG dialout"];
-    machine.says(&nothing(), "serial", State::Warning, &group);
-    machine.says(&serial("/dev/ttyAMA0"), "serial", State::Fail, &group);
+    machine.says(&nothing(), "serial", Severity::Warning, &group);
+    machine.says(&serial("/dev/ttyAMA0"), "serial", Severity::Fail, &group);
     machine.remove("dev/ttyAMA0");
-    machine.says(&nothing(), "serial", State::Warning, &["no such device"]);
+    machine.says(&nothing(), "serial", Severity::Warning, &["no such device"]);
     machine.says(
         &serial("/dev/ttyUSB0"),
         "serial",
-        State::Fail,
+        Severity::Fail,
         &["/dev/ttyUSB0"],
     );
 }
@@ -352,7 +357,7 @@ fn the_mini_uart_is_recognised_behind_its_link() {
     machine.says(
         &serial("/dev/serial0"),
         "serial",
-        State::Warning,
+        Severity::Warning,
         &["/dev/serial0 (/dev/ttyS0)", "mini-UART", "disable-bt"],
     );
 }
@@ -369,13 +374,13 @@ fn a_console_on_the_serial_line_is_told() {
         machine.says(
             &nothing(),
             "console",
-            State::Warning,
+            Severity::Warning,
             &["ttyAMA0", "cmdline.txt"],
         );
         machine.says(
             &serial("/dev/serial0"),
             "console",
-            State::Fail,
+            Severity::Fail,
             &["messages"],
         );
     }
@@ -384,7 +389,7 @@ fn a_console_on_the_serial_line_is_told() {
     machine.says(
         &nothing(),
         "console",
-        State::Warning,
+        Severity::Warning,
         &["messages on ttyAMA0"],
     );
     machine.write("sys/class/tty/console/active", "tty0");
@@ -395,7 +400,7 @@ fn a_console_on_the_serial_line_is_told() {
     machine.says(
         &serial("/dev/ttyAMA0:9600"),
         "console",
-        State::Fail,
+        Severity::Fail,
         &["agetty", "serial-getty@ttyAMA0", "nvgetty"],
     );
 }
@@ -406,13 +411,13 @@ fn what_the_kernel_lacks_for_a_sandbox_is_told() {
     machine.says(
         &nothing(),
         "sandbox",
-        State::Ok,
+        Severity::Ok,
         &["seccomp, Landlock version 4"],
     );
     machine.facts.landlock_abi = None;
-    machine.says(&nothing(), "sandbox", State::Ok, &["no Landlock"]);
+    machine.says(&nothing(), "sandbox", Severity::Ok, &["no Landlock"]);
     machine.write("proc/self/status", "Name:\tx\n");
-    machine.says(&nothing(), "sandbox", State::Warning, &["no seccomp"]);
+    machine.says(&nothing(), "sandbox", Severity::Warning, &["no seccomp"]);
 }
 
 #[test]
@@ -425,13 +430,13 @@ fn missing_realtime_rights_are_told() {
     machine.says(
         &nothing(),
         "realtime",
-        State::Warning,
+        Severity::Warning,
         &["up to 0", "the board's is 20", "limits.d"],
     );
     machine.says(
         &nothing(),
         "memlock",
-        State::Warning,
+        Severity::Warning,
         &["8192 KiB", "128 MiB"],
     );
 }
@@ -439,21 +444,26 @@ fn missing_realtime_rights_are_told() {
 #[test]
 fn a_model_is_opened_and_held_against_the_processor() {
     let mut machine = Machine::healthy();
-    let model = |path: &Path| Asked {
+    let model = |path: &Path| Request {
         model: Some(path.into()),
         ..nothing()
     };
     let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/board/hand.plan");
     machine.facts.kernel_family = "portable";
     let finding = machine.worst(&model(&plan), "model");
-    assert_ne!(finding.state, State::Ok, "{finding:?}");
+    assert_ne!(finding.state, Severity::Ok, "{finding:?}");
     assert!(finding.what.contains("gives portable"), "{finding:?}");
     assert!(finding.advice.unwrap().contains("--kernel portable"));
     let missing = Path::new("/nowhere/hand.plan");
-    machine.says(&model(missing), "model", State::Fail, &["cannot be opened"]);
+    machine.says(
+        &model(missing),
+        "model",
+        Severity::Fail,
+        &["cannot be opened"],
+    );
     machine.write("garbage.plan", "posewire and nothing else");
     let garbage = machine.facts.root.join("garbage.plan");
-    machine.says(&model(&garbage), "model", State::Fail, &["garbage.plan"]);
+    machine.says(&model(&garbage), "model", Severity::Fail, &["garbage.plan"]);
 }
 
 proptest! {
@@ -480,7 +490,7 @@ fn links_that_go_round_in_circles_end() {
     machine.says(
         &serial("/dev/a"),
         "serial",
-        State::Fail,
+        Severity::Fail,
         &["no such device"],
     );
 }

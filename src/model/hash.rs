@@ -36,7 +36,7 @@ impl FromStr for ModelHash {
     fn from_str(text: &str) -> Result<Self> {
         hex::parse(text.as_bytes()).map(ModelHash).ok_or_else(|| {
             Error::usage(format!(
-                "model-sha256 is {text:?}, expected are 64 hexadecimal digits: `posewire inspect` prints them"
+                "{text:?} is not 64 hexadecimal digits: `posewire inspect` prints them"
             ))
         })
     }
@@ -73,7 +73,7 @@ mod tests {
         }
         for bad in ["", &ABC[1..], &ABC.replace('b', "g")] {
             let error = bad.parse::<ModelHash>().unwrap_err().to_string();
-            assert!(error.contains("model-sha256"), "{error}");
+            assert!(error.contains("64 hexadecimal"), "{error}");
         }
     }
 }

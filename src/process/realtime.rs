@@ -31,7 +31,7 @@ impl Priority {
             Ok(Priority(priority))
         } else {
             Err(Error::usage(format!(
-                "realtime is {priority}, must be a priority in 1..{MAX_PRIORITY}"
+                "{priority} is not a priority in 1..{MAX_PRIORITY}"
             )))
         }
     }

@@ -31,13 +31,16 @@ impl FromStr for SerialSpec {
     /// The text after the last colon is the rate if it is all digits. Names in `/dev/serial/by-path` contain
     /// colons.
     fn from_str(text: &str) -> Result<Self> {
-        let fail = |what: &str| Error::usage(format!("serial is {text:?}: {what}"));
+        let fail = |what: &str| Error::usage(format!("{text:?}: {what}"));
         let (device, baud) = match text.rsplit_once(':') {
             Some((device, digits))
                 if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
             {
                 let baud = digits.parse().ok().filter(|&baud| baud > 0);
-                (device, baud.ok_or_else(|| fail("no line has such a rate"))?)
+                (
+                    device,
+                    baud.ok_or_else(|| fail("no serial line has such a rate"))?,
+                )
             }
             _ => (text, DEFAULT_BAUD),
         };
@@ -84,7 +87,7 @@ mod tests {
         for text in ["", ":9600", "/dev/ttyS0:0", "/dev/ttyS0:99999999999"] {
             let error = text.parse::<SerialSpec>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
-            assert!(error.to_string().contains("serial"), "{error}");
+            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
         }
     }
 }

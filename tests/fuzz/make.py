@@ -3,7 +3,8 @@
     python tests/fuzz/make.py POSEWIRE
 
 POSEWIRE is a full build of the program, which compiles the plans. Needs models/requirements.txt. To be
-run again when the format of plans changes, or how a layer is compiled.
+run again when the format of plans changes, or how a layer is compiled. Seeds of settings come from the
+table of settings: `POSEWIRE_BLESS=1 cargo test --lib pages`.
 """
 
 import json
@@ -170,20 +171,11 @@ def networks(posewire):
             subprocess.run([posewire, "compile", "--model", model, "--out", plan, "--kernel", kernel], check=True)
 
 
-def cards_and_settings():
+def cards():
     meta = card.make("hand", 256, "fuzz", "")
     (CORPUS / "config" / "card.json").write_text(json.dumps(meta))
     toml = "".join(f"{key} = {json.dumps(value)}\n" for key, value in meta.items())
     (CORPUS / "config" / "card.toml").write_text(toml)
-    (CORPUS / "config" / "run.toml").write_text(
-        "source = 'v4l2:auto'\ncamera-size = '640x480'\ncamera-fps = 30\ncamera-format = 'YUYV'\n"
-        "model = 'hand.plan'\nbbox = [1.0, 2, 300.5, 4e2]\nudp = '10.0.0.1:9000'\nserial = '/dev/ttyS0:9600'\n"
-        "json = '-'\noverlay = 'pictures'\nframes = 9\nthreads = 2\npin = true\nengine = 'auto'\nmin-score = 0.3\n"
-        "heartbeat-ms = 100\nstale-ms = 500\nstats-seconds = 60\nstage-deadline-ms = 5000\nmirrored = true\ninstance = 1\n"
-    )
-    texts = ("v4l2:/dev/video0", "demo:hand", "dir:a b", "/dev/ttyUSB0:115200", "1,2,3.5,4e2", "tract", "MJPG", "640x480")
-    for index, text in enumerate(texts):
-        (CORPUS / "args" / f"{index}.txt").write_text(text)
 
 
 def joints(count):
@@ -251,11 +243,11 @@ def pictures():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for name in ("wire", "cobs", "jpeg", "plan", "onnx", "config", "args"):
+    for name in ("wire", "cobs", "jpeg", "plan", "onnx", "config"):
         os.makedirs(CORPUS / name, exist_ok=True)
     packets()
     pictures()
-    cards_and_settings()
+    cards()
     networks(sys.argv[1])
 
 

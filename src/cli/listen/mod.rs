@@ -3,11 +3,11 @@
 mod counts;
 mod receiver;
 
-use super::args::{Args, Item};
-use super::{say, stop_on_signals};
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::{layers, say, stop_on_signals};
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::process::sandbox::{Access, CapabilitySet, Mode, Sandbox};
+use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
 use crate::wire::{
@@ -18,50 +18,78 @@ use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-const HELP: &str = "\
-Receive keypoints and print them, one line a packet, until stopped; then the count of each kind.
+pub const COMMAND: Command = Command {
+    name: "listen",
+    summary: "receive keypoints and print them",
+    about: "\
+Receive keypoints and print them, one line a packet, until stopped; then the count of each kind.",
+    usage: &["(--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]"],
+    positional: None,
+    options: &[
+        CommandOption {
+            name: "udp",
+            argument: Some("ADDR:PORT"),
+            default: None,
+            help: "the address to listen on; 0.0.0.0:9000 is port 9000 of every interface",
+        },
+        CommandOption {
+            name: "serial",
+            argument: Some("DEVICE[:BAUD]"),
+            default: None,
+            help: "the serial line to listen on, at 115200 baud if not given",
+        },
+        CommandOption {
+            name: "key-file",
+            argument: Some("FILE"),
+            default: None,
+            help: "take only packets that are sealed with this key, each once, in order and in time, from 1 s \
+                   after the start on",
+        },
+        CommandOption {
+            name: "unordered",
+            argument: None,
+            default: None,
+            help: "with a key: take also senders whose starts have no order (docs/wire.md)",
+        },
+        CommandOption {
+            name: "json",
+            argument: None,
+            default: None,
+            help: "print each packet as a JSON line",
+        },
+        CommandOption {
+            name: "packets",
+            argument: Some("N"),
+            default: None,
+            help: "stop after N valid packets",
+        },
+        CommandOption {
+            name: "seconds",
+            argument: Some("N"),
+            default: None,
+            help: "stop after N seconds",
+        },
+    ],
+    settings: Accepts::These(&["sandbox"]),
+    notes: "",
+    examples: &["--udp 127.0.0.1:9000", "--serial /dev/ttyUSB0:115200"],
+    run,
+};
 
-Usage: posewire listen (--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]
-
-  --udp ADDR:PORT   the address to listen on; 0.0.0.0:9000 is port 9000 of every interface
-  --serial DEVICE[:BAUD]
-                    the serial line to listen on [115200 baud]
-  --key-file FILE   take only packets that are sealed with this key, each once, in order and in time,
-                    from 1 s after the start on
-  --unordered       with a key: take also senders whose starts have no order (docs/wire.md)
-  --json            print each packet as a JSON line
-  --sandbox MODE    give up every right that is not needed: auto, strict or off, as for `run` [auto]
-  --packets N       stop after N valid packets
-  --seconds N       stop after N seconds
-
-Example: posewire listen --udp 127.0.0.1:9000
-         posewire listen --serial /dev/ttyUSB0:115200
-";
-
-pub fn main(mut args: Args) -> Result<()> {
-    let (mut address, mut line, mut as_json) = (None::<String>, None::<String>, false);
-    let (mut key, mut unordered, mut sandbox) = (None, false, Mode::default());
-    let (mut packets, mut seconds) = (u64::MAX, None::<f64>);
-    while let Some(item) = args.next()? {
-        let Item::Option(name) = &item else {
-            return Err(Args::unknown(item));
-        };
-        match name.as_str() {
-            "udp" => address = Some(args.value()?),
-            "serial" => line = Some(args.value()?),
-            "key-file" => key = Some(Key::read(&args.path()?)?),
-            "unordered" => unordered = true,
-            "json" => as_json = true,
-            "sandbox" => sandbox = args.value::<String>()?.parse()?,
-            "packets" => packets = args.value()?,
-            "seconds" => seconds = Some(args.value()?),
-            "help" => {
-                say!("{HELP}");
-                return Ok(());
-            }
-            _ => return Err(Args::unknown(item)),
-        }
-    }
+fn run(given: Given) -> Result<()> {
+    let (address, line) = (
+        given.value::<String>("udp")?,
+        given.value::<SerialSpec>("serial")?,
+    );
+    let key = given
+        .path("key-file")
+        .map(|path| Key::read(&path))
+        .transpose()?;
+    let sandbox = layers::partial(&given.line)?.sandbox;
+    let unordered = given.has("unordered");
+    let as_json = given.has("json");
+    let packets = given.value("packets")?.unwrap_or(u64::MAX);
+    let seconds: Option<f64> = given.value("seconds")?;
     let limit = seconds
         .map(|seconds| {
             Duration::try_from_secs_f64(seconds)
@@ -70,7 +98,7 @@ pub fn main(mut args: Args) -> Result<()> {
         .transpose()?;
     let mut receiver: Box<dyn Receiver> = match (address, line) {
         (Some(address), None) => Box::new(UdpReceiver::open(&address)?),
-        (None, Some(line)) => Box::new(SerialReceiver::open(&line.parse::<SerialSpec>()?)?),
+        (None, Some(line)) => Box::new(SerialReceiver::open(&line)?),
         _ => {
             return Err(Error::usage(
                 "give one of --udp and --serial, the place to listen: try --help",

@@ -43,9 +43,7 @@ impl FromStr for Mode {
             "auto" => Ok(Mode::Auto),
             "strict" => Ok(Mode::Strict),
             "off" => Ok(Mode::Off),
-            _ => Err(Error::usage(format!(
-                "sandbox is {text:?}, expected is auto, strict or off"
-            ))),
+            _ => Err(Error::usage(format!("{text:?} is not auto, strict or off"))),
         }
     }
 }
@@ -173,7 +171,7 @@ mod tests {
             assert_eq!(text.parse::<Mode>().unwrap(), mode);
         }
         let error = "on".parse::<Mode>().unwrap_err().to_string();
-        assert!(error.contains("sandbox") && error.contains("strict"));
+        assert!(error.contains("\"on\"") && error.contains("strict"));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posewire::config::{RunConfig, parse_bbox};
 use posewire::engine::EngineChoice;
 use posewire::serial::SerialSpec;
+use posewire::settings::{Layer, Origin, SETTINGS, Settings};
 use posewire::source::{FourCc, SourceSpec};
 
 fuzz_target!(|text: &str| {
@@ -21,21 +21,17 @@ fuzz_target!(|text: &str| {
         }
         Err(error) => posewire_fuzz::check_message(&error),
     }
-    let bbox = parse_bbox(text);
-    if let Err(error) = &bbox {
-        posewire_fuzz::check_message(error);
-    }
     if let Err(error) = text.parse::<EngineChoice>() {
         posewire_fuzz::check_message(&error);
     }
     let _ = text.parse::<FourCc>();
-    let config = RunConfig {
-        source: Some("v4l2:auto".into()),
-        bbox: bbox.ok(),
-        camera_size: Some(text.into()),
-        ..RunConfig::default()
-    };
-    if let Err(error) = config.resolve() {
-        posewire_fuzz::check_message(&error);
+    for row in SETTINGS {
+        let mut line = Layer::new(Origin::Line);
+        let settings = line
+            .set(row.name, text)
+            .and_then(|()| Settings::from_layers([&line]));
+        if let Err(error) = settings {
+            posewire_fuzz::check_message(&error);
+        }
     }
 });

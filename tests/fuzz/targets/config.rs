@@ -2,15 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posewire::config::RunConfig;
 use posewire::model::ModelCard;
+use posewire::settings::{Layer, Settings};
 
 fuzz_target!(|bytes: &[u8]| {
     let path = posewire_fuzz::file_with(bytes);
-    let resolved = RunConfig::read(&path).and_then(|mut config| {
+    let resolved = Layer::read(&path).and_then(|layer| {
+        let mut settings = Settings::from_layers([&layer])?;
         // This key names a file, which would be read.
-        config.key_file = None;
-        config.or(RunConfig::default()).resolve()
+        settings.key_file = None;
+        settings.finish()
     });
     if let Err(error) = resolved {
         posewire_fuzz::check_message(&error);

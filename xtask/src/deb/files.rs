@@ -3,11 +3,11 @@
 use super::Architecture;
 use super::archive::{Entry, gz};
 use posewire::board::Profile;
+use posewire::cli::pages;
 use std::io;
 
 const UNIT: &str = include_str!("../../../boards/package/posewire.service");
 const RULES: &str = include_str!("../../../boards/package/posewire.rules");
-const MANUAL: &str = include_str!("../../../boards/package/posewire.1");
 const OVERRIDES: &str = include_str!("../../../boards/package/lintian-overrides");
 const MIT: &str = include_str!("../../../LICENSE-MIT");
 
@@ -40,7 +40,6 @@ impl Contents<'_> {
     /// The files that are installed.
     pub fn data(&self) -> io::Result<Vec<Entry>> {
         let name = self.package_name();
-        let manual = MANUAL.replace("@VERSION@", self.version);
         let mut data = vec![
             Entry::new("usr/bin/posewire", 0o755, self.program.as_slice()),
             Entry::new(CONFIGURATION, 0o644, self.configuration()),
@@ -49,7 +48,22 @@ impl Contents<'_> {
             Entry::new(
                 "usr/share/man/man1/posewire.1.gz",
                 0o644,
-                gz(manual.as_bytes())?,
+                gz(pages::man(self.version).as_bytes())?,
+            ),
+            Entry::new(
+                "usr/share/bash-completion/completions/posewire",
+                0o644,
+                pages::bash(),
+            ),
+            Entry::new(
+                "usr/share/zsh/vendor-completions/_posewire",
+                0o644,
+                pages::zsh(),
+            ),
+            Entry::new(
+                "usr/share/fish/vendor_completions.d/posewire.fish",
+                0o644,
+                pages::fish(),
             ),
             Entry::new(
                 format!("usr/share/doc/{name}/changelog.gz"),
@@ -144,7 +158,6 @@ impl Contents<'_> {
     /// The settings of the service: the board's profile, and what every board needs.
     pub fn configuration(&self) -> String {
         let board = self.board;
-        let run = &board.defaults;
         let mut text = format!(
             "# The settings of the service posewire, with the names that `posewire run --help` has for them.\n\
              # An upgrade keeps what is changed here. After a change: systemctl restart posewire\n\n\
@@ -167,18 +180,11 @@ impl Contents<'_> {
                  #key-file = \"/run/credentials/posewire.service/key\"\n\
                  #session-file = \"/var/lib/posewire/session\"\n\n\
                  # What the profile says.\n";
-        text += &format!("#memory-budget = \"{}\"\n", board.limits.memory_budget);
         if let Some(priority) = board.limits.realtime {
             text += &format!("#realtime = {priority}\n");
         }
-        if let Some(threads) = run.threads {
-            text += &format!("#threads = {threads}\n");
-        }
-        if let Some(size) = &run.camera_size {
-            text += &format!("#camera-size = \"{size}\"\n");
-        }
-        if let Some(fps) = run.camera_fps {
-            text += &format!("#camera-fps = {fps}\n");
+        for (row, value) in board.settings.values() {
+            text += &format!("#{} = {}\n", row.name, row.value.toml(value));
         }
         text
     }

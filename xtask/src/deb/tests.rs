@@ -1,5 +1,5 @@
 use super::*;
-use posewire::config::RunConfig;
+use posewire::settings::{Layer, Settings};
 use std::process::Stdio;
 
 const TIME: u64 = 1_700_000_000;
@@ -73,6 +73,10 @@ fn dpkg_reads_it() {
         "./usr/lib/posewire/hand.plan",
         "./lib/systemd/system/posewire.service",
         "./lib/udev/rules.d/60-posewire.rules",
+        "./usr/share/man/man1/posewire.1.gz",
+        "./usr/share/bash-completion/completions/posewire",
+        "./usr/share/zsh/vendor-completions/_posewire",
+        "./usr/share/fish/vendor_completions.d/posewire.fish",
     ] {
         assert!(list.contains(line), "no {line} in {list}");
     }
@@ -105,11 +109,14 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
             })
             .collect();
         fs::write(&file, offered).unwrap();
-        let settings = RunConfig::read(&file).unwrap();
-        assert_eq!(settings.board.as_deref(), Some(board.name.as_str()));
-        assert_eq!(settings.threads, board.defaults.threads);
-        assert_eq!(settings.serial, board.serial.device);
-        settings.resolve().unwrap();
+        let layer = Layer::read(&file).unwrap();
+        assert_eq!(layer.get("board"), Some(board.name.as_str()));
+        assert_eq!(layer.get("threads"), board.settings.get("threads"));
+        assert_eq!(layer.get("serial"), board.serial.device.as_deref());
+        // The key is on the board.
+        let mut settings = Settings::from_layers([&layer]).unwrap();
+        settings.key_file = None;
+        settings.finish().unwrap();
         let unit = contents.unit();
         let filled = unit.lines().filter(|line| !line.starts_with('#'));
         assert!(!filled.clone().any(|line| line.ends_with('@')), "{unit}");

@@ -254,8 +254,10 @@ mod tests {
                 .replace("\n#watchdog", "\nwatchdog")
                 .replace("\n#key-file", "\nkey-file");
             for text in [&text, &all] {
-                let settings: posewire::config::RunConfig = toml::from_str(text).unwrap();
-                assert_eq!(settings.udp.as_deref(), Some(board.udp), "{}", board.name);
+                let path = std::path::Path::new("posewire.toml");
+                let layer = posewire::settings::Layer::parse(path, text).unwrap();
+                assert_eq!(layer.get("udp"), Some(board.udp), "{}", board.name);
+                posewire::settings::Settings::from_layers([&layer]).unwrap();
             }
             assert!(all.contains("\nserial") && all.contains("\nkey-file"));
         }

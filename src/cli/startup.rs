@@ -1,12 +1,12 @@
 //! From settings to a network that is ready to run, and what its memory adds up to.
 
-use crate::config::Settings;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::pipeline::{Estimator, Pipeline};
 use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
+use crate::settings::Settings;
 use crate::source;
 
 /// What the heap may take at least while the model is read: enough for the table that says that the budget
@@ -16,15 +16,16 @@ const LEAST_LOADING_BYTES: u64 = 64 << 20;
 const OVERLAY_BYTES: u64 = 8 << 20;
 
 /// A model on its way into memory.
-pub(super) struct Loading<'a> {
+pub(super) struct Startup<'a> {
     settings: &'a Settings,
     meter: Meter,
     shares: Parts,
 }
 
-impl<'a> Loading<'a> {
+impl<'a> Startup<'a> {
     /// Adds up what is known without the model. From here on the heap keeps to the budget, if there is one.
-    pub(super) fn begin(settings: &'a Settings) -> Self {
+    pub(super) fn begin(settings: &'a Settings) -> Result<Self> {
+        let source = settings.source()?;
         memory::trim();
         thread::limit_main_stack();
         let workers = (1..settings.threads.count).map(Role::Worker);
@@ -36,8 +37,8 @@ impl<'a> Loading<'a> {
         };
         let shares = Parts {
             program: memory::mapped_bytes(),
-            camera: source::buffer_bytes(&settings.source, &settings.camera),
-            pictures: source::picture_bytes(&settings.source, &settings.camera) + overlay,
+            camera: source::buffer_bytes(source, &settings.camera),
+            pictures: source::picture_bytes(source, &settings.camera) + overlay,
             stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
             ..Parts::default()
         };
@@ -45,11 +46,11 @@ impl<'a> Loading<'a> {
             let mapped = shares.program + shares.camera + shares.stacks;
             memory::set_limit(allowed.saturating_sub(mapped).max(LEAST_LOADING_BYTES));
         }
-        Loading {
+        Ok(Startup {
             settings,
             meter: Meter::default(),
             shares,
-        }
+        })
     }
 
     /// # Errors

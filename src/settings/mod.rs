@@ -1,0 +1,174 @@
+//! The settings of a run, in one table.
+//!
+//! In: layers, weakest first: the table's defaults, a board's, a file's, the command line's. All have the same
+//! names for the same things, and go through the same checks. Out: checked [`Settings`]. Rules that concern
+//! more than one setting stand in [`Settings::finish`].
+
+mod layer;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use layer::{Layer, LayerSet, Origin};
+pub use suggest::nearest;
+pub use table::{Group, SETTINGS, Setting};
+pub use value::Value;
+
+use crate::engine::{EngineChoice, Threads};
+use crate::error::{Error, Result};
+use crate::model::ModelHash;
+use crate::pipeline::StreamOptions;
+use crate::process::realtime::Priority;
+use crate::process::sandbox;
+use crate::scene::BBox;
+use crate::serial::SerialSpec;
+use crate::source::{CameraOptions, SourceSpec};
+use crate::wire::{EpochSource, Key};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Every setting, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `None` until a layer names one.
+    pub source: Option<SourceSpec>,
+    /// The request to a camera.
+    pub camera: CameraOptions,
+    /// A file, or `builtin:` and a name.
+    pub model: PathBuf,
+    /// A model with another hash is refused.
+    pub model_sha256: Option<ModelHash>,
+    /// A fixed box, instead of searching and following.
+    pub bbox: Option<BBox>,
+    /// HOST:PORT.
+    pub udp: Option<String>,
+    /// A serial line for packets.
+    pub serial: Option<SerialSpec>,
+    /// The file of `key`.
+    pub key_file: Option<PathBuf>,
+    /// The key that packets are sealed with; [`Settings::finish`] reads it.
+    pub key: Option<Key>,
+    /// The order of this sender's starts, for receivers of sealed packets.
+    pub epoch: EpochSource,
+    /// A file, or `-` for standard output.
+    pub json: Option<String>,
+    /// A folder for pictures.
+    pub overlay: Option<PathBuf>,
+    /// The board's watchdog.
+    pub watchdog: Option<PathBuf>,
+    /// The demands on the sandbox.
+    pub sandbox: sandbox::Mode,
+    /// Threads of the network; [`Settings::finish`] decides whether they are pinned.
+    pub threads: Threads,
+    /// `None`: pinned if `realtime` is given.
+    pub pin: Option<bool>,
+    /// `None`: any amount.
+    pub memory_budget_bytes: Option<u64>,
+    /// `None`: ordinary scheduling.
+    pub realtime: Option<Priority>,
+    /// The engine that runs the network.
+    pub engine: EngineChoice,
+    /// The heatmap maximum from which a joint counts as found.
+    pub min_score: f32,
+    /// A stage that takes longer is named in the log.
+    pub stage_deadline: Duration,
+    /// Options of the stream.
+    pub stream: StreamOptions,
+}
+
+/// The row of this name.
+pub fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|row| row.name == name)
+}
+
+impl Settings {
+    /// The defaults.
+    ///
+    /// # Errors
+    /// None: a test applies them.
+    fn new() -> Result<Settings> {
+        let mut settings = Settings {
+            source: None,
+            camera: CameraOptions::default(),
+            model: PathBuf::new(),
+            model_sha256: None,
+            bbox: None,
+            udp: None,
+            serial: None,
+            key_file: None,
+            key: None,
+            epoch: EpochSource::default(),
+            json: None,
+            overlay: None,
+            watchdog: None,
+            sandbox: sandbox::Mode::default(),
+            threads: Threads::from(1),
+            pin: None,
+            memory_budget_bytes: None,
+            realtime: None,
+            engine: EngineChoice::Auto,
+            min_score: 0.0,
+            stage_deadline: Duration::ZERO,
+            stream: StreamOptions {
+                frames: None,
+                heartbeat: Duration::ZERO,
+                stale_after: Duration::ZERO,
+                stats_every: None,
+                mirrored: false,
+                instance: 0,
+            },
+        };
+        settings.apply(&Layer::defaults())?;
+        Ok(settings)
+    }
+
+    /// The defaults and these layers, weakest first. The rules across settings are not applied: see
+    /// [`Settings::finish`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the option, [`ErrorKind::Config`](crate::ErrorKind::Config)
+    /// naming the file and the key.
+    pub fn from_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings> {
+        let mut settings = Settings::new()?;
+        for layer in layers {
+            settings.apply(layer)?;
+        }
+        Ok(settings)
+    }
+
+    fn apply(&mut self, layer: &Layer) -> Result<()> {
+        for (row, value) in layer.values() {
+            (row.set)(self, value).map_err(|what| layer.origin().error(row.name, what))?;
+        }
+        Ok(())
+    }
+
+    /// Applies the rules that concern more than one setting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no source, [`ErrorKind::Config`](crate::ErrorKind::Config)
+    /// if the key cannot be read.
+    pub fn finish(mut self) -> Result<Settings> {
+        self.source()?;
+        // A thread that runs before all others is not to be moved about.
+        self.threads.pinned = self.pin.unwrap_or(self.realtime.is_some());
+        let buffer_bytes = self.camera.buffer_bytes();
+        self.camera.most_bytes = self.memory_budget_bytes.map(|_| buffer_bytes);
+        self.key = self.key_file.as_deref().map(Key::read).transpose()?;
+        Ok(self)
+    }
+
+    /// The source.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if no layer names one.
+    pub fn source(&self) -> Result<&SourceSpec> {
+        self.source.as_ref().ok_or_else(|| {
+            Error::usage(
+                "no source: give --source, for example --source v4l2:/dev/video0 or --source demo",
+            )
+        })
+    }
+}

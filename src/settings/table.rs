@@ -1,0 +1,421 @@
+//! The table of settings: a row is a setting.
+
+use super::value::{
+    bbox, choice, fps, milliseconds, number, path, sha256, size, switch, text, threads,
+};
+use super::{LayerSet, Settings, Value};
+use crate::engine::EngineChoice;
+use crate::process::memory;
+use crate::process::realtime::Priority;
+use crate::process::sandbox;
+use std::time::Duration;
+
+/// A board's memory budget is overruled by this value.
+const NO_BUDGET: &str = "none";
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The option without its dashes, and the TOML key.
+    pub name: &'static str,
+    /// The type of the value, and its name in help.
+    pub value: Value,
+    /// As a user writes it. Help and docs print it, `set` parses it.
+    pub default: Option<&'static str>,
+    /// A valid value, as a user writes it. Docs print it, fuzzers start from it.
+    pub example: &'static str,
+    /// The layers that may have it.
+    pub layers: LayerSet,
+    /// The heading that it stands under.
+    pub group: Group,
+    /// One sentence or more.
+    pub help: &'static str,
+    /// Checks and stores a value. The caller adds the name and the place to an error.
+    pub set: fn(&mut Settings, &str) -> Result<(), String>,
+}
+
+/// A heading of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The source of frames.
+    Source,
+    /// The network and what it finds.
+    Model,
+    /// The receivers of keypoints.
+    Sinks,
+    /// Packets and their times.
+    Stream,
+    /// Processors, memory and rights.
+    Machine,
+    /// Places that settings come from.
+    Files,
+}
+
+impl Group {
+    /// All groups, in the order of the help.
+    pub const ALL: [Group; 6] = [
+        Group::Source,
+        Group::Model,
+        Group::Sinks,
+        Group::Stream,
+        Group::Machine,
+        Group::Files,
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Source => "Source",
+            Group::Model => "Model",
+            Group::Sinks => "Receivers",
+            Group::Stream => "Stream",
+            Group::Machine => "Machine",
+            Group::Files => "Where settings come from",
+        }
+    }
+}
+
+use Group::{Files, Machine, Model, Sinks, Source, Stream};
+
+const LINE: LayerSet = LayerSet::LINE;
+const LINE_FILE: LayerSet = LayerSet::LINE.and(LayerSet::FILE);
+const ALL: LayerSet = LINE_FILE.and(LayerSet::BOARD);
+
+/// Every setting, in the order of the help.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        name: "source",
+        value: Value::Text("SOURCE"),
+        default: None,
+        example: "v4l2:/dev/video0",
+        layers: LINE_FILE,
+        group: Source,
+        help: "image:FILE, dir:FOLDER, mjpeg:FILE, demo (the built-in clip), or a camera: v4l2:auto, \
+               v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...",
+        set: |to, text| choice(text).map(|value| to.source = Some(value)),
+    },
+    Setting {
+        name: "camera-size",
+        value: Value::Text("WxH"),
+        default: Some("640x480"),
+        example: "1280x720",
+        layers: ALL,
+        group: Source,
+        help: "size requested of the camera; the nearest that it has is taken",
+        set: |to, text| size(text).map(|value| to.camera.size_px = value),
+    },
+    Setting {
+        name: "camera-fps",
+        value: Value::Integer("N"),
+        default: None,
+        example: "30",
+        layers: ALL,
+        group: Source,
+        help: "frame rate requested of the camera, 30 if not given; the nearest that it has is taken; \
+               with --source demo the rate of the clip",
+        set: |to, text| fps(text).map(|value| to.camera.frames_per_second = Some(value)),
+    },
+    Setting {
+        name: "camera-format",
+        value: Value::Text("F"),
+        default: None,
+        example: "YUYV",
+        layers: ALL,
+        group: Source,
+        help: "YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that is fast \
+               enough; with --source demo: show its pictures as such a camera would",
+        set: |to, text| choice(text).map(|value| to.camera.format = Some(value)),
+    },
+    Setting {
+        name: "model",
+        value: Value::Text("FILE"),
+        default: Some("builtin:hand"),
+        example: "hand.int8.onnx",
+        layers: LINE_FILE,
+        group: Model,
+        help: "a plan, an ONNX file with a model card, builtin:hand or builtin:body",
+        set: |to, text| path(text).map(|value| to.model = value),
+    },
+    Setting {
+        name: "model-sha256",
+        value: Value::Text("HEX"),
+        default: None,
+        example: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        layers: LINE_FILE,
+        group: Model,
+        help: "refuse a model file with another SHA-256; `posewire inspect` prints it",
+        set: |to, text| sha256(text).map(|value| to.model_sha256 = Some(value)),
+    },
+    Setting {
+        name: "bbox",
+        value: Value::Numbers("X,Y,W,H"),
+        default: None,
+        example: "1,2,300.5,4e2",
+        layers: LINE_FILE,
+        group: Model,
+        help: "box around the hand or person, in pixels; without it the whole frame is searched, and \
+               then the last frame's keypoints are followed",
+        set: |to, text| bbox(text).map(|value| to.bbox = Some(value)),
+    },
+    Setting {
+        name: "min-score",
+        value: Value::Number("S"),
+        default: Some("0.3"),
+        example: "0.5",
+        layers: LINE_FILE,
+        group: Model,
+        help: "heatmap maximum from which a joint counts as found",
+        set: |to, text| number(text, 0.0..=1.0).map(|value| to.min_score = value),
+    },
+    Setting {
+        name: "engine",
+        value: Value::Text("NAME"),
+        default: Some("auto"),
+        example: "auto",
+        layers: LINE_FILE,
+        group: Model,
+        help: "auto or tract",
+        set: |to, text| choice::<EngineChoice>(text).map(|value| to.engine = value),
+    },
+    Setting {
+        name: "udp",
+        value: Value::Text("HOST:PORT"),
+        default: None,
+        example: "10.0.0.1:9000",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "send a packet for each frame (docs/wire.md)",
+        set: |to, value| text(value).map(|value| to.udp = Some(value)),
+    },
+    Setting {
+        name: "serial",
+        value: Value::Text("DEVICE[:BAUD]"),
+        default: None,
+        example: "/dev/ttyS0:9600",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "send the same packets on a serial line, at 115200 baud if not given",
+        set: |to, text| choice(text).map(|value| to.serial = Some(value)),
+    },
+    Setting {
+        name: "key-file",
+        value: Value::Text("FILE"),
+        default: None,
+        example: "/etc/posewire/key",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "seal these packets with the key in FILE, 64 hexadecimal digits",
+        set: |to, text| path(text).map(|value| to.key_file = Some(value)),
+    },
+    Setting {
+        name: "session-file",
+        value: Value::Text("FILE"),
+        default: None,
+        example: "/var/lib/posewire/session",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "a number that goes up with each start, so that receivers refuse recordings of sealed \
+               packets; needed on boards whose clock is not set",
+        set: |to, text| path(text).map(|value| to.epoch.file = Some(value)),
+    },
+    Setting {
+        name: "unordered",
+        value: Value::Switch,
+        default: None,
+        example: "true",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "seal also without that file and a set clock: receivers must be told the same",
+        set: |to, text| switch(text).map(|value| to.epoch.allows_unordered = value),
+    },
+    Setting {
+        name: "json",
+        value: Value::Text("FILE"),
+        default: None,
+        example: "-",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "write a JSON line for each frame; - is standard output",
+        set: |to, value| text(value).map(|value| to.json = Some(value)),
+    },
+    Setting {
+        name: "overlay",
+        value: Value::Text("DIR"),
+        default: None,
+        example: "pictures",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "write a PNG for each frame with the skeleton drawn on it",
+        set: |to, text| path(text).map(|value| to.overlay = Some(value)),
+    },
+    Setting {
+        name: "watchdog",
+        value: Value::Text("DEVICE"),
+        default: None,
+        example: "/dev/watchdog",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "feed the board's watchdog with each packet; it reboots a board that hangs",
+        set: |to, text| path(text).map(|value| to.watchdog = Some(value)),
+    },
+    Setting {
+        name: "frames",
+        value: Value::Integer("N"),
+        default: None,
+        example: "9",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "stop after N frames",
+        set: |to, text| number(text, 0..=u64::MAX).map(|value| to.stream.frames = Some(value)),
+    },
+    Setting {
+        name: "heartbeat-ms",
+        value: Value::Integer("N"),
+        default: Some("100"),
+        example: "100",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "longest silence while there are no frames",
+        set: |to, text| milliseconds(text).map(|value| to.stream.heartbeat = value),
+    },
+    Setting {
+        name: "stale-ms",
+        value: Value::Integer("N"),
+        default: Some("500"),
+        example: "500",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "frames older than this are marked stale",
+        set: |to, text| milliseconds(text).map(|value| to.stream.stale_after = value),
+    },
+    Setting {
+        name: "stats-seconds",
+        value: Value::Integer("N"),
+        default: Some("60"),
+        example: "60",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "period of the log's line of figures and of the packet of them; 0 is never",
+        set: |to, text| {
+            let period = |seconds| (seconds > 0).then(|| Duration::from_secs(seconds));
+            number(text, 0..=86_400).map(|seconds| to.stream.stats_every = period(seconds))
+        },
+    },
+    Setting {
+        name: "stage-deadline-ms",
+        value: Value::Integer("N"),
+        // The slowest board with the largest network needs 3 s for a frame.
+        default: Some("5000"),
+        example: "5000",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "a stage that takes longer is named in the log",
+        set: |to, text| milliseconds(text).map(|value| to.stage_deadline = value),
+    },
+    Setting {
+        name: "mirrored",
+        value: Value::Switch,
+        default: None,
+        example: "true",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "declare on the wire that the pictures are mirrored",
+        set: |to, text| switch(text).map(|value| to.stream.mirrored = value),
+    },
+    Setting {
+        name: "instance",
+        value: Value::Integer("N"),
+        default: Some("0"),
+        example: "1",
+        layers: LINE_FILE,
+        group: Stream,
+        help: "number on the wire that tells several streams apart",
+        set: |to, text| number(text, 0..=u8::MAX).map(|value| to.stream.instance = value),
+    },
+    Setting {
+        name: "threads",
+        value: Value::Integer("N"),
+        default: Some("1"),
+        example: "2",
+        layers: ALL,
+        group: Machine,
+        help: "threads of the network",
+        set: |to, text| threads(text).map(|value| to.threads.count = value),
+    },
+    Setting {
+        name: "pin",
+        value: Value::Switch,
+        default: None,
+        example: "true",
+        layers: ALL,
+        group: Machine,
+        help: "each thread on a processor of its own; implied by --realtime",
+        set: |to, text| switch(text).map(|value| to.pin = Some(value)),
+    },
+    Setting {
+        name: "memory-budget",
+        value: Value::Text("N"),
+        default: Some(NO_BUDGET),
+        example: "64MiB",
+        layers: ALL,
+        group: Machine,
+        help: "the most memory that may be taken: less than is needed is refused at the start, more is \
+               never taken (`posewire inspect --budget` has the table); none overrules a board's",
+        set: |to, text| {
+            let bytes = match text {
+                NO_BUDGET => None,
+                size => Some(memory::parse_bytes(size)?),
+            };
+            to.memory_budget_bytes = bytes;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "realtime",
+        value: Value::OptionalInteger("PRIORITY", "10"),
+        default: None,
+        example: "10",
+        layers: LINE_FILE,
+        group: Machine,
+        help: "memory stays in RAM, threads run before all others, at this SCHED_FIFO priority, 10 if \
+               not given",
+        set: |to, text| {
+            let priority = number(text, 0..=u8::MAX)?;
+            let priority = Priority::new(priority).map_err(|error| error.to_string())?;
+            to.realtime = Some(priority);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "sandbox",
+        value: Value::Text("MODE"),
+        default: Some("auto"),
+        example: "auto",
+        layers: LINE_FILE,
+        group: Machine,
+        help: "auto drops every right that is not needed, as far as the kernel can; strict does not \
+               start with less than all; off",
+        set: |to, text| choice::<sandbox::Mode>(text).map(|value| to.sandbox = value),
+    },
+    Setting {
+        name: "board",
+        value: Value::Text("NAME"),
+        default: None,
+        example: "rpi4",
+        layers: LINE_FILE,
+        group: Files,
+        help: "take a board's values for settings that are not given: `posewire boards` lists them",
+        // The name of a layer, read before the layers are applied.
+        set: |_, value| text(value).map(drop),
+    },
+    Setting {
+        name: "config",
+        value: Value::Text("FILE"),
+        default: None,
+        example: "/etc/posewire/posewire.toml",
+        layers: LINE,
+        group: Files,
+        help: "the same settings as TOML; the command line wins",
+        set: |_, text| path(text).map(drop),
+    },
+];

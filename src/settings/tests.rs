@@ -1,0 +1,186 @@
+use super::*;
+use crate::ErrorKind;
+use std::path::Path;
+
+fn file(text: &str) -> Layer {
+    Layer::parse(Path::new("run.toml"), text).unwrap()
+}
+
+fn one(row: &Setting, origin: Origin, value: &str) -> Result<Settings> {
+    let mut layer = Layer::new(origin);
+    layer.set(row.name, value)?;
+    Settings::from_layers([&layer])
+}
+
+#[test]
+fn every_row_takes_its_default_and_example_and_names_itself_in_an_error() {
+    Settings::new().unwrap();
+    for row in SETTINGS {
+        let name = row.name;
+        one(row, Origin::Line, row.example).unwrap();
+        let error = one(row, Origin::Line, "").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{name}");
+        assert!(
+            error.to_string().contains(&format!("--{name}: ")),
+            "{error}"
+        );
+        for (origin, place) in [
+            (Origin::File("a.toml".into()), format!("a.toml: {name}: ")),
+            (
+                Origin::Board("boards/b.toml".into()),
+                format!("boards/b.toml: run.{name}: "),
+            ),
+        ] {
+            let error = one(row, origin, "").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{name}");
+            assert!(error.to_string().contains(&place), "{error}");
+        }
+    }
+}
+
+#[test]
+fn every_row_reads_its_example_from_toml_and_refuses_other_types() {
+    for row in SETTINGS.iter().filter(|row| row.layers.has(LayerSet::FILE)) {
+        let text = format!("{} = {}", row.name, row.value.toml(row.example));
+        Settings::from_layers([&file(&text)]).unwrap();
+        for wrong in ["true", "'2'", "7", "0.5", "[1, 2, 3, 4]", "[1]", "{}"] {
+            let text = format!("{} = {wrong}", row.name);
+            let parsed = Layer::parse(Path::new("run.toml"), &text);
+            let fits = match row.value {
+                Value::Switch => wrong == "true",
+                Value::Text(_) => wrong == "'2'",
+                Value::Integer(_) | Value::OptionalInteger(..) => wrong == "7",
+                Value::Number(_) => matches!(wrong, "7" | "0.5"),
+                Value::Numbers(_) => wrong == "[1, 2, 3, 4]",
+            };
+            assert_eq!(parsed.is_ok(), fits, "{text}");
+            if let Err(error) = parsed {
+                let error = error.to_string();
+                assert!(
+                    error.contains(row.name) && error.contains("run.toml"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_in_the_order_of_their_groups() {
+    let groups: Vec<usize> = SETTINGS
+        .iter()
+        .map(|row| {
+            Group::ALL
+                .iter()
+                .position(|group| *group == row.group)
+                .unwrap()
+        })
+        .collect();
+    assert!(groups.is_sorted());
+    for (index, row) in SETTINGS.iter().enumerate() {
+        assert!(SETTINGS[..index].iter().all(|other| other.name != row.name));
+    }
+}
+
+#[test]
+fn a_stronger_layer_wins() {
+    let file =
+        file("source = 'demo'\nthreads = 2\nudp = '10.0.0.1:9000'\nserial = '/dev/ttyS0:9600'\n");
+    let mut line = Layer::new(Origin::Line);
+    line.set("threads", "3").unwrap();
+    let settings = Settings::from_layers([&file, &line])
+        .unwrap()
+        .finish()
+        .unwrap();
+    assert_eq!(settings.threads.count, 3);
+    assert_eq!(settings.udp.as_deref(), Some("10.0.0.1:9000"));
+    assert_eq!(settings.serial.map(|line| line.baud), Some(9_600));
+    assert_eq!(settings.min_score, 0.3);
+    assert_eq!(settings.model, Path::new("builtin:hand"));
+}
+
+#[test]
+fn a_misspelt_key_gets_the_nearest_name() {
+    let parse = |text| {
+        Layer::parse(Path::new("run.toml"), text)
+            .unwrap_err()
+            .to_string()
+    };
+    let error = parse("heartbeat-s = 2");
+    assert!(error.contains("did you mean heartbeat-ms?"), "{error}");
+    let error = parse("speed = 2");
+    assert!(
+        error.contains("speed") && error.contains("--help"),
+        "{error}"
+    );
+    // An option that is no key.
+    assert!(parse("config = 'x'").contains("config"));
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    for text in [
+        "source = 'nowhere'",
+        "threads = 0",
+        "threads = 65",
+        "min-score = 2.0",
+        "min-score = nan",
+        "heartbeat-ms = 0",
+        "bbox = [0.0, 0.0, 0.0, 5.0]",
+        "bbox = [nan, 0.0, 9.0, 5.0]",
+        "engine = 'magic'",
+        "model-sha256 = 'abc'",
+        "sandbox = 'on'",
+        "stats-seconds = 100000",
+        "stage-deadline-ms = 0",
+        "camera-size = '640'",
+        "camera-size = '0x480'",
+        "camera-fps = 0",
+        "camera-format = 'H264'",
+        "serial = '/dev/ttyS0:0'",
+        "memory-budget = '64MB'",
+        "realtime = 0",
+        "realtime = 99",
+        "realtime = 300",
+        "instance = 256",
+        "frames = -1",
+    ] {
+        let error = Settings::from_layers([&file(text)])
+            .unwrap_err()
+            .to_string();
+        let name = text.split(' ').next().unwrap();
+        assert!(error.contains(&format!("run.toml: {name}: ")), "{error}");
+    }
+    let error = Settings::new().unwrap().finish().unwrap_err();
+    assert!(error.to_string().contains("--source"));
+}
+
+#[test]
+fn rules_across_settings() {
+    let finished = |text: &str| {
+        let text = format!("source = 'demo'\n{text}");
+        Settings::from_layers([&file(&text)])
+            .unwrap()
+            .finish()
+            .unwrap()
+    };
+    assert!(!finished("").threads.pinned);
+    assert!(finished("realtime = 5").threads.pinned);
+    assert!(!finished("realtime = 5\npin = false").threads.pinned);
+    assert!(finished("pin = true").threads.pinned);
+    assert_eq!(finished("").camera.most_bytes, None);
+    assert!(
+        finished("memory-budget = '64MiB'")
+            .camera
+            .most_bytes
+            .is_some()
+    );
+}
+
+#[test]
+fn boxes_are_four_numbers() {
+    assert!(value::bbox("1, 2,3.5,4").is_ok());
+    for text in ["", "1,2,3", "1,2,3,4,5", "1,2,x,4", "1,2,3,4,x"] {
+        assert!(value::bbox(text).is_err(), "{text}");
+    }
+}
