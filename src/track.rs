@@ -1,4 +1,4 @@
-//! The region of the next frame to look at.
+//! Chooses the region of the next frame.
 //!
 //! In: the keypoints of the last frame, in source-frame pixels. Out: a [`Region`]. A box that the user gave
 //! stays. Without one the whole frame is searched until an instance is found; then the box around its
@@ -6,10 +6,10 @@
 
 use crate::scene::{BBox, CropBox, FrameInfo, Keypoint, Origin, Presence, Region};
 
-/// Boxes smaller than this are not followed: they come from keypoints that collapsed to a point.
+/// Smallest side of a tracked box. Smaller boxes come from keypoints that collapsed to a point.
 const MIN_SIDE_PX: f32 = 12.0;
 
-/// Follows one instance.
+/// Tracks one instance.
 #[derive(Debug, Clone)]
 pub struct Tracker {
     fixed: Option<BBox>,
@@ -20,7 +20,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// `padding` is the model card's; `min_score` the heatmap maximum from which a joint counts.
+    /// `padding` comes from the model card. A joint counts from a heatmap maximum of `min_score` on.
     pub fn new(fixed: Option<BBox>, padding: f32, input_size: [u32; 2], min_score: f32) -> Self {
         Tracker {
             fixed,
@@ -31,12 +31,12 @@ impl Tracker {
         }
     }
 
-    /// The region of this frame to look at.
+    /// The region to look at in this frame.
     pub fn region(&self, frame: &FrameInfo) -> Region {
         let (bbox, padding, origin) = match (self.fixed, self.followed) {
             (Some(fixed), _) => (fixed, self.padding, Origin::Fixed),
             (None, Some(followed)) => (followed, self.padding, Origin::Track),
-            // The frame's border is not a tight box: padding it would only shrink the subject.
+            // The frame's border is not a tight box around the subject, so padding would only shrink the subject.
             (None, None) => (
                 BBox::whole(frame.width_px, frame.height_px),
                 1.0,
@@ -68,7 +68,7 @@ impl Tracker {
         }
     }
 
-    /// Forgets the instance: the next frame is searched as a whole.
+    /// Forgets the instance. The whole next frame is searched.
     pub fn reset(&mut self) {
         self.followed = None;
     }

@@ -12,7 +12,7 @@ use crate::model::{ModelCard, ModelFile};
 use crate::scene::{CropBox, Keypoints};
 use crate::stats::{Stage, StageTimes};
 
-/// A network with everything around it that its card describes.
+/// A network, with the crop and the decoding that its card describes.
 pub struct Estimator {
     card: ModelCard,
     network: Box<dyn Network>,
@@ -23,18 +23,17 @@ pub struct Estimator {
 }
 
 impl Estimator {
-    /// For a model and the network that was made of it.
+    /// Makes an estimator from a model and its network.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the model has no card, or another shape than its
-    /// card says.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the model has no card, or if its shapes differ from the card.
     pub fn new(model: &ModelFile, network: Box<dyn Network>) -> Result<Self> {
         let card = model.require_card()?;
         engine::check_shapes(model, card, network.as_ref())?;
         Ok(Self::with_card(card.clone(), network))
     }
 
-    /// For a network whose shapes are known to be the card's.
+    /// Makes an estimator from a card and a network with the card's shapes.
     pub fn with_card(card: ModelCard, network: Box<dyn Network>) -> Self {
         let [_, joints, height, width] = card.heatmap_shape();
         Estimator {

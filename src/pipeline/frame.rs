@@ -1,4 +1,4 @@
-//! One frame to a scene: where to look, what is there, and whether it is an instance.
+//! One frame to a scene: chooses the region, estimates keypoints, and judges whether they are an instance.
 
 use super::estimator::Estimator;
 use crate::engine::Workspace;
@@ -9,7 +9,7 @@ use crate::scene::{BBox, FrameInfo, Instance, Scene};
 use crate::stats::StageTimes;
 use crate::track::Tracker;
 
-/// The stages between a source and a sink. Owns the scene and lends it until the next frame; owns the
+/// The stages between a source and a sink. It owns the scene and lends it until the next frame. It owns the
 /// workspace and lends it to the network.
 pub struct Pipeline {
     estimator: Estimator,
@@ -19,7 +19,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// `work` holds the network's workspace; `bbox` is the user's box, if there is one; `min_score` the score from which a joint counts.
+    /// `work` is the network's workspace, `bbox` the user's box, if any. A joint counts from `min_score` on.
     pub fn new(estimator: Estimator, work: Workspace, bbox: Option<BBox>, min_score: f32) -> Self {
         let card = estimator.card();
         Pipeline {
@@ -40,12 +40,12 @@ impl Pipeline {
         self.estimator.engine_name()
     }
 
-    /// Forgets the tracked instance: the next frame does not follow on the last one.
+    /// Forgets the tracked instance, because the next frame does not continue the last one.
     pub fn reset(&mut self) {
         self.tracker.reset();
     }
 
-    /// Looks at a frame. Stage times go to `times`.
+    /// Processes a frame. Stage times go to `times`.
     ///
     /// # Errors
     /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.

@@ -1,4 +1,4 @@
-//! One frame through the stages, and the loop that keeps them fed.
+//! One frame through the stages, and the loop around them.
 //!
 //! Data flows one way: source, crop, engine, decode, track, wire, sink. An
 //! [`Estimator`] is one model at work, a [`Pipeline`] turns a frame into a scene, and [`Stream`] is the loop

@@ -1,4 +1,4 @@
-//! All sinks of a stream, told of each event in turn.
+//! All sinks of a stream. Each gets every event.
 
 use super::totals::Totals;
 use crate::clock::Instant;
@@ -8,7 +8,7 @@ use crate::sink::{Event, Sink};
 /// Any number of sinks.
 pub(super) struct Outlets<'a> {
     sinks: Vec<Box<dyn Sink + 'a>>,
-    /// The reader of an output went away.
+    /// True if the reader of an output went away.
     pub is_closed: bool,
 }
 
@@ -20,7 +20,7 @@ impl<'a> Outlets<'a> {
         }
     }
 
-    /// Hands an event to each sink, and counts packets that were not delivered.
+    /// Gives an event to each sink, and counts packets that were not delivered.
     pub fn tell(&mut self, event: &Event<'_>, now: Instant, totals: &mut Totals) {
         for sink in &mut self.sinks {
             match sink.take(event, now) {

@@ -1,19 +1,19 @@
-//! Now and then, the run in figures: a line in the log, and a packet for whoever watches the robot.
+//! Periodic statistics: one log line and one stats packet per period.
 //!
-//! In: the totals, the times of the stages and what the kernel says of the process. Out: [`WireStats`].
-//! Nothing is allocated after the start.
+//! In: the totals, the times of the stages, and the kernel's figures of the process. Out: [`WireStats`]. Nothing is
+//! allocated after the start.
 
 use super::totals::Totals;
 use crate::stats::{Health, Probe, RecentLine, Stage, StageTimes, Summary};
 use crate::wire::{WireStage, WireStats};
 use std::time::{Duration, Instant};
 
-/// See the module's comment.
+/// The state of the current period.
 #[derive(Debug)]
 pub(super) struct Reporter {
     every: Duration,
     started: Instant,
-    /// When the last figures were given.
+    /// Time of the last report.
     told: Instant,
     probe: Probe,
 }
@@ -33,7 +33,7 @@ impl Reporter {
         self.told.elapsed() >= self.every
     }
 
-    /// Writes the line, and begins a new period.
+    /// Writes the log line, returns the statistics, and starts a new period.
     pub fn take(&mut self, totals: &Totals, times: &mut StageTimes) -> WireStats {
         let now = Instant::now();
         let period = now - std::mem::replace(&mut self.told, now);
@@ -60,7 +60,7 @@ fn wire_stats(
     // The wire's counters wrap.
     let counter = |count: u64| count as u32;
     let most = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
-    // The largest value means that it is not known.
+    // The largest value means "not known".
     let known = |figure: u64| most(figure).min(u32::MAX - 1);
     let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     let stage = |stage: Stage| {
@@ -94,7 +94,7 @@ fn wire_stats(
     }
 }
 
-/// `as` stops at the range's end.
+/// `as` saturates.
 fn us(ms: f64) -> u32 {
     (ms * 1000.0).round() as u32
 }
@@ -162,7 +162,7 @@ mod tests {
             max_us: us,
         };
         expected.stages[2] = times_of(1, 1_500);
-        // More than 71 minutes stop at the range's end.
+        // Times over 71 minutes saturate.
         expected.stages[5] = times_of(1, u32::MAX);
         let found = wire_stats(&totals, &times, &health, uptime, period);
         assert_eq!(found, expected);

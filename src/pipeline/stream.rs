@@ -1,4 +1,4 @@
-//! The loop: frames in, packets out, and a heartbeat whenever there is nothing to say.
+//! The loop: frames in, packets out, and heartbeats without frames.
 
 use super::frame::Pipeline;
 use super::outlets::Outlets;
@@ -15,10 +15,10 @@ use crate::wire::{Sender, StreamId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// After so many frames every cache and buffer has its size.
+/// Frames after which every cache and buffer has its final size.
 const WARM_UP_FRAMES: u64 = 30;
 
-/// How the loop behaves, apart from what it is connected to.
+/// Options of the loop, apart from its source and sinks.
 #[derive(Debug, Clone)]
 pub struct StreamOptions {
     /// Stop after this many frames.
@@ -27,11 +27,11 @@ pub struct StreamOptions {
     pub heartbeat: Duration,
     /// A frame older than this when it is sent is marked stale.
     pub stale_after: Duration,
-    /// How often the log and the sinks get the run's figures.
+    /// Period of the statistics in the log and for the sinks.
     pub stats_every: Option<Duration>,
     /// The source shows a mirror image.
     pub mirrored: bool,
-    /// Names this stream among several to one receiver.
+    /// Distinguishes this stream from others to the same receiver.
     pub instance: u8,
 }
 
@@ -46,7 +46,7 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// `session` tells this run from the sender's earlier ones.
+    /// `session` distinguishes this run from the sender's earlier runs.
     pub fn new(
         pipeline: Pipeline,
         sinks: Vec<Box<dyn Sink + 'a>>,
@@ -71,12 +71,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Runs until the source ends, the frames asked for were sent, `stop` is set, or the reader of
-    /// the output is gone. The last packet is a heartbeat that says so.
+    /// Runs until the source ends, the requested frames are sent, `stop` is set, or the reader of the output is gone. The
+    /// last packet is a heartbeat with the flag `last`.
     ///
     /// # Errors
-    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the source breaks for good; the last packet is
-    /// sent all the same.
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the source breaks permanently. The last packet is sent
+    /// nevertheless.
     pub fn run(
         &mut self,
         source: &mut dyn FrameSource,
@@ -92,7 +92,7 @@ impl<'a> Stream<'a> {
     /// Processes frames without reporting or counting them, so that caches and buffers are filled.
     ///
     /// # Errors
-    /// That of the source or of the network.
+    /// The error of the source or of the network.
     pub fn warm_up(&mut self, source: &mut dyn FrameSource, frames: u64) -> Result<()> {
         let mut times = StageTimes::default();
         for _ in 0..frames {
@@ -175,7 +175,7 @@ impl<'a> Stream<'a> {
             .tell(&Event { what, packets }, now, &mut self.totals);
     }
 
-    /// Sends the figures if it is time.
+    /// Sends the statistics if they are due.
     fn report(&mut self, source: &dyn FrameSource, times: &mut StageTimes) {
         if let Some(reporter) = &mut self.reporter
             && reporter.is_due()
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(packets[2].body, Body::Heartbeat);
         assert_eq!(packets[3].kind(), Kind::Keypoints);
         assert!(!packets[3].flags.contains(Flags::NO_CAMERA));
-        // What was followed before the silence is searched for anew.
+        // After the silence the whole frame is searched.
         assert!(!packets[3].flags.contains(Flags::TRACKING));
     }
 
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>());
         let (figures_at, others): (Vec<usize>, Vec<usize>) =
             (0..packets.len()).partition(|&at| packets[at].kind() == Kind::Stats);
-        // One after each, and none after the last packet.
+        // One stats packet after each, and none after the last packet.
         assert_eq!(
             (figures_at, others),
             (vec![1, 3, 5, 7], vec![0, 2, 4, 6, 8])
@@ -343,7 +343,7 @@ mod tests {
             )
         };
         assert_eq!(counts(1), (1, 1, 0, 0, 0));
-        // A picture is skipped; the network fails on the one after it, and a heartbeat says so.
+        // A picture is skipped. The network fails on the next one, which gives a heartbeat.
         assert_eq!(counts(3), (1, 1, 1, 1, 1));
         assert_eq!(counts(5), (2, 2, 1, 1, 1));
         assert_eq!(counts(7), (2, 2, 1, 2, 1));
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(figures(&packets[3]).stages[Stage::Infer as usize].count, 0);
         let totals = totals.unwrap();
         assert_eq!((totals.frames, totals.heartbeats, totals.failed), (2, 3, 1));
-        // A header like that of the packet before, without a score.
+        // The header is that of the previous packet, without a score.
         assert_eq!((packets[1].frame_index, packets[1].score), (0, 0));
         assert!(packets[1].captured == packets[0].captured && packets[0].score > 0);
         assert!(packets[7].flags.contains(Flags::NO_CAMERA));
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn an_old_frame_is_never_fresh() {
-        // More than a slow machine takes for the second frame.
+        // Longer than a slow machine takes for the second frame.
         let mut patient = options();
         patient.stale_after = Duration::from_secs(5);
         let script = [Fault::Late { age_us: 7_000_000 }, Fault::Frame];

@@ -5,7 +5,7 @@ use crate::source::SourceCounts;
 /// Frames, packets and pictures of a run so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Frames that the network has seen.
+    /// Frames that the network processed.
     pub frames: u64,
     /// Frames with an instance.
     pub found: u64,
@@ -15,6 +15,6 @@ pub struct Totals {
     pub failed: u64,
     /// Packets that a sink could not deliver, counted for each sink.
     pub dropped: u64,
-    /// Pictures that the source did not hand out.
+    /// Pictures that the source did not deliver.
     pub source: SourceCounts,
 }

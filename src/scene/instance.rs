@@ -4,16 +4,16 @@ use super::{CropBox, Keypoints, Task};
 use crate::clock::Instant;
 use crate::limits::MAX_INSTANCES;
 
-/// The frame that a scene is about.
+/// The frame of a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameInfo {
     /// The source's frame counter. Frames that were skipped count.
     pub index: u64,
-    /// Pixels in a row.
+    /// Width of the frame, in pixels.
     pub width_px: u32,
-    /// Rows.
+    /// Height of the frame, in pixels.
     pub height_px: u32,
-    /// When the frame was taken.
+    /// Capture time.
     pub captured: Instant,
 }
 
@@ -37,7 +37,7 @@ pub struct Region {
     pub origin: Origin,
 }
 
-/// Whether a region shows an instance.
+/// Evidence of an instance in a region.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Presence {
     /// Mean of the joints' scores. A score below 0 counts as 0.
@@ -51,11 +51,11 @@ pub struct Presence {
 pub struct Instance {
     /// Hand or body.
     pub task: Task,
-    /// Whether the keypoints are an instance's. If not, they are the network's guess.
+    /// Evidence of the instance. If it was not found, the keypoints are the network's guess.
     pub presence: Presence,
     /// In source-frame pixels, in the order of the model's joint table.
     pub keypoints: Keypoints,
-    /// Where the network looked.
+    /// The region that the network processed.
     pub region: Region,
 }
 
@@ -64,7 +64,7 @@ pub struct Instance {
 pub struct Scene {
     /// The frame.
     pub frame: FrameInfo,
-    /// One for each region that a network looked at.
+    /// One instance for each region that a network processed.
     pub instances: heapless::Vec<Instance, MAX_INSTANCES>,
 }
 

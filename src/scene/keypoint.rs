@@ -4,13 +4,13 @@
 
 use crate::limits::MAX_KEYPOINTS;
 
-/// One joint. Which coordinate system it is in, the holder of the value says.
+/// One joint. The holder of the value defines the coordinate system.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Keypoint {
     pub x_px: f32,
     pub y_px: f32,
-    /// The heatmap's maximum: about 1 on a sure joint. 0 or less: the joint was not found, and the
-    /// coordinates mean nothing.
+    /// The heatmap's maximum: about 1 for a certain joint. At 0 or less the joint was not found, and the coordinates
+    /// have no meaning.
     pub score: f32,
 }
 

@@ -1,7 +1,7 @@
-//! Plain data about a frame: keypoints, regions, and the kind of subject that they belong to.
+//! Plain data about a frame: instances, keypoints, regions, and the kind of subject.
 //!
-//! Every value has a fixed size and owns its memory. Positions are pixels; the holder of a value says of
-//! which picture.
+//! Every value has a fixed size and owns its memory. Positions are pixels. The holder of a value defines of which
+//! picture.
 
 mod instance;
 mod keypoint;

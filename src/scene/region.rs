@@ -1,4 +1,4 @@
-//! Boxes in source-frame pixels, and how they grow into the crop a network expects.
+//! Boxes in source-frame pixels, and the crops that a network needs.
 
 /// An axis-aligned box: top-left corner and size, in source-frame pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ impl BBox {
     }
 }
 
-/// The part of a frame a network sees. It may reach beyond the frame; what is outside is black.
+/// The part of a frame that a network sees. It may extend beyond the frame; the outside is black.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CropBox {
     pub center_x_px: f64,
@@ -56,8 +56,8 @@ pub struct CropBox {
 }
 
 impl CropBox {
-    /// `bbox` grown by `padding`, then to the aspect ratio of `input_size` (width, height), about
-    /// its centre: MMPose's `bbox_xyxy2cs` and `_fix_aspect_ratio`.
+    /// Grows `bbox` around its centre by `padding`, then to the aspect ratio of `input_size` (width, height), as in MMPose's
+    /// `bbox_xyxy2cs` and `_fix_aspect_ratio`.
     pub fn new(bbox: BBox, padding: f32, input_size: [u32; 2]) -> Self {
         let aspect = f64::from(input_size[0]) / f64::from(input_size[1]);
         let width = f64::from(bbox.width_px) * f64::from(padding);
@@ -75,7 +75,7 @@ impl CropBox {
         }
     }
 
-    /// From network-input pixels to source-frame pixels: MMPose's
+    /// Converts network-input pixels to source-frame pixels by MMPose's formula
     /// `x / input_w * box_w + center_x - box_w / 2`.
     pub fn to_source(&self, x_px: f32, y_px: f32, input_size: [u32; 2]) -> (f32, f32) {
         let axis = |value: f32, side: u32, length: f64, center: f64| {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the network looks for.
+/// The subject that a network looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -19,14 +19,14 @@ impl Task {
     }
 }
 
-/// The joint order, as a number that fits in a packet.
+/// The order of the joints, with a number for packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JointTable {
     /// 21 joints of one hand, InterHand2.6M in MMPose's order: finger tips first, wrist last.
     Interhand21,
     /// 16 joints of a body, MPII.
     Mpii16,
-    /// Any other order: the receiver has to know the model.
+    /// Any other order: the receiver must know the model.
     Custom,
 }
 
@@ -39,7 +39,7 @@ impl JointTable {
         }
     }
 
-    /// How many joints the table has; `None` for a custom one.
+    /// Number of joints of the table; `None` for a custom order.
     pub fn joint_count(self) -> Option<usize> {
         match self {
             JointTable::Interhand21 => Some(21),

@@ -1,4 +1,4 @@
-//! One thing to tell every sink.
+//! An event that all sinks get.
 
 use crate::frame::Frame;
 use crate::scene::Scene;
@@ -16,7 +16,7 @@ pub struct Event<'a> {
 /// What happened in the stream.
 #[derive(Debug, Clone, Copy)]
 pub enum What<'a> {
-    /// The network saw a frame.
+    /// The network processed a frame.
     Scene {
         /// Instances in the frame.
         scene: &'a Scene,
@@ -27,7 +27,7 @@ pub enum What<'a> {
     Failed,
     /// No frame came in time.
     Idle,
-    /// The run's figures are due.
+    /// Statistics are due.
     Stats,
     /// The stream ends.
     Last,

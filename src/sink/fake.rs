@@ -1,11 +1,11 @@
-//! A sink that keeps what it is given, or refuses it, for tests.
+//! A sink for tests that records events, or refuses them.
 
 use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
 use crate::wire::Packet;
 use std::sync::{Arc, Mutex};
 
-/// Clones share what was recorded.
+/// A recording sink. Clones share the record.
 #[derive(Debug, Clone, Default)]
 pub struct RecordingSink {
     packets: Arc<Mutex<Vec<Packet>>>,
@@ -17,7 +17,7 @@ impl RecordingSink {
         Self::default()
     }
 
-    /// A sink that records, and then says that it could not deliver.
+    /// A sink that records, and then reports that it could not deliver.
     pub fn refusing(refusal: SendError) -> Self {
         RecordingSink {
             refusal: Some(refusal),

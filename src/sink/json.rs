@@ -1,5 +1,5 @@
-//! One JSON object a line, to standard output or a file. The fields are those of the packet, with
-//! coordinates in pixels; docs/wire.md lists them.
+//! One JSON object per line, to standard output or a file. The fields are those of the packet, with coordinates in
+//! pixels. docs/wire.md lists them.
 
 use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
@@ -10,20 +10,19 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Writes and flushes line by line, so that a reader sees each frame when it happens.
+/// A sink that writes and flushes line by line, so that a reader sees each frame at once.
 pub struct JsonSink {
     name: String,
     out: Box<dyn Write>,
-    /// The file, until the first packet takes the place of what was in it.
+    /// The file, until the first packet replaces its old contents.
     old: Option<File>,
 }
 
 impl JsonSink {
-    /// `to` is a file, or `-` for standard output. A run that does not get as far as a packet leaves an
-    /// older one's file alone.
+    /// Opens a file, or `-` for standard output. A run without a packet leaves the contents of an older file.
     ///
     /// # Errors
-    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the file cannot be made.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the file cannot be written.
     pub fn open(to: &str) -> Result<Self> {
         let name = format!("json:{to}");
         if to == "-" {
@@ -59,7 +58,7 @@ impl Sink for JsonSink {
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         if let Some(file) = self.old.take() {
-            // Pipes and devices hold nothing old.
+            // Pipes and devices have no old contents.
             let _ = file.set_len(0);
         }
         event
@@ -119,7 +118,7 @@ pub fn json_line(packet: &Packet) -> Value {
     line
 }
 
-/// An instance as JSON. A joint that is held has a fourth value, true.
+/// An instance as JSON. A held joint has a fourth value, true.
 fn instance_json(instance: &WireInstance, unit: FixedPoint) -> Value {
     let keypoints: Vec<Value> = instance
         .joints
@@ -148,7 +147,7 @@ fn instance_json(instance: &WireInstance, unit: FixedPoint) -> Value {
     })
 }
 
-/// Scores are printed to three places; coordinates are exact, being multiples of 1/16 or more.
+/// A score to three decimal places. Coordinates need no rounding: they are multiples of 1/16 or more.
 fn thousandths(score: f32) -> f64 {
     (f64::from(score) * 1000.0).round() / 1000.0
 }

@@ -1,8 +1,8 @@
 //! Receivers of the stream's events: robots, files, supervisors.
 //!
-//! In: an [`Event`] with its packets, and the time. A sink never blocks the frame path for longer than a
-//! write takes, and never ends the program because a receiver is gone: a packet that cannot be delivered is
-//! dropped, and the caller counts it.
+//! In: an [`Event`] with its packets, and the time. A sink never blocks the frame path for longer than a write takes. It
+//! never ends the program because a receiver is gone: a packet that cannot be delivered is dropped, and the caller
+//! counts it.
 
 mod draw;
 mod event;
@@ -24,12 +24,12 @@ pub use udp::UdpSink;
 
 use crate::clock::Instant;
 
-/// Why a packet was not delivered.
+/// Reason why a packet was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendError {
-    /// One packet was lost, this one or one that had been taken before; later ones may arrive.
+    /// One packet was lost, this one or an earlier accepted one. Later packets may arrive.
     Dropped(String),
-    /// The reader of the output went away: there is no use in going on.
+    /// The reader of the output went away, so the run can end.
     Closed,
 }
 
@@ -41,9 +41,9 @@ pub trait Sink {
     /// The receiver, for messages.
     fn name(&self) -> &str;
 
-    /// Delivers an event. `now` is the moment that its packets are stamped with.
+    /// Delivers an event. `now` is the time in the stamps of its packets.
     ///
     /// # Errors
-    /// Why a packet was not delivered; at most one for each event.
+    /// The reason why a packet was not delivered; at most one per event.
     fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery;
 }

@@ -1,4 +1,4 @@
-//! One datagram a packet, to one receiver. The socket only sends.
+//! One datagram per packet, to one receiver. The socket only sends.
 
 use super::{Delivery, Event, SendError, Sink};
 use crate::clock::Instant;
@@ -15,7 +15,7 @@ pub struct UdpSink {
 }
 
 impl UdpSink {
-    /// `to` is HOST:PORT; the name is resolved once. With a sealer packets are sealed.
+    /// Opens a socket to HOST:PORT. The name is resolved once. With a sealer, packets are sealed.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the name does not resolve or no socket can be had.
@@ -55,7 +55,7 @@ impl Sink for UdpSink {
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         for packet in event.packets {
             let bytes = wire::encode(packet, self.sealer.as_mut());
-            // Not connected, so that an absent receiver's ICMP answer is no error on the next packet.
+            // The socket is not connected, so that an ICMP answer for an absent receiver is not an error of the next packet.
             self.socket
                 .send_to(&bytes, self.to)
                 .map_err(|error| SendError::Dropped(error.to_string()))?;
