@@ -4,7 +4,7 @@ use super::int8::run::{Workspace, WorkspaceSize};
 use super::network::{Description, Network, Outputs};
 use crate::error::{Error, Result};
 
-/// Draws one Gaussian a joint at a given place, or fails at a given run.
+/// A network that draws one Gaussian per joint at a given position, or fails at a given run.
 #[derive(Debug, Clone)]
 pub struct FakeNetwork {
     description: Description,
@@ -15,7 +15,7 @@ pub struct FakeNetwork {
 }
 
 impl FakeNetwork {
-    /// For an `input_side` x `input_side` input and heatmaps of a quarter of that.
+    /// Makes a network with an `input_side` x `input_side` input and heatmaps of a quarter of that side.
     pub fn new(input_side: usize, peaks: Vec<(f32, f32, f32)>) -> Self {
         FakeNetwork {
             description: Description {

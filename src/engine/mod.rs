@@ -114,7 +114,7 @@ fn load_onnx(
             }
             Ok(Box::new(network))
         }
-        // A quantised graph is rarely for tract: why it does not run in integers matters more.
+        // A quantised graph is rarely meant for tract, so the reason why it does not run in integers matters more.
         (
             Err(_),
             Some(int8::Misfit {

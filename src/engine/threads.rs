@@ -5,7 +5,7 @@
 pub struct Threads {
     /// At least 1.
     pub count: usize,
-    /// Each on a processor of its own: of those that the process may use, the first `count`.
+    /// True pins each thread to its own processor: the first `count` that the process may use.
     pub pinned: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Arithmetic from 32-bit sums to 8-bit results, as plans describe it and kernels do it.
+//! Arithmetic from 32-bit sums to 8-bit results, shared by plans and kernels.
 
 /// Requantisation of the sums of one block of channels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requant<'a> {
-    /// Added to the sum: the bias less the zero point's share.
+    /// Addend of the sum: the bias minus the contribution of the zero point.
     pub bias: &'a [i32],
     /// Input scale x weight scale / output scale, for each channel.
     pub multipliers: &'a [f32],

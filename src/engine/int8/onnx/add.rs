@@ -55,7 +55,7 @@ impl Importer {
                 relu: true,
                 ..pending.clone()
             })),
-            // No value is below zero where the zero point is the smallest value.
+            // If the zero point is the smallest value, no value is below zero.
             Value::Dequantised(operand)
                 if self.graph.tensor(operand.tensor).quant.zero_point == i8::MIN =>
             {

@@ -26,7 +26,7 @@ impl Constant {
         Constant { tensor }
     }
 
-    /// The number of its values.
+    /// Number of values.
     pub(super) fn len(&self) -> usize {
         self.tensor.len()
     }
@@ -164,7 +164,7 @@ impl Constant {
             let largest = &mut largest[channel_of(index)];
             *largest = largest.max(value.abs());
         }
-        // A channel of zeros has any scale.
+        // For a channel of zeros any scale is valid.
         let scales: Vec<f32> = largest
             .iter()
             .map(|&largest| if largest > 0.0 { largest / 127.0 } else { 1.0 })

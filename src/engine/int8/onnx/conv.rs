@@ -46,7 +46,7 @@ impl Importer {
         self.wait(node, PendingOp::ConvTranspose { input, weights })
     }
 
-    /// Inputs: x, its scale and zero point, w, its, y's, and perhaps the bias.
+    /// Inputs: x and w, each with scale and zero point, y's scale and zero point, and optionally the bias.
     pub(super) fn qlinear_conv(
         &mut self,
         node: &TypedNode,

@@ -10,8 +10,8 @@ pub(crate) struct Buffer {
     pub channels: usize,
     /// Bytes from one pixel to the next.
     pub stride: usize,
-    /// Columns before the first and behind the last one, which hold the zero point: a convolution's
-    /// row of taps may start and end there.
+    /// Columns before the first and after the last one. They hold the zero point, so that a convolution's row of taps can
+    /// start and end there.
     pub border: [usize; 2],
 }
 

@@ -8,7 +8,7 @@ use crate::engine::int8::ir::PoolWindow;
 use crate::engine::int8::requant::{Addition, Requant, Residual};
 use crate::model::Weights;
 
-/// An addition that is done with a convolution's result before it is stored.
+/// An addition to the result of a convolution, before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct FusedAdd {
     pub residual: Residual,
@@ -17,18 +17,18 @@ pub(crate) struct FusedAdd {
     pub upsampled: bool,
 }
 
-/// Weights of one convolution step, packed for one family, and what its sums are scaled with.
+/// Packed weights of one convolution step for one family, with bias and multipliers.
 pub(crate) struct PackedConv {
     pub tag: Tag,
     /// Blocks of `nr` channels, in the method's order.
     pub weights: Weights,
-    /// Less the zero point's share.
+    /// Bias of each output channel, minus the contribution of the input's zero point.
     pub bias: Vec<i32>,
     pub multipliers: Vec<f32>,
 }
 
-/// A convolution on a grid of output pixels. A transposed one is several of these, each with every
-/// `output_stride`-th pixel of the output and its own taps.
+/// A convolution on a grid of output pixels. A transposed convolution is several steps, each with its own taps and
+/// every `output_stride`-th pixel of the output.
 pub(crate) struct ConvStep {
     pub name: String,
     pub input: Buffer,

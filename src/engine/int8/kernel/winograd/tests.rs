@@ -16,7 +16,7 @@ struct Problem {
     /// [output][tap][k].
     weights: Vec<i8>,
     multiplier: f32,
-    /// Modulo what a kernel takes at once, the tiles that are multiplied together with this one.
+    /// Tiles in the same group as this one, modulo the size of a group.
     others: usize,
     /// Indirection and columns of the tile's outputs that exist.
     existing: [usize; 2],
@@ -75,8 +75,8 @@ impl Problem {
         results
     }
 
-    /// As [`Problem::expected`]; the problem's tile is the last of those multiplied together, and its
-    /// channels are multiplied in two chunks.
+    /// The kernel's result, in the form of [`Problem::expected`]. The problem's tile is the last one of a group, and its
+    /// channels come in two chunks.
     fn run(&self, kernel: &dyn Winograd, shape: WinogradShape) -> Vec<i8> {
         let WinogradShape { mr, nr, .. } = shape;
         let (form, k) = (self.form, self.k);
