@@ -28,7 +28,7 @@ class Recipe:
     occluded: float = 0.3
 
 
-def _fill(rng, recipe):
+def draw_fill(rng, recipe):
     if rng.random() < recipe.wide:
         return rng.uniform(0.26, 0.85)
     return float(np.clip(recipe.fill * np.exp(rng.normal(0, 0.16)), 0.3, 0.92))
@@ -64,7 +64,7 @@ def swap(values, pairs):
     return values[order]
 
 
-def _warp(picture, matrix, side):
+def warp(picture, matrix, side):
     """Warps without aliasing: a picture that shrinks a lot is halved first."""
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if scale < 0.6:
@@ -92,7 +92,7 @@ def backdrop(rng, backgrounds, side):
     return cv2.resize(part, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
-def _tint(rng, figure):
+def tint(rng, figure):
     """Exposure and colour of the figure alone; stays premultiplied."""
     gain = np.exp(rng.normal(0, 0.18)) * (1 + rng.normal(0, 0.05, 3))
     table = np.minimum(np.arange(256)[:, None] * np.append(gain, 1.0), 255).astype(np.uint8)
@@ -124,11 +124,11 @@ def sample(rng, figures, backgrounds, side, recipe):
     index = rng.integers(len(figures.joints))
     joints = figures.joints[index].astype(np.float64)
     mirror = rng.random() < 0.5
-    fill = _fill(rng, recipe)
+    fill = draw_fill(rng, recipe)
     shift = rng.uniform(-0.15, 0.15, 2) * side
     matrix = placement(joints, side, fill, _turn(rng, recipe), mirror, shift)
-    figure = _warp(figures.pictures[index], matrix, side)
-    picture = np.ascontiguousarray(over(_tint(rng, figure), picture))
+    figure = warp(figures.pictures[index], matrix, side)
+    picture = np.ascontiguousarray(over(tint(rng, figure), picture))
     joints = transform(joints, matrix)
     if mirror:
         joints = swap(joints, recipe.flip_pairs)

@@ -37,7 +37,7 @@ def _digest(module):
 
 def publish(task, module, cache, frames, method=METHOD):
     """Writes both files; `frames` (frames.Frame) calibrate the int8 one."""
-    made = card.make(task, SIDE, f"models/demo/train.py {task}", _digest(module), stride=8)
+    made = card.make(task, SIDE, f"models/demo/train_shipped.py {task}", _digest(module), stride=8)
     export(halving(module), made, float_path(task, cache))
     inputs = [crop.network_input(frame.picture, frame.box(), made)[0] for frame in frames]
     quantise.quantise(float_path(task, cache), int8_path(task), inputs, method=method)

@@ -195,7 +195,7 @@ def occlude(rng, picture, low, high):
         cv2.line(picture, *ends, colour, max(1, int(side * rng.uniform(0.02, 0.1))), cv2.LINE_AA)
 
 
-def _motion_blur(rng, picture, longest):
+def motion_blur(rng, picture, longest):
     length = int(rng.integers(2, longest + 1))
     kernel = np.zeros((2 * length + 1,) * 2, np.float32)
     angle = rng.uniform(0, np.pi)
@@ -205,7 +205,7 @@ def _motion_blur(rng, picture, longest):
     return cv2.filter2D(picture, -1, kernel / kernel.sum())
 
 
-def _tone(rng):
+def tone(rng):
     """A 256-entry table per channel: exposure, contrast, gamma and colour cast."""
     values = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, 0.22))
     values = (values - 0.5) * rng.uniform(0.65, 1.25) + 0.5 + rng.normal(0, 0.07)
@@ -216,14 +216,14 @@ def _tone(rng):
 def camera(rng, picture):
     """What a cheap camera does: tone, blur, low resolution, sensor noise, JPEG."""
     side = len(picture)
-    picture = cv2.LUT(picture, _tone(rng).reshape(1, 256, 3))
+    picture = cv2.LUT(picture, tone(rng).reshape(1, 256, 3))
     if rng.random() < 0.06:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     kind = rng.random()
     if kind < 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.6) * side / 256 + 0.2)
     elif kind < 0.32:
-        picture = _motion_blur(rng, picture, max(3, side // 32))
+        picture = motion_blur(rng, picture, max(3, side // 32))
     elif kind < 0.5:
         small = int(side / rng.uniform(1.2, 3))
         picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)

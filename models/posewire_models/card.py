@@ -56,10 +56,15 @@ BODY = {
 TASKS = {"hand": HAND, "body": BODY}
 
 
-def make(task, size, source, source_sha256, decode="default", stride=4):
+def channels(card):
+    """How many maps the network gives: one for each joint, then the extra ones."""
+    return len(card["joints"]) + len(card.get("extra_channels", ()))
+
+
+def make(task, size, source, source_sha256, decode="default", stride=4, extra_channels=()):
     """The card of one exported network. `size` is the side of the square input, `stride` the side of a
-    heatmap pixel; both are input pixels."""
-    return {
+    heatmap pixel; both are input pixels. `extra_channels` names the maps after the joints'."""
+    made = {
         "format": FORMAT,
         **TASKS[task],
         "input_size": [size, size],
@@ -70,6 +75,7 @@ def make(task, size, source, source_sha256, decode="default", stride=4):
         "source": source,
         "source_sha256": source_sha256,
     }
+    return made | ({"extra_channels": list(extra_channels)} if extra_channels else {})
 
 
 def write(model, card):

@@ -164,7 +164,7 @@ def to_onnx(module, card):
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 3, height, width])],
             [
                 helper.make_tensor_value_info(
-                    OUTPUT, TensorProto.FLOAT, [1, len(card["joints"]), map_height, map_width]
+                    OUTPUT, TensorProto.FLOAT, [1, cards.channels(card), map_height, map_width]
                 )
             ],
             graph.initializers,

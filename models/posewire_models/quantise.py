@@ -84,7 +84,7 @@ def _check_shapes(model, card, path):
     inputs = [i for i in model.graph.input if i.name not in constants]
     for kind, values, channels, field in (
         ("input", inputs, 3, "input_size"),
-        ("output", list(model.graph.output), len(card["joints"]), "heatmap_size"),
+        ("output", list(model.graph.output), cards.channels(card), "heatmap_size"),
     ):
         width, height = card[field]
         wanted = [1, channels, height, width]

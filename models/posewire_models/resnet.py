@@ -65,17 +65,18 @@ class DeconvHead(nn.Module):
     """Three 4x4 stride-2 transposed convolutions, then a 1x1 to one heatmap per joint."""
 
     def __init__(self, inputs, filters, joints):
+        """`filters`: the width of each of the three."""
         super().__init__()
         layers = []
-        for _ in range(3):
+        for width in filters:
             layers += [
-                nn.ConvTranspose2d(inputs, filters, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(filters),
+                nn.ConvTranspose2d(inputs, width, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
             ]
-            inputs = filters
+            inputs = width
         self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = nn.Conv2d(filters, joints, 1)
+        self.final_layer = nn.Conv2d(inputs, joints, 1)
 
     def forward(self, x):
         return self.final_layer(self.deconv_layers(x))
@@ -87,7 +88,7 @@ class SimpleBaseline(nn.Module):
     def __init__(self, joints, blocks=(3, 4, 6, 3), width=64, filters=256):
         super().__init__()
         self.backbone = ResNet(blocks, width)
-        self.keypoint_head = DeconvHead(self.backbone.out_channels, filters, joints)
+        self.keypoint_head = DeconvHead(self.backbone.out_channels, (filters,) * 3, joints)
 
     def forward(self, x):
         return self.keypoint_head(self.backbone(x))

@@ -6,7 +6,7 @@ from body_pose import sample_pose
 
 from . import draw, dress
 from .geometry import X, Z, about
-from .skeleton import body_joints, body_turns, hand_turns, pose
+from .skeleton import body_joints, body_turns, hand_joints, hand_turns, pose
 from .studio import Composition
 
 THICKNESS = 0.16
@@ -34,4 +34,7 @@ def sample(rng, studio, switches):
     distance = rng.uniform(1.8, 6)
     to_camera = lambda v: (v - middle) @ rotation.T + [0, 0, distance]
     mesh = draw.assemble(rng, parts, to_camera, rotation)
-    return Composition(mesh, to_camera(joints), THICKNESS, FILL, REACH, hard_light=on("hard_light"))
+    both = tuple(to_camera(hand_joints(body, person, transforms, side)) for side in "RL")
+    return Composition(
+        mesh, to_camera(joints), THICKNESS, FILL, REACH, hands=both, hard_light=on("hard_light")
+    )

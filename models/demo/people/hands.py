@@ -8,10 +8,9 @@ from figure import look_rotation
 from . import draw, dress
 from .geometry import random_rotation, unit
 from .skeleton import body_turns, hand_joints, hand_turns, palm, pose, skin
-from .studio import Composition
+from .studio import HAND_THICKNESS, Composition
 from .wardrobe import skin_for
 
-THICKNESS = 0.022
 REACH = 0.02
 FILL = (0.50, 0.64)
 
@@ -159,4 +158,13 @@ def sample(rng, studio, switches):
     to_camera = lambda v: (v - middle) @ rotation.T + [0, 0, distance]
     mesh = draw.assemble(rng, parts, to_camera, rotation)
     right = float(side == "R")
-    return Composition(mesh, to_camera(joints), THICKNESS, FILL, REACH, right, on("hard_light"), on("wet"))
+    return Composition(
+        mesh,
+        to_camera(joints),
+        HAND_THICKNESS,
+        FILL,
+        REACH,
+        right,
+        hard_light=on("hard_light"),
+        wet=on("wet"),
+    )

@@ -11,6 +11,7 @@ its number alone.
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,7 +22,7 @@ import cv2
 import numpy as np
 
 from . import bodies, hands, negatives, rooms
-from .studio import PICTURES_A_PERSON, Studio
+from .studio import PICTURES_A_PERSON, open_studio
 from .switches import ALL
 
 BACKGROUND_SIDE = 288
@@ -63,7 +64,7 @@ def _make_shard(target, kind, split, first, count, switches):
     """One shard's arrays, in order."""
     studio = _studio
     studio.fresh()
-    pictures, joints, visible, labels = [], [], [], []
+    pictures, joints, visible, labels, hands = [], [], [], [], []
     for number in range(first, first + count):
         rng = np.random.default_rng([SEEDS[split], KINDS.index(kind), number])
         if kind == "background":
@@ -74,11 +75,14 @@ def _make_shard(target, kind, split, first, count, switches):
         joints.append(picture.joints)
         visible.append(picture.visible)
         labels.append(label)
+        hands.append(picture.hands)
     arrays = {"pictures": np.stack(pictures)}
     if kind != "background":
         arrays |= {"joints": np.stack(joints), "visible": np.stack(visible), "labels": np.float32(labels)}
+    if kind == "body":
+        arrays["hands"] = np.stack(hands)
     # The pictures come last: a shard is whole once they bear their name.
-    for name in ("labels", "visible", "joints", "pictures"):
+    for name in ("hands", "labels", "visible", "joints", "pictures"):
         if name in arrays:
             path = target.with_name(f"{target.name}-{name}.npy")
             with open(path.with_suffix(".part"), "wb") as file:
@@ -89,7 +93,7 @@ def _make_shard(target, kind, split, first, count, switches):
 def _begin(cache):
     global _studio
     cv2.setNumThreads(1)
-    _studio = Studio(cache)
+    _studio = open_studio(cache)
 
 
 def _cores():
@@ -104,8 +108,12 @@ def fill(cache, kind, split, count, switches=ALL, jobs=None):
     missing = [first for first in cuts if not (place / f"{first:06}-pictures.npy").exists()]
     if not missing:
         return place
+    # Made once here, so that the workers only read it.
+    open_studio(cache)
     start = reported = time.time()
-    with ProcessPoolExecutor(jobs or _cores(), initializer=_begin, initargs=(cache,)) as pool:
+    # Fresh processes: a forked one would inherit the locks of the libraries' threads.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs or _cores(), fresh, initializer=_begin, initargs=(cache,)) as pool:
         work = [
             pool.submit(_make_shard, place / f"{first:06}", kind, split, first, SHARD, switches)
             for first in missing
@@ -136,8 +144,15 @@ class Shards:
         return self._arrays[index // SHARD][index % SHARD]
 
 
+def _whole(place, name, count):
+    """A small array of all shards, in memory."""
+    firsts = range(0, count, SHARD)
+    return np.concatenate([np.load(place / f"{first:06}-{name}.npy") for first in firsts])[:count]
+
+
 class Figures:
-    """`pictures` (N, SIDE, SIDE, 4), `joints` (N, J, 2), `visible` (N, J), `labels` (N,).
+    """`pictures` (N, SIDE, SIDE, 4), `joints` (N, J, 2), `visible` (N, J), `labels` (N,), and of bodies
+    `hands` (N, 2, 21, 3), as in `studio.Picture`.
 
     A label is 1 for a right hand, 0 for a left one, NaN for a body, and a negative's place in
     `negatives.KINDS`.

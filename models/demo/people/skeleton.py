@@ -130,7 +130,7 @@ def _thumb_turns(at, side, p, u, angles):
 
 
 def _world(angles):
-    """World rotation of each of body_pose's bones: flex about x, side about z, twist about y, parent first."""
+    """World rotation of each of body_pose's bones: flex about x, side about z, then twist about y."""
     out = []
     for b, name in enumerate(body_pose.BONES):
         flex, side, twist = angles[b]

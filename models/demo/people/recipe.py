@@ -1,0 +1,116 @@
+"""The recipe: each network, what it is trained on, and the size of a full and of a quick run."""
+
+from dataclasses import dataclass
+
+import augment
+import numpy as np
+
+from posewire_models import card
+from posewire_models.basic import BasicBaseline, Finder
+
+from . import crops, learn, render, scenes
+
+# Networks see 256x256, halved by their first convolution: training on half the side costs a quarter.
+TRAINED_SIDE = 128
+# The maps that follow the joints'.
+EXTRA = {"hand": ("presence", "right_hand"), "body": ("presence",)}
+DEFINITIONS = {"hand": card.HAND, "body": card.BODY}
+# In-plane turns: standard deviation in degrees, and the share of any turn at all.
+TURNS = {"hand": (40, 0.2), "body": (18, 0.08)}
+TASKS = ("hand", "body", "finder")
+JUDGE_SEED = 99
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything a run takes."""
+
+    figures: dict  # of each kind to train on
+    unseen: int  # of each kind to judge by
+    steps: dict
+    judged: int  # crops or frames of the curve
+    rows: int  # crops of each row of the report
+    calibration: int
+
+
+FULL = Size(
+    {"hand": 12000, "body": 12000, "negative": 6000, "background": 4000},
+    600,
+    {"hand": 60000, "body": 60000, "finder": 20000},
+    256,
+    600,
+    200,
+)
+QUICK = Size(
+    {"hand": 120, "body": 120, "negative": 120, "background": 120},
+    120,
+    {"hand": 12, "body": 12, "finder": 4},
+    32,
+    64,
+    8,
+)
+
+
+class Recipe:
+    """All pictures and lessons of a run. `switches` holds for training; judging always has all of them on."""
+
+    def __init__(self, cache, size, switches, jobs=None):
+        self.cache, self.size, self.switches, self.jobs = cache, size, switches, jobs
+
+    def figures(self, kind, split):
+        count = self.size.figures[kind] if split == "train" else self.size.unseen
+        if kind == "background":
+            return render.backgrounds(self.cache, split, count, self.jobs)
+        # Renders without a switch are other renders; negatives have but one, the light.
+        switches = self.switches if split == "train" else render.ALL
+        return render.Figures(self.cache, kind, split, count, switches, self.jobs)
+
+    def sources(self, task, split):
+        hands = self.figures("hand", split) if task == "body" else None
+        return crops.sources(
+            task,
+            self.figures(task, split),
+            self.figures("negative", split),
+            self.figures("background", split),
+            hands,
+        )
+
+    def crop_recipe(self, task):
+        definition = DEFINITIONS[task]
+        turn, any_turn = TURNS[task]
+        return augment.Recipe(1 / definition["crop_padding"], turn, any_turn, definition["flip_pairs"])
+
+    def lesson(self, task):
+        return self._finder() if task == "finder" else self._keypoints(task)
+
+    def _keypoints(self, task):
+        joints = len(DEFINITIONS[task]["joints"])
+        seen, unseen, recipe = self.sources(task, "train"), self.sources(task, "test"), self.crop_recipe(task)
+
+        def batch(rng, source=seen, switches=self.switches, count=learn.BATCH):
+            return crops.batch(rng, source, TRAINED_SIDE, recipe, switches, count)
+
+        rng = np.random.default_rng(JUDGE_SEED)
+        fixed = [batch(rng, unseen, render.ALL) for _ in range(-(-self.size.judged // learn.BATCH))]
+        return learn.Lesson(
+            task,
+            learn.initialise(BasicBaseline(joints + len(EXTRA[task]))),
+            batch,
+            lambda network, made: learn.keypoint_loss(network, made, joints),
+            lambda network: learn.judge_keypoints(network, fixed, joints),
+            self.size.steps[task],
+        )
+
+    def _finder(self):
+        kinds = ("hand", "body", "negative", "background")
+        seen, unseen = ([self.figures(kind, split) for kind in kinds] for split in ("train", "test"))
+        rng = np.random.default_rng(JUDGE_SEED)
+        fixed = [scenes.sample(rng, *unseen, render.ALL) for _ in range(self.size.judged)]
+        return learn.Lesson(
+            "finder",
+            learn.initialise(Finder()),
+            lambda rng: scenes.batch(rng, *seen, self.switches, learn.BATCH),
+            learn.finder_loss,
+            lambda network: learn.judge_finder(network, fixed),
+            self.size.steps["finder"],
+        )
