@@ -6,7 +6,7 @@
 use posewire::clock::Instant;
 use posewire::crop::Cropper;
 use posewire::decode::Decoder;
-use posewire::engine::{self, EngineChoice, Outputs, Workspace};
+use posewire::engine::{self, EngineChoice, Outputs, Workspace, WorkspaceSize};
 use posewire::frame::{PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::process::memory::{self, Heap, Meter};
@@ -37,6 +37,7 @@ fn main() {
     let probe = allocations(|| drop(std::hint::black_box(vec![1_u8; 100])));
     assert_eq!(probe, 1, "the allocator counts");
     network();
+    one_workspace();
     around_the_network();
     decoding();
 }
@@ -60,6 +61,32 @@ fn decoding() {
         // The pixels alone are 3 x 640 x 480.
         assert!((921_600..counted).contains(&most), "{name}: {most}");
     }
+}
+
+/// Three networks share the workspace of the largest: a budget counts it once.
+fn one_workspace() {
+    let sizes = ["hand.qdq.onnx", "body.qoperator.onnx", "hand.s8.onnx"].map(|name| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name);
+        let model = ModelFile::open(&path).unwrap();
+        let network = engine::load(&model, EngineChoice::Auto, 1).unwrap();
+        network.workspace().unwrap()
+    });
+    let bytes = |sizes: &[WorkspaceSize]| {
+        let mut meter = Meter::default();
+        let work = meter.measure(|| Workspace::new(sizes.iter().copied(), 1).unwrap());
+        drop(work);
+        meter.kept_bytes()
+    };
+    let each = sizes.map(|size| bytes(&[size]));
+    let largest = bytes(&[sizes.into_iter().reduce(WorkspaceSize::max).unwrap()]);
+    let shared = bytes(&sizes);
+    println!("a workspace of its own takes {each:?} bytes, one for all {shared}");
+    assert_eq!(shared, largest);
+    assert_eq!(bytes(&[sizes[0]; 3]), each[0]);
+    assert!(each.iter().all(|&one| one > 0 && shared >= one));
+    assert!(shared < each.iter().sum());
 }
 
 /// The integer engine.

@@ -37,6 +37,32 @@ pub enum SendError {
 pub type Delivery = Result<(), SendError>;
 
 /// A receiver of events.
+///
+/// ```
+/// use posewire::clock::Instant;
+/// use posewire::sink::{Delivery, Event, Sink, What};
+///
+/// /// Counts frames with an instance.
+/// struct Counter(u64);
+///
+/// impl Sink for Counter {
+///     fn name(&self) -> &str {
+///         "counter"
+///     }
+///
+///     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
+///         if let What::Scene { scene, .. } = event.what {
+///             self.0 += u64::from(scene.has_found());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut counter = Counter(0);
+/// let last = Event { what: What::Last, packets: &[] };
+/// assert_eq!(counter.take(&last, Instant::now()), Ok(()));
+/// assert_eq!(counter.0, 0);
+/// ```
 pub trait Sink {
     /// The receiver, for messages.
     fn name(&self) -> &str;

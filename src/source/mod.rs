@@ -54,7 +54,19 @@ pub enum Next<'a> {
     End,
 }
 
-/// A supply of frames.
+/// A supply of frames. It owns the pixels and lends them until the next call.
+///
+/// ```
+/// use posewire::source::{Fault, Faulty, FrameSource, Next};
+/// use std::time::Duration;
+///
+/// let mut source = Faulty::script([Fault::Frame, Fault::Unplugged].into_iter());
+/// let timeout = Duration::from_millis(1);
+/// assert!(matches!(source.next_frame(timeout)?, Next::Frame(frame) if frame.index == 0));
+/// assert!(matches!(source.next_frame(timeout)?, Next::TimedOut { camera_present: false }));
+/// assert!(matches!(source.next_frame(timeout)?, Next::End));
+/// # Ok::<(), posewire::Error>(())
+/// ```
 pub trait FrameSource {
     /// The next frame, waiting for it at most about `timeout`.
     ///

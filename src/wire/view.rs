@@ -70,6 +70,28 @@ impl fmt::Display for WireError {
 impl std::error::Error for WireError {}
 
 /// A valid packet in a borrowed buffer.
+///
+/// ```
+/// use posewire::scene::{JointTable, Scene, Task};
+/// use posewire::clock::Instant;
+/// use posewire::wire::{Flags, Kind, PacketView, Sender, StreamId};
+/// use std::time::Duration;
+///
+/// let id = StreamId {
+///     session: 7,
+///     instance: 0,
+///     task: Task::Hand,
+///     joint_table: JointTable::Interhand21,
+///     mirrored: false,
+/// };
+/// let mut sender = Sender::new(id, Duration::from_millis(500));
+/// let bytes = sender.scene(&Scene::default(), Instant::now())[0].encode();
+/// let view = PacketView::new(&bytes)?;
+/// assert_eq!((view.kind(), view.session()), (Kind::Keypoints, 7));
+/// assert!(view.flags().contains(Flags::LOST));
+/// assert!(PacketView::new(&bytes[1..]).is_err());
+/// # Ok::<(), posewire::wire::WireError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct PacketView<'a> {
     bytes: &'a [u8],
