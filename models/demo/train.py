@@ -4,7 +4,7 @@
                                 [--jobs N] [--cache DIR]
 
 Fetches, renders, trains, exports, quantises and measures on unseen renders. Everything lies in the cache:
-renders under `people`, checkpoints, curves, networks and REPORT.md under `runs/NAME`. --quick goes through
+renders under `people`; checkpoints, curves, networks and REPORT.md under `runs/NAME`. --quick goes through
 every step on a few pictures. --minutes ends each training early, --resume goes on from its checkpoint.
 --without leaves a sort of picture out.
 """

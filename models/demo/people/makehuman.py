@@ -164,8 +164,8 @@ class Body:
         return [self.bones[b] for b in sorted(mine)]
 
     def person(self, traits, hands=None):
-        """A shape. `traits`: a value 0..1 for each of SCALES and ORIGINS; `hands`: -1..1 for HAND_SCALES, both
-        hands alike."""
+        """A shape. `traits`: a value 0..1 for each of SCALES and ORIGINS; `hands`: -1..1 for each of
+        HAND_SCALES, both hands alike."""
         factor = factors(traits)
         vertices = self.template.copy()
         for name, (at, offsets) in self.targets.items():
