@@ -3,7 +3,6 @@
 //! In: arguments without the command's name. Out: [`Given`]: what they say. Help, the man page, completions and
 //! the settings page are made of the same [`Command`]s.
 
-use super::{help, say};
 use crate::error::{Error, Result};
 use crate::settings::{Layer, Origin, SETTINGS, Setting, Value, nearest, setting};
 use lexopt::{Arg, Parser, ValueExt};
@@ -116,11 +115,11 @@ impl Command {
         }
     }
 
-    /// Reads the arguments and does what they say.
+    /// Reads the arguments. `None`: they ask for help.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for arguments that it does not take, and the command's own errors.
-    pub fn main(&self, mut parser: Parser) -> Result<()> {
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for arguments that it does not take.
+    pub fn read(&self, mut parser: Parser) -> Result<Option<Given>> {
         let mut given = Given {
             line: Layer::new(Origin::Line),
             options: Vec::new(),
@@ -129,8 +128,7 @@ impl Command {
         while let Some(arg) = parser.next().map_err(usage)? {
             match arg {
                 Arg::Short('h') | Arg::Long("help") => {
-                    say!("{}", help::of(self));
-                    return Ok(());
+                    return Ok(None);
                 }
                 Arg::Long(name) => {
                     let name = name.to_owned();
@@ -148,7 +146,7 @@ impl Command {
                 other => return Err(usage(other.unexpected())),
             }
         }
-        (self.run)(given)
+        Ok(Some(given))
     }
 
     /// Takes an option and its value.

@@ -72,7 +72,13 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         Some(other) => return Err(usage(other.unexpected())),
     };
     if let Some(command) = commands().find(|command| command.name == name) {
-        return command.main(parser);
+        return match command.read(parser)? {
+            Some(given) => (command.run)(given),
+            None => {
+                say!("{}", help::of(command));
+                Ok(())
+            }
+        };
     }
     match &*name {
         "help" => say!("{}", help::of_program()),

@@ -3,34 +3,12 @@
 //! In: a TOML file, a table of a board's file, or options one by one. Out: a [`Layer`]. Names and TOML types are
 //! checked here, values when the layer is applied.
 
+use super::layer_set::LayerSet;
 use super::suggest::nearest;
 use super::{SETTINGS, Setting, setting};
 use crate::error::{Error, Result};
 use crate::limits::MAX_CONFIG_BYTES;
 use std::path::{Path, PathBuf};
-
-/// The layers that may have a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LayerSet(u8);
-
-impl LayerSet {
-    /// The command line.
-    pub const LINE: LayerSet = LayerSet(1);
-    /// A configuration file.
-    pub const FILE: LayerSet = LayerSet(2);
-    /// The `[run]` table of a board's file.
-    pub const BOARD: LayerSet = LayerSet(4);
-
-    /// The layers of both.
-    pub const fn and(self, other: LayerSet) -> LayerSet {
-        LayerSet(self.0 | other.0)
-    }
-
-    /// Whether all layers of `other` are among these.
-    pub const fn has(self, other: LayerSet) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
 
 /// The origin of a layer's values.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,13 +5,15 @@
 //! more than one setting stand in [`Settings::finish`].
 
 mod layer;
+mod layer_set;
 mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use layer::{Layer, LayerSet, Origin};
+pub use layer::{Layer, Origin};
+pub use layer_set::LayerSet;
 pub use suggest::nearest;
 pub use table::{Group, SETTINGS, Setting};
 pub use value::Value;
