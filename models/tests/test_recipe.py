@@ -129,6 +129,30 @@ def test_frames_hold_what_their_truth_says(parts):
             assert 0 <= one.shown <= 1 and one.size > 0 and np.isnan(one.direction) == (one.kind != "hand")
 
 
+# Shards
+
+
+def test_shards_are_read_as_one(tmp_path):
+    place = render.folder(tmp_path, "body", "train")
+    place.mkdir(parents=True)
+    count = render.SHARD + 7
+    whole = {
+        "pictures": np.arange(2 * render.SHARD),
+        "joints": np.arange(2 * render.SHARD) * 2,
+        "visible": np.arange(2 * render.SHARD) * 3,
+        "labels": np.arange(2 * render.SHARD) * 4,
+        "hands": np.arange(2 * render.SHARD) * 5,
+    }
+    for name, values in whole.items():
+        for first in (0, render.SHARD):
+            np.save(place / f"{first:06}-{name}.npy", values[first : first + render.SHARD])
+    found = render.Figures(tmp_path, "body", "train", count)
+    assert len(found) == count and found.pictures[render.SHARD + 3] == render.SHARD + 3
+    for name in ("joints", "visible", "labels", "hands"):
+        assert (getattr(found, name) == whole[name][:count]).all()
+    assert render.folder(tmp_path, "body", "train", ALL.without("lying")) != place
+
+
 # Networks and the loop
 
 

@@ -162,11 +162,10 @@ class Figures:
         place = fill(cache, kind, split, count, switches, jobs)
         self.pictures = Shards(place, "pictures", count)
         self.joints, self.visible, self.labels = (
-            np.concatenate([np.load(place / f"{first:06}-{name}.npy") for first in range(0, count, SHARD)])[
-                :count
-            ]
-            for name in ("joints", "visible", "labels")
+            _whole(place, name, count) for name in ("joints", "visible", "labels")
         )
+        if kind == "body":
+            self.hands = _whole(place, "hands", count)
 
     def __len__(self):
         return len(self.pictures)
