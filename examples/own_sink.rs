@@ -7,7 +7,7 @@ use posewire::engine::{self, EngineChoice, Workspace};
 use posewire::model::ModelFile;
 use posewire::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
 use posewire::sink::{Delivery, Event, Sink, What};
-use posewire::source::{self, CameraOptions, SourceSpec};
+use posewire::source::{CameraOptions, Context, SourceSpec};
 use posewire::stats::StageTimes;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -49,8 +49,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let task = model.require_card()?.task;
     let pipeline = Pipeline::new(Estimator::new(&model, network)?, work, None, 0.3);
 
-    let spec = SourceSpec::Dir(folder.into());
-    let mut pictures = source::open(&spec, task, &CameraOptions::default())?;
+    let spec: SourceSpec = format!("dir:{folder}").parse()?;
+    let camera = CameraOptions::default();
+    let mut pictures = spec.open(&Context {
+        task,
+        camera: &camera,
+    })?;
     let options = StreamOptions {
         frames: None,
         heartbeat: Duration::from_millis(100),

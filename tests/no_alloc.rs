@@ -12,7 +12,7 @@ use posewire::model::{DecodeMode, ModelFile};
 use posewire::process::memory::{self, Heap, Meter};
 use posewire::scene::FrameInfo;
 use posewire::sink::{Delivery, Event, SerialSink, Sink, What};
-use posewire::source::{self, CameraOptions, FrameSource, SourceSpec, StillsSource};
+use posewire::source::{CameraOptions, FrameSource, SourceSpec, StillsSource};
 use posewire::stats::Probe;
 use posewire::track::Tracker;
 use posewire::wire::{
@@ -46,7 +46,8 @@ fn main() {
 fn decoding() {
     let camera = CameraOptions::default();
     assert_eq!(camera.size_px, [640, 480]);
-    let counted = source::picture_bytes(&SourceSpec::V4l2("auto".into()), &camera);
+    let spec: SourceSpec = "v4l2:auto".parse().unwrap();
+    let counted = spec.footprint(&camera).heap_bytes;
     for name in ["baseline-420.jpg", "progressive-444.jpg"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")

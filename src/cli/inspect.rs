@@ -6,7 +6,6 @@ use super::{layers, say};
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
-use crate::source::SourceSpec;
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,9 +91,9 @@ fn print_budget(given: &Given) -> Result<()> {
         line.set("model", path)?;
     }
     let mut settings = layers::settings(&line)?;
-    settings
-        .source
-        .get_or_insert_with(|| SourceSpec::V4l2("auto".into()));
+    if settings.source.is_none() {
+        settings.source = Some("v4l2:auto".parse()?);
+    }
     let settings = settings.finish()?;
     let mut startup = Startup::begin(&settings)?;
     let model = startup.model()?;

@@ -48,7 +48,7 @@ struct Lines<W> {
 }
 
 impl<W: AsFd> Lines<W> {
-    /// What cannot be asked is written to.
+    /// An output that cannot be polled counts as having room.
     fn has_room(&self) -> bool {
         let mut stream = [PollFd::new(&self.to, PollFlags::OUT)];
         let at_once = Timespec::default();
@@ -66,7 +66,7 @@ impl<W: AsFd + Write> Lines<W> {
             let lost = std::mem::take(&mut self.lost);
             writeln!(
                 self.to,
-                "[{lost} lines of the log were lost: nobody read them]"
+                "[{lost} lines of the log were lost: the reader is too slow]"
             )?;
         }
         if self.has_room() {
@@ -84,7 +84,7 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn what_nobody_reads_is_lost_and_told_when_there_is_room() {
+    fn lines_without_a_reader_are_lost_and_told_when_there_is_room() {
         let (mut reader, to) = io::pipe().unwrap();
         let mut lines = Lines { to, lost: 0 };
         let line = "x".repeat(999);
@@ -102,7 +102,7 @@ mod tests {
         reader.read_to_string(&mut rest).unwrap();
         assert_eq!(
             rest,
-            format!("[{lost} lines of the log were lost: nobody read them]\nlast\n")
+            format!("[{lost} lines of the log were lost: the reader is too slow]\nlast\n")
         );
     }
 

@@ -13,10 +13,10 @@ use crate::process::realtime;
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::settings::Settings;
 use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
-use crate::source::{self, SourceSpec};
+use crate::source::Context;
 use crate::stats::{StageTimes, StageWatch};
 use crate::wire::{Sealer, UNORDERED_EPOCH};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub const COMMAND: Command = Command {
     name: "run",
@@ -34,17 +34,20 @@ pub const COMMAND: Command = Command {
 fn stream(settings: Settings) -> Result<()> {
     let stop = stop_on_signals()?;
     let mut startup = Startup::begin(&settings)?;
-    // The cheap failures first: an unknown host or a missing folder shows before a large model loads.
-    // And what is open needs no right to be opened any more.
+    // The cheap failures first: an unknown host or a missing folder shows before a large model loads. A sink
+    // that is open needs no right to open it later.
     let mut sinks = open_sinks(&settings)?;
     let keep = match settings.realtime {
         Some(_) => CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK,
         None => CapabilitySet::empty(),
     };
-    let sandbox = Sandbox::enter(settings.sandbox, needs(&settings)?, keep)?;
+    let sandbox = Sandbox::enter(settings.sandbox, access(&settings)?, keep)?;
     let model = startup.model()?;
     let card = model.require_card()?.clone();
-    let mut source = source::open(settings.source()?, card.task, &settings.camera)?;
+    let mut source = settings.source()?.open(&Context {
+        task: card.task,
+        camera: &settings.camera,
+    })?;
     if let Some(folder) = &settings.overlay {
         sinks.push(Box::new(OverlaySink::open(
             folder,
@@ -54,7 +57,7 @@ fn stream(settings: Settings) -> Result<()> {
     }
     let pipeline = startup.network(model)?;
     startup.enforce()?;
-    // Last: opening a watchdog starts it, and it is to hear of packets that all others have got.
+    // Last: opening a watchdog starts it, and it must hear only of packets that all other sinks have got.
     add_supervisors(&settings, &mut sinks)?;
     log::info!(
         "{} at {} x {} from {} on {}, {} thread(s)",
@@ -103,43 +106,22 @@ fn stream(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-/// What is opened from here on, perhaps again and again.
-fn needs(settings: &Settings) -> Result<Access> {
+/// The files and devices that are opened by name from here on, perhaps again and again.
+fn access(settings: &Settings) -> Result<Access> {
     let model = &settings.model;
     // The run's health: see stats::Probe.
     let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
-    let mut needs = Access {
-        read: vec![model.clone(), ModelFile::card_beside(model)],
-        write: settings.watchdog.iter().cloned().collect(),
-        create_in: settings.overlay.iter().cloned().collect(),
-        devices: Vec::new(),
-    };
-    needs.read.extend(sensors.map(PathBuf::from));
-    match settings.source()? {
-        SourceSpec::Image(path) | SourceSpec::Mjpeg(path) => needs.read.push(path.clone()),
-        SourceSpec::Dir(path) => {
-            needs.read.push(path.clone());
-            needs.read.extend(links(path));
-        }
-        SourceSpec::V4l2(device) => needs.devices.push(device.into()),
-        SourceSpec::Demo(_) => {}
-    }
+    let mut access = settings.source()?.access();
+    access
+        .read
+        .extend([model.clone(), ModelFile::card_beside(model)]);
+    access.read.extend(sensors.map(PathBuf::from));
+    access.write.extend(settings.watchdog.iter().cloned());
+    access.create_in.extend(settings.overlay.iter().cloned());
     if let Some(line) = &settings.serial {
-        needs.devices.push((&line.device).into());
+        access.devices.push((&line.device).into());
     }
-    Ok(needs)
-}
-
-/// The names in a folder that lead out of it, perhaps. A folder that cannot be read has none; whoever
-/// opens it says so.
-fn links(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
-        .map(|entry| entry.path())
-        .collect()
+    Ok(access)
 }
 
 /// The sealer of this start, if there is a key. Its epoch is in the session file before a packet is sent.
@@ -154,7 +136,7 @@ fn sealer(settings: &Settings) -> Result<Option<Sealer>> {
     Ok(Some(Sealer::new(key, epoch)))
 }
 
-/// All but the overlay, which needs the model's card.
+/// All sinks except the overlay, which needs the model's card.
 fn open_sinks(settings: &Settings) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let sealer = sealer(settings)?;

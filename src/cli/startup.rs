@@ -1,4 +1,4 @@
-//! From settings to a network that is ready to run, and what its memory adds up to.
+//! From settings to a network that is ready to run, and the sum of its memory.
 
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
@@ -7,10 +7,8 @@ use crate::pipeline::{Estimator, Pipeline};
 use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
 use crate::settings::Settings;
-use crate::source;
 
-/// What the heap may take at least while the model is read: enough for the table that says that the budget
-/// is too small.
+/// The least heap while the model is read: enough for the table of a budget that is too small.
 const LEAST_LOADING_BYTES: u64 = 64 << 20;
 /// A picture with a skeleton on it, and the PNG that it becomes.
 const OVERLAY_BYTES: u64 = 8 << 20;
@@ -25,7 +23,7 @@ pub(super) struct Startup<'a> {
 impl<'a> Startup<'a> {
     /// Adds up what is known without the model. From here on the heap keeps to the budget, if there is one.
     pub(super) fn begin(settings: &'a Settings) -> Result<Self> {
-        let source = settings.source()?;
+        let footprint = settings.source()?.footprint(&settings.camera);
         memory::trim();
         thread::limit_main_stack();
         let workers = (1..settings.threads.count).map(Role::Worker);
@@ -37,8 +35,8 @@ impl<'a> Startup<'a> {
         };
         let shares = Parts {
             program: memory::mapped_bytes(),
-            camera: source::buffer_bytes(source, &settings.camera),
-            pictures: source::picture_bytes(source, &settings.camera) + overlay,
+            camera: footprint.mapped_bytes,
+            pictures: footprint.heap_bytes + overlay,
             stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
             ..Parts::default()
         };

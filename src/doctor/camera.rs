@@ -1,8 +1,8 @@
 //! Cameras, and video nodes that look like cameras.
 
 use super::{Finding, Subject};
+use crate::source::CameraOptions;
 use crate::source::v4l2::{NodeReport, What, list, look};
-use crate::source::{CameraOptions, SourceSpec};
 use std::path::Path;
 
 const CHECK: &str = "camera";
@@ -13,8 +13,9 @@ const PERMISSION: &str = "sudo usermod -aG video USER, and log in again";
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let options = CameraOptions::default();
     let nodes = subject.facts.nodes.as_ref();
-    match &subject.request.source {
-        Some(SourceSpec::V4l2(device)) if device != "auto" => {
+    let source = subject.request.source.as_ref();
+    match source.map(|spec| spec.camera().ok_or(spec)) {
+        Some(Ok(device)) if device != "auto" => {
             let seen = look(nodes, Path::new(device), &options);
             let mut finding = describe(subject, &seen);
             if !matches!(seen.what, What::Camera { .. } | What::Busy) {
@@ -28,8 +29,8 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             vec![finding]
         }
-        Some(SourceSpec::V4l2(_)) | None => every_node(subject, &list(nodes, &options)),
-        Some(other) => vec![Finding::ok(CHECK, format!("{other} needs none"))],
+        Some(Ok(_)) | None => every_node(subject, &list(nodes, &options)),
+        Some(Err(other)) => vec![Finding::ok(CHECK, format!("{other} needs none"))],
     }
 }
 

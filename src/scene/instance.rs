@@ -17,7 +17,7 @@ pub struct FrameInfo {
     pub captured: Instant,
 }
 
-/// How a region was chosen.
+/// The reason for a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The user gave the box.
@@ -33,7 +33,7 @@ pub enum Origin {
 pub struct Region {
     /// In source-frame pixels.
     pub crop: CropBox,
-    /// How the region was chosen.
+    /// The reason for the region.
     pub origin: Origin,
 }
 

@@ -7,13 +7,13 @@ use crate::wire::Packet;
 /// An event of the stream, and its packets. All sinks see the same packets, with the same sequence numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
-    /// What happened.
+    /// The kind of event.
     pub what: What<'a>,
     /// The packets that report it: one for one instance.
     pub packets: &'a [Packet],
 }
 
-/// What happened in the stream.
+/// A kind of event, with the data of that kind.
 #[derive(Debug, Clone, Copy)]
 pub enum What<'a> {
     /// The network processed a frame.

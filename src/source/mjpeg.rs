@@ -1,15 +1,30 @@
 //! Motion JPEG: concatenated JPEGs, from a file or from memory.
 
 use super::jpeg::{self, FrameLength, frame_length};
-use super::{FrameSource, Next, SourceCounts};
+use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_MJPEG_FRAME_BYTES;
+use crate::process::sandbox::Access;
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
+
+/// JPEGs one after the other in a file.
+pub(super) const KIND: Kind = Kind {
+    name: "mjpeg",
+    argument: "FILE",
+    accepts: |path| !path.is_empty(),
+    footprint: file_footprint,
+    access: |path| Access {
+        read: vec![path.into()],
+        ..Access::default()
+    },
+    open: |path, _| Ok(Box::new(MjpegSource::open(Path::new(path))?)),
+    is_camera: false,
+};
 
 const READ_BYTES: usize = 64 << 10;
 

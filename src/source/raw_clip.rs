@@ -1,6 +1,6 @@
 //! Pictures of a clip in a raw camera format, to test the path from frame to wire without a camera or a decoder.
 
-use super::{FrameSource, Next, REHEARSED_PICTURES};
+use super::{FrameSource, Next, RAW_PICTURES};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels, encode};
@@ -23,7 +23,7 @@ impl RawClip {
     pub fn new(inner: &mut dyn FrameSource, format: PixelFormat) -> Result<Self> {
         let mut pictures = Vec::new();
         let mut size_px = [0; 2];
-        while pictures.len() < REHEARSED_PICTURES as usize {
+        while pictures.len() < RAW_PICTURES as usize {
             let Next::Frame(frame) = inner.next_frame(Duration::ZERO)? else {
                 break;
             };

@@ -1,15 +1,60 @@
 //! Pictures in files: one file, or the files of a folder in the order of their names.
 
 use super::picture;
-use super::{FrameSource, Next, SourceCounts};
+use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_PICTURE_FILE_BYTES;
+use crate::process::sandbox::Access;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// One picture.
+pub(super) const IMAGE: Kind = Kind {
+    name: "image",
+    argument: "FILE",
+    accepts: |path| !path.is_empty(),
+    footprint: file_footprint,
+    access: |path| Access {
+        read: vec![path.into()],
+        ..Access::default()
+    },
+    open: |path, _| Ok(Box::new(StillsSource::image(Path::new(path))?)),
+    is_camera: false,
+};
+
+/// The pictures of a folder, by name.
+pub(super) const FOLDER: Kind = Kind {
+    name: "dir",
+    argument: "FOLDER",
+    accepts: |path| !path.is_empty(),
+    footprint: file_footprint,
+    access: |path| {
+        let mut read = vec![path.into()];
+        read.extend(links(Path::new(path)));
+        Access {
+            read,
+            ..Access::default()
+        }
+    },
+    open: |path, _| Ok(Box::new(StillsSource::folder(Path::new(path))?)),
+    is_camera: false,
+};
+
+/// Symbolic links in a folder, which may lead out of it. A folder that cannot be read has none; opening it gives
+/// the error.
+fn links(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
+        .map(|entry| entry.path())
+        .collect()
+}
 
 /// A source that reads each picture on request. It skips and counts unreadable pictures.
 #[derive(Debug)]

@@ -22,9 +22,10 @@ pub(crate) use list::{NodeReport, What, list, look};
 pub use node::FourCc;
 pub(crate) use node::Nodes;
 
-use super::{FrameSource, Next, SourceCounts, jpeg};
+use super::{Footprint, FrameSource, Kind, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::process::sandbox::Access;
 use crate::process::thread::{Role, spawn};
 use camera::{Camera, Encoding, Missing, Wanted};
 use capture::{Capture, Patience};
@@ -32,6 +33,26 @@ use mailbox::{CapturedFrame, Mailbox, Taken};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// A camera: a path or `auto`.
+pub(super) const KIND: Kind = Kind {
+    name: "v4l2",
+    argument: "DEVICE",
+    accepts: |device| !device.is_empty(),
+    footprint: |camera| Footprint {
+        mapped_bytes: camera.buffer_bytes(),
+        heap_bytes: match camera.may_be_jpeg() {
+            true => jpeg::decoding_bytes(camera.size_px),
+            false => 0,
+        },
+    },
+    access: |device| Access {
+        devices: vec![device.into()],
+        ..Access::default()
+    },
+    open: |device, context| Ok(Box::new(V4l2Source::open(device, context.camera)?)),
+    is_camera: true,
+};
 
 /// Longest wait for the thread at the end. A driver that hangs in the kernel must not keep the program from
 /// ending.

@@ -1,0 +1,173 @@
+//! Kinds of source, and a source as the user names it.
+
+use super::{CameraOptions, FrameSource, KINDS};
+use crate::error::{Error, Result};
+use crate::process::sandbox::Access;
+use crate::scene::Task;
+use std::fmt;
+use std::str::FromStr;
+
+/// One row of [`KINDS`]: all that the program knows of a kind of source.
+pub struct Kind {
+    /// The word before the colon.
+    pub name: &'static str,
+    /// The argument behind the colon, as messages show it; empty if the name alone is enough.
+    pub argument: &'static str,
+    /// Checks an argument's form. The file or device need not be there.
+    pub accepts: fn(&str) -> bool,
+    /// The memory that the source takes.
+    pub footprint: fn(&CameraOptions) -> Footprint,
+    /// The files and devices that the source opens by name after the sandbox is entered.
+    pub access: fn(&str) -> Access,
+    /// Opens the source.
+    pub open: fn(&str, &Context<'_>) -> Result<Box<dyn FrameSource>>,
+    /// The argument is a camera's device.
+    pub is_camera: bool,
+}
+
+/// What a source may need to know of the run.
+pub struct Context<'a> {
+    /// The model's task, for the built-in clips.
+    pub task: Task,
+    /// The settings of a camera.
+    pub camera: &'a CameraOptions,
+}
+
+/// The most memory that a source takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Footprint {
+    /// Drivers' buffers, which belong to the kernel.
+    pub mapped_bytes: u64,
+    /// Heap for pictures. Files may hold larger ones, which a memory budget then refuses.
+    pub heap_bytes: u64,
+}
+
+/// A source as the user names it: `KIND:ARGUMENT`.
+#[derive(Clone)]
+pub struct SourceSpec {
+    kind: &'static Kind,
+    argument: String,
+}
+
+impl SourceSpec {
+    /// The memory that the source takes.
+    pub fn footprint(&self, camera: &CameraOptions) -> Footprint {
+        (self.kind.footprint)(camera)
+    }
+
+    /// The files and devices that the source opens by name after the sandbox is entered.
+    pub fn access(&self) -> Access {
+        (self.kind.access)(&self.argument)
+    }
+
+    /// The device, if the source is a camera; `auto` is any.
+    pub fn camera(&self) -> Option<&str> {
+        self.kind.is_camera.then_some(&self.argument)
+    }
+
+    /// Opens the source.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the file or device cannot be used.
+    pub fn open(&self, context: &Context<'_>) -> Result<Box<dyn FrameSource>> {
+        (self.kind.open)(&self.argument, context)
+    }
+}
+
+impl FromStr for SourceSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+        let kind = KINDS.iter().find(|kind| kind.name == name);
+        kind.filter(|kind| (kind.accepts)(argument))
+            .map(|kind| SourceSpec {
+                kind,
+                argument: argument.into(),
+            })
+            .ok_or_else(|| Error::usage(format!("unknown source {text:?}: give {}", Forms)))
+    }
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name)?;
+        match self.argument.as_str() {
+            "" => Ok(()),
+            argument => write!(f, ":{argument}"),
+        }
+    }
+}
+
+impl fmt::Debug for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl PartialEq for SourceSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind.name == other.kind.name && self.argument == other.argument
+    }
+}
+
+/// The forms of all kinds, for a message.
+struct Forms;
+
+impl fmt::Display for Forms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, kind) in KINDS.iter().enumerate() {
+            f.write_str(match index {
+                0 => "",
+                last if last + 1 == KINDS.len() => " or ",
+                _ => ", ",
+            })?;
+            f.write_str(kind.name)?;
+            if !kind.argument.is_empty() {
+                write!(f, ":{}", kind.argument)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_read_as_they_are_written() {
+        for text in [
+            "demo",
+            "demo:body",
+            "image:a b.png",
+            "dir:pictures",
+            "mjpeg:C:/x.mjpeg",
+            "v4l2:/dev/video0",
+            "v4l2:/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0",
+            "v4l2:auto",
+        ] {
+            assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
+        }
+        for text in ["", "image", "image:", "demo:foot", "http://x", "v4l2:"] {
+            assert!(text.parse::<SourceSpec>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_refuses_an_argument_that_cannot_be_opened_and_names_itself() {
+        let context = Context {
+            task: Task::Hand,
+            camera: &CameraOptions::default(),
+        };
+        for kind in KINDS.iter().filter(|kind| !kind.argument.is_empty()) {
+            let error = (kind.open)("/dev/null/nowhere", &context).err();
+            let error = error.map_or(String::new(), |error| error.to_string());
+            // A camera that is not there is waited for.
+            assert!(error.contains(kind.name) || kind.is_camera, "{error}");
+        }
+        let error = "tape:7".parse::<SourceSpec>().unwrap_err().to_string();
+        let forms = "image:FILE, dir:FOLDER, mjpeg:FILE, v4l2:DEVICE or demo";
+        assert!(error.contains(forms), "{error}");
+    }
+}
