@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
     name: "bench",
     summary: "measure the time of each stage",
     about: "Measure the time of each stage: a 640 x 480 YUYV frame in, an encoded packet out.",
-    usage: &["--model FILE [OPTIONS]"],
+    usage: &["[OPTIONS]"],
     positional: None,
     options: &[
         CommandOption {
@@ -62,7 +62,6 @@ fn run(given: Given) -> Result<()> {
             "--frames is {frames}, must be in 1..{MAX_BENCH_FRAMES}"
         )));
     }
-    given.require_setting("model")?;
     let settings = layers::partial(&given.line)?;
     let (path, threads) = (&settings.model, settings.threads);
     let model = ModelFile::open(path)?;

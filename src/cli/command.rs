@@ -214,14 +214,6 @@ impl Given {
         self.path(name).ok_or_else(|| missing(name))
     }
 
-    /// Fails unless the setting is given.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if it is missing.
-    pub fn require_setting(&self, name: &str) -> Result<()> {
-        self.line.get(name).map(drop).ok_or_else(|| missing(name))
-    }
-
     /// The positional argument.
     pub fn positional(&self) -> Option<String> {
         let value = self.positional.as_ref()?;

@@ -34,8 +34,8 @@ Compile an int8 model to a plan: checked, packed for one kind of processor, and 
         CommandOption {
             name: "kernel",
             argument: Some("NAME"),
-            default: Some("the one this processor would use"),
-            help: "the processor it is for: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE), neon-i8mm, \
+            default: None,
+            help: "the processor it is for, this one if not given: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE), neon-i8mm, \
                    avx2, avx-vnni (N100), avx512-vnni, amx, portable",
         },
     ],

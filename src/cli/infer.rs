@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
     name: "infer",
     summary: "run the bare network on a tensor",
     about: "Run the bare network: NCHW float32 in, heatmaps out, both as NumPy files.",
-    usage: &["--model FILE --input IN.npy --output OUT.npy [OPTIONS]"],
+    usage: &["[--model FILE] --input IN.npy --output OUT.npy [OPTIONS]"],
     positional: None,
     options: &[
         CommandOption {
@@ -49,7 +49,6 @@ fn run(given: Given) -> Result<()> {
             "--repeat is {repeat}, must be in 1..{MAX_INFER_RUNS}"
         )));
     }
-    given.require_setting("model")?;
     let (input, output) = (
         given.required_path("input")?,
         given.required_path("output")?,

@@ -349,7 +349,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "true",
         layers: ALL,
         group: Machine,
-        help: "each thread on a processor of its own; implied by --realtime",
+        help: "each thread on a processor of its own",
         set: |to, text| switch(text).map(|value| to.pin = Some(value)),
     },
     Setting {
@@ -377,8 +377,8 @@ pub static SETTINGS: &[Setting] = &[
         example: "10",
         layers: LINE_FILE,
         group: Machine,
-        help: "memory stays in RAM, threads run before all others, at this SCHED_FIFO priority, 10 if \
-               not given",
+        help: "memory stays in RAM, threads are pinned and run before all others, at this SCHED_FIFO \
+               priority, 10 if not given",
         set: |to, text| {
             let priority = number(text, 0..=u8::MAX)?;
             let priority = Priority::new(priority).map_err(|error| error.to_string())?;
