@@ -6,14 +6,14 @@ use super::startup::Startup;
 use super::stop_on_signals;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::model::ModelFile;
+use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::Stream;
 use crate::process::memory;
 use crate::process::realtime;
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::settings::Settings;
-use crate::sink::{JsonSink, OverlaySink, SerialSink, Sink, Systemd, UdpSink, WatchdogDevice};
-use crate::source::Context;
+use crate::sink::{Context, SinkSpec, Systemd, When};
+use crate::source;
 use crate::stats::{StageTimes, StageWatch};
 use crate::wire::{Sealer, UNORDERED_EPOCH};
 use std::path::PathBuf;
@@ -36,7 +36,25 @@ fn stream(settings: Settings) -> Result<()> {
     let mut startup = Startup::begin(&settings)?;
     // The cheap failures first: an unknown host or a missing folder shows before a large model loads. A sink
     // that is open needs no right to open it later.
-    let mut sinks = open_sinks(&settings)?;
+    let sealer = sealer(&settings)?;
+    let mut sinks = Vec::new();
+    let mut open = |when: When, card: Option<&ModelCard>| -> Result<()> {
+        let context = Context {
+            sealer: sealer.as_ref(),
+            card,
+        };
+        for sink in settings.sinks.iter().filter(|sink| sink.when() == when) {
+            sinks.push(sink.open(&context)?);
+        }
+        Ok(())
+    };
+    open(When::First, None)?;
+    settings.sinks.iter().try_for_each(SinkSpec::prepare)?;
+    if settings.sinks.iter().all(|sink| sink.when() == When::Last) {
+        return Err(Error::usage(
+            "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
+        ));
+    }
     let keep = match settings.realtime {
         Some(_) => CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK,
         None => CapabilitySet::empty(),
@@ -44,21 +62,18 @@ fn stream(settings: Settings) -> Result<()> {
     let sandbox = Sandbox::enter(settings.sandbox, access(&settings)?, keep)?;
     let model = startup.model()?;
     let card = model.require_card()?.clone();
-    let mut source = settings.source()?.open(&Context {
+    let mut source = settings.source()?.open(&source::Context {
         task: card.task,
         camera: &settings.camera,
     })?;
-    if let Some(folder) = &settings.overlay {
-        sinks.push(Box::new(OverlaySink::open(
-            folder,
-            card.task.name(),
-            &card,
-        )?));
-    }
+    open(When::WithCard, Some(&card))?;
     let pipeline = startup.network(model)?;
     startup.enforce()?;
     // Last: opening a watchdog starts it, and it must hear only of packets that all other sinks have got.
-    add_supervisors(&settings, &mut sinks)?;
+    open(When::Last, Some(&card))?;
+    if let Some(systemd) = Systemd::from_environment()? {
+        sinks.push(Box::new(systemd));
+    }
     log::info!(
         "{} at {} x {} from {} on {}, {} thread(s)",
         card.task.name(),
@@ -116,10 +131,12 @@ fn access(settings: &Settings) -> Result<Access> {
         .read
         .extend([model.clone(), ModelFile::card_beside(model)]);
     access.read.extend(sensors.map(PathBuf::from));
-    access.write.extend(settings.watchdog.iter().cloned());
-    access.create_in.extend(settings.overlay.iter().cloned());
-    if let Some(line) = &settings.serial {
-        access.devices.push((&line.device).into());
+    for sink in &settings.sinks {
+        let of_sink = sink.access();
+        access.read.extend(of_sink.read);
+        access.write.extend(of_sink.write);
+        access.create_in.extend(of_sink.create_in);
+        access.devices.extend(of_sink.devices);
     }
     Ok(access)
 }
@@ -134,39 +151,6 @@ fn sealer(settings: &Settings) -> Result<Option<Sealer>> {
         log::warn!("sealed packets have no order: a recording may pass for a new start");
     }
     Ok(Some(Sealer::new(key, epoch)))
-}
-
-/// All sinks except the overlay, which needs the model's card.
-fn open_sinks(settings: &Settings) -> Result<Vec<Box<dyn Sink>>> {
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-    let sealer = sealer(settings)?;
-    if let Some(to) = &settings.udp {
-        sinks.push(Box::new(UdpSink::open(to, sealer.clone())?));
-    }
-    if let Some(line) = &settings.serial {
-        sinks.push(Box::new(SerialSink::open(line, sealer)?));
-    }
-    if let Some(to) = &settings.json {
-        sinks.push(Box::new(JsonSink::open(to)?));
-    }
-    if let Some(folder) = &settings.overlay {
-        OverlaySink::make_folder(folder)?;
-    } else if sinks.is_empty() {
-        return Err(Error::usage(
-            "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
-        ));
-    }
-    Ok(sinks)
-}
-
-fn add_supervisors(settings: &Settings, sinks: &mut Vec<Box<dyn Sink>>) -> Result<()> {
-    if let Some(systemd) = Systemd::from_environment()? {
-        sinks.push(Box::new(systemd));
-    }
-    if let Some(device) = &settings.watchdog {
-        sinks.push(Box::new(WatchdogDevice::open(device)?));
-    }
-    Ok(())
 }
 
 /// A number that differs from one start to the next, also on boards without a set clock: the time

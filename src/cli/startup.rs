@@ -7,11 +7,10 @@ use crate::pipeline::{Estimator, Pipeline};
 use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
 use crate::settings::Settings;
+use crate::sink::SinkSpec;
 
 /// The least heap while the model is read: enough for the table of a budget that is too small.
 const LEAST_LOADING_BYTES: u64 = 64 << 20;
-/// A picture with a skeleton on it, and the PNG that it becomes.
-const OVERLAY_BYTES: u64 = 8 << 20;
 
 /// A model on its way into memory.
 pub(super) struct Startup<'a> {
@@ -29,14 +28,11 @@ impl<'a> Startup<'a> {
         let workers = (1..settings.threads.count).map(Role::Worker);
         let roles = [Role::Main, Role::Capture, Role::StageWatch];
         let roles = roles.into_iter().chain(workers);
-        let overlay = match settings.overlay {
-            Some(_) => OVERLAY_BYTES,
-            None => 0,
-        };
+        let sinks: u64 = settings.sinks.iter().map(SinkSpec::heap_bytes).sum();
         let shares = Parts {
             program: memory::mapped_bytes(),
             camera: footprint.mapped_bytes,
-            pictures: footprint.heap_bytes + overlay,
+            pictures: footprint.heap_bytes + sinks,
             stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
             ..Parts::default()
         };

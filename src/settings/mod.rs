@@ -25,7 +25,7 @@ use crate::pipeline::StreamOptions;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::scene::BBox;
-use crate::serial::SerialSpec;
+use crate::sink::{KINDS, SinkSpec};
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::{EpochSource, Key};
 use std::path::PathBuf;
@@ -44,22 +44,14 @@ pub struct Settings {
     pub model_sha256: Option<ModelHash>,
     /// A fixed box, instead of searching and following.
     pub bbox: Option<BBox>,
-    /// HOST:PORT.
-    pub udp: Option<String>,
-    /// A serial line for packets.
-    pub serial: Option<SerialSpec>,
+    /// Receivers, at most one of each kind.
+    pub sinks: Vec<SinkSpec>,
     /// The file of `key`.
     pub key_file: Option<PathBuf>,
     /// The key that packets are sealed with; [`Settings::finish`] reads it.
     pub key: Option<Key>,
     /// The order of this sender's starts, for receivers of sealed packets.
     pub epoch: EpochSource,
-    /// A file, or `-` for standard output.
-    pub json: Option<String>,
-    /// A folder for pictures.
-    pub overlay: Option<PathBuf>,
-    /// The board's watchdog.
-    pub watchdog: Option<PathBuf>,
     /// The demands on the sandbox.
     pub sandbox: sandbox::Mode,
     /// Threads of the network; [`Settings::finish`] decides whether they are pinned.
@@ -97,14 +89,10 @@ impl Settings {
             model: PathBuf::new(),
             model_sha256: None,
             bbox: None,
-            udp: None,
-            serial: None,
+            sinks: Vec::new(),
             key_file: None,
             key: None,
             epoch: EpochSource::default(),
-            json: None,
-            overlay: None,
-            watchdog: None,
             sandbox: sandbox::Mode::default(),
             threads: Threads::from(1),
             pin: None,
@@ -142,7 +130,7 @@ impl Settings {
 
     fn apply(&mut self, layer: &Layer) -> Result<()> {
         for (row, value) in layer.values() {
-            (row.set)(self, value).map_err(|what| layer.origin().error(row.name, what))?;
+            (row.set)(self, row, value).map_err(|what| layer.origin().error(row.name, what))?;
         }
         Ok(())
     }
@@ -158,8 +146,17 @@ impl Settings {
         self.threads.pinned = self.pin.unwrap_or(self.realtime.is_some());
         let buffer_bytes = self.camera.buffer_bytes();
         self.camera.most_bytes = self.memory_budget_bytes.map(|_| buffer_bytes);
+        // Receivers get an event in the order of the kinds.
+        let rank = |sink: &SinkSpec| KINDS.iter().position(|kind| kind.name == sink.name());
+        self.sinks.sort_by_key(rank);
         self.key = self.key_file.as_deref().map(Key::read).transpose()?;
         Ok(self)
+    }
+
+    /// Adds a receiver. It takes the place of one of the same kind from a weaker layer.
+    fn add_sink(&mut self, sink: SinkSpec) {
+        self.sinks.retain(|other| other.name() != sink.name());
+        self.sinks.push(sink);
     }
 
     /// The source.

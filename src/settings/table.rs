@@ -8,13 +8,15 @@ use crate::engine::EngineChoice;
 use crate::process::memory;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
+use crate::sink::{KINDS, SinkSpec};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A board's memory budget is overruled by this value.
 const NO_BUDGET: &str = "none";
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The option without its dashes, and the TOML key.
     pub name: &'static str,
@@ -30,8 +32,8 @@ pub struct Setting {
     pub group: Group,
     /// One sentence or more.
     pub help: &'static str,
-    /// Checks and stores a value. The caller adds the name and the place to an error.
-    pub set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// Checks and stores a value of this row. The caller adds the name and the place to an error.
+    pub set: fn(&mut Settings, &Setting, &str) -> Result<(), String>,
 }
 
 /// A heading of the help.
@@ -81,8 +83,33 @@ const LINE: LayerSet = LayerSet::LINE;
 const LINE_FILE: LayerSet = LayerSet::LINE.and(LayerSet::FILE);
 const ALL: LayerSet = LINE_FILE.and(LayerSet::BOARD);
 
-/// Every setting, in the order of the help.
-pub static SETTINGS: &[Setting] = &[
+/// Every setting, in the order of the help: the rows of this file, and one for each kind of sink.
+pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let sinks = KINDS.iter().map(|kind| Setting {
+        name: kind.name,
+        value: Value::Text(kind.argument),
+        default: None,
+        example: kind.example,
+        layers: LINE_FILE,
+        group: Sinks,
+        help: kind.help,
+        set: |to, row, argument| {
+            let sink = SinkSpec::new(row.name, &text(argument)?)?;
+            to.add_sink(sink);
+            Ok(())
+        },
+    });
+    let at = ROWS.partition_point(|row| (row.group as u8) < Sinks as u8);
+    let (before, after) = ROWS.split_at(at);
+    before
+        .iter()
+        .copied()
+        .chain(sinks)
+        .chain(after.iter().copied())
+        .collect()
+});
+
+static ROWS: &[Setting] = &[
     Setting {
         name: "source",
         value: Value::Text("SOURCE"),
@@ -92,7 +119,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Source,
         help: "image:FILE, dir:FOLDER, mjpeg:FILE, demo (the built-in clip), or a camera: v4l2:auto, \
                v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...",
-        set: |to, text| choice(text).map(|value| to.source = Some(value)),
+        set: |to, _, text| choice(text).map(|value| to.source = Some(value)),
     },
     Setting {
         name: "camera-size",
@@ -102,7 +129,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: ALL,
         group: Source,
         help: "size requested of the camera; the nearest that it has is taken",
-        set: |to, text| size(text).map(|value| to.camera.size_px = value),
+        set: |to, _, text| size(text).map(|value| to.camera.size_px = value),
     },
     Setting {
         name: "camera-fps",
@@ -113,7 +140,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Source,
         help: "frame rate requested of the camera, 30 if not given; the nearest that it has is taken; \
                with --source demo the rate of the clip",
-        set: |to, text| fps(text).map(|value| to.camera.frames_per_second = Some(value)),
+        set: |to, _, text| fps(text).map(|value| to.camera.frames_per_second = Some(value)),
     },
     Setting {
         name: "camera-format",
@@ -124,7 +151,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Source,
         help: "YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that is fast \
                enough; with --source demo: show its pictures as such a camera would",
-        set: |to, text| choice(text).map(|value| to.camera.format = Some(value)),
+        set: |to, _, text| choice(text).map(|value| to.camera.format = Some(value)),
     },
     Setting {
         name: "model",
@@ -134,7 +161,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Model,
         help: "a plan, an ONNX file with a model card, builtin:hand or builtin:body",
-        set: |to, text| path(text).map(|value| to.model = value),
+        set: |to, _, text| path(text).map(|value| to.model = value),
     },
     Setting {
         name: "model-sha256",
@@ -144,7 +171,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Model,
         help: "refuse a model file with another SHA-256; `posewire inspect` prints it",
-        set: |to, text| sha256(text).map(|value| to.model_sha256 = Some(value)),
+        set: |to, _, text| sha256(text).map(|value| to.model_sha256 = Some(value)),
     },
     Setting {
         name: "bbox",
@@ -155,7 +182,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Model,
         help: "box around the hand or person, in pixels; without it the whole frame is searched, and \
                then the last frame's keypoints are followed",
-        set: |to, text| bbox(text).map(|value| to.bbox = Some(value)),
+        set: |to, _, text| bbox(text).map(|value| to.bbox = Some(value)),
     },
     Setting {
         name: "min-score",
@@ -165,7 +192,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Model,
         help: "heatmap maximum from which a joint counts as found",
-        set: |to, text| number(text, 0.0..=1.0).map(|value| to.min_score = value),
+        set: |to, _, text| number(text, 0.0..=1.0).map(|value| to.min_score = value),
     },
     Setting {
         name: "engine",
@@ -175,27 +202,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Model,
         help: "auto or tract",
-        set: |to, text| choice::<EngineChoice>(text).map(|value| to.engine = value),
-    },
-    Setting {
-        name: "udp",
-        value: Value::Text("HOST:PORT"),
-        default: None,
-        example: "10.0.0.1:9000",
-        layers: LINE_FILE,
-        group: Sinks,
-        help: "send a packet for each frame (docs/wire.md)",
-        set: |to, value| text(value).map(|value| to.udp = Some(value)),
-    },
-    Setting {
-        name: "serial",
-        value: Value::Text("DEVICE[:BAUD]"),
-        default: None,
-        example: "/dev/ttyS0:9600",
-        layers: LINE_FILE,
-        group: Sinks,
-        help: "send the same packets on a serial line, at 115200 baud if not given",
-        set: |to, text| choice(text).map(|value| to.serial = Some(value)),
+        set: |to, _, text| choice::<EngineChoice>(text).map(|value| to.engine = value),
     },
     Setting {
         name: "key-file",
@@ -205,7 +212,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Sinks,
         help: "seal these packets with the key in FILE, 64 hexadecimal digits",
-        set: |to, text| path(text).map(|value| to.key_file = Some(value)),
+        set: |to, _, text| path(text).map(|value| to.key_file = Some(value)),
     },
     Setting {
         name: "session-file",
@@ -216,7 +223,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Sinks,
         help: "a number that goes up with each start, so that receivers refuse recordings of sealed \
                packets; needed on boards whose clock is not set",
-        set: |to, text| path(text).map(|value| to.epoch.file = Some(value)),
+        set: |to, _, text| path(text).map(|value| to.epoch.file = Some(value)),
     },
     Setting {
         name: "unordered",
@@ -226,37 +233,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Sinks,
         help: "seal also without that file and a set clock: receivers must be told the same",
-        set: |to, text| switch(text).map(|value| to.epoch.allows_unordered = value),
-    },
-    Setting {
-        name: "json",
-        value: Value::Text("FILE"),
-        default: None,
-        example: "-",
-        layers: LINE_FILE,
-        group: Sinks,
-        help: "write a JSON line for each frame; - is standard output",
-        set: |to, value| text(value).map(|value| to.json = Some(value)),
-    },
-    Setting {
-        name: "overlay",
-        value: Value::Text("DIR"),
-        default: None,
-        example: "pictures",
-        layers: LINE_FILE,
-        group: Sinks,
-        help: "write a PNG for each frame with the skeleton drawn on it",
-        set: |to, text| path(text).map(|value| to.overlay = Some(value)),
-    },
-    Setting {
-        name: "watchdog",
-        value: Value::Text("DEVICE"),
-        default: None,
-        example: "/dev/watchdog",
-        layers: LINE_FILE,
-        group: Sinks,
-        help: "feed the board's watchdog with each packet; it reboots a board that hangs",
-        set: |to, text| path(text).map(|value| to.watchdog = Some(value)),
+        set: |to, _, text| switch(text).map(|value| to.epoch.allows_unordered = value),
     },
     Setting {
         name: "frames",
@@ -266,7 +243,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "stop after N frames",
-        set: |to, text| number(text, 0..=u64::MAX).map(|value| to.stream.frames = Some(value)),
+        set: |to, _, text| number(text, 0..=u64::MAX).map(|value| to.stream.frames = Some(value)),
     },
     Setting {
         name: "heartbeat-ms",
@@ -276,7 +253,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "longest silence while there are no frames",
-        set: |to, text| milliseconds(text).map(|value| to.stream.heartbeat = value),
+        set: |to, _, text| milliseconds(text).map(|value| to.stream.heartbeat = value),
     },
     Setting {
         name: "stale-ms",
@@ -286,7 +263,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "frames older than this are marked stale",
-        set: |to, text| milliseconds(text).map(|value| to.stream.stale_after = value),
+        set: |to, _, text| milliseconds(text).map(|value| to.stream.stale_after = value),
     },
     Setting {
         name: "stats-seconds",
@@ -296,7 +273,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "period of the log's line of figures and of the packet of them; 0 is never",
-        set: |to, text| {
+        set: |to, _, text| {
             let period = |seconds| (seconds > 0).then(|| Duration::from_secs(seconds));
             number(text, 0..=86_400).map(|seconds| to.stream.stats_every = period(seconds))
         },
@@ -310,7 +287,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "a stage that takes longer is named in the log",
-        set: |to, text| milliseconds(text).map(|value| to.stage_deadline = value),
+        set: |to, _, text| milliseconds(text).map(|value| to.stage_deadline = value),
     },
     Setting {
         name: "mirrored",
@@ -320,7 +297,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "declare on the wire that the pictures are mirrored",
-        set: |to, text| switch(text).map(|value| to.stream.mirrored = value),
+        set: |to, _, text| switch(text).map(|value| to.stream.mirrored = value),
     },
     Setting {
         name: "instance",
@@ -330,7 +307,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE_FILE,
         group: Stream,
         help: "number on the wire that tells several streams apart",
-        set: |to, text| number(text, 0..=u8::MAX).map(|value| to.stream.instance = value),
+        set: |to, _, text| number(text, 0..=u8::MAX).map(|value| to.stream.instance = value),
     },
     Setting {
         name: "threads",
@@ -340,7 +317,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: ALL,
         group: Machine,
         help: "threads of the network",
-        set: |to, text| threads(text).map(|value| to.threads.count = value),
+        set: |to, _, text| threads(text).map(|value| to.threads.count = value),
     },
     Setting {
         name: "pin",
@@ -350,7 +327,7 @@ pub static SETTINGS: &[Setting] = &[
         layers: ALL,
         group: Machine,
         help: "each thread on a processor of its own",
-        set: |to, text| switch(text).map(|value| to.pin = Some(value)),
+        set: |to, _, text| switch(text).map(|value| to.pin = Some(value)),
     },
     Setting {
         name: "memory-budget",
@@ -361,7 +338,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Machine,
         help: "the most memory that may be taken: less than is needed is refused at the start, more is \
                never taken (`posewire inspect --budget` has the table); none overrules a board's",
-        set: |to, text| {
+        set: |to, _, text| {
             let bytes = match text {
                 NO_BUDGET => None,
                 size => Some(memory::parse_bytes(size)?),
@@ -379,7 +356,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Machine,
         help: "memory stays in RAM, threads are pinned and run before all others, at this SCHED_FIFO \
                priority, 10 if not given",
-        set: |to, text| {
+        set: |to, _, text| {
             let priority = number(text, 0..=u8::MAX)?;
             let priority = Priority::new(priority).map_err(|error| error.to_string())?;
             to.realtime = Some(priority);
@@ -395,7 +372,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Machine,
         help: "auto drops every right that is not needed, as far as the kernel can; strict does not \
                start with less than all; off",
-        set: |to, text| choice::<sandbox::Mode>(text).map(|value| to.sandbox = value),
+        set: |to, _, text| choice::<sandbox::Mode>(text).map(|value| to.sandbox = value),
     },
     Setting {
         name: "board",
@@ -406,7 +383,7 @@ pub static SETTINGS: &[Setting] = &[
         group: Files,
         help: "take a board's values for settings that are not given: `posewire boards` lists them",
         // The name of a layer, read before the layers are applied.
-        set: |_, value| text(value).map(drop),
+        set: |_, _, value| text(value).map(drop),
     },
     Setting {
         name: "config",
@@ -416,6 +393,6 @@ pub static SETTINGS: &[Setting] = &[
         layers: LINE,
         group: Files,
         help: "the same settings as TOML; the command line wins",
-        set: |_, text| path(text).map(drop),
+        set: |_, _, text| path(text).map(drop),
     },
 ];

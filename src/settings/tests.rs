@@ -15,7 +15,7 @@ fn one(row: &Setting, origin: Origin, value: &str) -> Result<Settings> {
 #[test]
 fn every_row_takes_its_default_and_example_and_names_itself_in_an_error() {
     Settings::new().unwrap();
-    for row in SETTINGS {
+    for row in SETTINGS.iter() {
         let name = row.name;
         one(row, Origin::Line, row.example).unwrap();
         let error = one(row, Origin::Line, "").unwrap_err();
@@ -93,8 +93,8 @@ fn a_stronger_layer_wins() {
         .finish()
         .unwrap();
     assert_eq!(settings.threads.count, 3);
-    assert_eq!(settings.udp.as_deref(), Some("10.0.0.1:9000"));
-    assert_eq!(settings.serial.map(|line| line.baud), Some(9_600));
+    let sinks = format!("{:?}", settings.sinks);
+    assert_eq!(sinks, r#"[udp:"10.0.0.1:9000", serial:"/dev/ttyS0:9600"]"#);
     assert_eq!(settings.min_score, 0.3);
     assert_eq!(settings.model, Path::new("builtin:hand"));
 }

@@ -1,14 +1,29 @@
 //! One JSON object per line, to standard output or a file. The fields are those of the packet, with coordinates in
 //! pixels. docs/wire.md lists them.
 
-use super::{Delivery, Event, SendError, Sink};
+use super::{Delivery, Event, Kind, SendError, Sink, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
+use crate::process::sandbox::Access;
 use crate::wire::{Body, FixedPoint, InstanceFlags, InstanceState, Packet, WireInstance};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+
+/// A file or standard output.
+pub(super) const KIND: Kind = Kind {
+    name: "json",
+    argument: "FILE",
+    example: "-",
+    help: "write a JSON line for each frame; - is standard output",
+    check: |_| Ok(()),
+    heap_bytes: 0,
+    access: |_| Access::default(),
+    prepare: |_| Ok(()),
+    when: When::First,
+    open: |to, _| Ok(Box::new(JsonSink::open(to)?)),
+};
 
 /// A sink that writes and flushes line by line, so that a reader sees each frame at once.
 pub struct JsonSink {

@@ -8,6 +8,7 @@ mod draw;
 mod event;
 mod fake;
 mod json;
+mod kind;
 mod overlay;
 mod serial;
 mod supervise;
@@ -17,12 +18,22 @@ pub use draw::{Canvas, draw_skeleton};
 pub use event::{Event, What};
 pub use fake::RecordingSink;
 pub use json::{JsonSink, json_line};
+pub use kind::{Context, Kind, SinkSpec, When};
 pub use overlay::OverlaySink;
 pub use serial::SerialSink;
 pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
 
 use crate::clock::Instant;
+
+/// Every kind of sink. A new one is a file and a line here.
+pub static KINDS: &[Kind] = &[
+    udp::KIND,
+    serial::KIND,
+    json::KIND,
+    overlay::KIND,
+    supervise::WATCHDOG,
+];
 
 /// Reason why a packet was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]

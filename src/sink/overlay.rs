@@ -1,12 +1,36 @@
 //! One PNG per frame, with the skeleton drawn on it: for people, not for robots.
 
 use super::draw::{Canvas, draw_skeleton};
-use super::{Delivery, Event, SendError, Sink, What};
+use super::{Delivery, Event, Kind, SendError, Sink, What, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::model::ModelCard;
+use crate::process::sandbox::Access;
 use crate::scene::Keypoint;
 use std::path::{Path, PathBuf};
+
+/// A folder of pictures.
+pub(super) const KIND: Kind = Kind {
+    name: "overlay",
+    argument: "DIR",
+    example: "pictures",
+    help: "write a PNG for each frame with the skeleton drawn on it",
+    check: |_| Ok(()),
+    // A picture with a skeleton on it, and the PNG that it becomes.
+    heap_bytes: 8 << 20,
+    access: |folder| Access {
+        create_in: vec![folder.into()],
+        ..Access::default()
+    },
+    prepare: |folder| OverlaySink::make_folder(Path::new(folder)),
+    when: When::WithCard,
+    open: |folder, context| {
+        let fail = || Error::sink(name(Path::new(folder)), "there is no model card");
+        let card = context.card.ok_or_else(fail)?;
+        let sink = OverlaySink::open(Path::new(folder), card.task.name(), card)?;
+        Ok(Box::new(sink))
+    },
+};
 
 /// A sink that writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
 pub struct OverlaySink {

@@ -1,11 +1,27 @@
 //! One datagram per packet, to one receiver. The socket only sends.
 
-use super::{Delivery, Event, SendError, Sink};
+use super::{Delivery, Event, Kind, SendError, Sink, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
+use crate::process::sandbox::Access;
 use crate::wire::{self, Sealer};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
+/// Datagrams to one host.
+pub(super) const KIND: Kind = Kind {
+    name: "udp",
+    argument: "HOST:PORT",
+    example: "10.0.0.1:9000",
+    help: "send a packet for each frame (docs/wire.md)",
+    check: |_| Ok(()),
+    heap_bytes: 0,
+    access: |_| Access::default(),
+    prepare: |_| Ok(()),
+    when: When::First,
+    open: |to, context| Ok(Box::new(UdpSink::open(to, context.sealer.cloned())?)),
+};
+
+/// A socket that sends datagrams to one receiver.
 #[derive(Debug)]
 pub struct UdpSink {
     name: String,

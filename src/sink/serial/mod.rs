@@ -11,14 +11,42 @@ mod send_queue;
 #[cfg(test)]
 mod tests;
 
-use super::{Delivery, Event, SendError, Sink, What};
+use super::{Delivery, Event, Kind, SendError, Sink, What, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
+use crate::process::sandbox::Access;
 use crate::serial::SerialSpec;
 use crate::wire::{self, Sealer, line_frame};
 use port::TtyOpener;
 use send_queue::{Rank, SendQueue};
 use std::time::Duration;
+
+/// A serial line, which is opened again when it comes back.
+pub(super) const KIND: Kind = Kind {
+    name: "serial",
+    argument: "DEVICE[:BAUD]",
+    example: "/dev/ttyS0:9600",
+    help: "send the same packets on a serial line, at 115200 baud if not given",
+    check: |line| match line.parse::<SerialSpec>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    },
+    heap_bytes: 0,
+    access: |line| Access {
+        devices: line
+            .parse::<SerialSpec>()
+            .map(|spec| spec.device.into())
+            .into_iter()
+            .collect(),
+        ..Access::default()
+    },
+    prepare: |_| Ok(()),
+    when: When::First,
+    open: |line, context| {
+        let sealer = context.sealer.cloned();
+        Ok(Box::new(SerialSink::open(&line.parse()?, sealer)?))
+    },
+};
 
 /// How long the end of the run waits for the last packet to leave: a hand's packet takes 192 ms at 9600
 /// baud, the slowest rate that makes any sense.

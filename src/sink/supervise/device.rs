@@ -4,11 +4,29 @@
 use super::Every;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::sink::{Delivery, Event, SendError, Sink, What};
+use crate::process::sandbox::Access;
+use crate::sink::{Delivery, Event, Kind, SendError, Sink, What, When};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
+
+/// The watchdog's device, usually `/dev/watchdog`.
+pub(in crate::sink) const KIND: Kind = Kind {
+    name: "watchdog",
+    argument: "DEVICE",
+    example: "/dev/watchdog",
+    help: "feed the board's watchdog with each packet; it reboots a board that hangs",
+    check: |_| Ok(()),
+    heap_bytes: 0,
+    access: |device| Access {
+        write: vec![device.into()],
+        ..Access::default()
+    },
+    prepare: |_| Ok(()),
+    when: When::Last,
+    open: |device, _| Ok(Box::new(WatchdogDevice::open(Path::new(device))?)),
+};
 
 const FEED_EVERY: Duration = Duration::from_secs(1);
 /// The last byte before an orderly end: it stops the watchdog.

@@ -6,6 +6,7 @@
 mod device;
 mod systemd;
 
+pub(super) use device::KIND as WATCHDOG;
 pub use device::WatchdogDevice;
 pub use systemd::Systemd;
 

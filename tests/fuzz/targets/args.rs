@@ -25,7 +25,7 @@ fuzz_target!(|text: &str| {
         posewire_fuzz::check_message(&error);
     }
     let _ = text.parse::<FourCc>();
-    for row in SETTINGS {
+    for row in SETTINGS.iter() {
         let mut line = Layer::new(Origin::Line);
         let settings = line
             .set(row.name, text)
