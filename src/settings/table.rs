@@ -211,7 +211,7 @@ static ROWS: &[Setting] = &[
         example: "/etc/posewire/key",
         layers: LINE_FILE,
         group: Sinks,
-        help: "seal these packets with the key in FILE, 64 hexadecimal digits",
+        help: "seal packets by UDP and on serial lines with the key in FILE, 64 hexadecimal digits",
         set: |to, _, text| path(text).map(|value| to.key_file = Some(value)),
     },
     Setting {
