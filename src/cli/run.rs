@@ -132,11 +132,7 @@ fn access(settings: &Settings) -> Result<Access> {
         .extend([model.clone(), ModelFile::card_beside(model)]);
     access.read.extend(sensors.map(PathBuf::from));
     for sink in &settings.sinks {
-        let of_sink = sink.access();
-        access.read.extend(of_sink.read);
-        access.write.extend(of_sink.write);
-        access.create_in.extend(of_sink.create_in);
-        access.devices.extend(of_sink.devices);
+        access.add(sink.access());
     }
     Ok(access)
 }

@@ -77,7 +77,7 @@ pub fn spawn(role: Role, work: impl FnOnce() + Send + 'static) -> io::Result<Joi
             drop(begun);
             work();
         })?;
-    // Nothing is sent: the other end is dropped.
+    // The thread drops its end without sending.
     let _ = has_begun.recv();
     Ok(thread)
 }

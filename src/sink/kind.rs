@@ -41,7 +41,7 @@ pub enum When {
     Last,
 }
 
-/// What a sink may need to know of the run.
+/// Facts of the run that a sink may need.
 pub struct Context<'a> {
     /// Seals packets, if there is a key.
     pub sealer: Option<&'a Sealer>,
@@ -60,7 +60,7 @@ impl SinkSpec {
     /// A sink of the kind with this name.
     ///
     /// # Errors
-    /// What is wrong with the argument.
+    /// The fault of the argument.
     pub fn new(name: &str, argument: &str) -> std::result::Result<Self, String> {
         let kind = KINDS.iter().find(|kind| kind.name == name);
         let kind = kind.ok_or_else(|| format!("there is no sink {name}"))?;

@@ -25,7 +25,7 @@ pub struct Kind {
     pub is_camera: bool,
 }
 
-/// What a source may need to know of the run.
+/// Facts of the run that a source may need.
 pub struct Context<'a> {
     /// The model's task, for the built-in clips.
     pub task: Task,

@@ -5,7 +5,8 @@
 //! on a processor of that family. Out: a line for each processor; its heatmaps must be this machine's, byte for
 //! byte.
 
-use crate::tools::{self, Outcome, repository, text};
+use crate::fixtures::{self, QUANTISED};
+use crate::tools::{self, Outcome, text};
 use crate::{board, cargo, plans};
 use std::fs;
 use std::path::Path;
@@ -17,14 +18,6 @@ const PROCESSORS: [(&str, &str); 3] = [
     ("cortex-a76", "neon-dot"),
     ("max", "neon-i8mm"),
 ];
-const NETWORKS: [&str; 6] = [
-    "hand.qdq",
-    "hand.qoperator",
-    "hand.s8",
-    "body.qdq",
-    "body.qoperator",
-    "body.s8",
-];
 
 /// Compares every network on every processor. True if all are equal.
 pub fn main() -> Outcome<bool> {
@@ -35,13 +28,13 @@ pub fn main() -> Outcome<bool> {
     let mut all_equal = true;
     for (processor, family) in PROCESSORS {
         let mut different = Vec::new();
-        for network in NETWORKS {
+        for network in QUANTISED {
             if !is_equal(network, processor, family, &compiler, &program, &folder)? {
                 different.push(network);
             }
         }
         let verdict = match different.as_slice() {
-            [] => format!("PASS {} networks as on this machine", NETWORKS.len()),
+            [] => format!("PASS {} networks as on this machine", QUANTISED.len()),
             different => format!("FAIL {}", different.join(", ")),
         };
         println!("{processor:<12} {family:<10} {verdict}");
@@ -58,10 +51,7 @@ fn is_equal(
     program: &Path,
     folder: &Path,
 ) -> Outcome<bool> {
-    let fixtures = repository()?.join("tests/fixtures");
-    let model = fixtures.join(format!("{network}.onnx"));
-    let input = network.split('.').next().unwrap_or(network);
-    let input = fixtures.join(format!("{input}.input.npy"));
+    let (model, input) = (fixtures::model(network)?, fixtures::input(network)?);
     let plan = folder.join(format!("{network}.{family}.plan"));
     board::run(
         Command::new(compiler)

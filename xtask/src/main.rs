@@ -7,6 +7,7 @@ mod cargo;
 mod check;
 mod deb;
 mod emulator;
+mod fixtures;
 mod fuzz;
 mod image;
 mod plans;

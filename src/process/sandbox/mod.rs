@@ -61,6 +61,16 @@ pub struct Access {
     pub devices: Vec<PathBuf>,
 }
 
+impl Access {
+    /// Adds the paths of another part of the program.
+    pub fn add(&mut self, other: Access) {
+        self.read.extend(other.read);
+        self.write.extend(other.write);
+        self.create_in.extend(other.create_in);
+        self.devices.extend(other.devices);
+    }
+}
+
 /// A part of the log line: what holds, or what does not hold and why.
 type Step = std::result::Result<String, String>;
 

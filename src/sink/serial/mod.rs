@@ -1,6 +1,6 @@
 //! Packets on a serial line, one frame each (docs/wire.md, 'On a serial line').
 //!
-//! Nothing waits for the line: [`SendQueue`] holds a few packets for a moment and gives up what gets old. A
+//! The stream never waits for the line: [`SendQueue`] holds a few packets for a moment and gives up what gets old. A
 //! device that fails is closed, and opened again once a second. All buffers are inside the sink.
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::packets;
 use super::program::Program;
+use crate::fixtures::{self, QUANTISED};
 use crate::tools::{Outcome, text};
 use serde_json::Value;
 
@@ -18,14 +19,6 @@ const FAMILIES: [&str; 8] = [
     "avx-vnni",
     "avx512-vnni",
     "amx",
-];
-const QUANTISED: [&str; 6] = [
-    "hand.qdq",
-    "hand.qoperator",
-    "hand.s8",
-    "body.qdq",
-    "body.qoperator",
-    "body.s8",
 ];
 const FLOAT: [&str; 2] = ["hand", "body"];
 const SHIPPED: [&str; 2] = ["hand", "body"];
@@ -129,9 +122,7 @@ fn plans(program: &Program, note: Note<'_>) -> Outcome<()> {
 fn heatmaps(program: &Program, note: Note<'_>) -> Outcome<()> {
     let path = program.out("a.npy");
     let mut infer = |name: &str, kernel: Option<&str>| -> Outcome<()> {
-        let input = name.split('.').next().unwrap_or(name);
-        let input = fixture(&format!("{input}.input.npy"));
-        let model = fixture(&format!("{name}.onnx"));
+        let (model, input) = (text(&fixtures::model(name)?), text(&fixtures::input(name)?));
         let mut command = program.command(&["infer", "--model", &model, "--input", &input])?;
         command.arg("--output").arg(&path);
         if let Some(kernel) = kernel {
