@@ -34,14 +34,14 @@ fn crop_box(bencher: Bencher, format: PixelFormat) {
         width_px: 240.0,
         height_px: 240.0,
     };
-    crop(bencher, format, CropBox::new(bbox, 1.5, [256, 256]));
+    crop(bencher, format, CropBox::new(bbox, 1.5, [256, 256].into()));
 }
 
 /// The whole frame, as when no instance is tracked.
 #[divan::bench(args = PixelFormat::ALL)]
 fn crop_whole(bencher: Bencher, format: PixelFormat) {
     let whole = BBox::whole(FRAME.0, FRAME.1);
-    crop(bencher, format, CropBox::new(whole, 1.0, [256, 256]));
+    crop(bencher, format, CropBox::new(whole, 1.0, [256, 256].into()));
 }
 
 fn crop(bencher: Bencher, format: PixelFormat, region: CropBox) {
@@ -50,7 +50,7 @@ fn crop(bencher: Bencher, format: PixelFormat, region: CropBox) {
     let bytes = noise(count.expect("a sound frame"));
     let pixels = Pixels::new(format, FRAME.0, FRAME.1, stride, &bytes).expect("a sound frame");
     let mut cropper = Cropper::new(
-        [256, 256],
+        [256, 256].into(),
         [123.675, 116.28, 103.53],
         [58.395, 57.12, 57.375],
     );

@@ -100,7 +100,7 @@ pub const MAX_LOG_LINE_BYTES: usize = 2048;
 
 /// Rows or columns of a network's input and of every activation, in pixels. 16 times those of the
 /// reference networks.
-pub(crate) const MAX_SIDE_PX: usize = 4096;
+pub(crate) const MAX_NETWORK_SIDE_PX: usize = 4096;
 
 /// Channels of an activation: ResNet-50 has 2048.
 pub(crate) const MAX_CHANNELS: usize = 1 << 16;

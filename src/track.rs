@@ -4,7 +4,7 @@
 //! stays. Without one the whole frame is searched until an instance is found; then the box around its
 //! keypoints is tracked until the instance is lost.
 
-use crate::scene::{BBox, CropBox, FrameInfo, Keypoint, Origin, Presence, Region};
+use crate::scene::{BBox, CropBox, FrameInfo, Keypoint, Origin, Presence, Region, SizePx};
 
 /// Smallest side of a tracked box. Smaller boxes come from keypoints that collapsed to a point.
 const MIN_SIDE_PX: f32 = 12.0;
@@ -14,18 +14,18 @@ const MIN_SIDE_PX: f32 = 12.0;
 pub struct Tracker {
     fixed: Option<BBox>,
     padding: f32,
-    input_size: [u32; 2],
+    input_px: SizePx,
     min_score: f32,
     followed: Option<BBox>,
 }
 
 impl Tracker {
     /// `padding` comes from the model card. A joint counts from a heatmap maximum of `min_score` on.
-    pub fn new(fixed: Option<BBox>, padding: f32, input_size: [u32; 2], min_score: f32) -> Self {
+    pub fn new(fixed: Option<BBox>, padding: f32, input_px: SizePx, min_score: f32) -> Self {
         Tracker {
             fixed,
             padding,
-            input_size,
+            input_px,
             min_score,
             followed: None,
         }
@@ -44,7 +44,7 @@ impl Tracker {
             ),
         };
         Region {
-            crop: CropBox::new(bbox, padding, self.input_size),
+            crop: CropBox::new(bbox, padding, self.input_px),
             origin,
         }
     }
@@ -94,7 +94,7 @@ mod tests {
     };
 
     fn tracker(fixed: Option<BBox>) -> Tracker {
-        Tracker::new(fixed, 1.5, [256, 256], 0.3)
+        Tracker::new(fixed, 1.5, [256, 256].into(), 0.3)
     }
 
     #[test]

@@ -29,14 +29,14 @@ fn crops_are_mmposes() {
             height_px: (corners[3] - corners[1]) as f32,
         };
         let padding = case["padding"].as_f64().unwrap() as f32;
-        let crop = CropBox::new(bbox, padding, [side, side]);
+        let crop = CropBox::new(bbox, padding, [side, side].into());
         let center = numbers(&case["center"]);
         let size = numbers(&case["scale"]);
         assert_eq!([crop.center_x_px, crop.center_y_px], center[..]);
         assert_eq!([crop.width_px, crop.height_px], size[..]);
 
         let mut rgb = vec![0; 3 * (side * side) as usize];
-        Cropper::new([side, side], [0.0; 3], [1.0; 3]).crop_rgb(&pixels, &crop, &mut rgb);
+        Cropper::new([side, side].into(), [0.0; 3], [1.0; 3]).crop_rgb(&pixels, &crop, &mut rgb);
         let bgr = rgb.chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]);
         let expected = golden_u8(&format!("warp_{index}_out_bgr_u8_{side}.npy"));
         let differences: Vec<u8> = bgr.zip(expected).map(|(a, b)| a.abs_diff(b)).collect();
@@ -85,7 +85,7 @@ fn keypoints_are_mmposes_in_both_modes() {
                     (f64::from(keypoint.score) - scores[joint]).abs() < 1e-6,
                     "{place}"
                 );
-                let (x, y) = crop.to_source(x, y, [input, input]);
+                let (x, y) = crop.to_source(x, y, [input, input].into());
                 assert!((f64::from(x) - in_image[joint].0).abs() < 0.01, "{place}");
                 assert!((f64::from(y) - in_image[joint].1).abs() < 0.01, "{place}");
             }

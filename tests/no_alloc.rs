@@ -16,8 +16,7 @@ use posewire::source::{CameraOptions, FrameSource, SourceSpec, StillsSource};
 use posewire::stats::Probe;
 use posewire::track::Tracker;
 use posewire::wire::{
-    Body, FixedPoint, Flags, Key, Packet, PacketView, Sealer, WireKeypoint, WireStats, line_frame,
-    unstuff,
+    Body, FixedPoint, Flags, Key, Packet, PacketView, Sealer, WireKeypoint, WireStats, cobs,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::path::Path;
@@ -120,8 +119,8 @@ fn around_the_network() {
         let stride = format.row_bytes(64);
         Pixels::new(format, 64, 64, stride, &bytes).unwrap()
     });
-    let mut cropper = Cropper::new([64, 64], [128.0; 3], [64.0; 3]);
-    let mut tracker = Tracker::new(None, 1.5, [64, 64], 0.3);
+    let mut cropper = Cropper::new([64, 64].into(), [128.0; 3], [64.0; 3]);
+    let mut tracker = Tracker::new(None, 1.5, [64, 64].into(), 0.3);
     let info = FrameInfo {
         width_px: 64,
         height_px: 64,
@@ -210,6 +209,6 @@ fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {
 fn there_and_back(packet: &Packet) {
     let bytes = packet.encode();
     assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), *packet);
-    let frame = line_frame(&bytes);
-    assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), bytes);
+    let frame = cobs::encode(&bytes);
+    assert_eq!(cobs::decode(&frame[..frame.len() - 1]).unwrap(), bytes);
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{
     TestDir, line_with, lines, run, serial_lines_can_be_set, spawn, stderr, terminate, wait_for,
 };
-use posewire::wire::{FrameSplitter, PacketView, RESYNC, unstuff};
+use posewire::wire::{PacketView, RESYNC, cobs};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -117,7 +117,7 @@ fn the_line_is_brought_in_step_and_each_frame_ends_with_a_zero() {
     let bytes = bytes.strip_suffix(&[0]).unwrap();
     let frames: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
     let sequence = frames.iter().map(|frame| {
-        let packet = unstuff(frame).unwrap();
+        let packet = cobs::decode(frame).unwrap();
         PacketView::new(&packet).unwrap().sequence()
     });
     assert_eq!(sequence.collect::<Vec<_>>(), [0, 1, 2, 3]);
@@ -180,12 +180,12 @@ fn a_line_that_goes_away_does_not_end_the_run() {
         "--frames",
         "3000",
     ]);
-    let (mut splitter, mut buffer, mut found) = (FrameSplitter::default(), [0; 256], 0);
+    let (mut splitter, mut buffer, mut found) = (cobs::Splitter::default(), [0; 256], 0);
     while found < 3 {
         let length = far.read(&mut buffer).unwrap();
         let mut rest = &buffer[..length];
         while let Some(frame) = splitter.next_frame(&mut rest) {
-            let packet = frame.and_then(unstuff).unwrap();
+            let packet = frame.and_then(cobs::decode).unwrap();
             assert!(PacketView::new(&packet).is_ok());
             found += 1;
         }

@@ -9,7 +9,7 @@ use posewire::stats::Stage;
 use posewire::wire::{
     Body, Flags, FrameCounts, InstanceState, Key, Kind, MAX_INSTANCE_JOINTS, MAX_LINE_FRAME_BYTES,
     MAX_PACKET_BYTES, Packet, PacketView, RESYNC, SEAL_BYTES, Sealed, Sealer, Sessions, Stamp,
-    Verdict, WireInstance, WireStage, WireStats, line_frame, unstuff,
+    Verdict, WireInstance, WireStage, WireStats, cobs,
 };
 use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
@@ -187,10 +187,10 @@ fn the_longest_packet_is_as_long_as_it_says() {
 fn the_frame_example() {
     let frame = example("frame");
     let heartbeat = decode(&example("heartbeat"));
-    assert_eq!(line_frame(&heartbeat.encode()), frame[..]);
+    assert_eq!(cobs::encode(&heartbeat.encode()), frame[..]);
     let (end, stuffed) = frame.split_last().unwrap();
     assert_eq!(*end, 0);
-    assert_eq!(unstuff(stuffed).unwrap(), example("heartbeat")[..]);
+    assert_eq!(cobs::decode(stuffed).unwrap(), example("heartbeat")[..]);
     assert!(DOC.contains("`ff ff ff ff 00`") && RESYNC == [0xff, 0xff, 0xff, 0xff, 0]);
     assert!(DOC.contains(&format!("or {MAX_LINE_FRAME_BYTES} if it is")));
 }
@@ -501,7 +501,7 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
     let Some(command) = compiled(&dir, "receiver", &[block("c"), C_PROGRAM].concat()) else {
         return;
     };
-    let frame = |name: &str| line_frame(&decode(&example(name)).encode()).to_vec();
+    let frame = |name: &str| cobs::encode(&decode(&example(name)).encode()).to_vec();
     let (keypoints, heartbeat) = (frame("keypoints"), frame("heartbeat"));
     let mut damaged = keypoints.clone();
     damaged[20] ^= 0x40;
@@ -517,7 +517,7 @@ fn the_receiver_in_c_reads_frames_and_drops_the_rest() {
         &RESYNC,
         &[7; 5000],
         &[0],
-        &line_frame(&many.encode()),
+        &cobs::encode(&many.encode()),
         &heartbeat,
         &frame("stats"),
         &heartbeat[..30],

@@ -72,8 +72,8 @@ fn play(task: Task, out: &Path) -> Result<()> {
         "{}: {} joints at {} x {} on {}",
         task.name(),
         card.joints.len(),
-        card.input_size[0],
-        card.input_size[1],
+        card.input_px.width,
+        card.input_px.height,
         pipeline.engine_name()
     );
     let overlay = OverlaySink::open(out, task.name(), &card)?;

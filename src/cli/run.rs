@@ -77,8 +77,8 @@ fn stream(settings: Settings) -> Result<()> {
     log::info!(
         "{} at {} x {} from {} on {}, {} thread(s)",
         card.task.name(),
-        card.input_size[0],
-        card.input_size[1],
+        card.input_px.width,
+        card.input_px.height,
         settings.source()?,
         pipeline.engine_name(),
         settings.threads.count

@@ -138,7 +138,7 @@ proptest! {
         size in [1..40_u32, 1..40_u32],
     ) {
         let (mean, std) = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]);
-        let mut cropper = Cropper::new(size, mean, std);
+        let mut cropper = Cropper::new(size.into(), mean, std);
         let plane = (size[0] * size[1]) as usize;
         for (picture, crop) in &frames {
             let expected = picture.crop(crop, size);

@@ -7,7 +7,7 @@
 use crate::crop::axis::{self, OUTSIDE_PX, Position};
 use crate::frame::{Pixels, WidePixel};
 use crate::limits::MAX_FRAME_SIDE_PX;
-use crate::scene::CropBox;
+use crate::scene::{CropBox, SizePx};
 use std::ops::Range;
 
 /// Crops, scales and normalises. It owns tables and buffers, which are sized once for one network input and any
@@ -20,8 +20,8 @@ pub struct Cropper {
 }
 
 impl Cropper {
-    /// `input_size` is (width, height) in pixels. `mean` and `std` are RGB, for values 0 to 255.
-    pub fn new(input_size: [u32; 2], mean: [f32; 3], std: [f32; 3]) -> Self {
+    /// `mean` and `std` are RGB, for values 0 to 255.
+    pub fn new(input_px: SizePx, mean: [f32; 3], std: [f32; 3]) -> Self {
         let mut normalised = [[0.0; 256]; 3];
         for (channel, table) in normalised.iter_mut().enumerate() {
             for (byte, value) in table.iter_mut().enumerate() {
@@ -29,7 +29,7 @@ impl Cropper {
             }
         }
         Cropper {
-            warp: Warp::new(input_size.map(|side| side as usize)),
+            warp: Warp::new([input_px.width, input_px.height].map(|side| side as usize)),
             normalised,
         }
     }
@@ -223,14 +223,14 @@ mod tests {
     use crate::scene::BBox;
 
     fn cropper(side: u32) -> Cropper {
-        Cropper::new([side, side], [0.0; 3], [1.0; 3])
+        Cropper::new([side, side].into(), [0.0; 3], [1.0; 3])
     }
 
     #[test]
     fn a_crop_at_scale_one_copies_pixels() {
         let bytes: Vec<u8> = (0..64).collect();
         let pixels = Pixels::new(PixelFormat::Grey, 8, 8, 8, &bytes).unwrap();
-        let whole = CropBox::new(BBox::whole(8, 8), 1.0, [8, 8]);
+        let whole = CropBox::new(BBox::whole(8, 8), 1.0, [8, 8].into());
         let mut rgb = vec![0; 3 * 64];
         cropper(8).crop_rgb(&pixels, &whole, &mut rgb);
         assert_eq!(rgb, pixels.to_rgb());
@@ -246,7 +246,7 @@ mod tests {
             height_px: 8.0,
         };
         let mut input = vec![9.0; 3 * 16];
-        Cropper::new([4, 4], [128.0; 3], [64.0; 3]).crop(&pixels, &crop, &mut input);
+        Cropper::new([4, 4].into(), [128.0; 3], [64.0; 3]).crop(&pixels, &crop, &mut input);
         assert!(input.iter().all(|&value| value == -2.0));
     }
 

@@ -1,7 +1,7 @@
 //! Checks of an ONNX graph that every engine needs before tract reads it.
 
 use crate::error::{Error, Result};
-use crate::limits::MAX_SIDE_PX;
+use crate::limits::MAX_NETWORK_SIDE_PX;
 use crate::model::ModelFile;
 use std::collections::HashMap;
 use tract_onnx::pb::{
@@ -10,7 +10,7 @@ use tract_onnx::pb::{
 };
 
 /// The same bound as in a plan.
-const MAX_SIDE: i64 = MAX_SIDE_PX as i64;
+const MAX_SIDE: i64 = MAX_NETWORK_SIDE_PX as i64;
 
 /// Inputs of operators that are scales.
 const SCALES: [(&str, &[usize]); 5] = [

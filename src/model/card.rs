@@ -5,7 +5,7 @@
 //! docs/model-card.md lists the fields.
 
 use crate::limits::*;
-use crate::scene::{JointTable, Task};
+use crate::scene::{JointTable, SizePx, Task};
 use serde::{Deserialize, Serialize};
 
 /// The card format that this build reads.
@@ -21,7 +21,7 @@ pub enum DecodeMode {
     Dark,
 }
 
-/// The fields of a card. Sizes are (width, height) in pixels; mean and std are RGB, for values 0 to 255.
+/// The fields of a card. Mean and std are RGB, for values 0 to 255.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
@@ -35,8 +35,10 @@ pub struct ModelCard {
     pub flip_pairs: Vec<[usize; 2]>,
     /// Ratio of the side of the crop to the side of the box around the joints.
     pub crop_padding: f32,
-    pub input_size: [u32; 2],
-    pub heatmap_size: [u32; 2],
+    #[serde(rename = "input_size")]
+    pub input_px: SizePx,
+    #[serde(rename = "heatmap_size")]
+    pub heatmap_px: SizePx,
     pub mean: [f32; 3],
     pub std: [f32; 3],
     pub decode: DecodeMode,
@@ -75,14 +77,12 @@ impl ModelCard {
 
     /// The network's input shape, N x C x H x W.
     pub fn input_shape(&self) -> [usize; 4] {
-        let [width, height] = self.input_size.map(|side| side as usize);
-        [1, 3, height, width]
+        plane_shape(3, self.input_px)
     }
 
     /// The network's output shape, N x joints x H x W.
     pub fn heatmap_shape(&self) -> [usize; 4] {
-        let [width, height] = self.heatmap_size.map(|side| side as usize);
-        [1, self.joints.len(), height, width]
+        plane_shape(self.joints.len(), self.heatmap_px)
     }
 
     fn checked(self) -> Result<Self, CardError> {
@@ -128,15 +128,16 @@ impl ModelCard {
         for (field, size, range) in [
             (
                 "input_size",
-                self.input_size,
+                self.input_px,
                 MIN_INPUT_SIDE_PX..=MAX_INPUT_SIDE_PX,
             ),
             (
                 "heatmap_size",
-                self.heatmap_size,
+                self.heatmap_px,
                 MIN_HEATMAP_SIDE_PX..=MAX_HEATMAP_SIDE_PX,
             ),
         ] {
+            let size: [u32; 2] = size.into();
             if !size.iter().all(|side| range.contains(side)) {
                 return fail(field, format!("is {size:?}, each must be in {range:?}"));
             }
@@ -160,6 +161,11 @@ impl ModelCard {
     }
 }
 
+/// The shape of `channels` planes, N x C x H x W.
+fn plane_shape(channels: usize, size: SizePx) -> [usize; 4] {
+    [1, channels, size.height as usize, size.width as usize]
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -173,8 +179,8 @@ pub(crate) mod tests {
             bones: vec![[20, 3]],
             flip_pairs: vec![],
             crop_padding: 1.5,
-            input_size: [256, 256],
-            heatmap_size: [64, 64],
+            input_px: [256, 256].into(),
+            heatmap_px: [64, 64].into(),
             mean: [123.675, 116.28, 103.53],
             std: [58.395, 57.12, 57.375],
             decode: DecodeMode::Default,
@@ -243,14 +249,14 @@ pub(crate) mod tests {
         );
         assert_eq!(
             error_field(ModelCard {
-                input_size: [0, 256],
+                input_px: [0, 256].into(),
                 ..good.clone()
             }),
             "input_size"
         );
         assert_eq!(
             error_field(ModelCard {
-                heatmap_size: [64, 1 << 30],
+                heatmap_px: [64, 1 << 30].into(),
                 ..good.clone()
             }),
             "heatmap_size"

@@ -37,7 +37,7 @@ impl Estimator {
     pub fn with_card(card: ModelCard, network: Box<dyn Network>) -> Self {
         let [_, joints, height, width] = card.heatmap_shape();
         Estimator {
-            cropper: Cropper::new(card.input_size, card.mean, card.std),
+            cropper: Cropper::new(card.input_px, card.mean, card.std),
             decoder: Decoder::new(joints, width, height, card.decode),
             input: vec![0.0; card.input_shape().iter().product()],
             outputs: Outputs::new(network.describe()),
@@ -78,15 +78,12 @@ impl Estimator {
 
         let begun = times.begin(Stage::Decode);
         let mut keypoints = self.decoder.decode(self.outputs.get(0));
-        let ModelCard {
-            input_size,
-            heatmap_size,
-            ..
-        } = self.card;
-        let scale = [0, 1].map(|axis| input_size[axis] as f32 / heatmap_size[axis] as f32);
+        let (input, heatmap) = (self.card.input_px, self.card.heatmap_px);
+        let scale_x = input.width as f32 / heatmap.width as f32;
+        let scale_y = input.height as f32 / heatmap.height as f32;
         for keypoint in &mut keypoints {
-            let (x_px, y_px) = (keypoint.x_px * scale[0], keypoint.y_px * scale[1]);
-            (keypoint.x_px, keypoint.y_px) = crop.to_source(x_px, y_px, input_size);
+            let (x_px, y_px) = (keypoint.x_px * scale_x, keypoint.y_px * scale_y);
+            (keypoint.x_px, keypoint.y_px) = crop.to_source(x_px, y_px, input);
         }
         times.end(begun);
         Ok(keypoints)

@@ -24,7 +24,7 @@ impl Pipeline {
         let card = estimator.card();
         Pipeline {
             work,
-            tracker: Tracker::new(bbox, card.crop_padding, card.input_size, min_score),
+            tracker: Tracker::new(bbox, card.crop_padding, card.input_px, min_score),
             estimator,
             scene: Scene::default(),
         }

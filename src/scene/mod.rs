@@ -10,5 +10,5 @@ mod task;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
 pub use keypoint::{Keypoint, Keypoints};
-pub use region::{BBox, CropBox};
+pub use region::{BBox, CropBox, SizePx};
 pub use task::{JointTable, Task};

@@ -1,4 +1,26 @@
-//! Boxes in source-frame pixels, and the crops that a network needs.
+//! Sizes, boxes in source-frame pixels, and the crops that a network needs.
+
+use serde::{Deserialize, Serialize};
+
+/// Width and height of a picture or of a tensor's planes. A card writes it as `[width, height]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u32; 2]", into = "[u32; 2]")]
+pub struct SizePx {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl From<[u32; 2]> for SizePx {
+    fn from([width, height]: [u32; 2]) -> Self {
+        SizePx { width, height }
+    }
+}
+
+impl From<SizePx> for [u32; 2] {
+    fn from(size: SizePx) -> Self {
+        [size.width, size.height]
+    }
+}
 
 /// An axis-aligned box: top-left corner and size, in source-frame pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,10 +78,10 @@ pub struct CropBox {
 }
 
 impl CropBox {
-    /// Grows `bbox` around its centre by `padding`, then to the aspect ratio of `input_size` (width, height), as in MMPose's
-    /// `bbox_xyxy2cs` and `_fix_aspect_ratio`.
-    pub fn new(bbox: BBox, padding: f32, input_size: [u32; 2]) -> Self {
-        let aspect = f64::from(input_size[0]) / f64::from(input_size[1]);
+    /// Grows `bbox` around its centre by `padding`, then to the aspect ratio of `input_px`, as in MMPose's `bbox_xyxy2cs` and
+    /// `_fix_aspect_ratio`.
+    pub fn new(bbox: BBox, padding: f32, input_px: SizePx) -> Self {
+        let aspect = f64::from(input_px.width) / f64::from(input_px.height);
         let width = f64::from(bbox.width_px) * f64::from(padding);
         let height = f64::from(bbox.height_px) * f64::from(padding);
         let (width, height) = if width > height * aspect {
@@ -77,13 +99,13 @@ impl CropBox {
 
     /// Converts network-input pixels to source-frame pixels by MMPose's formula
     /// `x / input_w * box_w + center_x - box_w / 2`.
-    pub fn to_source(&self, x_px: f32, y_px: f32, input_size: [u32; 2]) -> (f32, f32) {
+    pub fn to_source(&self, x_px: f32, y_px: f32, input_px: SizePx) -> (f32, f32) {
         let axis = |value: f32, side: u32, length: f64, center: f64| {
             (f64::from(value) / f64::from(side) * length + center - 0.5 * length) as f32
         };
         (
-            axis(x_px, input_size[0], self.width_px, self.center_x_px),
-            axis(y_px, input_size[1], self.height_px, self.center_y_px),
+            axis(x_px, input_px.width, self.width_px, self.center_x_px),
+            axis(y_px, input_px.height, self.height_px, self.center_y_px),
         )
     }
 }
@@ -92,6 +114,10 @@ impl CropBox {
 mod tests {
     use super::*;
 
+    const SQUARE: SizePx = SizePx {
+        width: 256,
+        height: 256,
+    };
     const BOX: BBox = BBox {
         x_px: 100.0,
         y_px: 80.0,
@@ -101,18 +127,18 @@ mod tests {
 
     #[test]
     fn a_box_grows_by_its_padding_and_to_the_aspect_ratio() {
-        let square = CropBox::new(BOX, 1.25, [256, 256]);
+        let square = CropBox::new(BOX, 1.25, SQUARE);
         assert_eq!((square.center_x_px, square.center_y_px), (200.0, 205.0));
         assert_eq!((square.width_px, square.height_px), (312.5, 312.5));
-        let wide = CropBox::new(BOX, 1.0, [512, 256]);
+        let wide = CropBox::new(BOX, 1.0, [512, 256].into());
         assert_eq!((wide.width_px, wide.height_px), (500.0, 250.0));
     }
 
     #[test]
     fn the_middle_of_the_input_is_the_middle_of_the_crop() {
-        let crop = CropBox::new(BOX, 1.25, [256, 256]);
-        assert_eq!(crop.to_source(128.0, 128.0, [256, 256]), (200.0, 205.0));
-        assert_eq!(crop.to_source(0.0, 0.0, [256, 256]), (43.75, 48.75));
+        let crop = CropBox::new(BOX, 1.25, SQUARE);
+        assert_eq!(crop.to_source(128.0, 128.0, SQUARE), (200.0, 205.0));
+        assert_eq!(crop.to_source(0.0, 0.0, SQUARE), (43.75, 48.75));
     }
 
     #[test]

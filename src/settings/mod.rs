@@ -1,8 +1,7 @@
 //! The settings of a run, in one table.
 //!
-//! In: layers, weakest first: the table's defaults, a board's, a file's, the command line's. All have the same
-//! names for the same things, and go through the same checks. Out: checked [`Settings`]. Rules that concern
-//! more than one setting stand in [`Settings::finish`].
+//! In: layers, weakest first: the table's defaults, a board's, a file's, the command line's. All layers use the
+//! same names and the same checks. Out: checked [`Settings`]. Rules across settings are in [`Settings::finish`].
 
 mod layer;
 mod layer_set;
@@ -40,7 +39,7 @@ pub struct Settings {
     pub camera: CameraOptions,
     /// A file, or `builtin:` and a name.
     pub model: PathBuf,
-    /// A model with another hash is refused.
+    /// Required SHA-256 of the model file.
     pub model_sha256: Option<ModelHash>,
     /// A fixed box, instead of searching and following.
     pub bbox: Option<BBox>,
@@ -66,7 +65,7 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// The heatmap maximum from which a joint counts as found.
     pub min_score: f32,
-    /// A stage that takes longer is named in the log.
+    /// The log names a stage that runs longer.
     pub stage_deadline: Duration,
     /// Options of the stream.
     pub stream: StreamOptions,
@@ -142,7 +141,7 @@ impl Settings {
     /// if the key cannot be read.
     pub fn finish(mut self) -> Result<Settings> {
         self.source()?;
-        // A thread that runs before all others is not to be moved about.
+        // The scheduler must not move a real-time thread to another processor.
         self.threads.pinned = self.pin.unwrap_or(self.realtime.is_some());
         let buffer_bytes = self.camera.buffer_bytes();
         self.camera.most_bytes = self.memory_budget_bytes.map(|_| buffer_bytes);
@@ -153,7 +152,7 @@ impl Settings {
         Ok(self)
     }
 
-    /// Adds a receiver. It takes the place of one of the same kind from a weaker layer.
+    /// Adds a receiver. It replaces one of the same kind from a weaker layer.
     fn add_sink(&mut self, sink: SinkSpec) {
         self.sinks.retain(|other| other.name() != sink.name());
         self.sinks.push(sink);

@@ -1,8 +1,8 @@
-//! The name that a misspelt one was meant to be.
+//! The known name nearest to a misspelt one.
 
-/// The known name that is nearest to `name`, if one is near.
+/// The known name nearest to `name`; `None` if none is close.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A name that is much longer than any known one is near to none, and takes no time.
+    // The distance takes quadratic time. A name much longer than any known one is close to none.
     const MAX_NAME_BYTES: usize = 40;
     if name.len() > MAX_NAME_BYTES {
         return None;
@@ -21,7 +21,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// Characters to insert, remove or replace to make one text of the other (Levenshtein).
+/// Levenshtein distance: characters to insert, remove or replace.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

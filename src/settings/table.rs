@@ -12,7 +12,7 @@ use crate::sink::{KINDS, SinkSpec};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// A board's memory budget is overruled by this value.
+/// The value that lifts a board's memory budget.
 const NO_BUDGET: &str = "none";
 
 /// One setting.
@@ -22,15 +22,15 @@ pub struct Setting {
     pub name: &'static str,
     /// The type of the value, and its name in help.
     pub value: Value,
-    /// As a user writes it. Help and docs print it, `set` parses it.
+    /// In a user's notation. Help and docs print it; `set` parses it.
     pub default: Option<&'static str>,
-    /// A valid value, as a user writes it. Docs print it, fuzzers start from it.
+    /// A valid value in a user's notation. Docs print it; fuzzers start from it.
     pub example: &'static str,
     /// The layers that may have it.
     pub layers: LayerSet,
-    /// The heading that it stands under.
+    /// The heading of its section.
     pub group: Group,
-    /// One sentence or more.
+    /// The text of the help and of the docs.
     pub help: &'static str,
     /// Checks and stores a value of this row. The caller adds the name and the place to an error.
     pub set: fn(&mut Settings, &Setting, &str) -> Result<(), String>,
@@ -83,7 +83,7 @@ const LINE: LayerSet = LayerSet::LINE;
 const LINE_FILE: LayerSet = LayerSet::LINE.and(LayerSet::FILE);
 const ALL: LayerSet = LINE_FILE.and(LayerSet::BOARD);
 
-/// Every setting, in the order of the help: the rows of this file, and one for each kind of sink.
+/// Every setting in the order of the help: the rows of this file, and one row per kind of sink.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let sinks = KINDS.iter().map(|kind| Setting {
         name: kind.name,
@@ -128,7 +128,7 @@ static ROWS: &[Setting] = &[
         example: "1280x720",
         layers: ALL,
         group: Source,
-        help: "size requested of the camera; the nearest that it has is taken",
+        help: "frame size requested of the camera; the nearest that it offers is used",
         set: |to, _, text| size(text).map(|value| to.camera.size_px = value),
     },
     Setting {
@@ -138,8 +138,8 @@ static ROWS: &[Setting] = &[
         example: "30",
         layers: ALL,
         group: Source,
-        help: "frame rate requested of the camera, 30 if not given; the nearest that it has is taken; \
-               with --source demo the rate of the clip",
+        help: "frame rate requested of the camera, 30 if not given; the nearest that it offers is used; \
+               with --source demo: the clip's rate",
         set: |to, _, text| fps(text).map(|value| to.camera.frames_per_second = Some(value)),
     },
     Setting {
@@ -149,8 +149,8 @@ static ROWS: &[Setting] = &[
         example: "YUYV",
         layers: ALL,
         group: Source,
-        help: "YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that is fast \
-               enough; with --source demo: show its pictures as such a camera would",
+        help: "YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that reaches the \
+               rate; with --source demo: the format that its pictures are shown in",
         set: |to, _, text| choice(text).map(|value| to.camera.format = Some(value)),
     },
     Setting {
@@ -180,8 +180,8 @@ static ROWS: &[Setting] = &[
         example: "1,2,300.5,4e2",
         layers: LINE_FILE,
         group: Model,
-        help: "box around the hand or person, in pixels; without it the whole frame is searched, and \
-               then the last frame's keypoints are followed",
+        help: "fixed box around the hand or person, in pixels; without it, posewire searches the whole \
+               frame and then follows the keypoints",
         set: |to, _, text| bbox(text).map(|value| to.bbox = Some(value)),
     },
     Setting {
@@ -191,7 +191,7 @@ static ROWS: &[Setting] = &[
         example: "0.5",
         layers: LINE_FILE,
         group: Model,
-        help: "heatmap maximum from which a joint counts as found",
+        help: "lowest heatmap maximum of a joint that counts as found",
         set: |to, _, text| number(text, 0.0..=1.0).map(|value| to.min_score = value),
     },
     Setting {
@@ -221,8 +221,8 @@ static ROWS: &[Setting] = &[
         example: "/var/lib/posewire/session",
         layers: LINE_FILE,
         group: Sinks,
-        help: "a number that goes up with each start, so that receivers refuse recordings of sealed \
-               packets; needed on boards whose clock is not set",
+        help: "file of a number that grows at each start, so that receivers refuse recorded sealed \
+               packets; a board without a set clock needs it",
         set: |to, _, text| path(text).map(|value| to.epoch.file = Some(value)),
     },
     Setting {
@@ -232,7 +232,7 @@ static ROWS: &[Setting] = &[
         example: "true",
         layers: LINE_FILE,
         group: Sinks,
-        help: "seal also without that file and a set clock: receivers must be told the same",
+        help: "seal packets also without a session file and a set clock; receivers need the same option",
         set: |to, _, text| switch(text).map(|value| to.epoch.allows_unordered = value),
     },
     Setting {
@@ -252,7 +252,7 @@ static ROWS: &[Setting] = &[
         example: "100",
         layers: LINE_FILE,
         group: Stream,
-        help: "longest silence while there are no frames",
+        help: "longest time between packets while there are no frames",
         set: |to, _, text| milliseconds(text).map(|value| to.stream.heartbeat = value),
     },
     Setting {
@@ -262,7 +262,7 @@ static ROWS: &[Setting] = &[
         example: "500",
         layers: LINE_FILE,
         group: Stream,
-        help: "frames older than this are marked stale",
+        help: "age from which a frame is marked stale",
         set: |to, _, text| milliseconds(text).map(|value| to.stream.stale_after = value),
     },
     Setting {
@@ -272,7 +272,7 @@ static ROWS: &[Setting] = &[
         example: "60",
         layers: LINE_FILE,
         group: Stream,
-        help: "period of the log's line of figures and of the packet of them; 0 is never",
+        help: "period of the statistics in the log and on the wire; 0 turns them off",
         set: |to, _, text| {
             let period = |seconds| (seconds > 0).then(|| Duration::from_secs(seconds));
             number(text, 0..=86_400).map(|seconds| to.stream.stats_every = period(seconds))
@@ -286,7 +286,7 @@ static ROWS: &[Setting] = &[
         example: "5000",
         layers: LINE_FILE,
         group: Stream,
-        help: "a stage that takes longer is named in the log",
+        help: "time after which the log names a stage that is still running",
         set: |to, _, text| milliseconds(text).map(|value| to.stage_deadline = value),
     },
     Setting {
@@ -306,7 +306,7 @@ static ROWS: &[Setting] = &[
         example: "1",
         layers: LINE_FILE,
         group: Stream,
-        help: "number on the wire that tells several streams apart",
+        help: "number on the wire that tells this stream from others",
         set: |to, _, text| number(text, 0..=u8::MAX).map(|value| to.stream.instance = value),
     },
     Setting {
@@ -326,7 +326,7 @@ static ROWS: &[Setting] = &[
         example: "true",
         layers: ALL,
         group: Machine,
-        help: "each thread on a processor of its own",
+        help: "pin each thread to a processor of its own",
         set: |to, _, text| switch(text).map(|value| to.pin = Some(value)),
     },
     Setting {
@@ -336,8 +336,8 @@ static ROWS: &[Setting] = &[
         example: "64MiB",
         layers: ALL,
         group: Machine,
-        help: "the most memory that may be taken: less than is needed is refused at the start, more is \
-               never taken (`posewire inspect --budget` has the table); none overrules a board's",
+        help: "limit on all memory; a run that needs more is refused at the start (`posewire inspect \
+               --budget` lists the parts); none lifts a board's limit",
         set: |to, _, text| {
             let bytes = match text {
                 NO_BUDGET => None,
@@ -354,8 +354,8 @@ static ROWS: &[Setting] = &[
         example: "10",
         layers: LINE_FILE,
         group: Machine,
-        help: "memory stays in RAM, threads are pinned and run before all others, at this SCHED_FIFO \
-               priority, 10 if not given",
+        help: "lock memory in RAM, pin threads, and run them at this SCHED_FIFO priority, 10 if not \
+               given",
         set: |to, _, text| {
             let priority = number(text, 0..=u8::MAX)?;
             let priority = Priority::new(priority).map_err(|error| error.to_string())?;
@@ -370,8 +370,8 @@ static ROWS: &[Setting] = &[
         example: "auto",
         layers: LINE_FILE,
         group: Machine,
-        help: "auto drops every right that is not needed, as far as the kernel can; strict does not \
-               start with less than all; off",
+        help: "auto drops every right that the stream does not need, as far as the kernel supports it; \
+               strict refuses to start if the kernel supports less; off drops none",
         set: |to, _, text| choice::<sandbox::Mode>(text).map(|value| to.sandbox = value),
     },
     Setting {
@@ -381,8 +381,8 @@ static ROWS: &[Setting] = &[
         example: "rpi4",
         layers: LINE_FILE,
         group: Files,
-        help: "take a board's values for settings that are not given: `posewire boards` lists them",
-        // The name of a layer, read before the layers are applied.
+        help: "use a board's values for settings that are not given; `posewire boards` lists the boards",
+        // It names a layer, so it is read before the layers are applied.
         set: |_, _, value| text(value).map(drop),
     },
     Setting {
@@ -392,7 +392,7 @@ static ROWS: &[Setting] = &[
         example: "/etc/posewire/posewire.toml",
         layers: LINE,
         group: Files,
-        help: "the same settings as TOML; the command line wins",
+        help: "TOML file with the same settings; the command line overrides it",
         set: |_, _, text| path(text).map(drop),
     },
 ];

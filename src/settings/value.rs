@@ -22,7 +22,7 @@ pub enum Value {
     Number(&'static str),
     /// Four numbers with commas between them; an array in TOML.
     Numbers(&'static str),
-    /// A whole number, and its value where the option stands alone.
+    /// A whole number, and its default where the option has no value.
     OptionalInteger(&'static str, &'static str),
 }
 
@@ -86,7 +86,7 @@ impl Value {
         })
     }
 
-    /// As [`Value::text_of`], the other way: a line of TOML's right side.
+    /// The right side of a TOML line: the inverse of [`Value::text_of`].
     pub fn toml(self, text: &str) -> String {
         match self {
             Value::Text(_) => format!("{text:?}"),
@@ -142,7 +142,7 @@ pub(super) fn path(value: &str) -> Result<PathBuf, String> {
     text(value).map(PathBuf::from)
 }
 
-/// A value of a type that reads itself.
+/// A value of a type that parses itself.
 pub(super) fn choice<T: FromStr>(text: &str) -> Result<T, String>
 where
     T::Err: Display,

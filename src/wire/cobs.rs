@@ -30,7 +30,7 @@ pub type LineFrame = heapless::Vec<u8, MAX_LINE_FRAME_BYTES>;
 pub const RESYNC: [u8; 5] = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, DELIMITER];
 
 /// Encodes a packet and ends it.
-pub fn line_frame(packet: &Encoded) -> LineFrame {
+pub fn encode(packet: &Encoded) -> LineFrame {
     let mut frame = [DELIMITER; MAX_LINE_FRAME_BYTES];
     // Position of the group's code, and length of the group with its code.
     let (mut code_at, mut code) = (0, 1_u8);
@@ -82,7 +82,7 @@ impl std::error::Error for CobsError {}
 ///
 /// # Errors
 /// [`CobsError`] if the bytes are not an encoded packet.
-pub fn unstuff(mut frame: &[u8]) -> Result<Encoded, CobsError> {
+pub fn decode(mut frame: &[u8]) -> Result<Encoded, CobsError> {
     let mut packet = Encoded::new();
     while let Some((&code, rest)) = frame.split_first() {
         let length = usize::from(code).checked_sub(1).ok_or(CobsError::Zero)?;
@@ -103,7 +103,7 @@ pub fn unstuff(mut frame: &[u8]) -> Result<Encoded, CobsError> {
 
 /// Finds the frames in the bytes of a line, whatever the sizes of the reads.
 #[derive(Debug, Default)]
-pub struct FrameSplitter {
+pub struct Splitter {
     frame: heapless::Vec<u8, MAX_STUFFED_BYTES>,
     state: State,
 }
@@ -119,7 +119,7 @@ enum State {
     Complete,
 }
 
-impl FrameSplitter {
+impl Splitter {
     /// Consumes `bytes` up to the end of a frame, and returns the frame without its delimiter. `None` means that all
     /// bytes are consumed. Bytes before the first delimiter, empty frames, and a [`RESYNC`] that cut nothing off are
     /// ignored.
@@ -159,11 +159,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn stuffed(bytes: &[u8]) -> Vec<u8> {
-        line_frame(&Encoded::from_slice(bytes).unwrap()).to_vec()
+        encode(&Encoded::from_slice(bytes).unwrap()).to_vec()
     }
 
     /// All frames of `bytes`, read in pieces of `piece` bytes. An empty frame represents one that is too long.
-    fn frames(splitter: &mut FrameSplitter, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
+    fn frames(splitter: &mut Splitter, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for mut rest in bytes.chunks(piece) {
             while let Some(frame) = splitter.next_frame(&mut rest) {
@@ -196,7 +196,7 @@ mod tests {
         for byte in [0, 1] {
             let packet = [byte; MAX_SEALED_BYTES];
             let frame = stuffed(&packet);
-            assert_eq!(unstuff(&frame[..frame.len() - 1]).unwrap(), packet);
+            assert_eq!(decode(&frame[..frame.len() - 1]).unwrap(), packet);
         }
     }
 
@@ -205,23 +205,23 @@ mod tests {
         let mut frame = stuffed(&[1; MAX_SEALED_BYTES]);
         frame.pop();
         assert_eq!(
-            unstuff(&[&frame[..], &[1]].concat()),
+            decode(&[&frame[..], &[1]].concat()),
             Err(CobsError::TooLong)
         );
         assert_eq!(
-            unstuff(&[&frame[..], &[2, 9]].concat()),
+            decode(&[&frame[..], &[2, 9]].concat()),
             Err(CobsError::TooLong)
         );
-        assert_eq!(unstuff(&[1, 0]), Err(CobsError::Zero));
-        assert_eq!(unstuff(&[3, 1, 0]), Err(CobsError::Zero));
+        assert_eq!(decode(&[1, 0]), Err(CobsError::Zero));
+        assert_eq!(decode(&[3, 1, 0]), Err(CobsError::Zero));
     }
 
     #[test]
     fn frames_are_found_and_what_is_none_is_passed_over() {
-        let mut splitter = FrameSplitter::default();
+        let mut splitter = Splitter::default();
         let bytes = [9, 9, 0, 0, 2, 7, 0, 3, 8, 8, 0, 0, 4];
         for piece in [1, 2, 5, 13] {
-            splitter = FrameSplitter::default();
+            splitter = Splitter::default();
             assert_eq!(
                 frames(&mut splitter, &bytes, piece),
                 [vec![2, 7], vec![3, 8, 8]]
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_never_ends_is_dropped_once_and_the_next_one_is_found() {
-        let mut splitter = FrameSplitter::default();
+        let mut splitter = Splitter::default();
         let flood = [vec![0], vec![5; 10_000], vec![0, 2, 7, 0]].concat();
         assert_eq!(frames(&mut splitter, &flood, 512), [vec![], vec![2, 7]]);
     }
@@ -244,15 +244,15 @@ mod tests {
             while packet.encode().last() != Some(&u8::MAX) {
                 packet.sequence = packet.sequence.wrapping_add(1);
             }
-            let frame = line_frame(&packet.encode());
+            let frame = encode(&packet.encode());
             let keep = if last == 5 { keep % frame.len() } else { frame.len() - 1 - last };
             let cut = &frame[..keep];
-            let mut splitter = FrameSplitter::default();
+            let mut splitter = Splitter::default();
             let found = frames(&mut splitter, &[&RESYNC, cut, &RESYNC, &frame].concat(), 64);
             let (whole, cut) = found.split_last().unwrap();
             prop_assert_eq!(whole, &frame[..frame.len() - 1]);
             for cut in cut {
-                prop_assert!(unstuff(cut).map_or(true, |bytes| PacketView::new(&bytes).is_err()));
+                prop_assert!(decode(cut).map_or(true, |bytes| PacketView::new(&bytes).is_err()));
             }
         }
 
@@ -263,7 +263,7 @@ mod tests {
             prop_assert_eq!(end, 0);
             prop_assert!(!body.contains(&0));
             prop_assert!(body.len() <= packet.len() + packet.len() / 254 + 1);
-            prop_assert_eq!(&unstuff(body).unwrap()[..], packet);
+            prop_assert_eq!(&decode(body).unwrap()[..], packet);
         }
 
         // Long runs without a zero are rare among random bytes.
@@ -271,24 +271,24 @@ mod tests {
         fn runs_of_any_length_survive(runs in vec(0_usize..300, 1..4)) {
             let packet: Vec<u8> = runs.iter().flat_map(|&run| [vec![1; run], vec![0]].concat()).take(MAX_SEALED_BYTES).collect();
             let frame = stuffed(&packet);
-            prop_assert_eq!(&unstuff(&frame[..frame.len() - 1]).unwrap()[..], packet);
+            prop_assert_eq!(&decode(&frame[..frame.len() - 1]).unwrap()[..], packet);
         }
 
         #[test]
         fn no_bytes_panic(bytes in vec(any::<u8>(), 0..1300), piece in 1_usize..600) {
-            let _ = unstuff(&bytes);
-            let mut splitter = FrameSplitter::default();
+            let _ = decode(&bytes);
+            let mut splitter = Splitter::default();
             for frame in frames(&mut splitter, &bytes, piece) {
                 prop_assert!(!frame.contains(&0));
-                let _ = unstuff(&frame);
+                let _ = decode(&frame);
             }
         }
 
         #[test]
         fn a_packet_that_is_cut_or_changed_on_the_line_is_noticed(packet in any_packet(), at: usize, value in 1_u8..) {
-            let frame = line_frame(&packet.encode());
+            let frame = encode(&packet.encode());
             let body = &frame[..frame.len() - 1];
-            let arrives = |bytes: &[u8]| unstuff(bytes).is_ok_and(|bytes| PacketView::new(&bytes).is_ok());
+            let arrives = |bytes: &[u8]| decode(bytes).is_ok_and(|bytes| PacketView::new(&bytes).is_ok());
             prop_assert!(arrives(body));
             let at = at % body.len();
             prop_assert!(!arrives(&body[..at]));

@@ -1,18 +1,16 @@
-//! `cargo xtask arm-test`: plans that this machine compiles, run by the small program for boards on emulated
-//! ARM processors.
+//! `cargo xtask arm-test`: plans from this machine, run by the board program on emulated ARM processors.
 //!
-//! In: the test networks with their inputs. Each is compiled here for a kernel family and run under qemu-user
-//! on a processor of that family. Out: a line for each processor; its heatmaps must be this machine's, byte for
-//! byte.
+//! In: the test networks with their inputs. Each is compiled here for a kernel family and run under qemu-user on a
+//! processor of that family. Out: a line per processor. The heatmaps must equal this machine's, byte for byte.
 
 use crate::fixtures::{self, QUANTISED};
 use crate::tools::{self, Outcome, text};
-use crate::{board, cargo, plans};
+use crate::{cargo, plans};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Processors of qemu-user, and the kernel family that each of them takes.
+/// Processors of qemu-user and their kernel families.
 const PROCESSORS: [(&str, &str); 3] = [
     ("cortex-a72", "neon"),
     ("cortex-a76", "neon-dot"),
@@ -53,7 +51,7 @@ fn is_equal(
 ) -> Outcome<bool> {
     let (model, input) = (fixtures::model(network)?, fixtures::input(network)?);
     let plan = folder.join(format!("{network}.{family}.plan"));
-    board::run(
+    tools::run(
         Command::new(compiler)
             .args(["compile", "--kernel", family, "--model"])
             .args([&text(&model), "--out", &text(&plan)]),
@@ -64,11 +62,11 @@ fn is_equal(
     Ok(heatmaps(&mut emulated, &plan, &input, folder)? == here)
 }
 
-/// The bytes that `posewire infer` writes.
+/// Output bytes of `posewire infer`.
 fn heatmaps(program: &mut Command, model: &Path, input: &Path, folder: &Path) -> Outcome<Vec<u8>> {
     let out = folder.join("heatmaps.npy");
     let _ = fs::remove_file(&out);
-    board::run(program.args(["infer", "--model", &text(model)]).args([
+    tools::run(program.args(["infer", "--model", &text(model)]).args([
         "--input",
         &text(input),
         "--output",

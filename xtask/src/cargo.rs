@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 /// The target of most boards.
 pub const BOARD_TARGET: &str = "aarch64-unknown-linux-musl";
-/// A program for boards to take instead of building one.
+/// Environment variable: a board program to use instead of building one.
 const OTHER_BINARY: &str = "POSEWIRE_BOARD_BINARY";
 
 /// `cargo build --locked` with these arguments.
@@ -26,7 +26,7 @@ pub fn build(name: &str, arguments: &[&str]) -> Outcome<()> {
     }
 }
 
-/// Builds posewire's tests with these arguments, which name one program. Where it is.
+/// Builds the test program that these arguments select, and returns its path.
 pub fn test_program(arguments: &[&str]) -> Outcome<PathBuf> {
     let output = cargo()
         .args(["test", "--locked", "--no-run", "--message-format=json"])
@@ -48,8 +48,8 @@ pub fn test_program(arguments: &[&str]) -> Outcome<PathBuf> {
         .ok_or_else(|| "cargo could not build the tests".into())
 }
 
-/// The program as it ships for boards of a target: it runs plans and reads no ONNX, and on 64 bits it is
-/// static. Optimised also for tests: emulated, an unoptimised network would be too slow.
+/// The program that ships for boards: it runs plans and reads no ONNX, and on 64 bits it is static. Tests use the
+/// optimised build too, because an unoptimised network is too slow under emulation.
 pub fn board_program(target: &str) -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_BINARY) {
         return Ok(path.into());

@@ -1,7 +1,7 @@
-//! An emulator's process that never outlives this one, with its console in a file.
+//! The process of an emulator, which never outlives this program. Its console goes to a file.
 
-use crate::board::at;
 use crate::tools::Outcome;
+use crate::tools::at;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 25;
 
-/// A machine that runs until it is dropped, which is its plug being pulled.
+/// A running machine. Dropping it is pulling its plug.
 pub struct Emulator {
     process: Child,
     console: PathBuf,
@@ -18,8 +18,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Switches on a 64-bit ARM machine that `machine` describes in QEMU's options and their values, without a
-    /// screen. A restart ends it.
+    /// Starts a 64-bit ARM machine without a screen. `machine` has QEMU's options and values. A restart ends it.
     pub fn start(machine: &[(&str, &str)], console: PathBuf) -> Outcome<Self> {
         let log = File::create(&console).map_err(at(&console))?;
         let errors = log.try_clone().map_err(at(&console))?;
@@ -32,7 +31,7 @@ impl Emulator {
             .map_err(|error| format!("{error}; Debian's package is qemu-system-arm"))
     }
 
-    /// Switches on a machine that writes its console to the file `console`.
+    /// Starts a machine whose console goes to the file `console`.
     pub fn run(command: &mut Command, console: PathBuf) -> Outcome<Self> {
         let process = command
             .stdin(Stdio::null())
@@ -49,13 +48,13 @@ impl Emulator {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// Everything on the console so far.
+    /// All console output so far.
     pub fn said(&self) -> String {
         let bytes = fs::read(&self.console).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until the console has a line with all of these words.
+    /// Waits for a console line that contains all of these words.
     pub fn wait_for(&mut self, words: &[&str], limit: Duration) -> Outcome<String> {
         let has_words = |line: &str| words.iter().all(|word| line.contains(word));
         self.wait_for_line(0, has_words, limit)
@@ -63,7 +62,7 @@ impl Emulator {
             .map_err(|error| format!("no line with {words:?}{error}"))
     }
 
-    /// Waits until a line of the console, from number `from` on, is the one. Its number and text.
+    /// Waits for a console line that matches, from line `from` on. Returns its number and text.
     pub fn wait_for_line(
         &mut self,
         from: usize,

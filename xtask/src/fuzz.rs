@@ -1,8 +1,7 @@
-//! Coverage-led fuzzing of everything that reads bytes from outside: the targets of tests/fuzz.
+//! Coverage-guided fuzzing of all parsers of outside bytes: the targets of tests/fuzz.
 //!
-//! In: the committed corpora. Out: a line for each target with its executions; what it found lies in the
-//! build folder, under `fuzz`, as do the corpora that grow. With a nightly toolchain the targets run under
-//! AddressSanitizer, else with the stable one and without.
+//! In: the committed corpora. Out: a line per target with its executions. Findings and grown corpora are in the build
+//! folder, under `fuzz`. With a nightly toolchain the targets run under AddressSanitizer.
 
 use crate::tools::{self, Outcome};
 use std::fs;
@@ -12,11 +11,11 @@ use std::time::Instant;
 
 struct Target {
     name: &'static str,
-    /// Seeds besides tests/fuzz/corpus/NAME, from the repository's root.
+    /// Seeds in addition to tests/fuzz/corpus/NAME, relative to the repository.
     more_seeds: Option<&'static str>,
-    /// The longest input that is tried.
+    /// Limit on the input's length.
     max_bytes: usize,
-    /// Without being named.
+    /// True if it runs by default.
     by_default: bool,
 }
 
@@ -36,7 +35,7 @@ const TARGETS: &[Target] = &[
     target("plan", 16_384),
     target("config", 4096),
     target("args", 256),
-    // Not by default: it takes a build of tract of its own.
+    // Not by default: it builds tract anew.
     Target {
         more_seeds: Some("tests/corpus"),
         by_default: false,
@@ -44,15 +43,15 @@ const TARGETS: &[Target] = &[
     },
 ];
 
-/// An input that takes more of either is a finding.
+/// Limits on time and memory of one input; more is a finding.
 const LIMITS: &[&str] = &["-timeout=30", "-rss_limit_mb=2048", "-malloc_limit_mb=768"];
 
-/// What cargo-fuzz builds with, but for a crate at a time in one piece, which tract is too large for.
+/// The flags of cargo-fuzz, without its one codegen unit per crate: tract is too large for that.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// Runs the targets that `args` name, or all that take a minute to build. Whether they found nothing.
+/// Runs the targets that `args` name, or the default ones. True if they found nothing.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let mut bound = "-max_total_time=10".to_owned();
     let mut stable = false;
@@ -88,9 +87,9 @@ pub fn main(args: &[String]) -> Outcome<bool> {
 }
 
 struct Built {
-    /// Where the targets' programs are.
+    /// Folder of the target programs.
     programs: PathBuf,
-    /// Where corpora and findings are.
+    /// Folder of corpora and findings.
     folder: PathBuf,
 }
 
@@ -113,7 +112,7 @@ fn build(targets: &[&Target], stable: bool) -> Outcome<Built> {
         .arg(tools::repository()?.join("tests/fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(&folder)
-        // With a target named, build scripts are built without the flags.
+        // With an explicit target triple, build scripts are built without these flags.
         .args(["--target", &host])
         .env("RUSTFLAGS", flags);
     for target in targets {
@@ -177,13 +176,13 @@ fn run(target: &Target, built: &Built, bound: &str) -> Outcome<bool> {
     Ok(false)
 }
 
-/// The number behind the last `what`.
+/// The number after the last `what`.
 fn last_number(text: &str, what: &str) -> Option<u64> {
     let (_, rest) = text.rsplit_once(what)?;
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// The files of a folder, but for scripts.
+/// Files of a folder, except scripts.
 fn copy(from: &Path, to: &Path) -> Outcome<()> {
     let failed = |error: std::io::Error| format!("{}: {error}", from.display());
     for entry in fs::read_dir(from).map_err(failed)? {

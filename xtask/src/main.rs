@@ -1,17 +1,18 @@
 //! `cargo xtask`: what a developer or a test machine does with this repository besides building it.
 
-mod apt;
 mod arm;
 mod board;
 mod cargo;
 mod check;
 mod deb;
+mod debian;
 mod emulator;
 mod fixtures;
 mod fuzz;
 mod image;
 mod plans;
 mod processor;
+mod receiver;
 mod record;
 mod sanitize;
 mod soak;
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
         Some((task, [])) if task == "arm-test" => arm::main(),
-        Some((task, rest)) if task == "board-test" => board::main(rest),
+        Some((task, rest)) if task == "board-test" => board::main(rest, image::trials::TRIALS),
         Some((task, rest)) if task == "check" => check::main(rest),
         Some((task, rest)) if task == "deb" => deb::main(rest),
         Some((task, [])) if task == "deb-test" => deb::trial::main(),

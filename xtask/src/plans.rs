@@ -1,17 +1,17 @@
-//! The demo networks, compiled for a board's processor by the full program on this machine.
+//! The demo networks, compiled for a board by the full program on this machine.
 
-use crate::board::{Outcome, at, run};
+use crate::tools::{Outcome, at, run};
 use crate::{cargo, tools};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A program of this machine to compile with instead of building one.
+/// Environment variable: a program to compile with instead of building one.
 const OTHER_COMPILER: &str = "POSEWIRE_COMPILER";
 /// The shipped networks.
 const NETWORKS: [&str; 2] = ["hand", "body"];
 
-/// Each network's name and its plan for processors of a kind.
+/// Each network's name, and its plan for a kernel family.
 pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
     let compiler = compiler()?;
     let folder = tools::target()?.join("plans");
@@ -29,8 +29,7 @@ pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
         .collect()
 }
 
-/// The full program of this machine. It runs once and shortly, so that it is built in the quickest way: as a
-/// release where that was built before, else without optimisation.
+/// The full program of this machine. It runs once, so an existing release is used, or else the quickest build.
 pub fn compiler() -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(OTHER_COMPILER) {
         return Ok(path.into());

@@ -1,8 +1,8 @@
-//! The tests of the library's unsafe parts under what sees more than a test: Miri (undefined behaviour,
-//! data races), AddressSanitizer (vector code and mapped files, which Miri does not run) and
-//! ThreadSanitizer (the threads of a network at full speed).
+//! Runs tests of the unsafe parts under tools that see more than a test: Miri (undefined behaviour, data races),
+//! AddressSanitizer (vector code and mapped files, which Miri cannot run) and ThreadSanitizer (the network's threads
+//! at full speed).
 //!
-//! In: a nightly toolchain with the components `miri` and `rust-src`. All on the build without tract.
+//! In: a nightly toolchain with the components `miri` and `rust-src`. All run on the build without tract.
 
 use crate::tools::{self, Outcome};
 use std::process::Command;
@@ -17,9 +17,8 @@ const LIBRARY: &[&str] = &[
     "--features=plan",
 ];
 
-/// What Miri runs: the engine's threads on shared memory, the reading of plans, and a camera's thread. The
-/// rest is safe code, needs vector instructions or devices, is timed, or tries hundreds of cases, which takes
-/// Miri hours.
+/// Tests for Miri: the engine's threads on shared memory, the plan reader, and the capture thread. The rest is safe
+/// code, needs vector instructions or devices, is timed, or tries hundreds of cases, which takes Miri hours.
 const UNDER_MIRI: &[&str] = &[
     "engine::int8::tests::a_plan",
     "engine::int8::run::pool",
@@ -27,18 +26,18 @@ const UNDER_MIRI: &[&str] = &[
     "source::v4l2::tests::a_frame_keeps",
 ];
 
-/// What has threads that share memory.
+/// Tests of threads that share memory.
 const UNDER_THREADS: &[&str] = &["engine::int8", "source::v4l2", "stats"];
 
-/// For dependencies: nothing here is timed, and building them takes longer than running the tests.
+/// Optimisation of dependencies: nothing is timed here, and building them takes longer than the tests.
 const QUICKLY_BUILT: &str = "profile.dev.package.'*'.opt-level=1";
 
-/// Parts of the names of tests that are chosen here.
+/// Parts of the names of the chosen tests.
 pub fn filters() -> impl Iterator<Item = &'static str> {
     UNDER_MIRI.iter().chain(UNDER_THREADS).copied()
 }
 
-/// Runs the checks that `args` name, or all three. Whether they found nothing.
+/// Runs the checks that `args` name, or all three. True if they found nothing.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let all = ["miri", "address", "thread"];
     if let Some(other) = args.iter().find(|arg| !all.contains(&arg.as_str())) {
@@ -70,9 +69,9 @@ fn miri() -> Outcome<bool> {
         .args(LIBRARY)
         .arg("--")
         .args(UNDER_MIRI)
-        // The clock of the machine.
+        // Miri may read the machine's clock.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
-        // The test of a panic would spend a minute on finding out where it came from.
+        // A backtrace of the panic test would take a minute.
         .env("RUST_BACKTRACE", "0");
     tools::succeeds(&mut cargo)
 }
@@ -87,7 +86,7 @@ fn instrumented(sanitizer: &str) -> Outcome<bool> {
         .arg(tools::target()?.join("sanitize").join(sanitizer))
         .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
     if sanitizer == "thread" {
-        // It has to see what the standard library's locks and threads do.
+        // ThreadSanitizer must see the locks and threads of the standard library.
         cargo.arg("-Zbuild-std").arg("--").args(UNDER_THREADS);
     }
     tools::succeeds(&mut cargo)

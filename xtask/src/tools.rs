@@ -1,13 +1,17 @@
-//! The tools that tasks start: cargo, and where it puts what it builds.
+//! Helpers of all tasks: cargo, the build folder, and running programs.
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What went wrong, in one line (or a console's last lines).
+/// Lines of a failed program's output that an error quotes.
+const ERROR_LINES: usize = 3;
+
+/// An error is one line, or the last lines of a console.
 pub type Outcome<T> = Result<T, String>;
 
 /// # Errors
@@ -29,7 +33,7 @@ pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
-/// Cargo of the nightly toolchain, with what a sanitizer or Miri needs of it; `None` if it is not installed.
+/// Cargo of the nightly toolchain with these components; `None` if they are not installed.
 pub fn nightly_cargo(components: &[&str]) -> Option<Command> {
     let listed = Command::new("rustup")
         .args(["component", "list", "--installed", "--toolchain=nightly"])
@@ -43,7 +47,7 @@ pub fn nightly_cargo(components: &[&str]) -> Option<Command> {
         return None;
     }
     let mut command = Command::new("rustup");
-    // The running cargo's toolchain is in these.
+    // These variables select the running toolchain.
     for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(variable);
     }
@@ -51,7 +55,14 @@ pub fn nightly_cargo(components: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-/// This machine, as cargo names it.
+/// Folder for downloads and products of the emulated boards and the cards.
+pub fn board_folder() -> Outcome<PathBuf> {
+    let folder = target()?.join("board");
+    fs::create_dir_all(&folder).map_err(at(&folder))?;
+    Ok(folder)
+}
+
+/// The target triple of this machine.
 pub fn host() -> Outcome<String> {
     let output = Command::new("rustc")
         .arg("-vV")
@@ -64,12 +75,36 @@ pub fn host() -> Outcome<String> {
         .ok_or_else(|| "rustc does not say what it compiles for".into())
 }
 
-/// A path as an argument or a message has it.
+/// A path as text, for arguments and messages.
 pub fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Runs a program to its end, its output going where this program's goes. Whether it ended well.
+/// Adds a path to an error.
+pub fn at<E: Display>(path: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+/// Runs a program and returns its standard output. The error quotes the last lines of its standard error.
+pub fn run(command: &mut Command) -> Outcome<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = lines[lines.len().saturating_sub(ERROR_LINES)..].join("; ");
+    Err(format!("{name}: {}: {last}", output.status))
+}
+
+/// Runs a program with this program's output. True if it succeeded.
 pub fn succeeds(command: &mut Command) -> Outcome<bool> {
     let name = command.get_program().to_string_lossy().into_owned();
     command
@@ -78,15 +113,14 @@ pub fn succeeds(command: &mut Command) -> Outcome<bool> {
         .map_err(|error| format!("{name}: {error}"))
 }
 
-/// Lets `write` make a file beside `to` and renames it, so that `to` is whole or not there. Nothing of a
-/// failure is left.
+/// Lets `write` make a file beside `to` and renames it, so that `to` is whole or absent. A failure leaves no file.
 pub fn replace(to: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Outcome<()> {
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let written = write(&partial).and_then(|()| fs::rename(&partial, to));
     written.map_err(|error| {
-        // The first error is the one to tell.
+        // The caller needs the first error.
         let _ = fs::remove_file(&partial);
         format!("{}: {error}", to.display())
     })

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::limits::MAX_DATAGRAM_BYTES;
 use crate::serial::{SerialSpec, Tty};
-use crate::wire::{Encoded, FrameSplitter, unstuff};
+use crate::wire::{Encoded, cobs};
 use std::io;
 use std::net::UdpSocket;
 use std::ops::Range;
@@ -87,7 +87,7 @@ pub(super) struct SerialReceiver {
     buffer: [u8; MAX_DATAGRAM_BYTES],
     /// The part of the buffer that was read and not yet processed.
     unread: Range<usize>,
-    splitter: FrameSplitter,
+    splitter: cobs::Splitter,
     packet: Encoded,
 }
 
@@ -102,7 +102,7 @@ impl SerialReceiver {
             tty,
             buffer: [0; MAX_DATAGRAM_BYTES],
             unread: 0..0,
-            splitter: FrameSplitter::default(),
+            splitter: cobs::Splitter::default(),
             packet: Encoded::new(),
         })
     }
@@ -123,7 +123,7 @@ impl Receiver for SerialReceiver {
         }
         let mut rest = &self.buffer[self.unread.clone()];
         let found = self.splitter.next_frame(&mut rest);
-        let found = found.map(|frame| frame.and_then(unstuff));
+        let found = found.map(|frame| frame.and_then(cobs::decode));
         self.unread.start = self.unread.end - rest.len();
         Ok(match found {
             None => Arrival::Nothing,

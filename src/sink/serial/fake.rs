@@ -1,7 +1,7 @@
 //! A line that jams, accepts parts, breaks and comes back. It keeps the bytes that a receiver would see.
 
 use super::port::{Opener, Port};
-use crate::wire::{FrameSplitter, PacketView, unstuff};
+use crate::wire::{PacketView, cobs};
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -81,10 +81,10 @@ impl FakeDevice {
     /// Sequence numbers of the received packets, and the number of frames that were not packets.
     pub fn received(&self) -> (Vec<u32>, usize) {
         let state = self.0.borrow();
-        let (mut splitter, mut rest) = (FrameSplitter::default(), &state.line[..]);
+        let (mut splitter, mut rest) = (cobs::Splitter::default(), &state.line[..]);
         let (mut sequences, mut damaged) = (Vec::new(), 0);
         while let Some(frame) = splitter.next_frame(&mut rest) {
-            match frame.and_then(unstuff).as_deref().map(PacketView::new) {
+            match frame.and_then(cobs::decode).as_deref().map(PacketView::new) {
                 Ok(Ok(view)) => sequences.push(view.sequence()),
                 _ => damaged += 1,
             }

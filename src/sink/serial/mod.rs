@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::process::sandbox::Access;
 use crate::serial::SerialSpec;
-use crate::wire::{self, Sealer, line_frame};
+use crate::wire::{self, Sealer, cobs};
 use port::TtyOpener;
 use send_queue::{Rank, SendQueue};
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl Sink for SerialSink {
             _ => Rank::Frame,
         };
         for packet in event.packets {
-            let frame = line_frame(&wire::encode(packet, self.sealer.as_mut()));
+            let frame = cobs::encode(&wire::encode(packet, self.sealer.as_mut()));
             self.line
                 .send(&frame, rank, now.mono_us)
                 .map_err(|why| SendError::Dropped(why.into()))?;

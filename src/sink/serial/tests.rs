@@ -4,7 +4,7 @@ use super::fake::FakeDevice;
 use super::send_queue::{Rank, SendQueue};
 use crate::clock::Instant;
 use crate::wire::{
-    Body, FixedPoint, Flags, LineFrame, Packet, RESYNC, WireKeypoint, WireStats, line_frame,
+    Body, FixedPoint, Flags, LineFrame, Packet, RESYNC, WireKeypoint, WireStats, cobs,
 };
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ fn frame(rank: Rank, sequence: u32) -> LineFrame {
             Rank::Stats => Body::Stats(WireStats::default()),
         },
     };
-    line_frame(&packet.encode())
+    cobs::encode(&packet.encode())
 }
 
 /// A line that gets a packet when it is told to, and what became of them.

@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use posewire::wire::{CobsError, Encoded, FrameSplitter, PacketView, line_frame, unstuff};
+use posewire::wire::{CobsError, Encoded, PacketView, cobs};
 
 /// Frames of a line that is read in pieces of `piece` bytes.
 fn frames(line: &[u8], piece: usize) -> Vec<Result<Vec<u8>, CobsError>> {
-    let mut splitter = FrameSplitter::default();
+    let mut splitter = cobs::Splitter::default();
     let mut found = Vec::new();
     for mut rest in line.chunks(piece) {
         while let Some(frame) = splitter.next_frame(&mut rest) {
@@ -24,15 +24,15 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(found, frames(line, usize::MAX));
     for frame in found.iter().flatten() {
         assert!(!frame.is_empty() && !frame.contains(&0));
-        if let Ok(packet) = unstuff(frame) {
-            let again = line_frame(&packet);
-            assert_eq!(unstuff(&again[..again.len() - 1]).as_deref(), Ok(&packet[..]));
+        if let Ok(packet) = cobs::decode(frame) {
+            let again = cobs::encode(&packet);
+            assert_eq!(cobs::decode(&again[..again.len() - 1]).as_deref(), Ok(&packet[..]));
             let _ = PacketView::new(&packet);
         }
     }
-    let _ = unstuff(line);
+    let _ = cobs::decode(line);
     if let Ok(packet) = Encoded::from_slice(line) {
-        let frame = line_frame(&packet);
-        assert_eq!(unstuff(&frame[..frame.len() - 1]).as_deref(), Ok(line));
+        let frame = cobs::encode(&packet);
+        assert_eq!(cobs::decode(&frame[..frame.len() - 1]).as_deref(), Ok(line));
     }
 });

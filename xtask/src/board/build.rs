@@ -1,25 +1,17 @@
-//! Gets everything that a board needs into one folder: packages, programs, pictures.
+//! Collects the packages, programs and pictures of the emulated board in one folder.
 
 use super::initramfs::{self, Contents};
+use super::pictures;
 use super::running::Files;
-use super::{Outcome, at, packages, pictures};
 use crate::cargo;
-use crate::tools;
-use std::fs;
-use std::path::PathBuf;
+use crate::debian::packages;
+use crate::tools::{self, Outcome};
 
 const AGENT: &str = "board-agent";
 
-/// What is fetched, and what is made of it.
-pub fn folder() -> Outcome<PathBuf> {
-    let folder = tools::target()?.join("board");
-    fs::create_dir_all(&folder).map_err(at(&folder))?;
-    Ok(folder)
-}
-
 pub fn prepare() -> Outcome<Files> {
     let repository = tools::repository()?;
-    let folder = folder()?;
+    let folder = tools::board_folder()?;
     let packages = packages::fetch(&folder)?;
     let posewire = cargo::board_program(cargo::BOARD_TARGET)?;
     let no_debug = "--config=profile.dev.debug=0";

@@ -1,17 +1,17 @@
-//! What is on the board when it starts.
+//! The initramfs of the emulated board.
 //!
-//! In: the packages, the two programs built for ARM, the pictures. Out: the initramfs as a file.
+//! In: the packages, the two ARM programs, the pictures. Out: one file.
 
-use super::cpio::Archive;
-use super::modules::Modules;
-use super::packages::Packages;
 use super::pictures::{FORMATS, Picture, encode};
-use super::{Outcome, at};
+use crate::debian::cpio::Archive;
+use crate::debian::modules::Modules;
+use crate::debian::packages::Packages;
+use crate::tools::{Outcome, at};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Module lists that the agent can load by name; `boot` comes first and by itself.
+/// Module lists that the agent loads by name. It loads `boot` itself at the start.
 const LISTS: [(&str, &[&str]); 3] = [
     ("boot", &["virtio_pci", "virtio_net"]),
     ("vivid", &["vivid"]),
@@ -22,8 +22,8 @@ pub struct Contents<'a> {
     pub packages: &'a Packages,
     pub agent: &'a Path,
     pub posewire: &'a Path,
-    /// The folder of the compiled networks: the shipped one for hands, and a small one of random weights
-    /// for scenarios about frames.
+    /// The folder of the plans: the shipped hand network, and a small network of random weights for scenarios about
+    /// frames.
     pub plans: &'a Path,
     pub pictures: &'a [Picture],
 }
@@ -34,7 +34,7 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
     for folder in ["bin", "dev", "modules", "models", "pictures"] {
         archive.folder(folder);
     }
-    // The kernel opens it for the first program, before there is a device file system.
+    // The kernel opens it for the first program, before devtmpfs is mounted.
     archive.device("dev/console", 5, 1);
     archive.program("init", &read(contents.agent)?);
     archive.program("bin/busybox", &read(&contents.packages.busybox)?);

@@ -1,7 +1,7 @@
-//! The wire to the agent on the board: a command a line, an answer a line, none waited for without
-//! end.
+//! The connection to the agent on the board: one command per line, one answer per line. Every wait has a limit.
 
-use super::{Outcome, machine::Machine};
+use super::machine::Machine;
+use crate::tools::Outcome;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub struct Link {
     answers: BufReader<TcpStream>,
-    /// Milliseconds from the kernel's start to the agent's first word, on the board's clock.
+    /// Milliseconds from the kernel's start to the agent's greeting, by the board's clock.
     pub ready_ms: u64,
 }
 
@@ -25,7 +25,7 @@ pub fn listen() -> Outcome<(TcpListener, u16)> {
 }
 
 impl Link {
-    /// Waits for the agent's first word.
+    /// Waits for the agent's greeting.
     pub fn accept(listener: &TcpListener, machine: &mut Machine) -> Outcome<Self> {
         let start = Instant::now();
         let stream = loop {
@@ -60,7 +60,7 @@ impl Link {
         Ok(link)
     }
 
-    /// Has the agent do something and gives its answer.
+    /// Sends a command to the agent and returns its answer.
     pub fn ask(&mut self, command: &str) -> Outcome<String> {
         self.answers
             .get_mut()

@@ -1,28 +1,27 @@
 //! The emulated board. Its second serial line goes to a pair of named pipes.
 
-use super::{Outcome, at};
 use crate::emulator::Emulator;
+use crate::tools::{Outcome, at};
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// A Raspberry Pi 5's core. Its dot products also make emulation twice as fast as without.
+/// The core of a Raspberry Pi 5. Emulation with its dot products is twice as fast as without.
 const PROCESSOR: &str = "cortex-a76";
 const PROCESSORS: &str = "2";
 const MEMORY_MIB: &str = "512";
-/// What the pipe of the serial line holds: the least that the kernel gives, so that a reader that
-/// stops is soon noticed.
+/// Capacity of the serial line's pipe: the minimum of the kernel, so that a reader that stops is soon noticed.
 const PIPE_BYTES: usize = 4096;
 
 pub struct Machine {
     pub emulator: Emulator,
-    /// What the board sends on its second serial line. Reading never waits.
+    /// The output of the board's second serial line. Reads do not block.
     pub serial: File,
 }
 
 impl Machine {
-    /// Switches the board on; `port` is where its agent reports.
+    /// Switches the board on. Its agent connects to `port`.
     pub fn start(folder: &Path, kernel: &Path, initramfs: &Path, port: u16) -> Outcome<Self> {
         let serial = make_pipes(folder)?;
         let text = |path: &Path| path.display().to_string();
@@ -49,7 +48,7 @@ impl Machine {
         })
     }
 
-    /// Throws away what has arrived on the serial line.
+    /// Discards the bytes that have arrived on the serial line.
     pub fn drain_serial(&mut self) -> usize {
         let mut buffer = [0; PIPE_BYTES];
         let mut drained = 0;
@@ -60,7 +59,7 @@ impl Machine {
     }
 }
 
-/// QEMU's `pipe` takes PATH.in and PATH.out; the second is what the board sends.
+/// QEMU's `pipe` takes PATH.in and PATH.out. The board's output is in the second.
 fn make_pipes(folder: &Path) -> Outcome<File> {
     for name in ["serial.in", "serial.out"] {
         let path = folder.join(name);
@@ -73,7 +72,7 @@ fn make_pipes(folder: &Path) -> Outcome<File> {
     let path = folder.join("serial.out");
     let serial = OpenOptions::new()
         .read(true)
-        // Opening for both sides does not wait for the other one.
+        // A pipe that is opened for reading and writing does not wait for a peer.
         .write(true)
         .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
         .open(&path)

@@ -1,43 +1,39 @@
-//! A board in a box: Debian's kernel on an emulated 64-bit ARM machine, with virtual cameras, under
-//! the program as it ships.
+//! A board in a box: the program as it ships, on Debian's kernel, on an emulated 64-bit ARM machine with virtual
+//! cameras.
 //!
-//! In: this repository and the machine's package sources. Out: a line for each scenario with its
-//! figures. Everything that is fetched or built lies in the build folder, under `board`.
+//! In: this repository and the machine's package sources. Out: a line per scenario with its figures. Downloads and
+//! builds are in the build folder, under `board`.
 
-pub mod build;
-pub mod cpio;
+mod build;
 mod initramfs;
 mod link;
 mod machine;
-pub mod modules;
-pub mod packages;
 mod pictures;
-pub mod receiver;
 mod running;
 mod scenarios;
 mod serial;
 
-use crate::image::scenarios::CARD_SCENARIOS;
+use crate::tools::Outcome;
 use running::{Board, Files};
 use scenarios::{SCENARIOS, Scenario};
-use std::fmt::Display;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
-pub use crate::tools::Outcome;
+/// A scenario that starts its own machines.
+pub struct Standalone {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub run: fn() -> Outcome<String>,
+}
 
-const LINES_OF_AN_ERROR: usize = 3;
-
-/// Runs the scenarios that `args` name, or all. Whether all passed.
-pub fn main(args: &[String]) -> Outcome<bool> {
+/// Runs the scenarios that `args` name, or all: those of the board and the `standalone` ones. True if all passed.
+pub fn main(args: &[String], standalone: &[Standalone]) -> Outcome<bool> {
     let (options, names): (Vec<&String>, Vec<&String>) =
         args.iter().partition(|arg| arg.starts_with("--"));
     let mut shell = false;
     for option in options {
         match option.as_str() {
             "--list" => {
-                for (name, about) in all() {
+                for (name, about) in all(standalone) {
                     println!("{name:<16} {about}");
                 }
                 return Ok(true);
@@ -47,7 +43,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
         }
     }
     for name in &names {
-        if !all().any(|(known, _)| known == *name) {
+        if !all(standalone).any(|(known, _)| known == *name) {
             return Err(format!("there is no scenario {name}: try --list"));
         }
     }
@@ -72,10 +68,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     if !shell {
         board = None;
     }
-    for scenario in CARD_SCENARIOS
-        .iter()
-        .filter(|chosen| is_chosen(chosen.name))
-    {
+    for scenario in standalone.iter().filter(|chosen| is_chosen(chosen.name)) {
         let start = Instant::now();
         count(tell(scenario.name, start, (scenario.run)()));
     }
@@ -89,7 +82,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     Ok(failed == 0)
 }
 
-/// Runs a scenario on the board, which is started if there is none, and prints its line.
+/// Starts the board if none runs, runs a scenario on it, and prints the scenario's line.
 fn run_one(scenario: &Scenario, files: &Files, board: &mut Option<Board>) -> Outcome<String> {
     let start = Instant::now();
     let report = match board.take().map_or_else(|| Board::start(files), Ok) {
@@ -118,37 +111,8 @@ fn tell(name: &str, start: Instant, report: Outcome<String>) -> Outcome<String> 
     report
 }
 
-/// Names of the scenarios.
-pub(crate) fn scenarios() -> impl Iterator<Item = &'static str> {
-    all().map(|(name, _)| name)
-}
-
-/// Names of the scenarios and what they are about.
-fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// Names of the scenarios, and what each is about.
+pub fn all(standalone: &[Standalone]) -> impl Iterator<Item = (&'static str, &'static str)> {
     let on_board = SCENARIOS.iter().map(|one| (one.name, one.about));
-    on_board.chain(CARD_SCENARIOS.iter().map(|one| (one.name, one.about)))
-}
-
-/// Puts a path before an error.
-pub(crate) fn at<E: Display>(path: &Path) -> impl Fn(E) -> String {
-    move |error| format!("{}: {error}", path.display())
-}
-
-/// Runs a program to its end and gives its standard output. An error has the last lines that it said, as one.
-pub(crate) fn run(command: &mut Command) -> Outcome<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let last = lines[lines.len().saturating_sub(LINES_OF_AN_ERROR)..].join("; ");
-    Err(format!("{name}: {}: {last}", output.status))
+    on_board.chain(standalone.iter().map(|one| (one.name, one.about)))
 }

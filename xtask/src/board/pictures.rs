@@ -1,6 +1,6 @@
-//! Pictures of the demo clip as a camera would send them, and where the hand's joints are in them.
+//! Pictures of the demo clip in camera formats, and the positions of the joints in them.
 
-use super::{Outcome, at};
+use crate::tools::{Outcome, at};
 use posewire::frame::{self, PixelFormat};
 use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length};
 use std::fs;
@@ -9,20 +9,20 @@ use std::time::Duration;
 
 pub const WIDTH_PX: usize = 640;
 pub const HEIGHT_PX: usize = 480;
-/// Frames of the clip that are shown, far apart in it.
+/// The chosen frames of the clip, far apart.
 const CHOSEN: [usize; 6] = [0, 4, 8, 12, 16, 20];
 
-/// Formats that both vivid and posewire know.
+/// Formats that vivid and posewire share.
 pub const FORMATS: [&str; 6] = ["YUYV", "UYVY", "NV12", "GREY", "RGB3", "BGR3"];
 
 pub struct Picture {
     pub jpeg: Vec<u8>,
     pub rgb: Vec<u8>,
-    /// x, y in pixels; `None` for a joint that is hidden.
+    /// x and y in pixels; `None` for a hidden joint.
     pub joints: Vec<Option<[f64; 2]>>,
 }
 
-/// Decodes the chosen frames of the clip and reads their truth.
+/// Decodes the chosen frames and reads their joint positions.
 pub fn load(clips: &Path) -> Outcome<Vec<Picture>> {
     let path = clips.join("hand.json");
     let text = fs::read_to_string(&path).map_err(at(&path))?;
@@ -75,7 +75,7 @@ fn joints(frame: &serde_json::Value) -> Option<Vec<Option<[f64; 2]>>> {
         .collect()
 }
 
-/// The picture in one of [`FORMATS`], by its V4L2 code.
+/// The picture in a format of [`FORMATS`], by its V4L2 code.
 pub fn encode(rgb: &[u8], code: &str) -> Outcome<Vec<u8>> {
     let format = match code {
         "RGB3" => PixelFormat::Rgb24,

@@ -1,36 +1,37 @@
-//! A board that runs: what the scenarios say to it, in their words.
+//! A running board, with the commands of the scenarios.
 
 use super::link::{self, Link};
 use super::machine::Machine;
-use super::receiver::Receiver;
+use super::pictures;
 use super::scenarios::Scenario;
-use super::{Outcome, pictures};
+use crate::receiver::Receiver;
+use crate::tools::Outcome;
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// For every run, a USB camera's JPEGs included.
+/// Memory budget that is enough for every run, also with the JPEGs of a USB camera.
 const BUDGET: &str = "32MiB";
 
-/// This machine, as the board's network knows it.
+/// Address of this machine in the board's network.
 const HOST: &str = "10.0.2.2";
-/// The line to the host that is not the console.
+/// The serial line to the host. The console has the other one.
 pub const SERIAL: &str = "/dev/ttyS0";
-/// Only a camera and a screen; without the other kinds of device vivid loads faster.
+/// A camera and a screen alone: vivid loads faster without its other devices.
 const VIVID_OPTIONS: &str = "node_types=0x101";
-/// Frames a second of the camera that shows a test pattern: vivid's most at 640 x 480, and no more
-/// packets than the serial line carries.
+/// Frame rate of the camera with the test pattern: vivid's maximum at 640 x 480. The serial line can carry that many
+/// packets.
 const LONE_RATE: u32 = 25;
 pub const FULL_MODEL: &str = "/models/hand.plan";
-/// A small network of random weights: as fast as a camera, even emulated.
+/// A small network of random weights that keeps up with a camera, also emulated.
 pub const SMALL_MODEL: &str = "/models/small.plan";
 
-/// What a board is made of.
+/// The files of a board.
 pub struct Files {
     pub folder: PathBuf,
     pub kernel: PathBuf,
     pub initramfs: PathBuf,
-    /// Of each picture, where each joint is; `None` for hidden ones.
+    /// Joint positions per picture; `None` for hidden joints.
     pub joints: Vec<Vec<Option<[f64; 2]>>>,
 }
 
@@ -39,13 +40,13 @@ pub struct Board {
     link: Link,
     pub joints: Vec<Vec<Option<[f64; 2]>>>,
     pub switched_on: Instant,
-    /// From switching on to the agent's first word.
+    /// Time from power-on to the agent's greeting.
     pub ready_after: Duration,
     deadline: Instant,
     broken: bool,
 }
 
-/// A camera and the screen before it.
+/// A camera and the screen in front of it.
 pub struct Camera {
     pub capture: String,
     pub output: String,
@@ -77,7 +78,7 @@ impl Board {
         })
     }
 
-    /// Runs a scenario and tidies up after it. On failure its message has what the program said.
+    /// Runs a scenario and cleans up. The error of a failure quotes the program's log.
     pub fn run(&mut self, scenario: &Scenario) -> Outcome<String> {
         self.deadline = Instant::now() + scenario.limit;
         self.machine.drain_serial();
@@ -104,7 +105,7 @@ impl Board {
         !self.broken && self.machine.emulator.is_running()
     }
 
-    /// Milliseconds from the kernel's start to the agent's first word, on the board's own clock.
+    /// Milliseconds from the kernel's start to the agent's greeting, by the board's clock.
     pub fn kernel_ready_ms(&self) -> u64 {
         self.link.ready_ms
     }
@@ -116,12 +117,12 @@ impl Board {
         self.link.ask(command)
     }
 
-    /// What is left of the scenario's time, at most `limit`.
+    /// The rest of the scenario's time, at most `limit`.
     pub fn within(&self, limit: Duration) -> Duration {
         limit.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// A fresh virtual camera that looks at a screen with the first picture, in `format`.
+    /// A new virtual camera in front of a screen with the first picture, in `format`.
     pub fn camera(&mut self, format: &str) -> Outcome<Camera> {
         self.unload_camera()?;
         self.load_camera()?;
@@ -136,15 +137,15 @@ impl Board {
         Ok(camera)
     }
 
-    /// A fresh virtual camera that shows a test pattern by itself. Faults that are injected find
-    /// no other program on the device, so they all reach the one under test.
+    /// A new virtual camera with a built-in test pattern. No other program has the device open, so injected faults
+    /// reach the program under test alone.
     pub fn lone_camera(&mut self) -> Outcome<Camera> {
         self.unload_camera()?;
         self.load_camera()?;
         let camera = self.find_camera()?;
         let node = &camera.capture;
         self.ask(&format!("input {node} Webcam"))?;
-        // The driver's first choice at this size is 5 frames a second.
+        // The driver's default at this size is 5 frames a second.
         self.ask(&format!(
             "format {node} YUYV {} {}",
             pictures::WIDTH_PX,
@@ -184,8 +185,8 @@ impl Board {
         })
     }
 
-    /// Starts the program as `posewire` with packets to `port`, a heartbeat each 100 ms, frames stale
-    /// after 500 ms, and a memory budget.
+    /// Starts `posewire` with packets to `port`, a heartbeat every 100 ms, a stale limit of 500 ms, and a memory
+    /// budget.
     pub fn start_posewire(
         &mut self,
         source: &str,
@@ -200,19 +201,19 @@ impl Board {
         .map(drop)
     }
 
-    /// A fresh camera before a screen, the program on it, and the receiver of its packets.
+    /// A new camera in front of a screen, the program on it, and a receiver of its packets.
     pub fn stream_hands(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
         let camera = self.camera("YUYV")?;
         self.start_stream(camera, FULL_MODEL, more)
     }
 
-    /// The same with a test pattern and the small network: many frames, no hands.
+    /// The same with the test pattern and the small network: many frames, no hands.
     pub fn stream_frames(&mut self, more: &str) -> Outcome<(Camera, Receiver)> {
         let camera = self.lone_camera()?;
         self.start_stream(camera, SMALL_MODEL, more)
     }
 
-    /// A USB camera that is plugged in and sends the first picture, and the program on it.
+    /// A plugged-in USB camera that sends the first picture, and the program on it.
     pub fn stream_usb(&mut self, model: &str) -> Outcome<(Camera, Receiver)> {
         const LONGEST_ENUMERATION: Duration = Duration::from_secs(10);
         self.ask("load usb")?;
@@ -270,7 +271,7 @@ impl Board {
         }
     }
 
-    /// Passes this terminal's lines to busybox on the board until they end.
+    /// Passes lines of this terminal to busybox on the board until they end.
     pub fn shell(&mut self) -> Outcome<()> {
         println!("the board is up; each line is a command for its agent, `busybox ARGS` runs one");
         for line in std::io::stdin().lock().lines() {
@@ -283,7 +284,7 @@ impl Board {
     }
 }
 
-/// The middle value; not a number if there is none.
+/// The median; NaN if there is no value.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);

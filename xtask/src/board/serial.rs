@@ -1,16 +1,15 @@
-//! Packets on a serial line: each is coded with COBS, so that a zero byte ends it and occurs nowhere
-//! else.
+//! Packets on a serial line. COBS encodes each packet without zero bytes; a zero byte ends it.
 
 use posewire::wire::{Packet, PacketView};
 
-/// Longer than any coded packet: what is longer was never one.
+/// A limit above every encoded packet.
 const LONGEST: usize = 1024;
 
-/// Bytes in as they come, packets out. Starts anywhere in the stream.
+/// Reads bytes in pieces and returns packets. It may start anywhere in the stream.
 #[derive(Default)]
 pub struct Deframer {
     partial: Vec<u8>,
-    /// The first frame may be the end of one.
+    /// True until the first delimiter: the first frame may be the end of one.
     started: bool,
     pub packets: Vec<Packet>,
     pub damaged: u32,
@@ -38,8 +37,8 @@ impl Deframer {
     }
 }
 
-/// Undoes COBS: each group starts with its length plus one, and a zero follows it unless it is the
-/// longest or the last.
+/// Decodes COBS: each group starts with its length plus one. A zero follows, except after the longest and the last
+/// group.
 fn decode(frame: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(frame.len());
     let mut rest = frame;

@@ -1,8 +1,8 @@
 //! Floors: a room imports rooms on lower floors only.
 //!
-//! They stand in one fenced block of the architecture page: a number and the rooms of that floor, or `x`, a
-//! room, and rooms on lower floors that it must not import. A line that ends in a colon names the room whose
-//! inner floors follow.
+//! One fenced block of the architecture page lists them. A line is a number and the rooms of that floor; or `x`, a
+//! room, and lower rooms that it must not import. A line that ends in a colon names the room whose inner floors
+//! follow.
 
 use super::imports::Import;
 use super::source::Files;
@@ -12,15 +12,15 @@ const FENCE: &str = "```floors";
 
 #[derive(Debug, Default)]
 pub struct Floors {
-    /// Of each room, by its module path.
+    /// Floor of each room, by module path.
     floor: BTreeMap<String, u32>,
-    /// Rooms, and those that they must not import.
+    /// Rooms and lower rooms that they must not import.
     forbidden: BTreeSet<(String, String)>,
 }
 
 impl Floors {
     /// # Errors
-    /// The line at fault, or that there is no block.
+    /// Names the faulty line, or says that the block is missing.
     pub fn parse(page: &str) -> Result<Self, String> {
         let (_, block) = page.split_once(FENCE).ok_or(format!("no block {FENCE}"))?;
         let (block, _) = block.split_once("```").ok_or("the block has no end")?;
@@ -71,7 +71,7 @@ impl Floors {
         homeless.chain(empty).chain(upward).collect()
     }
 
-    /// The rooms that a module is in, outermost first.
+    /// Rooms of a module, outermost first.
     fn rooms(&self, module: &str) -> Vec<&str> {
         let is_in = |room: &&String| {
             module
@@ -87,7 +87,7 @@ impl Floors {
 
     fn fault(&self, import: &Import) -> Option<&'static str> {
         let (from, to) = (self.rooms(&import.from), self.rooms(&import.to));
-        // The outermost rooms that differ; a door into a house of rooms is not one of them.
+        // The outermost rooms that differ. An import between a room and a room inside it has none.
         let differ = from.iter().zip(&to).position(|(from, to)| from != to)?;
         let (from, to) = (from[differ], to[differ]);
         if self.forbidden.contains(&(from.to_owned(), to.to_owned())) {

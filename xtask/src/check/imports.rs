@@ -10,7 +10,7 @@ pub struct Import {
     pub to: String,
 }
 
-/// All imports of code that ships.
+/// All imports of non-test code.
 pub fn of(files: &Files) -> BTreeSet<Import> {
     let mut imports = BTreeSet::new();
     for (from, file) in files.iter().filter(|(_, file)| !file.is_test) {
@@ -25,7 +25,7 @@ pub fn of(files: &Files) -> BTreeSet<Import> {
     imports
 }
 
-/// Absolute paths, without `crate::`, that the code of a module names.
+/// Absolute paths in a module's code, without `crate::`.
 fn paths(module: &str, code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (word, base) in [("crate::", Some(String::new())), ("super::", None)] {
@@ -55,7 +55,7 @@ fn parent(module: &str) -> String {
         .into()
 }
 
-/// Reads a path or a `{...}` of paths behind `base`, as in a `use`.
+/// Parses a path or a `{...}` of paths behind `base`, as in a `use`.
 fn tree(base: &str, rest: &mut &str, found: &mut Vec<String>) {
     *rest = rest.trim_start();
     if let Some(inner) = rest.strip_prefix('{') {
@@ -100,8 +100,7 @@ fn tree(base: &str, rest: &mut &str, found: &mut Vec<String>) {
     found.push(path);
 }
 
-/// The module that a path leads into: the longest part of it that is a file, or the file that the item is
-/// re-exported from.
+/// The module of a path: the longest prefix that is a file, or the file that a re-exported item comes from.
 fn owner(files: &Files, path: &str, depth: usize) -> String {
     let mut module = path;
     let mut item = None;
@@ -113,7 +112,7 @@ fn owner(files: &Files, path: &str, depth: usize) -> String {
     let Some(item) = item else {
         return module.into();
     };
-    // A name may be handed on a few times, and never in a ring that compiles.
+    // Re-exports may be chained a few times. A ring does not compile.
     let handed_on = files
         .get(module)
         .filter(|_| depth < 8)
@@ -132,7 +131,7 @@ fn owner(files: &Files, path: &str, depth: usize) -> String {
     }
 }
 
-/// Names that a module re-exports, and the paths that they come from.
+/// Re-exported names of a module, and their paths.
 fn exports(code: &str) -> BTreeMap<String, String> {
     let mut exports = BTreeMap::new();
     for (at, _) in code.match_indices(" use ") {
@@ -153,7 +152,7 @@ fn exports(code: &str) -> BTreeMap<String, String> {
     exports
 }
 
-/// Rings of files that import each other. A module and those inside it are one thing.
+/// Rings of files that import each other. A module and the modules inside it count as one.
 pub fn circles(imports: &BTreeSet<Import>) -> Vec<String> {
     let is_inside = |inner: &str, outer: &str| {
         outer.is_empty()

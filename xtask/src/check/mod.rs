@@ -1,6 +1,7 @@
-//! `cargo xtask check`: the rules of the house that no compiler holds.
+//! `cargo xtask check`: rules of the house that the compiler does not check.
 //!
-//! In: the sources, docs/architecture.md and SPECIFICATION.md. Out: a line for each broken rule.
+//! In: the sources of posewire and of this program, docs/architecture.md and SPECIFICATION.md. Out: a line per broken
+//! rule.
 
 mod floors;
 mod imports;
@@ -28,6 +29,8 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let imports = imports::of(&files);
     let mut faults = floors.faults(&files, &imports);
     faults.extend(imports::circles(&imports));
+    let own = source::read(&root.join("xtask/src"))?;
+    faults.extend(imports::circles(&imports::of(&own)));
     faults.extend(specification::faults(root, &files)?);
     faults.extend(idle_filters(&files));
     for fault in &faults {
@@ -42,7 +45,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     Ok(faults.is_empty())
 }
 
-/// Filters of test runs that match no test: such a run succeeds and tests nothing.
+/// Test filters that match no test. Such a run succeeds and tests nothing.
 fn idle_filters(files: &Files) -> Vec<String> {
     let tests: Vec<&String> = files.values().flat_map(|file| &file.tests).collect();
     sanitize::filters()

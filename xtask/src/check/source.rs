@@ -1,4 +1,4 @@
-//! Source files as modules: their place in the crate, and their text without comments and tests.
+//! Source files as modules: their paths in the crate, and their text without comments and tests.
 
 use crate::tools::Outcome;
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use std::path::Path;
 pub struct File {
     /// The file's name under `src/`.
     pub name: String,
-    /// The code that ships: no comments, no tests.
+    /// The code without comments and tests.
     pub code: String,
-    /// The module is compiled for tests only.
+    /// True if the module is compiled for tests only.
     pub is_test: bool,
     /// Names of the file's tests, as the test program lists them.
     pub tests: Vec<String>,
@@ -74,7 +74,7 @@ pub fn shipped(text: &str) -> String {
         let item = lines.by_ref().find(|line| !line.trim().starts_with("#["));
         let item = item.unwrap_or_default();
         if item.starts_with("mod ") && item.ends_with('{') {
-            // Tests stand at a file's end.
+            // The tests are at the end of a file.
             break;
         }
         skip_item(item, &mut lines);
@@ -82,7 +82,7 @@ pub fn shipped(text: &str) -> String {
     code
 }
 
-/// The tests of a module. Those in its own file stand in a module `tests`.
+/// Tests of a module. Those in its own file are in a module `tests`.
 fn tests(module: &str, text: &str) -> Vec<String> {
     let place = match text.contains("mod tests {") {
         true => format!("{module}::tests"),
@@ -95,7 +95,7 @@ fn tests(module: &str, text: &str) -> Vec<String> {
     functions.map(|name| format!("{place}::{name}")).collect()
 }
 
-/// Passes over the rest of an item that begins with this line.
+/// Skips the rest of the item that begins with this line.
 fn skip_item<'a>(first: &'a str, lines: &mut impl Iterator<Item = &'a str>) {
     let mut depth = 0_i32;
     for line in std::iter::once(first).chain(lines) {
@@ -109,7 +109,7 @@ fn skip_item<'a>(first: &'a str, lines: &mut impl Iterator<Item = &'a str>) {
 }
 
 fn without_comment(line: &str) -> &str {
-    // A text with two slashes, such as an address, is no import either.
+    // A line with two slashes inside text, such as an address, has no import either.
     line.find("//").map_or(line, |at| &line[..at])
 }
 

@@ -1,10 +1,11 @@
-//! The tests that SPECIFICATION.md names exist.
+//! Checks that the tests named by SPECIFICATION.md exist.
 //!
-//! Each name in backquotes in a column `held by` is a module with tests, a file, a scenario of the board tests, an
+//! A name in backquotes in a column `held by` is a module with tests, a file, a scenario of the board tests, an
 //! option or a command.
 
 use super::source::{File, Files};
 use crate::board;
+use crate::image::trials::TRIALS;
 use crate::tools::Outcome;
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ const PAGE: &str = "SPECIFICATION.md";
 /// Other programs of the workspace with tests, and their sources.
 const MEMBERS: [(&str, &str); 2] = [("xtask", "xtask/src"), ("board-init", "boards/init/src")];
 
-/// Names that stand for nothing.
+/// Names without a match.
 pub fn faults(root: &Path, files: &Files) -> Outcome<Vec<String>> {
     let text = fs::read_to_string(root.join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
     let faults = names(&text)
@@ -24,7 +25,7 @@ pub fn faults(root: &Path, files: &Files) -> Outcome<Vec<String>> {
     Ok(faults.collect())
 }
 
-/// The names in the columns that say what holds a promise.
+/// Names in the columns `held by`.
 fn names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut holds = false;
@@ -53,11 +54,11 @@ fn exists(root: &Path, files: &Files, name: &str) -> bool {
         || MEMBERS
             .iter()
             .any(|(package, folder)| *package == name || is_member(&root.join(folder), module))
-        || board::scenarios().any(|scenario| scenario == name)
+        || board::all(TRIALS).any(|(scenario, _)| scenario == name)
         || is_command(root, name)
 }
 
-/// Another program of the workspace has this module.
+/// True if another program of the workspace has this module.
 fn is_member(folder: &Path, module: &str) -> bool {
     let module = folder.join(module.replace("::", "/"));
     module.is_dir() || module.with_extension("rs").exists()

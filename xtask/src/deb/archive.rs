@@ -1,7 +1,6 @@
-//! A Debian package as bytes (deb(5)): an `ar` of a version, a `control.tar.gz` and a `data.tar.gz`.
+//! Bytes of a Debian package (deb(5)): an `ar` of a version, a `control.tar.gz` and a `data.tar.gz`.
 //!
-//! In: files with their modes, and one time for all of them. Out: the same bytes for the same files, on
-//! any machine.
+//! In: files with their modes, and one time for all. Out: the same bytes for the same files, on any machine.
 
 use flate2::{Compression, GzBuilder};
 use std::collections::BTreeSet;
@@ -10,7 +9,7 @@ use std::path::Path;
 
 /// A file of the package.
 pub struct Entry {
-    /// Below the root, without a slash before it.
+    /// Path below the root, without a leading slash.
     pub path: String,
     pub mode: u32,
     pub bytes: Vec<u8>,
@@ -41,7 +40,7 @@ pub fn package(control: &[Entry], data: &[Entry], time: u64) -> io::Result<Vec<u
             0, 0, "100644"
         )?;
         ar.extend(bytes);
-        // Members begin at even places.
+        // Members begin at even offsets.
         if length % 2 == 1 {
             ar.push(b'\n');
         }
@@ -49,7 +48,7 @@ pub fn package(control: &[Entry], data: &[Entry], time: u64) -> io::Result<Vec<u
     Ok(ar)
 }
 
-/// Compressed without a name and a time.
+/// Compresses without name and time.
 pub fn gz(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
@@ -91,7 +90,7 @@ fn tar_gz(entries: &[Entry], time: u64) -> io::Result<Vec<u8>> {
     gz(&tar.into_inner()?)
 }
 
-/// As dpkg-deb names members: `./usr/`. The crate's own way of setting a path drops the dot.
+/// A member's name in dpkg-deb's form, `./usr/`. The crate's path setter drops the dot.
 fn append(
     tar: &mut tar::Builder<Vec<u8>>,
     header: &mut tar::Header,

@@ -1,4 +1,4 @@
-//! What is in the package of a board, as text and bytes.
+//! Contents of a board's package, as text and bytes.
 
 use super::Architecture;
 use super::archive::{Entry, gz};
@@ -12,23 +12,23 @@ const OVERRIDES: &str = include_str!("../../../boards/package/lintian-overrides"
 const MIT: &str = include_str!("../../../LICENSE-MIT");
 
 const CONFIGURATION: &str = "etc/posewire/posewire.toml";
-/// Where the plans are on the board.
+/// Folder of the plans on the board.
 const PLANS: &str = "usr/lib/posewire";
-/// For camera buffers, sockets and the pages of the plan, which the kernel counts as the service's.
+/// Memory for camera buffers, sockets and the plan's pages, which the kernel charges to the service.
 const KERNEL_MIB: u64 = 32;
-/// The highest priority that the service may ask for, if the board names none.
+/// Limit on the service's priority if the board names none.
 const NO_REALTIME: u8 = 0;
 
-/// What a package is made of.
+/// The parts of a package.
 pub struct Contents<'a> {
     pub board: &'a Profile,
     pub architecture: Architecture,
     pub version: &'a str,
-    /// As a changelog has it: `Mon, 02 Nov 2026 10:00:00 +0000`.
+    /// The time in changelog format: `Mon, 02 Nov 2026 10:00:00 +0000`.
     pub date: &'a str,
     pub maintainer: &'a str,
     pub program: Vec<u8>,
-    /// Names without an ending.
+    /// Names without extensions.
     pub plans: Vec<(&'a str, Vec<u8>)>,
 }
 
@@ -147,7 +147,7 @@ impl Contents<'_> {
             )
             .replace(
                 "@REALTIME@",
-                // The camera's thread has one more than the others.
+                // The capture thread runs one priority above the others.
                 &limits
                     .realtime
                     .map_or(NO_REALTIME, |priority| priority + 1)
@@ -155,7 +155,7 @@ impl Contents<'_> {
             )
     }
 
-    /// The settings of the service: the board's profile, and what every board needs.
+    /// The settings of the service: the board's profile and the settings of every board.
     pub fn configuration(&self) -> String {
         let board = self.board;
         let mut text = format!(
@@ -201,7 +201,7 @@ impl Contents<'_> {
     }
 }
 
-/// Machine-readable (DEP 5).
+/// The copyright file in machine-readable form (DEP 5).
 fn copyright() -> String {
     let (head, terms) = MIT.split_once("\n\nPermission").unwrap_or((MIT, ""));
     let holder = head.lines().last().unwrap_or_default();

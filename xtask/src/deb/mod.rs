@@ -1,8 +1,8 @@
 //! `cargo xtask deb`: the Debian package of a board.
 //!
-//! In: a board's name and this repository. Out: `posewire-NAME_VERSION_arm64.deb` with the static program,
-//! the shipped networks as plans for the board's processor, its configuration and the service. The file is
-//! whole or it is not there, and the same program, plans and commit give the same bytes.
+//! In: a board's name and this repository. Out: `posewire-NAME_VERSION_arm64.deb` with the static program, the
+//! shipped networks as plans for the board's processor, its configuration and the service. The file is whole or
+//! absent. The same program, plans and commit give the same bytes.
 
 mod archive;
 mod files;
@@ -10,7 +10,7 @@ mod files;
 mod tests;
 pub mod trial;
 
-use crate::board::{Outcome, at, run};
+use crate::tools::{Outcome, at, run};
 use crate::{cargo, plans, tools};
 use files::Contents;
 use posewire::board::{self, Profile};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// As Debian's own tools take it.
+/// Debian's format of a version.
 const MAINTAINER: &str = "DEBEMAIL";
 const NO_MAINTAINER: &str = "posewire@localhost.localdomain";
 
@@ -82,12 +82,12 @@ fn make(contents: &Contents<'_>, time: u64) -> std::io::Result<Vec<u8>> {
     archive::package(&contents.control(&data), &data, time)
 }
 
-/// A kind of processor, as Debian has it.
+/// A processor architecture by Debian's name.
 #[derive(Debug, Clone, Copy)]
 struct Architecture {
     name: &'static str,
     target: &'static str,
-    /// What the program is linked to.
+    /// Libraries that the program links to.
     depends: &'static str,
 }
 
@@ -122,7 +122,7 @@ impl Architecture {
     }
 }
 
-/// The time of every file: the last commit's, unless SOURCE_DATE_EPOCH says another.
+/// Time of every file: the last commit's, or SOURCE_DATE_EPOCH.
 fn source_time() -> Outcome<u64> {
     let text = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text,
@@ -136,7 +136,7 @@ fn source_time() -> Outcome<u64> {
         .map_err(|_| format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
 }
 
-/// Half a package is never taken for a whole one.
+/// Writes the file whole or not at all.
 fn write(deb: &Path, bytes: &[u8]) -> Outcome<()> {
     tools::replace(deb, |partial| fs::write(partial, bytes))
 }

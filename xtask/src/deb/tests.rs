@@ -16,7 +16,7 @@ fn contents(board: &Profile) -> Contents<'_> {
     }
 }
 
-/// A folder of this test's own, removed at its end.
+/// A temporary folder, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -93,7 +93,7 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
     for board in board::all().unwrap() {
         let contents = contents(&board);
         let file = folder.0.join("posewire.toml");
-        // Also those that are only offered.
+        // Settings in comments too.
         let all = contents
             .configuration()
             .replace("\n#key-file", "\n# key-file");
@@ -113,7 +113,7 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
         assert_eq!(layer.get("board"), Some(board.name.as_str()));
         assert_eq!(layer.get("threads"), board.settings.get("threads"));
         assert_eq!(layer.get("serial"), board.serial.device.as_deref());
-        // The key is on the board.
+        // The key file is on the board.
         let mut settings = Settings::from_layers([&layer]).unwrap();
         settings.key_file = None;
         settings.finish().unwrap();
@@ -129,7 +129,7 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
 fn a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     let folder = Folder::new("full");
     let deb = folder.0.join("x.deb");
-    // A folder in the place of the file: the renaming fails.
+    // A folder in place of the file makes the rename fail.
     fs::create_dir(&deb).unwrap();
     assert!(write(&deb, b"bytes").is_err());
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);

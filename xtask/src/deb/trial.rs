@@ -1,33 +1,32 @@
-//! `cargo xtask deb-test`: a package in an arm64 Debian whose kernel, systemd and dpkg are Debian's own, on an
-//! emulated board with a virtual camera.
+//! `cargo xtask deb-test`: a package in an arm64 Debian with Debian's kernel, systemd and dpkg, on an emulated board
+//! with a virtual camera.
 //!
-//! In: this repository and the machine's package sources. Out: a line for each thing that held, as
-//! tests/package/steps says it. What is fetched or built lies in the build folder, under `board`.
+//! In: this repository and the machine's package sources. Out: a line for each fact that tests/package/steps reports.
+//! Downloads and builds are in the build folder, under `board`.
 
-use crate::board::build::folder;
-use crate::board::cpio::Archive;
-use crate::board::modules::Modules;
-use crate::board::packages::{self, Packages};
-use crate::board::{Outcome, at, run};
+use crate::debian::cpio::Archive;
+use crate::debian::modules::Modules;
+use crate::debian::packages::{self, Packages};
 use crate::emulator::Emulator;
 use crate::tools;
+use crate::tools::{Outcome, at, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 const BOARD: &str = "qemu-virt";
-/// Debian's release, as its package sources name it.
+/// The Debian release, by its name in package sources.
 const SUITE: &str = "bookworm";
 const PACKAGES: [&str; 2] = ["?essential", "systemd-sysv,udev,kmod,usr-is-merged"];
 const MERGED_USR: &str = "/usr/share/mmdebstrap/hooks/merged-usr";
-/// On a busy machine.
+/// Time limit on a busy machine.
 const LONGEST: Duration = Duration::from_secs(1200);
-/// Before each line that tests/package/steps says.
+/// Prefix of each line of tests/package/steps.
 const SAYS: &str = "deb-test: ";
 
 pub fn main() -> Outcome<bool> {
-    let folder = folder()?;
+    let folder = tools::board_folder()?;
     let debian = debian(&folder)?;
     let packages = packages::fetch(&folder)?;
     let deb = super::build(BOARD, &folder)?;
@@ -37,7 +36,7 @@ pub fn main() -> Outcome<bool> {
     fs::write(&path, initramfs).map_err(at(&path))?;
     let machine = [
         ("-machine", "virt"),
-        // As the board suite has it.
+        // The processor of the board suite.
         ("-cpu", "cortex-a76"),
         ("-smp", "2"),
         ("-m", "1536"),
@@ -69,7 +68,7 @@ pub fn main() -> Outcome<bool> {
     }
 }
 
-/// Debian's packages for the board's processor, unpacked: the archive that a kernel starts from.
+/// Debian's packages for the board's processor, unpacked into an archive for the kernel.
 fn debian(folder: &Path) -> Outcome<PathBuf> {
     let archive = folder.join("debian.cpio");
     if archive.exists() {
@@ -87,19 +86,19 @@ fn debian(folder: &Path) -> Outcome<PathBuf> {
         .arg(format!("--architectures={}", packages::ARCHITECTURE))
         .args(PACKAGES.map(|names| format!("--include={names}")))
         .arg(format!("--hook-dir={MERGED_USR}"))
-        // The packages' files are what the hook works on.
+        // The hook works on the files of the packages.
         .args(["--skip=cleanup/apt,download/empty", &hook])
         .args(["--format=null", SUITE, "/dev/null"]))
     .map_err(|error| format!("{error}; needed are Debian's packages mmdebstrap and cpio"))?;
     Ok(archive)
 }
 
-/// What is tried, and with what: a second archive, which the kernel unpacks over the first.
+/// The steps and their files: a second archive, which the kernel unpacks over the first.
 fn trial(deb: &Path, packages: &Packages) -> Outcome<Vec<u8>> {
     let scripts = tools::repository()?.join("tests/package");
     let read = |path: &Path| fs::read(path).map_err(at(path));
     let mut archive = Archive::default();
-    // The kernel opens it for the first program, before there is a device file system.
+    // The kernel opens it for the first program, before devtmpfs is mounted.
     archive.device("dev/console", 5, 1);
     archive.program("init", &read(&scripts.join("init"))?);
     archive.folder("test");

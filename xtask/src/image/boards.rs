@@ -1,25 +1,25 @@
-//! What each board needs on its card. Everything that differs between boards is here.
+//! Card contents per board. All differences between boards are here.
 
-/// A card for one family of boards; the board's profile has what does not concern cards.
+/// The card of a family of boards. The board's profile has the settings.
 pub struct CardFor {
-    /// The profile's.
+    /// The name of the profile.
     pub name: &'static str,
     pub about: &'static str,
-    /// Files of the Raspberry Pi's firmware; none where there is other firmware.
+    /// Files of the Raspberry Pi's firmware; empty for other firmware.
     pub firmware: &'static [&'static str],
-    /// Without their folder and ending.
+    /// Names without folder and extension.
     pub device_trees: &'static [&'static str],
-    /// Kernel modules; what they need comes by itself. Those of the card come first.
+    /// Kernel modules, those of the card first. Their dependencies are added.
     pub modules: &'static [&'static [&'static str]],
-    /// The last one is the kernel's first choice.
+    /// Consoles. The kernel prefers the last one.
     pub consoles: &'static str,
     pub serial: &'static str,
     pub udp: &'static str,
-    /// Whether the watchdog is used unless a user says otherwise.
+    /// True if the watchdog is on by default.
     pub has_watchdog: bool,
 }
 
-/// Debian's kernel has FAT as a module, and the names on it as two others.
+/// Debian's kernel has FAT and its two character sets as modules.
 const FAT: &[&str] = &["vfat", "nls_cp437", "nls_ascii"];
 const CAMERA: &[&str] = &["uvcvideo"];
 const USB_NETWORK: &[&str] = &[
@@ -31,7 +31,7 @@ const USB_NETWORK: &[&str] = &[
     "rndis_host",
 ];
 const USB_SERIAL: &[&str] = &["cp210x", "ftdi_sio", "ch341", "pl2303", "cdc_acm"];
-/// The processor's clock, the thermometer, the watchdog, and the USB controller's own half.
+/// Clock, thermometer, watchdog, and the USB controller of the chip.
 const PI3_SYSTEM: &[&str] = &[
     "raspberrypi_cpufreq",
     "cpufreq_dt",
@@ -40,7 +40,7 @@ const PI3_SYSTEM: &[&str] = &[
     "phy_generic",
     "dwc2",
 ];
-/// The USB controller is behind PCIe, and the firmware loads its program.
+/// The USB controller is behind PCIe; the firmware loads its program.
 const PI4_SYSTEM: &[&str] = &[
     "raspberrypi_cpufreq",
     "cpufreq_dt",
@@ -50,7 +50,7 @@ const PI4_SYSTEM: &[&str] = &[
     "xhci_pci",
 ];
 const PI3_FIRMWARE: &[&str] = &["bootcode.bin", "start.elf", "fixup.dat"];
-/// Debian's own order: a screen if there is one, and the pins 8 and 10 of the header.
+/// Debian's order: a screen if present, and pins 8 and 10 of the header.
 const PI_CONSOLES: &str = "console=tty0 console=ttyS1,115200";
 const ROBOT: &str = "192.168.1.20:9000";
 
@@ -107,7 +107,7 @@ pub const BOARDS: &[CardFor] = &[
             "broadcom/bcm2711-rpi-cm4-io",
         ],
         modules: &[
-            // The card's supply is switched by pins, through these.
+            // These pins switch the supply of the card.
             &["fixed", "gpio_regulator", "sdhci_iproc"],
             FAT,
             PI4_SYSTEM,

@@ -1,27 +1,26 @@
-//! A card's bytes: a partition table with one FAT32 partition, and the files in that.
+//! The bytes of a card: a partition table with one FAT32 partition of files.
 //!
-//! The bytes stay in memory until they are whole. `fatfs` knows FAT; the partition table, of which one
-//! entry is used, is written here.
+//! All bytes stay in memory until the card is whole. `fatfs` writes FAT. The partition table has one entry and is
+//! written here.
 
-use crate::board::Outcome;
+use crate::tools::Outcome;
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use std::fmt::Display;
 use std::io::{Cursor, Read, Write};
 
 const SECTOR: usize = 512;
-/// Where the partition starts: 1 MiB, as everywhere.
+/// Start of the partition: 1 MiB, as is usual.
 const START: usize = 2048 * SECTOR;
-/// FAT32 with its sectors as clusters, so that it can be small; the boot program in a Raspberry Pi's
-/// chip reads it.
+/// One sector per cluster, so that FAT32 can be small. The boot program in a Raspberry Pi's chip reads it.
 const CLUSTER: u32 = SECTOR as u32;
-/// Less would be no FAT32.
+/// Minimum of FAT32.
 pub const LEAST_MIB: usize = 36;
-/// The partition table's 32 bits of sectors; no user needs this much.
+/// Limit of the partition table's 32-bit sector count. No user needs this much.
 pub const MOST_MIB: usize = 16 << 10;
 const FAT32_LBA: u8 = 0x0C;
 const TABLE_AT: usize = 446;
 const LABEL: [u8; 11] = *b"POSEWIRE   ";
-/// The same files give the same bytes.
+/// A fixed serial number: the same files give the same bytes.
 const SERIAL_NUMBER: u32 = 0x9057_371E;
 
 pub struct Card {
@@ -44,7 +43,7 @@ impl Card {
         Ok(Card { bytes })
     }
 
-    /// Writes a file, in place of one that is there.
+    /// Writes a file and replaces an existing one.
     pub fn write(&mut self, name: &str, contents: &[u8]) -> Outcome<()> {
         let files = self.files()?;
         let mut file = files.root_dir().create_file(name).map_err(on(name))?;
@@ -80,7 +79,7 @@ fn on<E: Display>(name: &str) -> impl Fn(E) -> String {
 fn partition_table(bytes: usize) -> [u8; SECTOR] {
     let mut table = [0; SECTOR];
     let entry = &mut table[TABLE_AT..TABLE_AT + 16];
-    // Cylinders, heads and sectors are the largest values: "look at the sector numbers".
+    // The maximum of cylinders, heads and sectors means: use the sector numbers.
     entry[1..4].fill(0xFF);
     entry[4] = FAT32_LBA;
     entry[5..8].fill(0xFF);

@@ -1,24 +1,23 @@
-//! A card in an emulated board. QEMU runs no Raspberry Pi firmware, so that it is given the kernel, the
-//! initramfs, the device tree and the command line out of the card's own partition; everything else the
-//! board reads from the card itself.
+//! A card in an emulated board. QEMU runs no Raspberry Pi firmware, so it gets the kernel, the initramfs, the device
+//! tree and the command line out of the card's partition. The board reads everything else from the card itself.
 
 use super::card::Card;
 use super::texts;
-use crate::board::{Outcome, at};
 use crate::emulator::Emulator;
+use crate::tools::{Outcome, at};
 use std::fs;
 use std::path::Path;
 
-/// How a kind of board is emulated.
+/// Emulation of one kind of board.
 pub struct Kind {
-    /// QEMU's options.
+    /// Options of QEMU.
     pub machine: &'static [(&'static str, &'static str)],
-    /// On the card.
+    /// The name on the card.
     pub device_tree: Option<&'static str>,
 }
 
-/// A processor as the other scenarios have it, a disk, and a watchdog that switches off instead of on
-/// again, so that its bite is seen.
+/// The processor of the other scenarios, a disk, and a watchdog that switches the machine off instead of restarting
+/// it, so that its bite shows.
 pub const VIRT: Kind = Kind {
     machine: &[
         ("-machine", "virt"),
@@ -33,7 +32,7 @@ pub const VIRT: Kind = Kind {
     ],
     device_tree: None,
 };
-/// Its network is on USB; its console is the second line.
+/// Its network is on USB; its console is the second serial line.
 pub const RASPI3B: Kind = Kind {
     machine: &[
         ("-machine", "raspi3b"),
@@ -45,7 +44,7 @@ pub const RASPI3B: Kind = Kind {
     device_tree: Some("bcm2837-rpi-3-b.dtb"),
 };
 
-/// Writes the card to a file and switches a board on with it.
+/// Writes the card to a file and starts a board from it.
 pub fn start(kind: &Kind, card: &mut Card, folder: &Path) -> Outcome<Emulator> {
     fs::create_dir_all(folder).map_err(at(folder))?;
     let put = |name: &str, bytes: &[u8]| -> Outcome<String> {
@@ -74,7 +73,7 @@ pub fn start(kind: &Kind, card: &mut Card, folder: &Path) -> Outcome<Emulator> {
     Emulator::start(&machine, folder.join("console.log"))
 }
 
-/// An error unless the file of the card still has these bytes.
+/// Returns an error unless the card's file still has these bytes.
 pub fn must_be_unchanged(card: &Card, folder: &Path) -> Outcome<()> {
     let path = folder.join("card.img");
     let now = fs::read(&path).map_err(at(&path))?;

@@ -1,12 +1,11 @@
-//! What is in a board's memory when it starts: the init, posewire, and the kernel modules with the order
-//! in which they load.
+//! The initramfs of a card: the init, posewire, and kernel modules in loading order.
 //!
-//! In: the programs, the module tree. Out: the archive, compressed.
+//! In: the programs and the module tree. Out: the compressed archive.
 
 use super::boards::CardFor;
-use crate::board::cpio::Archive;
-use crate::board::modules::Modules;
-use crate::board::{Outcome, at};
+use crate::debian::cpio::Archive;
+use crate::debian::modules::Modules;
+use crate::tools::{Outcome, at};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
@@ -17,7 +16,7 @@ pub struct Contents<'a> {
     pub init: &'a Path,
     pub posewire: &'a Path,
     pub modules: &'a Path,
-    /// Modules besides the board's.
+    /// Modules in addition to the board's.
     pub more_modules: &'a [String],
 }
 
@@ -27,7 +26,7 @@ pub fn build(board: &CardFor, contents: &Contents<'_>) -> Outcome<Vec<u8>> {
     for folder in ["bin", "dev", "modules"] {
         archive.folder(folder);
     }
-    // The kernel opens it for the first program, before there is a device file system.
+    // The kernel opens it for the first program, before devtmpfs is mounted.
     archive.device("dev/console", 5, 1);
     archive.program("init", &read(contents.init)?);
     archive.program("bin/posewire", &read(contents.posewire)?);

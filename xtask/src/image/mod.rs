@@ -1,18 +1,18 @@
-//! `cargo xtask image`: a card that a board starts from, with posewire as its only service.
+//! `cargo xtask image`: a bootable card with posewire as its only service.
 //!
-//! In: Debian's kernel, device trees and Raspberry Pi firmware, the programs and the demo models of this
-//! repository. Out: one file, to be written to a card as it is. Needs no root.
+//! In: Debian's kernel and device trees, Raspberry Pi firmware, and this repository's programs and demo models. Out:
+//! one file that is copied to a card. Needs no root.
 
 mod boards;
 mod card;
 mod emulator;
 mod initramfs;
-pub mod scenarios;
 mod texts;
+pub mod trials;
 
-use crate::board::build::folder;
-use crate::board::{Outcome, at, packages};
-use crate::{cargo, plans, tools};
+use crate::debian::packages;
+use crate::tools::{self, Outcome, at, board_folder};
+use crate::{cargo, plans};
 use boards::{BOARDS, CardFor};
 use card::{Card, LEAST_MIB, MOST_MIB};
 use std::fs::{self, File};
@@ -22,10 +22,10 @@ use std::time::Instant;
 
 const DEFAULT_SIZE_MIB: usize = 64;
 const INIT: &str = "board-init";
-/// Longer strings of zeros are not written, so that the file takes no more room than its contents.
+/// Longer runs of zeros become holes, so that the file takes only the room of its contents.
 const HOLE: usize = 64 << 10;
 
-/// What is asked for on the command line.
+/// The request of the command line.
 pub struct Wanted {
     board: &'static CardFor,
     out: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let mut card = build(&wanted)?;
     let out = match &wanted.out {
         Some(path) => path.clone(),
-        None => folder()?.join(format!("posewire-{}.img", wanted.board.name)),
+        None => board_folder()?.join(format!("posewire-{}.img", wanted.board.name)),
     };
     write_whole(&out, &card.bytes)?;
     let free_mib = mib(card.free_bytes()?);
@@ -110,7 +110,7 @@ fn names() -> String {
 fn build(wanted: &Wanted) -> Outcome<Card> {
     let board = wanted.board;
     let profile = posewire::board::find(board.name).map_err(|error| error.to_string())?;
-    let folder = folder()?;
+    let folder = board_folder()?;
     let packages = packages::fetch(&folder)?;
     cargo::build(INIT, &["--release", "--target", cargo::BOARD_TARGET])?;
     let init = tools::target()?
@@ -164,7 +164,7 @@ fn build(wanted: &Wanted) -> Outcome<Card> {
 fn fill(card: &mut Card, files: &[(String, Vec<u8>)]) -> Outcome<()> {
     let needed: u64 = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let free = card.free_bytes()?;
-    // A sector more for each file, and the folder itself.
+    // One extra sector per file, and the folder itself.
     if needed + 1024 * files.len() as u64 > free {
         return Err(format!(
             "the files are {:.1} MiB, and this card has room for {:.1}: give a larger --size",
@@ -182,7 +182,7 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// Half a card is never taken for a whole one.
+/// Writes the file whole or not at all.
 fn write_whole(to: &Path, bytes: &[u8]) -> Outcome<()> {
     tools::replace(to, |partial| write_with_holes(partial, bytes))
 }
@@ -248,7 +248,7 @@ mod tests {
         for board in BOARDS {
             let profile = posewire::board::find(board.name).unwrap();
             let text = texts::posewire_toml(board, &profile);
-            // Those that are switched off by a comment must be right as well.
+            // Settings in comments must be valid as well.
             let all = text
                 .replace("\n#serial", "\nserial")
                 .replace("\n#watchdog", "\nwatchdog")
@@ -272,7 +272,7 @@ mod tests {
         bytes[HOLE + 5] = 9;
         write_whole(&path, &bytes).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
-        // A folder in its place cannot be replaced by a file.
+        // A file cannot replace a folder.
         let taken = folder.join("taken");
         fs::create_dir_all(taken.join("full")).unwrap();
         assert!(write_whole(&taken, &bytes).is_err());

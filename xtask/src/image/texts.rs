@@ -7,8 +7,7 @@ use std::fmt::Write;
 pub const KERNEL: &str = "kernel.img";
 pub const INITRAMFS: &str = "initramfs.gz";
 
-/// What the Raspberry Pi's firmware reads. The lines are those that Debian writes for this firmware and
-/// this kernel.
+/// The firmware's configuration. The lines are those that Debian writes for this firmware and kernel.
 pub fn config_txt() -> String {
     format!(
         "\
@@ -23,12 +22,12 @@ initramfs {INITRAMFS}
     )
 }
 
-/// What the kernel is told. A kernel that panics starts again.
+/// The kernel's command line. A kernel that panics restarts.
 pub fn cmdline_txt(board: &CardFor) -> String {
     format!("{} net.ifnames=0 loglevel=6 panic=10\n", board.consoles)
 }
 
-/// The settings that a user changes.
+/// The settings file for the user.
 pub fn posewire_toml(board: &CardFor, profile: &Profile) -> String {
     let mut text = format!(
         "\

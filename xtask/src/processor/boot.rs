@@ -1,11 +1,10 @@
-//! A Linux in memory, started without a disk: Bochs loads files to where they belong, and its BIOS runs an
-//! extension that jumps to the kernel, by the kernel's 32-bit boot protocol
-//! (Documentation/arch/x86/boot.rst).
+//! Boots a Linux from memory, without a disk. Bochs loads files to their addresses, and its BIOS runs an extension
+//! that jumps to the kernel by the 32-bit boot protocol (Documentation/arch/x86/boot.rst).
 //!
-//! In: a kernel, a program, the words to the kernel. Out: the pieces and their addresses.
+//! In: a kernel, a program, the kernel's command line. Out: the pieces and their addresses.
 
-use crate::board::cpio::Archive;
-use crate::board::{Outcome, at};
+use crate::debian::cpio::Archive;
+use crate::tools::{Outcome, at};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
@@ -13,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 
 pub const MEMORY_MIB: u32 = 512;
-/// Bochs keeps memory in blocks, and loads a file rightly only within one. This is the largest.
+/// Bochs keeps memory in blocks, and loads a file correctly only within one. This is the largest block.
 pub const BLOCK_KIB: u32 = 8 << 10;
 
 const BLOCK: u32 = BLOCK_KIB << 10;
@@ -23,14 +22,14 @@ const PARAMETERS: u32 = 0x9_0000;
 const WORDS: u32 = PARAMETERS + 0x1000;
 const EXTENSION: u32 = 0xD_0000;
 
-/// What to load where.
+/// A file and its address.
 pub struct Piece {
     pub name: &'static str,
     pub address: u32,
     pub bytes: Vec<u8>,
 }
 
-/// The program as the only one of its system.
+/// An initramfs with the program as its init.
 pub fn initramfs(program: &Path) -> Outcome<Vec<u8>> {
     let mut archive = Archive::default();
     archive.folder("dev");
@@ -47,15 +46,15 @@ pub fn initramfs(program: &Path) -> Outcome<Vec<u8>> {
 
 /// The extension, which is read-only memory.
 pub fn extension() -> Piece {
-    // Real mode; interrupts off, the table of segments, protected mode, and the jump into it.
+    // Real mode: disable interrupts, load the segment table, enter protected mode.
     let mut code = vec![0xFA, 0x2E, 0x66, 0x0F, 0x01, 0x16, TABLE as u8, 0];
     code.extend([0x0F, 0x20, 0xC0, 0x0C, 0x01, 0x0F, 0x22, 0xC0]);
     let after = EXTENSION + HEADER.len() as u32 + code.len() as u32 + 8;
     code.extend([0x66, 0xEA]);
     code.extend(after.to_le_bytes());
     code.extend([0x10, 0]);
-    // Protected mode: ds, es, fs, gs and ss are 0x18; esi is where the parameters are; ebp, edi and ebx
-    // are 0; and the jump to the kernel.
+    // Protected mode: ds, es, fs, gs and ss are 0x18; esi points to the parameters; ebp, edi and ebx are 0; jump to
+    // the kernel.
     code.extend([0x66, 0xB8, 0x18, 0, 0x8E, 0xD8, 0x8E, 0xC0]);
     code.extend([0x8E, 0xE0, 0x8E, 0xE8, 0x8E, 0xD0, 0xBE]);
     code.extend(PARAMETERS.to_le_bytes());
@@ -65,7 +64,7 @@ pub fn extension() -> Piece {
     let mut bytes = HEADER.to_vec();
     bytes.extend(code);
     bytes.resize(TABLE, 0);
-    // The table's last byte and address; then two unused entries, and all memory as code and as data.
+    // Size and address of the table; two unused entries; all memory as code and as data.
     bytes.extend(31_u16.to_le_bytes());
     bytes.extend((EXTENSION + TABLE as u32 + 8).to_le_bytes());
     bytes.extend([0; 2 + 16]);
@@ -81,15 +80,15 @@ pub fn extension() -> Piece {
     }
 }
 
-/// What the BIOS knows an extension of one sector by; its sum is zero.
+/// Signature and size of a one-sector extension. Its bytes sum to zero.
 const HEADER: [u8; 3] = [0x55, 0xAA, 1];
-/// Where the table of segments is.
+/// Position of the segment table.
 const TABLE: usize = 0x40;
 
 /// The kernel in two parts, the initramfs and the parameters.
 ///
 /// # Errors
-/// If the kernel is none, or something is too large.
+/// If it is no kernel, or if a part is too large.
 pub fn pieces(kernel: &[u8], initramfs: &[u8], words: &str) -> Outcome<Vec<Piece>> {
     let header = Header::read(kernel).ok_or("the kernel is not one of the kind that is booted")?;
     let first = (BLOCK - KERNEL) as usize;
@@ -115,7 +114,7 @@ pub fn pieces(kernel: &[u8], initramfs: &[u8], words: &str) -> Outcome<Vec<Piece
 /// The setup header of a kernel.
 struct Header<'a> {
     bytes: &'a [u8],
-    /// Where the part begins that runs in protected mode.
+    /// Start of the protected-mode part.
     image: usize,
 }
 
@@ -137,19 +136,19 @@ impl<'a> Header<'a> {
         })
     }
 
-    /// The page that the kernel is given, and the one behind it with the words.
+    /// The zero page for the kernel, and the page of the command line behind it.
     fn parameters(&self, initramfs_bytes: u32, words: &str) -> Vec<u8> {
         let mut page = vec![0; 0x2000];
         page[Self::START..][..self.bytes.len()].copy_from_slice(self.bytes);
         let mut put = |at: usize, bytes: &[u8]| page[at..][..bytes.len()].copy_from_slice(bytes);
-        // An unknown loader.
+        // Type of the boot loader: unknown.
         put(0x210, &[0xFF]);
         put(0x214, &KERNEL.to_le_bytes());
         put(0x218, &INITRAMFS.to_le_bytes());
         put(0x21C, &initramfs_bytes.to_le_bytes());
         put(0x228, &WORDS.to_le_bytes());
         put((WORDS - PARAMETERS) as usize, words.as_bytes());
-        // Usable memory: start and length, and kind 1. The BIOS has tables at the end.
+        // Usable memory: start, length, and kind 1. The BIOS has tables at the end.
         let ranges = [
             (0_u64, 0x9_F000_u64),
             (1 << 20, (u64::from(MEMORY_MIB) << 20) - (2 << 20)),

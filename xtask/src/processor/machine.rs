@@ -1,10 +1,10 @@
-//! One emulated processor, from its start to the end of its tests.
+//! One emulated processor, from start to the end of its tests.
 
 use super::Model;
 use super::boot::{self, BLOCK_KIB, MEMORY_MIB};
 use super::packages::Packages;
-use crate::board::{Outcome, at};
 use crate::emulator::Emulator;
+use crate::tools::{Outcome, at};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,15 +15,15 @@ const LIMIT: Duration = Duration::from_secs(900);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const TAIL_LINES: usize = 15;
 
-/// Bochs loses some changes of code once AMX is on: these keep the kernel from changing the code that it
-/// runs. It also fails with five levels of pages, and with power management.
+/// Bochs misses some code changes once AMX is on. These options keep the kernel from patching code that runs. Bochs
+/// also fails with five-level paging and with power management.
 const WORDS: &str = "console=ttyS0 quiet panic=-1 nokaslr no5lvl acpi=off tsc=unstable \
                      spectre_v2=retpoline";
 
-/// Emulated, each case of a property takes long.
+/// Property cases per test; emulation is slow.
 const CASES: u32 = 16;
 
-/// What the kernel says when its first program has ended well.
+/// The kernel's message after its init has ended well.
 const ENDED_WELL: &str = "exitcode=0x00000000";
 const ENDED: &str = "Kernel panic";
 
@@ -38,7 +38,7 @@ impl<'a> Machine<'a> {
         Ok(Machine { folder, model })
     }
 
-    /// Runs the tests. What was compared.
+    /// Runs the tests. Returns the kernels that were compared.
     pub fn run(&self, packages: &Packages, kernel: &[u8], initramfs: &[u8]) -> Outcome<String> {
         let serial = self.folder.join("serial");
         if serial.exists() {
@@ -56,7 +56,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Writes all files. The one with Bochs' settings.
+    /// Writes all files and returns the path of Bochs' settings.
     fn settings(&self, packages: &Packages, kernel: &[u8], initramfs: &[u8]) -> Outcome<PathBuf> {
         let put = |name: &str, bytes: &[u8]| -> Outcome<PathBuf> {
             let path = self.folder.join(name);
@@ -87,7 +87,7 @@ impl<'a> Machine<'a> {
                 "com1: enabled=1, mode=file, dev={}",
                 self.folder.join("serial").display()
             ),
-            // The same each time.
+            // A fixed time, so that runs are equal.
             "clock: sync=none, time0=1700000000".into(),
             format!("log: {}", self.folder.join("log").display()),
             "panic: action=fatal".into(),
@@ -111,7 +111,7 @@ impl<'a> Machine<'a> {
         put("bochsrc", (lines.join("\n") + "\n").as_bytes())
     }
 
-    /// With its own libraries, whatever this machine has.
+    /// Uses its own libraries.
     fn start(&self, packages: &Packages, settings: &Path, serial: PathBuf) -> Outcome<Emulator> {
         let root = &packages.bochs_root;
         let libraries = root.join("usr/lib/x86_64-linux-gnu");
@@ -134,8 +134,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What the console says of the tests. What is printed at their very end may be lost; the networks' tests
-/// are the first to print the kernels.
+/// Judges the console's output. Its last lines may be lost; the tests of networks print the kernels first.
 fn judge(said: &str, wanted: &str) -> Outcome<String> {
     let after = |words: &str| {
         let (_, rest) = said.split_once(words)?;

@@ -1,15 +1,14 @@
-//! `cargo xtask processor-test`: the kernels of processors that this machine is none of, on emulated ones.
+//! `cargo xtask processor-test`: kernels for processors that this machine does not have, on emulated ones.
 //!
-//! In: this repository, and Debian's package sources on the network. The tests of the integer engine, as one
-//! static program, are the only program of a Linux in the emulator Bochs, which knows AVX-VNNI, AVX-512 and
-//! AMX. Out: a line for each processor with the kernels that were compared. What is fetched or built lies
-//! in the build folder, under `processor`. Needs no root.
+//! In: this repository and Debian's package sources. The tests of the integer engine, as one static program, are the
+//! init of a Linux in the emulator Bochs, which has AVX-VNNI, AVX-512 and AMX. Out: a line per processor with the
+//! compared kernels. Downloads and builds are in the build folder, under `processor`. Needs no root.
 
 mod boot;
 mod machine;
 mod packages;
 
-use crate::board::{Outcome, at};
+use crate::tools::{Outcome, at};
 use crate::{cargo, tools};
 use machine::Machine;
 use std::fs;
@@ -21,12 +20,12 @@ struct Model {
     name: &'static str,
     /// Its name in Bochs.
     bochs: &'static str,
-    /// The kernel that it is here for, which must be among those compared.
+    /// The kernel under test. It must be among the compared ones.
     kernel: &'static str,
     about: &'static str,
-    /// Which tests: parts of their names.
+    /// Parts of the names of the chosen tests.
     tests: &'static [&'static str],
-    /// Words to the kernel besides those of all models.
+    /// Options of the kernel besides those of all models.
     words: &'static str,
 }
 
@@ -47,10 +46,9 @@ const MODELS: &[Model] = &[
         tests: &["engine::int8::"],
         words: "",
     },
-    // Bochs multiplies all bytes of AMX as unsigned ones (seen in 3.0 and in its source since), so
-    // only sums of what is not negative can be compared. And it lacks the bit that says that the kernel
-    // can switch AMX off until it is used (word 10, bit 4), without which Linux leaves it off for good;
-    // nothing else of that is needed by one program alone.
+    // Bochs treats all bytes of AMX as unsigned (seen in 3.0 and in later source), so only sums of non-negative
+    // values can be compared. It also lacks the bit for disabling AMX until first use (word 10, bit 4), without which
+    // Linux leaves AMX off. A single program needs nothing else of that feature.
     Model {
         name: "sapphire-rapids",
         bochs: "sapphire_rapids",
@@ -66,7 +64,7 @@ pub fn filters() -> impl Iterator<Item = &'static str> {
     MODELS.iter().flat_map(|model| model.tests).copied()
 }
 
-/// Runs the tests on the processors that `args` name, or on all. Whether all passed.
+/// Runs the tests on the processors that `args` name, or on all. True if all passed.
 pub fn main(args: &[String]) -> Outcome<bool> {
     if args == ["--list"] {
         for model in MODELS {

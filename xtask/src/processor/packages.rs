@@ -1,23 +1,21 @@
-//! Bochs with all that it needs, and a kernel, from Debian: newer ones than the machine's own release may
-//! have.
+//! Bochs with its dependencies, and a kernel, from a newer Debian than the machine's own.
 //!
-//! In: a folder to keep things in. Out: where they are.
+//! In: a folder for downloads. Out: the unpacked trees.
 
-use crate::apt::Apt;
-use crate::board::{Outcome, at};
+use crate::debian::apt::Apt;
+use crate::tools::{Outcome, at};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const ARCHITECTURE: &str = "amd64";
-/// Bochs 3.0 is the first to know AVX-VNNI and AMX. The last of these lets the display be a terminal, since
-/// a display there must be.
+/// Bochs 3.0 is the first with AVX-VNNI and AMX. It needs a display; bochs-term makes the terminal one.
 const EMULATOR: &[&str] = &["bochs", "bochsbios", "vgabios", "bochs-term"];
-/// Small, and of a release that has `setcpuid=`.
+/// A small kernel that knows `setcpuid=`.
 const KERNEL: &str = "linux-image-cloud-amd64";
 
 pub struct Packages {
     pub bochs_root: PathBuf,
-    /// As it is booted.
+    /// The bootable file.
     pub kernel: PathBuf,
 }
 
@@ -39,7 +37,7 @@ fn kernel(folder: &Path) -> Outcome<PathBuf> {
     let apt = Apt::new(folder, ARCHITECTURE, &sources);
     let root = apt.unpack("a kernel", || {
         let image = apt.real_package(KERNEL, "linux-image-")?;
-        // Later releases have a package of its own for the file.
+        // Later releases have the file in a package of its own.
         let file = apt.real_package(&image, "linux-binary-").unwrap_or(image);
         Ok(vec![apt.download(&[&file])?])
     })?;

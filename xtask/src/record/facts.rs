@@ -1,4 +1,4 @@
-//! What is recorded.
+//! The recorded facts.
 
 use super::packets;
 use super::program::Program;
@@ -6,7 +6,7 @@ use crate::fixtures::{self, QUANTISED};
 use crate::tools::{Outcome, text};
 use serde_json::Value;
 
-/// Takes a fact's name and bytes.
+/// Receives a fact's name and bytes.
 type Note<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Outcome<()>;
 
 /// Kernel families that a plan can be compiled for.
@@ -25,12 +25,12 @@ const SHIPPED: [&str; 2] = ["hand", "body"];
 const COMMANDS: [&str; 9] = [
     "demo", "run", "listen", "bench", "infer", "doctor", "boards", "inspect", "compile",
 ];
-/// Frames of a clip that are recorded; the clip itself never ends.
+/// Recorded frames of a clip; the clip itself never ends.
 const FRAMES: &str = "40";
 /// Fields of a JSON line that differ from run to run.
 const FLEETING: [&str; 4] = ["session", "captured_mono_us", "captured_wall_us", "age_us"];
 
-/// Mistakes on the command line and in what it names, each with the name of its fact.
+/// Mistakes on the command line and in files that it names, each with its fact's name.
 const MISTAKES: [(&str, &str); 38] = [
     ("no-command", "fly"),
     ("run-unknown-option", "run --speed 9"),
@@ -148,7 +148,7 @@ fn heatmaps(program: &Program, note: Note<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// The JSON lines of runs over pictures and clips, without what differs from run to run.
+/// JSON lines of runs over pictures and clips, without fields that differ between runs.
 fn results(program: &Program, note: Note<'_>) -> Outcome<()> {
     let picture = format!("image:{}", fixture("baseline-420.jpg"));
     let hand = fixture("hand.qdq.onnx");
@@ -181,7 +181,7 @@ fn results(program: &Program, note: Note<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// JSON lines without their fleeting fields, and without packets that are not about a frame.
+/// JSON lines of frames, without fields that differ between runs.
 fn lasting(lines: &[u8]) -> Outcome<Vec<u8>> {
     let mut kept = Vec::new();
     for line in String::from_utf8_lossy(lines).lines() {
@@ -209,11 +209,11 @@ fn texts(program: &Program, note: Note<'_>) -> Outcome<()> {
     for (name, line) in MISTAKES {
         let mut arguments: Vec<&str> = line.split(' ').collect();
         if arguments[0] == "run" {
-            // One that turns out to be no mistake ends.
+            // A mistake that the program accepts must end as well.
             arguments.extend(["--frames", "1"]);
         }
         let output = program.run(&arguments)?;
-        // The log before the error has times in it.
+        // The log lines before the error contain times.
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().filter(|line| line.starts_with("posewire: "));
         let said: Vec<&str> = said.collect();

@@ -1,8 +1,8 @@
 //! The record: hashes of everything that a change of structure must not change.
 //!
-//! In: a posewire program. Out: one line for each fact, its SHA-256 and its name, sorted by name: plans of
-//! every kernel family, heatmaps of every kernel of this machine, results and packets of runs, help texts,
-//! error texts. Two records of two programs show where they differ.
+//! In: a posewire program. Out: one line per fact with its SHA-256 and its name, sorted by name: plans of every
+//! kernel family, heatmaps of every kernel of this machine, results and packets of runs, help texts, error texts. A
+//! comparison of two records shows the differences between two programs.
 
 mod facts;
 mod packets;
@@ -37,7 +37,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let program = Program::new(binary, folder.clone())?;
     let mut record = Record::new();
     facts::all(&program, &mut |name, bytes| {
-        // What a fact says is kept beside its hash, to see where two programs differ.
+        // The bytes of a fact are kept beside its hash, to see where two programs differ.
         let text = folder.join(name.replace('/', "."));
         fs::write(&text, bytes).map_err(|error| format!("{}: {error}", text.display()))?;
         record.insert(name.to_owned(), ModelHash::of(bytes).to_string());

@@ -1,4 +1,4 @@
-//! The packets of a run over the built-in clip, without what differs from run to run.
+//! The packets of a run over the built-in clip, without fields that differ between runs.
 
 use super::program::Program;
 use crate::tools::Outcome;
@@ -6,14 +6,14 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// Frames of the clip that are recorded.
+/// Recorded frames of the clip.
 const FRAMES: &str = "40";
 const MAX_PACKET_BYTES: usize = 2048;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where a packet says its kind, and the kind of those about a frame.
+/// Position of a packet's kind, and the kind of packets about a frame.
 const KIND_AT: usize = 5;
 const KEYPOINTS: u8 = 1;
-/// Session, sequence (heartbeats count in it), both capture times and the age.
+/// Session, sequence (it counts heartbeats), both capture times, and the age.
 const FLEETING: std::ops::Range<usize> = 8..36;
 const CRC_BYTES: usize = 4;
 

@@ -1,4 +1,4 @@
-//! The program that is recorded, run in the repository with a folder of its own for what it writes.
+//! The recorded program. It runs in the repository with a folder of its own for its output.
 
 use crate::tools::{self, Outcome, repository};
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 pub struct Program {
     binary: PathBuf,
-    /// Programs write here; in recorded texts the folder is called `OUT`.
+    /// The output folder; recorded texts call it `OUT`.
     folder: PathBuf,
 }
 
@@ -18,7 +18,7 @@ impl Program {
         Ok(Program { binary, folder })
     }
 
-    /// A path in the folder for what the program writes.
+    /// A path in the output folder.
     pub fn out(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -37,7 +37,7 @@ impl Program {
         output(&mut self.command(arguments)?)
     }
 
-    /// The bytes of a file that a run with these arguments writes. `None` if the run fails.
+    /// Bytes of the file that a run with these arguments writes; `None` if the run fails.
     pub fn file(&self, command: &mut Command, path: &Path) -> Outcome<Option<Vec<u8>>> {
         let _ = fs::remove_file(path);
         if !output(command)?.status.success() {
@@ -47,7 +47,7 @@ impl Program {
         Ok(Some(bytes))
     }
 
-    /// A text without the paths of this machine.
+    /// A text without this machine's paths.
     pub fn portable(&self, text: &[u8]) -> Outcome<Vec<u8>> {
         let text = String::from_utf8_lossy(text);
         let text = text.replace(&tools::text(&self.folder), "OUT");

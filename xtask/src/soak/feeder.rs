@@ -1,4 +1,4 @@
-//! A clip that never ends: its pictures, again and again, at a steady rate into a named pipe.
+//! An endless clip: pictures at a steady rate into a named pipe.
 
 use crate::tools::Outcome;
 use posewire::source::{FrameLength, frame_length};
@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Feeds until it is dropped, or until nobody reads any more.
+/// Feeds until it is dropped, or until the reader closes the pipe.
 pub struct Feeder(Arc<AtomicBool>);
 
 impl Feeder {
-    /// The thread waits for a reader by itself.
+    /// The thread waits for a reader.
     pub fn start(pipe: &Path, clip: &Path, frames_per_second: u64) -> Outcome<Self> {
         let at =
             |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -38,7 +38,7 @@ impl Feeder {
         let (stopped, pipe) = (Arc::clone(&stop), pipe.to_owned());
         let period = Duration::from_secs(1) / u32::try_from(frames_per_second).unwrap_or(u32::MAX);
         thread::spawn(move || {
-            // Opening waits for the reader. When it is gone, writing fails, and that ends the thread.
+            // Opening waits for the reader. Writing fails when the reader is gone, which ends the thread.
             let Ok(mut to) = fs::OpenOptions::new().write(true).open(pipe) else {
                 return;
             };

@@ -1,4 +1,4 @@
-//! What a minute of packets says.
+//! Figures of a minute of packets.
 
 use super::process::Usage;
 use posewire::wire::{Kind, Packet};
@@ -7,7 +7,7 @@ use posewire::wire::{Kind, Packet};
 pub struct Minute {
     pub frames: u64,
     pub lost: u64,
-    /// From capture to sending, of each frame.
+    /// Time from capture to sending, of each frame.
     ages_us: Vec<u32>,
 }
 
@@ -15,7 +15,7 @@ impl Minute {
     pub const HEADING: &str =
         "minute   frames  lost  age ms: median     p99   resident KiB  descriptors  threads";
 
-    /// `expected` is the sequence number that should come; nothing comes out of order on one machine.
+    /// `expected` is the next sequence number. On one machine packets keep their order.
     pub fn take(&mut self, packet: &Packet, expected: &mut Option<u32>) {
         if let Some(expected) = *expected {
             self.lost += u64::from(packet.sequence.wrapping_sub(expected));
@@ -27,7 +27,7 @@ impl Minute {
         }
     }
 
-    /// The age that this many of a hundred frames are not older than; 0 without frames.
+    /// The age percentile: so many of a hundred frames are not older; 0 without frames.
     pub fn age_ms(&self, percent: usize) -> f64 {
         let mut ages = self.ages_us.clone();
         ages.sort_unstable();

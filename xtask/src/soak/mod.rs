@@ -1,8 +1,8 @@
-//! The program as it ships, left alone: does it grow, slow down or lose anything?
+//! The shipped program, left running: does it grow, slow down or lose packets?
 //!
-//! In: a number of minutes. A thread feeds the demo clip's pictures into a pipe again and again, `posewire
-//! run` takes them from there, and its packets come back by UDP. Out: a line a minute, and at the end
-//! whether memory or descriptors grew after the first minute.
+//! In: a number of minutes. A thread feeds the demo clip into a pipe, `posewire run` reads the pipe, and its packets
+//! come back by UDP. Out: a line per minute, and at the end whether memory or descriptors grew after the first
+//! minute.
 
 mod feeder;
 mod figures;
@@ -19,13 +19,13 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A network that runs on any processor, small enough for the slowest.
+/// A network for any processor, small enough for the slowest.
 const PLAN: &str = "tests/board/portable.plan";
 const CLIP: &str = "models/demo/clips/hand.mjpeg";
 const DEFAULT_FPS: u64 = 30;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const MINUTE: Duration = Duration::from_secs(60);
-/// A packet comes at least every 100 ms, and no frame takes longer than this.
+/// A packet is due every 100 ms, and no frame takes longer than this.
 const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 
 struct Options {
@@ -34,8 +34,7 @@ struct Options {
     plan: PathBuf,
 }
 
-/// Runs the program for a minute to warm up and then for as many as were asked for. Whether it grew not
-/// at all.
+/// Runs the program for a warm-up minute and then for the requested minutes. True if it did not grow.
 pub fn main(args: &[String]) -> Outcome<bool> {
     let options = read(args)?;
     let folder = tools::target()?.join("soak");

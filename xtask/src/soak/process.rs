@@ -1,4 +1,4 @@
-//! The program under test as a process, and what the kernel says that it holds.
+//! The program under test as a process, and its resources as the kernel counts them.
 
 use crate::tools::{self, Outcome};
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const LONGEST_END: Duration = Duration::from_secs(5);
 
-/// Builds what boards run: the release program without ONNX.
+/// Builds the program for boards: a release without ONNX.
 pub fn build() -> Outcome<PathBuf> {
     let folder = tools::target()?.join("plan-only");
     let mut cargo = tools::cargo();
@@ -25,7 +25,7 @@ pub fn build() -> Outcome<PathBuf> {
     }
 }
 
-/// What a process holds.
+/// Resources of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub resident_bytes: u64,
@@ -49,7 +49,7 @@ impl Program {
             .arg(source)
             .arg("--model")
             .arg(plan)
-            // More than one line of figures in the first minute: writing one is part of warming up.
+            // The first minute has more than one line of statistics: the first line is part of the warm-up.
             .args(["--stats-seconds", "20"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -89,10 +89,10 @@ impl Program {
         })
     }
 
-    /// Ends it as systemd would.
+    /// Ends it with SIGTERM, like systemd.
     ///
     /// # Errors
-    /// If it does not end by itself, and well.
+    /// If it does not end by itself with success.
     pub fn end(&mut self) -> Outcome<()> {
         let id = self.child.id().to_string();
         tools::succeeds(Command::new("kill").args(["-TERM", &id]))?;
@@ -115,7 +115,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail if it has ended, which is as wanted.
+        // Both fail if it has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -4,8 +4,8 @@
 use super::size::{Size, product};
 use super::{ConvWeights, Graph, Misfit, Node, Op, QuantParams, Tensor, ValueId};
 use crate::limits::{
-    MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NODES,
-    MAX_OUTPUT_VALUES, MAX_SIDE_PX, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_WEIGHT_BYTES,
+    MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NETWORK_SIDE_PX,
+    MAX_NODES, MAX_OUTPUT_VALUES, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_WEIGHT_BYTES,
     MAX_WINDOW_PX,
 };
 
@@ -183,7 +183,7 @@ pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
         width,
         quant: QuantParams { scale, .. },
     } = tensor;
-    let sides = 1..=MAX_SIDE_PX;
+    let sides = 1..=MAX_NETWORK_SIDE_PX;
     if !(1..=MAX_CHANNELS).contains(&channels)
         || !sides.contains(&height)
         || !sides.contains(&width)

@@ -1,10 +1,10 @@
-//! What `posewire doctor` says of this board, on a real kernel.
+//! The findings of `posewire doctor` on this board, on a real kernel.
 
-use crate::board::Outcome;
 use crate::board::running::{Board, FULL_MODEL};
+use crate::tools::Outcome;
 
-/// On an idle board every check is well; the camera is named when it is free and when it is not, and a
-/// console on the serial line is found.
+/// Every check passes on an idle board. Doctor names the camera, free or busy, and finds a console on the serial
+/// line.
 pub fn doctor(board: &mut Board) -> Outcome<String> {
     board.lone_camera()?;
     let idle = says(
@@ -34,7 +34,7 @@ pub fn doctor(board: &mut Board) -> Outcome<String> {
         .to_owned())
 }
 
-/// Runs it with these options: how it must end, and what it must say.
+/// Runs doctor with these options, and checks its exit code and its words.
 fn says(board: &mut Board, options: &str, code: i32, words: &[&str]) -> Outcome<String> {
     board.ask(&format!("spawn doctor /bin/posewire doctor {options}"))?;
     let ended = board.ask("wait doctor 20000")?;

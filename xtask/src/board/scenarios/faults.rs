@@ -1,16 +1,15 @@
-//! Cameras that fail.
+//! Camera faults.
 
 use super::{in_sequence, longest_silence_ms};
-use crate::board::Outcome;
-use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, SMALL_MODEL};
+use crate::receiver::{Receiver, Seen};
+use crate::tools::Outcome;
 use posewire::wire::Flags;
 use std::time::{Duration, Instant};
 
-/// The program looks for a lost camera at least this often; emulation may add as much again.
+/// The program looks for a lost camera at least this often. Emulation may double the time.
 const ALLOWED_RETURN: Duration = Duration::from_secs(2);
-/// After this a camera that went away must show in the flags: the limit for stale frames, and what
-/// emulation adds.
+/// Time after which the flags must show a lost camera: the stale limit plus the overhead of emulation.
 const ALLOWED_SILENCE: Duration = Duration::from_millis(1000);
 
 pub fn error_flags(board: &mut Board) -> Outcome<String> {
@@ -77,7 +76,7 @@ pub fn fatal_error(board: &mut Board) -> Outcome<String> {
                 camera.capture
             ))?;
             let start = Instant::now();
-            // Frames that were under way may still come; a heartbeat says that the stream has broken.
+            // Frames that were being captured may still arrive. A heartbeat shows that the stream has stopped.
             let limit = board.within(5 * ALLOWED_RETURN);
             receiver.wait_for("sign of the broken stream", limit, |seen| {
                 !seen.is_keypoints() || start.elapsed() > Duration::from_millis(300)
@@ -90,8 +89,8 @@ pub fn fatal_error(board: &mut Board) -> Outcome<String> {
     Ok(format!("frames were back after {}", times.join(", ")))
 }
 
-/// Seconds from a fault to the next frame, in words. They must not be many; since a busy machine may make
-/// more of them once, the fault then has a second try.
+/// Seconds from a fault to the next frame, as text. A busy machine may exceed the limit once, so the fault gets a
+/// second try.
 pub fn returns(mut fault: impl FnMut() -> Outcome<f64>) -> Outcome<String> {
     let allowed = ALLOWED_RETURN.as_secs_f64();
     let first = fault()?;
@@ -112,7 +111,7 @@ pub fn unplug(board: &mut Board) -> Outcome<String> {
     let (camera, receiver) = board.stream_frames("")?;
     let mut told = String::new();
     let back = returns(|| {
-        // The driver brings the device back when its last user closes it: this handle is the cable.
+        // The driver brings the device back when its last user closes it. This handle stands for the cable.
         board.ask(&format!("hold {}", camera.capture))?;
         receiver.drain()?;
         board.ask(&format!("control {} disconnect 1", camera.capture))?;
@@ -126,12 +125,12 @@ pub fn unplug(board: &mut Board) -> Outcome<String> {
     Ok(format!("{told}, back after {back}"))
 }
 
-/// Checks what packets say while the camera is away, and puts it into words.
+/// Checks the packets while the camera is away, and returns the figures as text.
 pub fn told_away(seen: &[Seen], unplugged: Instant) -> Outcome<String> {
     in_sequence(seen)?;
     let ms = |time: Duration| 1000.0 * time.as_secs_f64();
-    // By this machine's clock, when a packet came; by the board's, when it was sent. The packet that came
-    // fastest gives the difference of the clocks: how long the others took on their way does not count.
+    // Receive times are by this machine's clock, send times by the board's. The fastest packet gives the difference
+    // of the clocks, so that transfer times do not count.
     let came_ms = |seen: &Seen| {
         ms(seen.at.saturating_duration_since(unplugged))
             - ms(unplugged.saturating_duration_since(seen.at))
@@ -158,7 +157,7 @@ pub fn told_away(seen: &[Seen], unplugged: Instant) -> Outcome<String> {
         .iter()
         .find(|seen| seen.has(Flags::NO_CAMERA))
         .ok_or("no packet said that the camera is away")?;
-    // It may have been sent while this machine still waited for the command's answer.
+    // It may have been sent while this machine waited for the command's answer.
     let told_ms = sent_ms(told).max(0.0);
     Ok(format!(
         "said so after {told_ms:.0} ms, {} packets meanwhile, longest silence {:.0} ms",
@@ -171,7 +170,7 @@ pub fn late_camera(board: &mut Board) -> Outcome<String> {
     const HEARTBEATS: usize = 10;
     let mut waited_s = 0.0;
     let back = returns(|| {
-        // The program of a first try.
+        // The program of the first try.
         board.ask("clear")?;
         board.unload_camera()?;
         let receiver = Receiver::start(0)?;
@@ -197,7 +196,7 @@ pub fn late_camera(board: &mut Board) -> Outcome<String> {
     ))
 }
 
-/// Seconds until the next frame that is not old.
+/// Seconds to the next fresh frame.
 pub fn back_after(board: &mut Board, receiver: &Receiver) -> Outcome<f64> {
     let start = Instant::now();
     receiver.drain()?;

@@ -1,20 +1,20 @@
-//! Frames that flow as they should.
+//! The flow of frames without faults.
 
 use super::{collect_frames, in_sequence, longest_silence_ms, must_flow};
-use crate::board::Outcome;
 use crate::board::pictures::FORMATS;
-use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, FULL_MODEL, median};
+use crate::receiver::{Receiver, Seen};
+use crate::tools::Outcome;
 use posewire::wire::Flags;
 use std::time::{Duration, Instant};
 
-/// On a joint that is visible, on average over the pictures and at worst: a hand is about 200 px
-/// wide in them, and the model itself is 4 to 15 px away.
+/// Distance of visible joints, mean over the pictures and worst. A hand is about 200 px wide in them, and the model
+/// itself is 4 to 15 px off.
 const ALLOWED_MEAN_PX: f64 = 12.0;
 const ALLOWED_WORST_PX: f64 = 20.0;
-/// Packets after a change of picture until its joints are expected.
+/// Packets between a change of picture and the first that must show its joints.
 const SETTLE_PACKETS: usize = 6;
-/// What an emulated camera takes to fill a buffer whose time it has noted, and to be scheduled at all.
+/// Time that an emulated camera needs to be scheduled and to fill a buffer after it has noted the capture time.
 const EMULATION_MS: f64 = 50.0;
 /// 640 x 480 at 60 Hz.
 const FRAME_MS: f64 = 1000.0 / 60.0;
@@ -39,7 +39,7 @@ pub fn hands(board: &mut Board) -> Outcome<String> {
     })
 }
 
-/// Shows each picture with a command and compares the joints with the truth.
+/// Shows each picture by a command and compares the joints with the truth.
 pub fn shown_hands(
     board: &mut Board,
     receiver: &Receiver,
@@ -63,7 +63,7 @@ pub fn shown_hands(
     Ok(figures)
 }
 
-/// The mean distance of visible joints from picture `index`'s truth, once the picture has arrived.
+/// Mean distance of visible joints from the truth of picture `index`, once the picture has arrived.
 fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f64> {
     receiver.drain()?;
     let mut left = SETTLE_PACKETS;
@@ -118,7 +118,7 @@ pub fn formats(board: &mut Board) -> Outcome<String> {
 pub fn thousand(board: &mut Board) -> Outcome<String> {
     const FRAMES: usize = 1000;
     const SETTLED_AFTER: usize = 100;
-    /// A page or two of a log line's buffer; a frame kept by mistake has hundreds.
+    /// Allowed growth: the pages of a log line. A leaked frame takes hundreds.
     const ALLOWED_GROWTH_KIB: u64 = 64;
     let (_, receiver) = board.stream_frames("")?;
     let start = Instant::now();
@@ -158,14 +158,14 @@ pub fn slow_consumer(board: &mut Board) -> Outcome<String> {
     receiver.drain()?;
     let seen = collect_frames(board, &receiver, Duration::from_secs(10), 10)?;
     in_sequence(&seen)?;
-    // When each frame was captured, and when it was sent: the program is ready for the next one then.
+    // Capture and send time of each frame. The program is ready for the next frame when it has sent one.
     let frames_us: Vec<(u64, u64)> = seen
         .iter()
         .filter(|seen| seen.is_keypoints())
         .filter_map(|seen| Some((seen.packet.captured.mono_us, seen.sent_us()?)))
         .collect();
     let ms = |us: u64| us as f64 / 1000.0;
-    // How long the frame before took, and how long a frame waited for it.
+    // Time of the previous frame, and time that a frame waited for it.
     let rounds_ms: Vec<(f64, f64)> = frames_us
         .windows(3)
         .map(|frames| {
@@ -184,8 +184,7 @@ pub fn slow_consumer(board: &mut Board) -> Outcome<String> {
     if work_ms < 4.0 * FRAME_MS {
         return Err(format!("the network is not slow enough to tell: {figures}"));
     }
-    // A busy machine may hold up a frame, and with it the one that waits for it. In a queue all frames wait
-    // for the one before them, and in a longer one for others, too.
+    // A busy machine may delay a frame and its successor. In a queue every frame waits for the previous one.
     if wait_ms > FRAME_MS + EMULATION_MS {
         return Err(format!("frames wait too long: {figures}"));
     }

@@ -1,10 +1,10 @@
-//! The ways out: network, serial line, and the end of the program.
+//! Outputs: network, serial line, and the end of the program.
 
 use super::{collect_frames, in_sequence, longest_silence_ms, must_flow};
-use crate::board::Outcome;
-use crate::board::receiver::{Receiver, Seen};
 use crate::board::running::{Board, SERIAL, SMALL_MODEL};
 use crate::board::serial::Deframer;
+use crate::receiver::{Receiver, Seen};
+use crate::tools::Outcome;
 use posewire::wire::Flags;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ pub fn serial_jam(board: &mut Board) -> Outcome<String> {
         .last()
         .ok_or("the serial line did not come back")?
         .sequence;
-    // What the kernel holds is older; it must have been passed by now.
+    // Bytes in the kernel's buffers are older and must be gone by now.
     if last_by_line + 30 < last_by_network {
         return Err(format!(
             "the serial line is at packet {last_by_line}, the network at {last_by_network}"
@@ -104,7 +104,7 @@ pub fn late_receiver(board: &mut Board) -> Outcome<String> {
         if receiver.is_ok() {
             break;
         }
-        // Another program of this machine has taken the port meanwhile.
+        // Another program of this machine has taken the port in the meantime.
         board.ask("clear")?;
     }
     let receiver = receiver?;

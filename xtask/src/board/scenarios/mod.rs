@@ -1,4 +1,4 @@
-//! What is tried on the board. Each scenario starts from an idle board and gives its figures.
+//! The scenarios. Each starts from an idle board and returns its figures.
 
 mod doctor;
 mod faults;
@@ -8,13 +8,13 @@ mod rights;
 mod storm;
 mod usb;
 
-use super::Outcome;
-use super::receiver::{Receiver, Seen};
 use super::running::Board;
+use crate::receiver::{Receiver, Seen};
+use crate::tools::Outcome;
 use posewire::wire::Flags;
 use std::time::Duration;
 
-/// As the program is started.
+/// The program's stale limit.
 const STALE_AFTER_US: u32 = 500_000;
 
 pub struct Scenario {
@@ -162,7 +162,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// The packets of a time, and of as much more as it takes to get so many frames.
+/// Packets of a period, extended until it has so many frames.
 fn collect_frames(
     board: &Board,
     receiver: &Receiver,
@@ -177,20 +177,20 @@ fn collect_frames(
     Ok(all)
 }
 
-/// The silences between packets, in milliseconds of the board's clock.
+/// Gaps between packets, in milliseconds of the board's clock.
 fn silences_ms(seen: &[Seen]) -> impl Iterator<Item = f64> {
     let sent_us = || seen.iter().filter_map(Seen::sent_us);
     let pairs = sent_us().zip(sent_us().skip(1));
     pairs.map(|(before, now)| now.saturating_sub(before) as f64 / 1000.0)
 }
 
-/// The longest silence between packets, in milliseconds.
+/// The longest gap between packets, in milliseconds.
 fn longest_silence_ms(seen: &[Seen]) -> f64 {
     silences_ms(seen).fold(0.0, f64::max)
 }
 
-/// An error if the packets pause: a heartbeat is due each 100 ms. Now and then a busy machine does not run
-/// the emulated board for longer than that; a stream that is held up is so again and again, or for long.
+/// Returns an error if the stream pauses; a heartbeat is due every 100 ms. A busy machine may suspend the emulated
+/// board for longer now and then. A blocked stream pauses repeatedly or for long.
 fn must_flow(seen: &[Seen]) -> Outcome<()> {
     const LONG_MS: f64 = 500.0;
     const MOST_LONG: usize = 3;
@@ -202,8 +202,8 @@ fn must_flow(seen: &[Seen]) -> Outcome<()> {
     Ok(())
 }
 
-/// An error unless the packets are one session without a gap, frames only go forward, and none that
-/// is old is sent as fresh.
+/// Returns an error unless all packets are of one session without gaps, frames only go forward, and no old frame is
+/// sent as fresh.
 fn in_sequence(seen: &[Seen]) -> Outcome<()> {
     let mut last = None;
     for frame in seen.iter().filter(|seen| seen.is_keypoints()) {

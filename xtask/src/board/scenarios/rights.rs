@@ -1,11 +1,11 @@
-//! What the program gives up on a real kernel for boards.
+//! The rights that the program drops on a real board kernel.
 
 use super::in_sequence;
-use crate::board::Outcome;
 use crate::board::running::{Board, SERIAL};
+use crate::tools::Outcome;
 use std::time::Duration;
 
-/// As the agent gives them, of a thread that has no rights left.
+/// The agent's words for a thread without rights.
 const NO_RIGHTS: [&str; 5] = [
     "CapPrm:0000000000000000",
     "CapEff:0000000000000000",
@@ -14,7 +14,7 @@ const NO_RIGHTS: [&str; 5] = [
     "Seccomp:2",
 ];
 
-/// A thread, as the agent tells of it, and its policy and priority with `--realtime=9`.
+/// A thread's name, its policy and its priority with `--realtime=9`.
 const SCHEDULED: [(&str, [&str; 2]); 4] = [
     ("Name:posewire", ["Policy:1", "Priority:9"]),
     ("Name:posewire-1", ["Policy:1", "Priority:9"]),
@@ -84,7 +84,7 @@ pub fn sandbox(board: &mut Board) -> Outcome<String> {
             return Err(format!("a thread has no {missing}: {thread}"));
         }
     }
-    // The main thread, the camera's, a worker, and the one that looks for overruns.
+    // Threads: main, capture, one worker, stage watch.
     if threads.len() < 4 {
         return Err(format!("there are only {} threads", threads.len()));
     }

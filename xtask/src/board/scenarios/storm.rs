@@ -1,23 +1,23 @@
-//! Every fault that the virtual camera knows, again and again in one run.
+//! All faults of the virtual camera, repeatedly, in one run.
 
 use super::{in_sequence, longest_silence_ms};
-use crate::board::Outcome;
-use crate::board::receiver::Seen;
 use crate::board::running::Board;
+use crate::receiver::Seen;
+use crate::tools::Outcome;
 use std::time::{Duration, Instant};
 
 const FAULTS: usize = 200;
-/// Until the program is judged: every buffer and file of a second opening has been seen by then.
+/// Warm-up: by then every buffer and file of a second opening has been used.
 const SETTLED_AFTER: usize = 40;
 const ALLOWED_GROWTH_KIB: u64 = 256;
-/// A fault is felt before frames count as back.
+/// Time for a fault to show before frames count as back.
 const PAUSE: Duration = Duration::from_millis(120);
 const ALLOWED_RETURN: Duration = Duration::from_secs(2);
-/// What a busy machine may make of it, and how often.
+/// Time that recovery may take on a busy machine, and how often.
 const LONGEST_RETURN: Duration = Duration::from_secs(5);
 const ALLOWED_LATE: usize = 3;
 
-/// One of each. What breaks a start is armed first, and then the stream is stopped: the first attempt to
+/// Faults, one of each. A fault of the start is armed first, then the stream is stopped, so that the first attempt to
 /// recover fails.
 const ROUND: [Fault; 10] = [
     Fault::Press("inject_v4l2_buf_flag_error"),

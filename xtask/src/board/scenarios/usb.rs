@@ -1,11 +1,11 @@
-//! A USB camera, through the kernel's own driver for them.
+//! A USB camera behind the kernel's own driver.
 
 use super::faults::{back_after, returns, told_away};
 use super::flow::shown_hands;
 use super::{in_sequence, longest_silence_ms};
-use crate::board::Outcome;
-use crate::board::receiver::Seen;
 use crate::board::running::{Board, FULL_MODEL, SMALL_MODEL};
+use crate::receiver::Seen;
+use crate::tools::Outcome;
 use std::time::{Duration, Instant};
 
 pub fn hands(board: &mut Board) -> Outcome<String> {

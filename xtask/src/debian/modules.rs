@@ -1,9 +1,9 @@
-//! Which kernel modules a module needs, from the modules' own words.
+//! Dependencies of kernel modules, from the modules themselves.
 //!
-//! In: a kernel's module tree. Out: lists of names in loading order. `modules.dep` is not read: a
-//! package does not carry it, it is made on installation.
+//! In: a kernel's module tree. Out: names in loading order. Packages have no `modules.dep`; it is made at
+//! installation.
 
-use super::{Outcome, at};
+use crate::tools::{Outcome, at};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl Modules {
             .ok_or_else(|| format!("the kernel has no module {name}"))
     }
 
-    /// What to load for `roots`, what is needed first coming first.
+    /// Modules to load for `roots`, dependencies first.
     pub fn order(&self, roots: &[&str]) -> Outcome<Vec<String>> {
         let mut order = Vec::new();
         for root in roots {
@@ -54,7 +54,7 @@ impl Modules {
         }
         let path = self.path(name)?;
         for needed in needs(&fs::read(path).map_err(at(path))?) {
-            // The rest is built into the kernel.
+            // Other dependencies are built into the kernel.
             if self.paths.contains_key(&needed) {
                 self.add(&needed, order)?;
             }
@@ -64,7 +64,7 @@ impl Modules {
     }
 }
 
-/// The `depends=` entry of a module's information section: words that end with a zero byte.
+/// The `depends=` entry of a module's information section, whose entries end with a zero byte.
 fn needs(module: &[u8]) -> Vec<String> {
     const KEY: &[u8] = b"\0depends=";
     let Some(start) = module.windows(KEY.len()).position(|bytes| bytes == KEY) else {

@@ -1,9 +1,9 @@
-//! Debian packages, fetched and unpacked without installing them.
+//! Fetches and unpacks Debian packages without installing them.
 //!
-//! In: a folder to keep things in, an architecture, package sources. Out: a tree of files. Needs no root and
-//! changes nothing of the machine's own package state. What is there already is used again.
+//! In: a folder, an architecture, package sources. Out: a tree of files. Needs no root, and leaves the machine's own
+//! package state alone. An existing tree is reused.
 
-use crate::board::{Outcome, at, run};
+use crate::tools::{Outcome, at, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::process::Command;
 pub struct Apt<'a> {
     folder: &'a Path,
     architecture: &'static str,
-    /// A file in `sources.list.d`'s form; the machine's own sources if it does not exist.
+    /// A file in the format of `sources.list.d`. If it does not exist, the machine's own sources are used.
     sources: &'a Path,
 }
 
@@ -24,8 +24,7 @@ impl<'a> Apt<'a> {
         }
     }
 
-    /// Unpacks the packages in the folders that `fetch` gives, unless that was done already. The tree that
-    /// they make.
+    /// Unpacks the packages in the folders that `fetch` returns, unless a tree exists. Returns the tree.
     pub fn unpack(
         &self,
         what: &str,
@@ -49,7 +48,7 @@ impl<'a> Apt<'a> {
         };
         run(self.command("apt-get").args(["-q", "-q", "update"])).map_err(cannot_be_had)?;
         let folders = fetch().map_err(cannot_be_had)?;
-        // Unpacked beside and renamed, so that a half-unpacked tree is never taken for a whole one.
+        // The tree is unpacked beside its place and renamed, so that a partial tree is never reused.
         let partial = self.folder.join("root.partial");
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(at(&partial))?;
@@ -66,7 +65,7 @@ impl<'a> Apt<'a> {
         Ok(root)
     }
 
-    /// Fetches these packages alone. The folder that they are in.
+    /// Fetches these packages without dependencies. Returns their folder.
     pub fn download(&self, names: &[&str]) -> Outcome<PathBuf> {
         let debs = self.folder.join("debs");
         run(self
@@ -77,7 +76,7 @@ impl<'a> Apt<'a> {
         Ok(debs)
     }
 
-    /// Fetches these packages and all that they need. The folder that they are in.
+    /// Fetches these packages with all dependencies. Returns their folder.
     pub fn download_with_needs(&self, names: &[&str]) -> Outcome<PathBuf> {
         run(self
             .command("apt-get")
@@ -87,7 +86,7 @@ impl<'a> Apt<'a> {
         Ok(self.folder.join("cache/archives"))
     }
 
-    /// The package of this beginning that a meta package stands for.
+    /// The package that a meta package stands for, by the start of its name.
     pub fn real_package(&self, meta: &str, beginning: &str) -> Outcome<String> {
         let text = run(self.command("apt-cache").args(["depends", meta]))?;
         text.lines()

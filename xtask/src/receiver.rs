@@ -1,6 +1,6 @@
-//! What a robot would do: take packets from the network, check each, and note when it came.
+//! A receiver like a robot's: it takes packets from the network, checks each, and notes when it came.
 
-use super::Outcome;
+use crate::tools::Outcome;
 use posewire::wire::{Flags, Kind, Packet, PacketView};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -22,13 +22,13 @@ impl Seen {
         self.packet.kind() == Kind::Keypoints
     }
 
-    /// Whether it has keypoints of now.
+    /// True if its keypoints are not stale.
     pub fn is_fresh(&self) -> bool {
         self.is_keypoints() && !self.has(Flags::STALE)
     }
 
-    /// When it was sent, in microseconds of the board's steady clock: what delays it on this machine does
-    /// not count. Not known before the run's first frame.
+    /// Send time in microseconds of the board's monotonic clock, so that delays of this machine do not count. `None`
+    /// before the run's first frame.
     pub fn sent_us(&self) -> Option<u64> {
         let age_us = Some(self.packet.age_us).filter(|&age_us| age_us != u32::MAX)?;
         Some(self.packet.captured.mono_us + u64::from(age_us))
@@ -39,8 +39,7 @@ impl Seen {
     }
 }
 
-/// A socket with a thread behind it, so that packets are timed when they come and none is lost while
-/// a scenario is busy.
+/// A socket with a thread of its own, so that packets are timed on arrival and none is lost while a scenario is busy.
 pub struct Receiver {
     pub port: u16,
     packets: mpsc::Receiver<Outcome<Seen>>,
@@ -49,7 +48,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// On any free port, or on the given one.
+    /// Binds a free port, or the given one.
     pub fn start(port: u16) -> Outcome<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))
             .and_then(|socket| {
@@ -96,7 +95,7 @@ impl Receiver {
         })
     }
 
-    /// The next packet, if one comes in time.
+    /// The next packet within a time limit.
     pub fn next(&self, limit: Duration) -> Outcome<Option<Seen>> {
         match self.packets.recv_timeout(limit) {
             Ok(seen) => seen.map(Some),
@@ -105,7 +104,7 @@ impl Receiver {
         }
     }
 
-    /// Packets up to and with the first that is as wanted.
+    /// Packets up to the first that matches.
     pub fn until(
         &self,
         what: &str,
@@ -129,7 +128,7 @@ impl Receiver {
         ))
     }
 
-    /// The first packet that is as wanted.
+    /// The first packet that matches.
     pub fn wait_for(
         &self,
         what: &str,
@@ -141,12 +140,12 @@ impl Receiver {
             .ok_or_else(|| format!("no {what}"))
     }
 
-    /// Everything that has come so far.
+    /// All packets so far.
     pub fn drain(&self) -> Outcome<Vec<Seen>> {
         self.packets.try_iter().collect()
     }
 
-    /// Everything that comes within a time.
+    /// All packets of a period.
     pub fn collect(&self, time: Duration) -> Outcome<Vec<Seen>> {
         let start = Instant::now();
         let mut all = Vec::new();
@@ -161,7 +160,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It holds nothing that a panic could leave half done.
+            // Its value is valid also after a panic.
             let _ = thread.join();
         }
     }

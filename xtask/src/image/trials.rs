@@ -1,36 +1,31 @@
-//! What is tried with cards in emulated boards, each from power-on.
+//! Scenarios with cards in emulated boards, each from power-on.
 
 use super::card::Card;
 use super::emulator::{self, RASPI3B, VIRT, must_be_unchanged};
 use super::{Wanted, build};
-use crate::board::receiver::{Receiver, Seen};
-use crate::board::{Outcome, build as workshop};
+use crate::board::Standalone;
 use crate::emulator::Emulator;
+use crate::receiver::{Receiver, Seen};
+use crate::tools::{self, Outcome};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An emulated Raspberry Pi 3 on a busy machine.
+/// Boot time of an emulated Raspberry Pi 3 on a busy machine.
 const LONGEST_BOOT: Duration = Duration::from_secs(300);
 const HOST: &str = "10.0.2.2";
 
-pub struct CardScenario {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub run: fn() -> Outcome<String>,
-}
-
-pub const CARD_SCENARIOS: &[CardScenario] = &[
-    CardScenario {
+pub const TRIALS: &[Standalone] = &[
+    Standalone {
         name: "card",
         about: "qemu-virt's card, from power-on to keypoints; the plug is pulled",
         run: plug_is_pulled,
     },
-    CardScenario {
+    Standalone {
         name: "card-mistakes",
         about: "mistakes in the files that a user changes on a card",
         run: mistakes,
     },
-    CardScenario {
+    Standalone {
         name: "card-rpi3",
         about: "rpi3's card, with vivid besides, in an emulated Raspberry Pi 3",
         run: rpi3,
@@ -38,10 +33,10 @@ pub const CARD_SCENARIOS: &[CardScenario] = &[
 ];
 
 fn folder() -> Outcome<PathBuf> {
-    Ok(workshop::folder()?.join("card"))
+    Ok(tools::board_folder()?.join("card"))
 }
 
-/// What a user does with an editor. What is to be replaced must be there.
+/// Edits a file of the card like a user. The replaced text must be there.
 fn edit(card: &mut Card, name: &str, changes: &[(&str, &str)]) -> Outcome<()> {
     let mut text = String::from_utf8_lossy(&card.read(name)?).into_owned();
     for (from, to) in changes {
@@ -53,7 +48,7 @@ fn edit(card: &mut Card, name: &str, changes: &[(&str, &str)]) -> Outcome<()> {
     card.write(name, text.as_bytes())
 }
 
-/// Waits for frames' packets; how many seconds after power-on the first came.
+/// Waits for packets of frames. Seconds from power-on to the first.
 fn keypoints(board: &mut Emulator, receiver: &Receiver, count: usize) -> Outcome<f64> {
     let found = (0..count)
         .map(|_| receiver.wait_for("keypoints", LONGEST_BOOT, Seen::is_keypoints))
@@ -64,7 +59,7 @@ fn keypoints(board: &mut Emulator, receiver: &Receiver, count: usize) -> Outcome
 }
 
 fn plug_is_pulled() -> Outcome<String> {
-    /// The watchdog's time. A frame of the hand network takes less, also on a busy machine.
+    /// The watchdog's time-out. A frame of the hand network takes less, also on a busy machine.
     const BITES_AFTER: Duration = Duration::from_secs(15);
     let mut card = build(&Wanted::plain("qemu-virt", &[])?)?;
     let receiver = Receiver::start(0)?;
@@ -86,7 +81,7 @@ fn plug_is_pulled() -> Outcome<String> {
     let address = board.wait_for(&["init: eth0 has 10.0.2.15/24 by DHCP"], LONGEST_BOOT)?;
     drop(board);
     must_be_unchanged(&card, &folder)?;
-    // The same file again: what a plug that was pulled leaves.
+    // The same file again: the state after a power cut.
     receiver.drain()?;
     let mut again = emulator::start(&VIRT, &mut card, &folder)?;
     let second_s = keypoints(&mut again, &receiver, 3)?;
@@ -111,7 +106,7 @@ fn mistakes() -> Outcome<String> {
     card.write("network.toml", b"# mine\naddress = '192.168.1.50'\n")?;
     let folder = folder()?;
     let mut board = emulator::start(&VIRT, &mut card, &folder)?;
-    // Said, and tried again.
+    // The log says it, and the init tries again.
     let network = board.wait_for(&["init:", "network.toml", "192.168.1.50"], LONGEST_BOOT)?;
     let second = board.wait_for(&["init: posewire", "exit code 3", "in 2 s"], LONGEST_BOOT)?;
     let said = board.said();
@@ -133,7 +128,7 @@ fn mistakes() -> Outcome<String> {
     if !is_clear(first) || plain(first) != plain(again) {
         return Err(format!("posewire said {said:?}"));
     }
-    // The user mends it, and switches the board on.
+    // The user corrects it and switches the board on.
     card.write("posewire.toml", &good)?;
     card.write("network.toml", b"")?;
     let receiver = Receiver::start(0)?;
@@ -145,7 +140,7 @@ fn mistakes() -> Outcome<String> {
     Ok(format!("{told:?}; {:?}; mended", plain(&network)))
 }
 
-/// A line of the kernel's log without its time.
+/// A line of the kernel log without its time.
 fn plain(line: &str) -> &str {
     line.split_once("] ").map_or(line, |(_, text)| text).trim()
 }

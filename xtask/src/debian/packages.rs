@@ -1,12 +1,10 @@
-//! Debian's kernel for ARM, a busybox and the Raspberry Pi's firmware, through this machine's own package
-//! sources.
+//! Debian's ARM kernel, busybox, and the Raspberry Pi's firmware, from this machine's package sources.
 //!
-//! In: a folder to keep things in. Out: trees with the kernel, its modules and device trees and busybox,
-//! and with the firmware. Needs no root and changes nothing of the machine's own package state. What is
-//! there already is used again.
+//! In: a folder. Out: trees with the kernel, its modules and device trees and busybox, and with the firmware. Needs
+//! no root, and leaves the machine's own package state alone. Existing trees are reused.
 
-use super::{Outcome, at};
-use crate::apt::Apt;
+use super::apt::Apt;
+use crate::tools::{Outcome, at};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,16 +12,16 @@ pub const ARCHITECTURE: &str = "arm64";
 const KERNEL: &str = "linux-image-arm64";
 const SHELL: &str = "busybox-static";
 const FIRMWARE: &str = "raspi-firmware";
-/// Where Debian has what may be passed on but not changed.
+/// Debian's component for files that may be redistributed but not changed.
 const FIRMWARE_COMPONENT: &str = "non-free-firmware";
-/// Other sources of a machine often have no packages for ARM.
+/// A machine's other sources often have no ARM packages.
 const DEBIAN_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
 
 /// The unpacked packages.
 pub struct Packages {
     pub kernel: PathBuf,
     pub modules: PathBuf,
-    /// A folder for each maker.
+    /// One folder per manufacturer.
     pub device_trees: PathBuf,
     pub busybox: PathBuf,
 }
@@ -31,11 +29,11 @@ pub struct Packages {
 /// The Raspberry Pi's firmware, unpacked.
 pub struct Firmware {
     pub files: PathBuf,
-    /// The terms on which it may be passed on.
+    /// The licence for redistribution.
     pub licence: PathBuf,
 }
 
-/// Fetches and unpacks what is not there yet.
+/// Fetches and unpacks missing trees.
 pub fn fetch(folder: &Path) -> Outcome<Packages> {
     let sources = Path::new(DEBIAN_SOURCES);
     let apt = Apt::new(folder, ARCHITECTURE, sources);
@@ -51,7 +49,7 @@ pub fn fetch(folder: &Path) -> Outcome<Packages> {
     })
 }
 
-/// The same for the firmware, which is no part of Debian proper.
+/// The same for the firmware, which is not part of Debian proper.
 pub fn fetch_firmware(folder: &Path) -> Outcome<Firmware> {
     let folder = folder.join("firmware");
     fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -69,7 +67,7 @@ pub fn fetch_firmware(folder: &Path) -> Outcome<Firmware> {
     })
 }
 
-/// Package sources with one component more.
+/// Package sources with an additional component.
 fn with_component(sources: &str, component: &str) -> String {
     let lines: Vec<String> = sources
         .lines()

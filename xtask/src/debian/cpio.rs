@@ -1,6 +1,6 @@
-//! The archive that the kernel unpacks as its first file system: cpio in the "newc" form.
+//! The archive of a kernel's first file system: cpio in "newc" format.
 //!
-//! In: paths without a leading slash and their contents. Out: the archive's bytes. See the kernel's
+//! In: contents, and paths without a leading slash. Out: bytes of the archive. See the kernel's
 //! Documentation/driver-api/early-userspace/buffer-format.rst.
 
 const FOLDER: u32 = 0o040_755;
@@ -38,8 +38,8 @@ impl Archive {
 
     fn entry(&mut self, path: &str, mode: u32, device: [u32; 2], contents: &[u8]) {
         self.entries += 1;
-        // Inode, mode, owner, group, links, time, size, device of the file, device it stands for,
-        // length of the name with its zero, checksum (not used in this form).
+        // Inode, mode, owner, group, links, time, size, device of the file, device number, length of the name with
+        // its zero, checksum (unused in this format).
         let fields = [
             self.entries,
             mode,
