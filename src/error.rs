@@ -3,7 +3,8 @@
 //! A message is one line: the place, the problem, the remedy. Exit codes are part of the interface (a supervisor
 //! acts on them); SPECIFICATION.md lists them.
 
-use std::fmt;
+use crate::text::{Escaping, Shown};
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A result with posewire's error.
@@ -198,11 +199,11 @@ impl fmt::Display for Error {
         }
         match &self.place {
             Place::Process => {}
-            Place::Endpoint(name) => write!(f, "{}", OneLine(name))?,
-            Place::File(path) => write!(f, "{}", OneLine(&path.to_string_lossy()))?,
+            Place::Endpoint(name) => write!(f, "{}", Name(name))?,
+            Place::File(path) => write!(f, "{}", Name(&path.to_string_lossy()))?,
             Place::Node(path, node) => {
                 let path = path.to_string_lossy();
-                write!(f, "{}: {}", OneLine(&path), OneLine(node))?;
+                write!(f, "{}: {}", Name(&path), Name(node))?;
             }
         }
         if !word.is_empty() || self.place != Place::Process {
@@ -222,11 +223,23 @@ impl std::error::Error for Error {
     }
 }
 
-/// Text from files and libraries, kept on one line, free of terminal escapes, and cut.
-struct OneLine<'a>(&'a str);
-
 /// Libraries put whole graphs into their messages.
 const MAX_CHARS: usize = 600;
+
+/// A name from outside, escaped and cut.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => write!(f, "{}...", Shown(&self.0[..end])),
+            None => Shown(self.0).fmt(f),
+        }
+    }
+}
+
+/// Sentences from files and libraries: escaped, cut, and on one line. A line break in them is a space.
+struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,14 +248,14 @@ impl fmt::Display for OneLine<'_> {
             if count == MAX_CHARS {
                 return f.write_str("...");
             }
-            if c.is_whitespace() || c.is_control() {
+            if c.is_whitespace() {
                 space = true;
                 continue;
             }
             if std::mem::take(&mut space) {
                 f.write_str(" ")?;
             }
-            write!(f, "{c}")?;
+            Escaping(&mut *f).write_char(c)?;
         }
         Ok(())
     }
@@ -297,13 +310,32 @@ mod tests {
     #[test]
     fn a_message_is_one_line_whatever_its_parts_hold() {
         let error = Error::model_node(Path::new("x\n.onnx"), "conv\n1", "bad\r\n  shape\x1b[31m\n");
-        assert_eq!(error.to_string(), "model x .onnx: conv 1: bad shape [31m");
+        assert_eq!(
+            error.to_string(),
+            "model x\\n.onnx: conv\\n1: bad shape\\x1b[31m"
+        );
+        let evil = "\x1b[2J\x07\u{9b}\u{202e}\u{2066}\u{2028}\n[ERROR] forged";
+        let path = Path::new(evil);
+        for error in [
+            Error::usage(evil),
+            Error::config(path, evil),
+            Error::model_node(path, evil, evil),
+            Error::source(evil, evil),
+            Error::sink(evil, evil),
+            Error::data(path, evil),
+        ] {
+            let message = error.because(io::Error::other(evil)).to_string();
+            assert_eq!(Shown(&message).to_string(), message);
+            assert_eq!(message.lines().count(), 1);
+        }
     }
 
     #[test]
     fn a_very_long_message_is_cut() {
         let error = Error::engine("x".repeat(10_000));
         assert!(error.to_string().len() < 700);
+        let long = "\u{202e}x".repeat(10_000);
+        assert!(Error::sink(long, "is lost").to_string().len() < 7 * MAX_CHARS);
     }
 
     #[test]

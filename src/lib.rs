@@ -39,6 +39,7 @@ pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod stats;
+pub mod text;
 pub mod track;
 pub mod wire;
 

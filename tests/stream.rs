@@ -183,6 +183,29 @@ fn an_absent_receiver_does_not_stop_the_sender() {
 }
 
 #[test]
+fn a_flood_of_unreadable_pictures_is_said_at_powers_of_two() {
+    let dir = TestDir::new("flood");
+    let good = pictures(HAND_CLIP)[0];
+    // Start markers with an end right behind them, then one picture.
+    let mut clip = [0xFF, 0xD8, 0xFF, 0xD9].repeat(3000);
+    clip.extend(good);
+    let clip = dir.file("clip.mjpeg", &clip);
+    for number in 0..40 {
+        dir.file(&format!("{number:02}.png"), b"no picture");
+    }
+    dir.file("good.jpg", good);
+    for (source, most) in [
+        (format!("mjpeg:{}", clip.display()), 12),
+        (format!("dir:{}", dir.path().display()), 6),
+    ] {
+        let output = run(&["run", "--source", &source, "--model", MODEL, "--json", "-"]);
+        let log = stderr(&output);
+        assert!(output.status.success(), "{log}");
+        assert_eq!(log.matches("skipped (").count(), most, "{log}");
+    }
+}
+
+#[test]
 fn sigterm_ends_the_stream_with_a_last_packet() {
     let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
     let mut out = BufReader::new(sender.stdout.take().unwrap());

@@ -320,6 +320,67 @@ fn configuration_files() {
 }
 
 #[test]
+fn text_from_outside_forges_no_line_and_moves_no_cursor() {
+    const EVIL: &str =
+        "x\x1b[2J\x1b]0;owned\x07\n[ERROR posewire] forged\x7f\u{9b}31m\u{202e}\u{2066}\u{2028}gnp";
+    let dir = TestDir::new("text");
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (model, nowhere) = (fixture("hand.qdq.onnx"), at(EVIL));
+    let copy = at(&format!("{EVIL}.onnx"));
+    std::fs::copy(&model, &copy).unwrap();
+    std::fs::create_dir(at("pictures")).unwrap();
+    dir.file(&format!("pictures/{EVIL}.png"), b"no picture");
+    let config = dir.file(
+        "evil.toml",
+        b"source = \"demo\"\n\"\\u001b[2J\\nforged\\u202e\" = 1\n",
+    );
+    let (image, mjpeg) = (format!("image:{nowhere}"), format!("mjpeg:{nowhere}"));
+    let pictures = format!("dir:{}", at("pictures"));
+    let runs: [&[&str]; 11] = [
+        &[
+            "run", "--model", &nowhere, "--source", "demo", "--json", "-",
+        ],
+        &["run", "--config", &nowhere],
+        &["run", "--config", config.to_str().unwrap()],
+        &[
+            "run",
+            "--key-file",
+            &nowhere,
+            "--source",
+            "demo",
+            "--json",
+            "-",
+        ],
+        &["run", "--model", &model, "--source", &image, "--json", "-"],
+        &["run", "--model", &model, "--source", &mjpeg, "--json", "-"],
+        &[
+            "run", "--model", &model, "--source", &pictures, "--json", "-",
+        ],
+        &["run", "--source", "demo", "--udp", EVIL],
+        &["run", "--source", "demo", "--serial", EVIL],
+        &["inspect", &copy],
+        &[
+            "compile",
+            "--model",
+            &model,
+            "--out",
+            &at(&format!("none/{EVIL}")),
+        ],
+    ];
+    for args in runs {
+        let output = run(args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+        assert!(!text.is_empty(), "{args:?}");
+        let bad = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{2028}".contains(c));
+        assert!(!text.contains(bad), "{args:?}: {text:?}");
+        let forged = text
+            .lines()
+            .any(|line| line.starts_with("[ERROR posewire]"));
+        assert!(!forged, "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn tensors() {
     let dir = TestDir::new("tensors");
     let text = dir.file("x.npy", b"\x93NUMPY but not really");

@@ -1,7 +1,7 @@
 //! `posewire bench`: the time of each stage, on a picture of its own.
 
 use super::command::{Accepts, Command, CommandOption, Given};
-use super::{layers, say};
+use super::{layers, say, say_lines};
 use crate::clock;
 use crate::engine::{self, LayerTime, Network, Outputs, Workspace};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::scene::BBox;
 use crate::sink::{Delivery, Event, Sink};
 use crate::source::{FrameSource, Next};
 use crate::stats::{Stage, StageTimes};
+use crate::text::Shown;
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -98,7 +99,7 @@ fn run(given: Given) -> Result<()> {
         say!(
             "{}",
             report(
-                &path.display().to_string(),
+                &Shown::path(path).to_string(),
                 &engine_name,
                 threads.count,
                 &times
@@ -107,10 +108,10 @@ fn run(given: Given) -> Result<()> {
     } else {
         say!(
             "{}: {frames} frames on {engine_name}, {} thread(s)",
-            path.display(),
+            Shown::path(path),
             threads.count
         );
-        say!("{times}");
+        say_lines(times);
     }
     Ok(())
 }

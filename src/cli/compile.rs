@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 #[cfg(feature = "onnx")]
 use crate::model::ModelFile;
 #[cfg(feature = "onnx")]
+use crate::text::Shown;
+#[cfg(feature = "onnx")]
 use std::path::Path;
 
 pub const COMMAND: Command = Command {
@@ -58,7 +60,7 @@ fn run(given: Given) -> Result<()> {
     let kernel = given.value::<String>("kernel")?;
     let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
     write(&out, &plan)?;
-    say!("{}: {:.1} MB", out.display(), plan.len() as f64 / 1e6);
+    say!("{}: {:.1} MB", Shown::path(&out), plan.len() as f64 / 1e6);
     Ok(())
 }
 

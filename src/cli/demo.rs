@@ -2,7 +2,7 @@
 
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::run::new_session;
-use super::say;
+use super::{say, say_lines};
 use crate::clock::Instant;
 use crate::engine::{self, EngineChoice, Workspace};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::scene::Task;
 use crate::sink::{Delivery, Event, JsonSink, OverlaySink, SendError, Sink, What};
 use crate::source::{Clip, ClipFrame, MjpegSource};
 use crate::stats::StageTimes;
+use crate::text::Shown;
 use crate::wire::{Flags, Packet};
 use std::cell::RefCell;
 use std::path::Path;
@@ -54,8 +55,8 @@ fn run(given: Given) -> Result<()> {
     write_sheet(&out, &sheet)?;
     say!(
         "pictures: {}, some of them together: {}",
-        out.display(),
-        sheet.display()
+        Shown::path(&out),
+        Shown::path(&sheet)
     );
     Ok(())
 }
@@ -109,7 +110,8 @@ fn play(task: Task, out: &Path) -> Result<()> {
         metrics::epe_px(&samples),
         samples.len()
     );
-    say!("{times}\n");
+    say_lines(times);
+    say!();
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `posewire doctor`: what works on this board, and what to do about what does not.
 
 use super::command::{Accepts, Command, CommandOption, Given};
-use super::say;
+use super::{say, say_lines};
 use crate::doctor::{Facts, Report, Request, Severity};
 use crate::error::{Error, Result};
 
@@ -60,7 +60,7 @@ fn run(given: Given) -> Result<()> {
     let report = Report::make(&Facts::of_this_machine()?, &request)?;
     if given.has("json") {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        say!("{text}");
+        say_lines(text);
     } else {
         print(&report);
     }

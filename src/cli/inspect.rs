@@ -2,10 +2,11 @@
 
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::startup::Startup;
-use super::{layers, say};
+use super::{layers, say, say_lines};
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
+use crate::text::Shown;
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +57,7 @@ fn run(given: Given) -> Result<()> {
     })?;
     say!(
         "file       {} ({:.1} MB)",
-        path.display(),
+        Shown::path(&path),
         model.bytes() as f64 / 1e6
     );
     if let Some(hash) = hash {
@@ -99,7 +100,7 @@ fn print_budget(given: &Given) -> Result<()> {
     let model = startup.model()?;
     startup.network(model)?;
     let budget = startup.budget();
-    say!("{budget}");
+    say_lines(&budget);
     settings
         .memory_budget_bytes
         .map_or(Ok(()), |allowed| budget.check(allowed))

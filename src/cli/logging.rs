@@ -1,11 +1,12 @@
 //! The log on standard error, which must never hold up the frames and takes nothing of the heap.
 //!
-//! In: records that the filter of `RUST_LOG` lets through. Out: a line each. A reader that does not read, of
+//! In: records that the filter of `RUST_LOG` lets through, of libraries too. Out: an escaped line each. A reader that does not read, of
 //! a pipe or a terminal that was stopped, costs lines, which are counted and told when there is room again.
 
 use crate::limits::MAX_LOG_LINE_BYTES;
+use crate::text::Escaping;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +32,8 @@ pub(super) fn start() {
 fn line(record: &log::Record<'_>) -> heapless::String<MAX_LOG_LINE_BYTES> {
     let mut line = heapless::String::<{ MAX_LOG_LINE_BYTES - CUT.len() - 1 }>::new();
     let (level, target) = (record.level(), record.target());
-    let cut = match write!(line, "[{level:<5} {target}] {}", record.args()) {
+    let text = format_args!("[{level:<5} {target}] {}", record.args());
+    let cut = match write!(Escaping(UpToTheEnd(&mut line)), "{text}") {
         Ok(()) => "",
         Err(_) => CUT,
     };
@@ -39,6 +41,22 @@ fn line(record: &log::Record<'_>) -> heapless::String<MAX_LOG_LINE_BYTES> {
     // It has room for what was cut, and for the end of the line.
     let _ = writeln!(whole, "{line}{cut}");
     whole
+}
+
+/// Takes as many characters as there is room for.
+struct UpToTheEnd<'a, const N: usize>(&'a mut heapless::String<N>);
+
+impl<const N: usize> fmt::Write for UpToTheEnd<'_, N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = N - self.0.len();
+        let fits = text.floor_char_boundary(room);
+        self.0.push_str(&text[..fits]).map_err(|_| fmt::Error)?;
+        if fits < text.len() {
+            Err(fmt::Error)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Writes where there is room.
@@ -118,10 +136,26 @@ mod tests {
             )
         };
         assert_eq!(of("word"), "[WARN  posewire::x] a word\n");
-        let long = of(&"y".repeat(5000));
-        assert!(
-            long.len() <= MAX_LOG_LINE_BYTES && long.ends_with("...\n"),
-            "{long}"
+        for letter in ["y", "\u{e9}", "\x1b", "\u{202e}"] {
+            let long = of(&letter.repeat(5000));
+            let room = MAX_LOG_LINE_BYTES - "\\u{202e}".len()..=MAX_LOG_LINE_BYTES;
+            assert!(room.contains(&long.len()), "{long}");
+            assert!(long.ends_with("...\n"), "{long}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_line_that_no_text_in_it_can_forge() {
+        let line = line(
+            &log::Record::builder()
+                .level(log::Level::Info)
+                .target("some\ncrate")
+                .args(format_args!("a \x1b[2J\u{202e}\n[ERROR posewire] forged"))
+                .build(),
+        );
+        assert_eq!(
+            line,
+            "[INFO  some\\ncrate] a \\x1b[2J\\u{202e}\\n[ERROR posewire] forged\n"
         );
     }
 }

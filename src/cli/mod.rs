@@ -19,21 +19,31 @@ mod startup;
 
 use crate::error::{Error, Result};
 use crate::settings::nearest;
+use crate::text::Shown;
 use command::{Command, usage};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Writes a line to standard output. A reader that went away is no error of ours.
+/// Writes a line to standard output. Text from outside cannot forge another: all of it is escaped.
 macro_rules! say {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($arg)*);
-    }};
+    () => { $crate::cli::say_line(format_args!("")) };
+    ($($arg:tt)*) => { $crate::cli::say_line(format_args!($($arg)*)) };
 }
 pub(crate) use say;
+
+fn say_line(line: std::fmt::Arguments<'_>) {
+    // A reader that went away is no error of ours.
+    let _ = writeln!(std::io::stdout(), "{}", Shown(line));
+}
+
+/// Writes text that this program made line by line.
+fn say_lines(text: impl std::fmt::Display) {
+    text.to_string().lines().for_each(|line| say!("{line}"));
+}
 
 /// Every command, in the order of the help.
 fn commands() -> impl Iterator<Item = &'static Command> {
@@ -75,13 +85,13 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         return match command.read(parser)? {
             Some(given) => (command.run)(given),
             None => {
-                say!("{}", help::of(command));
+                say_lines(help::of(command));
                 Ok(())
             }
         };
     }
     match &*name {
-        "help" => say!("{}", help::of_program()),
+        "help" => say_lines(help::of_program()),
         "version" => say!("posewire {}", env!("CARGO_PKG_VERSION")),
         "pages" => return pages::main(parser),
         "demo" => {

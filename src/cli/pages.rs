@@ -5,7 +5,7 @@
 
 use super::command::{AnyOption, Command};
 use super::help::{EXIT_CODES, sentence, synopsis};
-use super::{commands, say};
+use super::{commands, say_lines};
 use crate::error::{Error, Result};
 use crate::settings::{Group, LayerSet, SETTINGS};
 use lexopt::Parser;
@@ -30,7 +30,7 @@ pub(super) fn main(mut parser: Parser) -> Result<()> {
     };
     match PAGES.iter().find(|(known, _)| *known == name) {
         Some((_, page)) => {
-            say!("{}", page().trim_end());
+            say_lines(page().trim_end());
             Ok(())
         }
         None => Err(Error::usage(format!(

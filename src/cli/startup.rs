@@ -8,6 +8,7 @@ use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
 use crate::settings::Settings;
 use crate::sink::SinkSpec;
+use crate::text::Shown;
 
 /// The least heap while the model is read: enough for the table of a budget that is too small.
 const LEAST_LOADING_BYTES: u64 = 64 << 20;
@@ -72,7 +73,7 @@ impl<'a> Startup<'a> {
                 return Err(Error::memory(format!(
                     "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
                      kept: quantise it (models/quantize.py)",
-                    model.path().display(),
+                    Shown::path(model.path()),
                     network.describe().name
                 )));
             }

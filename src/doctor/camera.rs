@@ -2,7 +2,8 @@
 
 use super::{Finding, Subject};
 use crate::source::CameraOptions;
-use crate::source::v4l2::{NodeReport, What, list, look};
+use crate::source::v4l2::{LESS_BANDWIDTH, NodeReport, PATIENCE, What, list, look};
+use crate::text::Shown;
 use std::path::Path;
 
 const CHECK: &str = "camera";
@@ -16,9 +17,9 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let source = subject.request.source.as_ref();
     match source.map(|spec| spec.camera().ok_or(spec)) {
         Some(Ok(device)) if device != "auto" => {
-            let seen = look(nodes, Path::new(device), &options);
+            let seen = look(nodes, Path::new(device), &options, PATIENCE);
             let mut finding = describe(subject, &seen);
-            if !matches!(seen.what, What::Camera { .. } | What::Busy) {
+            if !is_camera(&seen.what) {
                 finding = Finding::fail(
                     CHECK,
                     finding.what,
@@ -29,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             vec![finding]
         }
-        Some(Ok(_)) | None => every_node(subject, &list(nodes, &options)),
+        Some(Ok(_)) | None => every_node(subject, &list(nodes, &options, PATIENCE)),
         Some(Err(other)) => vec![Finding::ok(CHECK, format!("{other} needs none"))],
     }
 }
@@ -49,14 +50,14 @@ fn every_node(subject: &Subject<'_>, all: &[NodeReport]) -> Vec<Finding> {
     }) {
         let mut finding = describe(subject, &same[0]);
         if let [_, .., last] = same {
-            let first = same[0].path.display().to_string();
-            let both = format!("{first} to {}", last.path.display());
+            let first = Shown::path(&same[0].path).to_string();
+            let both = format!("{first} to {}", Shown::path(&last.path));
             finding.what = finding.what.replacen(&first, &both, 1);
         }
         findings.push(finding);
     }
     let has = |wanted: fn(&What) -> bool| all.iter().any(|seen| wanted(&seen.what));
-    if has(|what| matches!(what, What::Camera { .. } | What::Busy)) {
+    if has(is_camera) {
         return findings;
     }
     let advice = if has(|what| *what == What::NoPermission) {
@@ -70,16 +71,48 @@ fn every_node(subject: &Subject<'_>, all: &[NodeReport]) -> Vec<Finding> {
     findings
 }
 
+/// True for a camera that posewire uses or waits for.
+fn is_camera(what: &What) -> bool {
+    matches!(
+        what,
+        What::Camera { .. } | What::Busy | What::NoBandwidth(_) | What::NotFed(_)
+    )
+}
+
 fn describe(subject: &Subject<'_>, seen: &NodeReport) -> Finding {
-    let path = seen.path.display();
+    let path = Shown::path(&seen.path);
     let who = match (seen.card.as_str(), seen.driver.as_str()) {
         ("", _) => path.to_string(),
         (card, driver) => format!("{path} {card} ({driver})"),
     };
     match &seen.what {
-        What::Camera { offers, gives } => {
-            Finding::ok(CHECK, format!("{who}: gives {gives}; offers {offers}"))
+        What::Camera {
+            offers,
+            gives,
+            picture: Ok([width_px, height_px]),
+        } => Finding::ok(
+            CHECK,
+            format!(
+                "{who}: gives {gives}, and gave a picture of {width_px} x {height_px}; offers {offers}"
+            ),
+        ),
+        What::Camera {
+            offers,
+            gives,
+            picture: Err(why),
+        } => Finding::warning(
+            CHECK,
+            format!("{who}: gives {gives}: {why}; offers {offers}"),
+            "try another --camera-format or --camera-size, another cable or port, or another camera",
+        ),
+        What::NoBandwidth(what) => {
+            Finding::warning(CHECK, format!("{who}: {what}"), LESS_BANDWIDTH)
         }
+        What::NotFed(what) => Finding::warning(
+            CHECK,
+            format!("{who}: {what}"),
+            "start the program that feeds it; posewire waits for it",
+        ),
         What::Busy => {
             let holders = subject.facts.holders(&subject.facts.device(&seen.path));
             let by = match holders.as_slice() {

@@ -30,6 +30,7 @@ use crate::error::Result;
 use crate::limits::MAX_FINDING_CHARS;
 use crate::serial::SerialSpec;
 use crate::source::SourceSpec;
+use crate::text::Shown;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -119,9 +120,9 @@ impl Finding {
     }
 }
 
-/// Replaces control characters: device names and files may contain any, and reports go to terminals.
+/// Escaped and cut: device names and files may contain anything, and reports go to terminals, in JSON too.
 fn printable(text: &str) -> String {
-    let text = text.trim().replace(char::is_control, "?");
+    let text = Shown(text.trim()).to_string();
     match text.char_indices().nth(MAX_FINDING_CHARS) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

@@ -4,6 +4,7 @@ use super::{Finding, Subject};
 use crate::engine::{self, EngineChoice};
 use crate::error::Result;
 use crate::model::{Contents, ModelFile};
+use crate::text::Shown;
 use std::path::Path;
 
 const CHECK: &str = "model";
@@ -26,7 +27,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn look(path: &Path, here: &str) -> Result<Finding> {
     let model = ModelFile::open(path)?;
     let card = model.require_card()?;
-    let shown = path.display();
+    let shown = Shown::path(path);
     let network = match (
         engine::load(&model, EngineChoice::Auto, 1),
         model.contents(),

@@ -1,6 +1,7 @@
 //! The serial line: it must exist, be permitted, and have a steady rate.
 
 use super::{Finding, Subject};
+use crate::text::Shown;
 use std::path::{Path, PathBuf};
 
 const CHECK: &str = "serial";
@@ -30,7 +31,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
             ..Finding::ok(CHECK, "none is asked for: give --serial DEVICE")
         }];
     };
-    let shown = device.display();
+    let shown = Shown::path(&device);
     let terminal = terminal(subject, &device);
     let name = match format!("/dev/{terminal}") {
         real if real == shown.to_string() => real,

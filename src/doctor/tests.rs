@@ -3,7 +3,7 @@
 use super::fake::{HEALTHY, Machine};
 use super::*;
 use crate::source::FourCc;
-use crate::source::v4l2::fake::{Device, Trouble};
+use crate::source::v4l2::fake::{Device, Field, Trouble};
 use proptest::prelude::*;
 use rustix::io::Errno;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn on_a_healthy_board_every_check_is_well() {
     let camera = machine.worst(&nothing(), "camera").what;
     assert_eq!(
         camera,
-        "/dev/video0 Model camera (uvcvideo): gives 8 x 4 YUYV; offers YUYV"
+        "/dev/video0 Model camera (uvcvideo): gives 8 x 4 YUYV, and gave a picture of 8 x 4; offers YUYV"
     );
     assert!(machine.worst(&nothing(), "cpu").what.contains("2.0 times"));
     let notes = machine.worst(&nothing(), "serial").notes;
@@ -99,7 +99,7 @@ fn a_board_is_recognised_and_a_wrong_one_is_told() {
     machine.write("proc/device-tree/model", "Toaster\x1b[2J 9");
     let unknown = machine.worst(&nothing(), "board").what;
     assert!(
-        unknown.contains("Toaster?[2J 9 has no profile"),
+        unknown.contains("Toaster\\x1b[2J 9 has no profile"),
         "{unknown}"
     );
     machine.remove("proc/device-tree");
@@ -251,6 +251,45 @@ fn a_busy_camera_names_who_has_it() {
         "camera",
         Severity::Warning,
         &["cheese (process 123)"],
+    );
+}
+
+#[test]
+fn a_camera_that_gives_no_usable_picture_is_told_with_the_reason() {
+    let mut short = Device::webcam("/dev/video0");
+    short.picture.truncate(60);
+    Machine::with([short]).says(
+        &source("v4l2:/dev/video0"),
+        "camera",
+        Severity::Warning,
+        &["frames of 60 bytes, 64 expected", "--camera-format"],
+    );
+    let mut narrow = Device::webcam("/dev/video0");
+    narrow.no_bandwidth = vec![FourCc(*b"YUYV")];
+    Machine::with([narrow]).says(
+        &nothing(),
+        "camera",
+        Severity::Warning,
+        &["not enough USB bandwidth for YUYV", "MJPG"],
+    );
+    let mut loopback = Device::webcam("/dev/video0");
+    loopback.identity.driver = "v4l2 loopback".into();
+    loopback.identity.capabilities = 1 << 1 | 1 << 26;
+    for request in [nothing(), source("v4l2:/dev/video0")] {
+        Machine::with([loopback.clone()]).says(
+            &request,
+            "camera",
+            Severity::Warning,
+            &["no program feeds", "posewire waits"],
+        );
+    }
+    let mut halves = Device::webcam("/dev/video0");
+    halves.field = Field(7);
+    Machine::with([halves]).says(
+        &source("v4l2:/dev/video0"),
+        "camera",
+        Severity::Fail,
+        &["ALTERNATE"],
     );
 }
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::limits::MAX_NETWORK_SIDE_PX;
 use crate::model::ModelFile;
+use crate::text::Shown;
 use std::collections::HashMap;
 use tract_onnx::pb::{
     ModelProto, TensorProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension,
@@ -120,7 +121,7 @@ pub(super) fn declared_input(model: &ModelFile, proto: &ModelProto) -> Result<[u
             width @ 1..=MAX_SIDE,
         ] => {
             if batch != 1 {
-                log::info!("{}: batch dimension set to 1", model.path().display());
+                log::info!("{}: batch dimension set to 1", Shown::path(model.path()));
             }
             Ok([1, 3, height as usize, width as usize])
         }

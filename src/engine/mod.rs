@@ -29,6 +29,7 @@ pub use threads::Threads;
 
 use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
+use crate::text::Shown;
 use int8::Int8Network;
 use std::str::FromStr;
 #[cfg(feature = "onnx")]
@@ -77,7 +78,7 @@ pub fn load(
     match model.contents() {
         Contents::Plan(_) if choice == EngineChoice::Tract => Err(Error::usage(format!(
             "--engine tract cannot run {}, a compiled plan: give it the ONNX file",
-            model.path().display()
+            Shown::path(model.path())
         ))),
         Contents::Plan(plan) => {
             let network = Int8Network::from_file(model.path(), plan)?;
@@ -109,7 +110,7 @@ fn load_onnx(
     match (TractNetwork::load(model, proto, threads.count), misfit) {
         (Ok(network), misfit) => {
             if let Some(misfit) = misfit {
-                let path = model.path().display();
+                let path = Shown::path(model.path());
                 log::info!("{path}: runs on tract, not in integers: {misfit}");
             }
             Ok(Box::new(network))

@@ -5,6 +5,7 @@ use super::container;
 use super::plan::PlanFile;
 use crate::error::{Error, Result};
 use crate::limits::MAX_MODEL_BYTES;
+use crate::text::Shown;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -189,7 +190,7 @@ impl ModelFile {
                 format!(
                     "has no model card (ONNX metadata {CARD_KEY}): export it with models/export.py, \
                      or put the card beside it as {}",
-                    Self::card_beside(&self.path).display()
+                    Shown::path(&Self::card_beside(&self.path))
                 ),
             )
         })

@@ -4,8 +4,10 @@
 //! allocated after the start.
 
 use super::totals::Totals;
-use crate::stats::{Health, Probe, RecentLine, Stage, StageTimes, Summary};
+use crate::source::SourceCounts;
+use crate::stats::{Health, Probe, RecentLine, Repeated, Stage, StageTimes, Summary};
 use crate::wire::{WireStage, WireStats};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The state of the current period.
@@ -16,6 +18,13 @@ pub(super) struct Reporter {
     /// Time of the last report.
     told: Instant,
     probe: Probe,
+    /// Counts of the source at the last report.
+    source: SourceCounts,
+    /// Frames of this period, and those that were marked stale.
+    frames: u64,
+    stale: u64,
+    /// Periods of which every frame was stale.
+    stale_periods: Repeated,
 }
 
 impl Reporter {
@@ -26,7 +35,17 @@ impl Reporter {
             started: now,
             told: now,
             probe: Probe::open(),
+            source: SourceCounts::default(),
+            frames: 0,
+            stale: 0,
+            stale_periods: Repeated::default(),
         }
+    }
+
+    /// Counts a frame that was sent.
+    pub fn count(&mut self, stale: bool) {
+        self.frames += 1;
+        self.stale += u64::from(stale);
     }
 
     pub fn is_due(&self) -> bool {
@@ -37,7 +56,21 @@ impl Reporter {
     pub fn take(&mut self, totals: &Totals, times: &mut StageTimes) -> WireStats {
         let now = Instant::now();
         let period = now - std::mem::replace(&mut self.told, now);
-        log::info!("{}", RecentLine { times, period });
+        let before = std::mem::replace(&mut self.source, totals.source);
+        log::info!(
+            "{}{}",
+            RecentLine { times, period },
+            NotUsed {
+                now: &totals.source,
+                before: &before
+            }
+        );
+        if let Some(periods) = self.end_of_stale() {
+            log::warn!(
+                "every frame of the last period was stale when it was sent: the camera's clock is wrong, or the \
+                 pictures wait somewhere ({periods} such periods so far)"
+            );
+        }
         let stats = wire_stats(
             totals,
             times,
@@ -47,6 +80,42 @@ impl Reporter {
         );
         times.forget_recent();
         stats
+    }
+
+    /// Starts a new period. Returns the count of periods with stale frames only, if the log should hear of this one.
+    fn end_of_stale(&mut self) -> Option<u64> {
+        let all = self.frames > 0 && self.stale == self.frames;
+        (self.frames, self.stale) = (0, 0);
+        if all {
+            self.stale_periods.again()
+        } else {
+            None
+        }
+    }
+}
+
+/// Pictures of the period that were not used; nothing if all were.
+struct NotUsed<'a> {
+    now: &'a SourceCounts,
+    before: &'a SourceCounts,
+}
+
+impl fmt::Display for NotUsed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (now, before) = (self.now, self.before);
+        let counts = [
+            ("skipped", now.skipped, before.skipped),
+            ("passed over", now.passed_over, before.passed_over),
+            ("lost", now.lost, before.lost),
+        ];
+        let mut separator = "; pictures";
+        for (name, now, before) in counts {
+            if now > before {
+                write!(f, "{separator} {name} {}", now - before)?;
+                separator = ",";
+            }
+        }
+        Ok(())
     }
 }
 
@@ -103,7 +172,6 @@ fn us(ms: f64) -> u32 {
 mod tests {
     use super::*;
     use crate::process::memory::HeapStats;
-    use crate::source::SourceCounts;
 
     #[test]
     fn every_figure_goes_to_its_field() {
@@ -166,6 +234,48 @@ mod tests {
         expected.stages[5] = times_of(1, u32::MAX);
         let found = wire_stats(&totals, &times, &health, uptime, period);
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn pictures_that_were_not_used_are_those_of_the_period() {
+        let counts = |skipped, passed_over, lost| SourceCounts {
+            skipped,
+            passed_over,
+            lost,
+            reopened: 1,
+        };
+        let line = |now, before| {
+            NotUsed {
+                now: &now,
+                before: &before,
+            }
+            .to_string()
+        };
+        assert_eq!(line(counts(7, 2, 3), counts(7, 2, 3)), "");
+        assert_eq!(
+            line(counts(9, 2, 3), counts(7, 2, 3)),
+            "; pictures skipped 2"
+        );
+        assert_eq!(
+            line(counts(1, 20, 300), counts(0, 0, 0)),
+            "; pictures skipped 1, passed over 20, lost 300"
+        );
+    }
+
+    #[test]
+    fn a_period_with_stale_frames_only_is_said_at_powers_of_two() {
+        let mut reporter = Reporter::new(Duration::from_secs(3600));
+        let mut period = |frames: &[bool]| {
+            frames.iter().for_each(|&stale| reporter.count(stale));
+            reporter.end_of_stale()
+        };
+        assert_eq!(period(&[]), None);
+        assert_eq!(period(&[true, false, true]), None);
+        assert_eq!(period(&[true, true]), Some(1));
+        assert_eq!(period(&[false]), None);
+        assert_eq!(period(&[true]), Some(2));
+        assert_eq!(period(&[true]), None);
+        assert_eq!(period(&[true]), Some(4));
     }
 
     #[test]

@@ -155,6 +155,9 @@ impl<'a> Stream<'a> {
                 };
                 self.outlets.tell(&event, now, &mut self.totals);
                 times.end(begun);
+                if let Some(reporter) = &mut self.reporter {
+                    reporter.count(self.sender.was_stale());
+                }
                 let age_us = frame.captured.age_us(now);
                 times.record(Stage::Age, Duration::from_micros(age_us));
             }

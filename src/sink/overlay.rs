@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::ModelCard;
 use crate::process::sandbox::Access;
 use crate::scene::Keypoint;
+use crate::text::Shown;
 use std::path::{Path, PathBuf};
 
 /// A folder of pictures.
@@ -66,7 +67,7 @@ impl OverlaySink {
 }
 
 fn name(folder: &Path) -> String {
-    format!("overlay:{}", folder.display())
+    format!("overlay:{}", Shown::path(folder))
 }
 
 impl Sink for OverlaySink {

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_MJPEG_FRAME_BYTES;
 use crate::process::sandbox::Access;
+use crate::stats::Repeated;
+use crate::text::Shown;
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
@@ -38,7 +40,7 @@ pub struct MjpegSource {
     buffer: Vec<u8>,
     at_end: bool,
     index: u64,
-    skipped: u64,
+    skipped: Repeated,
     frames: u64,
     rgb: Vec<u8>,
 }
@@ -56,7 +58,7 @@ impl MjpegSource {
     /// # Errors
     /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        let name = format!("mjpeg:{}", path.display());
+        let name = format!("mjpeg:{}", Shown::path(path));
         let file = std::fs::File::open(path)
             .map_err(|error| Error::source(&name, "cannot be opened").because(error))?;
         Ok(Self::new(name, Box::new(file), None))
@@ -80,15 +82,17 @@ impl MjpegSource {
             buffer: Vec::new(),
             at_end: false,
             index: 0,
-            skipped: 0,
+            skipped: Repeated::default(),
             frames: 0,
             rgb: Vec::new(),
         }
     }
 
     fn skip(&mut self, why: &str) {
-        log::warn!("{}: picture {}: {why}; passed over", self.name, self.index);
-        self.skipped += 1;
+        if let Some(count) = self.skipped.again() {
+            let (name, index) = (&self.name, self.index);
+            log::warn!("{name}: picture {index}: {why}; skipped ({count} so far)");
+        }
         self.index += 1;
     }
 
@@ -190,7 +194,7 @@ impl FrameSource for MjpegSource {
 
     fn counts(&self) -> SourceCounts {
         SourceCounts {
-            skipped: self.skipped,
+            skipped: self.skipped.count(),
             ..SourceCounts::default()
         }
     }

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_PICTURE_FILE_BYTES;
 use crate::process::sandbox::Access;
+use crate::stats::Repeated;
+use crate::text::Shown;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ fn links(folder: &Path) -> Vec<PathBuf> {
 pub struct StillsSource {
     paths: Vec<PathBuf>,
     next: usize,
-    skipped: u64,
+    skipped: Repeated,
     bytes: Vec<u8>,
     rgb: Vec<u8>,
     size_px: (u32, u32),
@@ -77,7 +79,7 @@ impl StillsSource {
     pub fn image(path: &Path) -> Result<Self> {
         if !path.is_file() {
             return Err(Error::source(
-                format!("image:{}", path.display()),
+                format!("image:{}", Shown::path(path)),
                 "there is no such file",
             ));
         }
@@ -89,7 +91,7 @@ impl StillsSource {
     /// # Errors
     /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the folder cannot be read or has no pictures.
     pub fn folder(path: &Path) -> Result<Self> {
-        let fail = |what: String| Error::source(format!("dir:{}", path.display()), what);
+        let fail = |what: String| Error::source(format!("dir:{}", Shown::path(path)), what);
         let entries =
             fs::read_dir(path).map_err(|error| fail("cannot be read".into()).because(error))?;
         let mut paths = Vec::new();
@@ -114,7 +116,7 @@ impl StillsSource {
         StillsSource {
             paths,
             next: 0,
-            skipped: 0,
+            skipped: Repeated::default(),
             bytes: Vec::new(),
             rgb: Vec::new(),
             size_px: (0, 0),
@@ -147,10 +149,12 @@ impl FrameSource for StillsSource {
             if let Err(what) = self.load(index) {
                 let path = &self.paths[index];
                 if self.only_one {
-                    return Err(Error::source(format!("image:{}", path.display()), what));
+                    return Err(Error::source(format!("image:{}", Shown::path(path)), what));
                 }
-                log::warn!("{}: {what}; passed over", path.display());
-                self.skipped += 1;
+                if let Some(count) = self.skipped.again() {
+                    let path = Shown::path(path);
+                    log::warn!("{path}: {what}; skipped ({count} so far)");
+                }
                 continue;
             }
             let (width, height) = self.size_px;
@@ -162,7 +166,7 @@ impl FrameSource for StillsSource {
                 &self.rgb,
             )
             .ok_or_else(|| {
-                Error::source(self.paths[index].display(), "the picture is too large")
+                Error::source(Shown::path(&self.paths[index]), "the picture is too large")
             })?;
             return Ok(Next::Frame(Frame {
                 pixels,
@@ -175,7 +179,7 @@ impl FrameSource for StillsSource {
 
     fn counts(&self) -> SourceCounts {
         SourceCounts {
-            skipped: self.skipped,
+            skipped: self.skipped.count(),
             ..SourceCounts::default()
         }
     }

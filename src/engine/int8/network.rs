@@ -8,6 +8,7 @@ use crate::engine::layer_time::LayerTime;
 use crate::engine::network::{Description, Network, Outputs};
 use crate::error::{Error, Result};
 use crate::model::PlanFile;
+use crate::text::Shown;
 use std::path::Path;
 
 /// A plan, and a kernel of its family.
@@ -35,7 +36,7 @@ impl Int8Network {
         if best.family().name != kernel.family().name {
             log::warn!(
                 "{}: was compiled for the kernel {wanted}, {} would be used here: compile the model again",
-                path.display(),
+                Shown::path(path),
                 best.family().name
             );
         }

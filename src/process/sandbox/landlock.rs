@@ -5,6 +5,7 @@
 
 use super::ruleset::{Handled, Ruleset, abi};
 use super::{Access, Step};
+use crate::text::Shown;
 use rustix::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
@@ -60,7 +61,7 @@ fn apply(access: &Access, handled: &Handled) -> io::Result<()> {
     let allow = |paths: &[PathBuf], access: u64| {
         for path in paths {
             if let Err(error) = allow(&rules, path, access & handled.files) {
-                log::debug!("sandbox: no rule for {}: {error}", path.display());
+                log::debug!("sandbox: no rule for {}: {error}", Shown::path(path));
             }
         }
     };

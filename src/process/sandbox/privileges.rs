@@ -2,6 +2,7 @@
 
 use super::{Access, Step};
 use crate::error::{Error, Result};
+use crate::text::Shown;
 use rustix::fs;
 use rustix::io::Errno;
 use rustix::thread::{
@@ -87,7 +88,7 @@ pub(super) fn check_reach(access: &Access) -> Result<()> {
                 return Err(Error::sandbox(format!(
                     "{} is another user's, and root's rights are given up: run as that user, or with \
                      --sandbox off",
-                    path.display()
+                    Shown::path(path)
                 )));
             }
         }

@@ -6,6 +6,7 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::process::sandbox::Access;
 use crate::sink::{Delivery, Event, Kind, SendError, Sink, What, When};
+use crate::text::Shown;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -46,7 +47,7 @@ impl WatchdogDevice {
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        let name = format!("watchdog:{}", path.display());
+        let name = format!("watchdog:{}", Shown::path(path));
         let device = OpenOptions::new().write(true).open(path).map_err(|error| {
             let what = match error.kind() {
                 io::ErrorKind::NotFound => "there is no such device: has the board one?".into(),

@@ -1,9 +1,11 @@
 //! Finds a camera, negotiates format, size and rate, and starts it.
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
+use crate::clock;
 use crate::frame::PixelFormat;
 use crate::limits::MAX_FRAME_SIDE_PX;
 use crate::process::memory::pages;
+use crate::text::Shown;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +19,10 @@ const BUFFERS: u32 = 5;
 /// Fewest usable buffers: one is read, one is the newest, one is with the driver.
 const FEWEST_BUFFERS: usize = 3;
 
-/// `V4L2_CAP_VIDEO_CAPTURE`, `_VIDEO_CAPTURE_MPLANE`, `_VIDEO_M2M_MPLANE`, `_VIDEO_M2M`,
+/// `V4L2_CAP_VIDEO_CAPTURE`, `_VIDEO_OUTPUT`, `_VIDEO_CAPTURE_MPLANE`, `_VIDEO_M2M_MPLANE`, `_VIDEO_M2M`,
 /// `_META_CAPTURE` and `_STREAMING`.
 pub(super) const CAPTURE: u32 = 1;
+pub(super) const OUTPUT: u32 = 1 << 1;
 pub(super) const CAPTURE_PLANES: u32 = 1 << 12;
 pub(super) const CONVERTER: u32 = 1 << 14 | 1 << 15;
 pub(super) const METADATA: u32 = 1 << 23;
@@ -34,6 +37,12 @@ pub(super) const NO_CAMERAS: [&str; 5] = [
     "rpi-hevc-dec",
     "rpivid",
 ];
+
+/// In the name of the driver whose node is a camera only while a program feeds it.
+const LOOPBACK: &str = "loopback";
+
+/// Pixels by which a camera's JPEG may pass the agreed size on each side, beside whole blocks.
+const JPEG_MARGIN_PX: u32 = 16;
 
 /// Encoding of a camera's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +114,23 @@ impl CameraOptions {
         u64::from(BUFFERS) * pages(bytes_a_pixel * width_px * height_px)
     }
 
+    /// Largest JPEG (width, height) that is decoded from a camera that agreed on `size_px`. A JPEG has its own size,
+    /// which is often rounded up to whole blocks. A memory budget counts no more than that.
+    pub(crate) fn jpeg_limit_px(&self, size_px: [u32; 2]) -> [u32; 2] {
+        match self.most_bytes {
+            None => [MAX_FRAME_SIDE_PX; 2],
+            Some(_) => Self::jpeg_room_px(size_px),
+        }
+    }
+
+    /// Size of the JPEGs for which a memory budget has room.
+    pub(crate) fn jpeg_room_px(size_px: [u32; 2]) -> [u32; 2] {
+        size_px.map(|side| {
+            let side = side.min(MAX_FRAME_SIDE_PX);
+            side.next_multiple_of(JPEG_MARGIN_PX) + JPEG_MARGIN_PX
+        })
+    }
+
     /// True if the camera might send pictures that must be decoded.
     pub fn may_be_jpeg(&self) -> bool {
         self.format
@@ -127,19 +153,29 @@ impl FromStr for FourCc {
 /// Reason for a camera that another program uses.
 pub(super) const IN_USE: &str = "is in use by another program";
 
+/// Remedies of a camera for whose pictures USB has no bandwidth.
+pub(crate) const LESS_BANDWIDTH: &str = "ask for --camera-format MJPG, a smaller --camera-size or \
+     --camera-fps, or plug it into another port, away from other cameras";
+
 /// Reason for a missing camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
     /// The camera may appear, or become free.
     Yet(String),
+    /// USB has no bandwidth for the camera's pictures in this format. It may have some later.
+    NoBandwidth(FourCc),
     /// The device cannot be used.
     Useless(String),
 }
 
-impl Missing {
-    pub(super) fn what(&self) -> &str {
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missing::Yet(what) | Missing::Useless(what) => what,
+            Missing::Yet(what) | Missing::Useless(what) => f.write_str(what),
+            Missing::NoBandwidth(format) => write!(
+                f,
+                "cannot be started: not enough USB bandwidth for {format}: {LESS_BANDWIDTH}"
+            ),
         }
     }
 }
@@ -157,7 +193,7 @@ pub(super) enum Wanted {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wanted::Path(path) => write!(f, "v4l2:{}", path.display()),
+            Wanted::Path(path) => write!(f, "v4l2:{}", Shown::path(path)),
             Wanted::Any { .. } => f.write_str("v4l2:auto"),
         }
     }
@@ -176,6 +212,8 @@ pub(super) struct Camera {
     pub card: String,
     /// Model and negotiated format, for the log.
     pub agreed: String,
+    /// Time of its start on `CLOCK_MONOTONIC`.
+    pub started_us: u64,
 }
 
 impl Camera {
@@ -186,8 +224,36 @@ impl Camera {
         options: &CameraOptions,
     ) -> Result<Camera, Missing> {
         match wanted {
-            Wanted::Path(path) => Found::look(nodes, path)?.start(options),
+            Wanted::Path(path) => Self::open_at(nodes, path, options, |_| Ok(())),
             Wanted::Any { card } => Self::open_any(nodes, card.as_deref(), options),
+        }
+    }
+
+    /// Starts the camera at `path` if it is accepted. If USB has no bandwidth for its raw pictures, and the user asked
+    /// for no format, JPEGs are next.
+    pub(super) fn open_at(
+        nodes: &dyn Nodes,
+        path: &Path,
+        options: &CameraOptions,
+        accept: impl Fn(&Identity) -> Result<(), Missing>,
+    ) -> Result<Camera, Missing> {
+        let found = Found::look(nodes, path)?;
+        accept(&found.identity)?;
+        let jpeg = found.jpeg();
+        match (found.start(options), jpeg) {
+            (Err(Missing::NoBandwidth(raw)), Some(jpeg))
+                if options.format.is_none() && raw != jpeg =>
+            {
+                let compressed = CameraOptions {
+                    format: Some(jpeg),
+                    ..options.clone()
+                };
+                // A driver keeps the buffers of the first attempt until the node is closed.
+                let mut camera = Found::look(nodes, path)?.start(&compressed)?;
+                camera.agreed += &format!(" (USB has no bandwidth for {raw})");
+                Ok(camera)
+            }
+            (started, _) => started,
         }
     }
 
@@ -198,20 +264,20 @@ impl Camera {
     ) -> Result<Camera, Missing> {
         let mut reasons = Vec::new();
         for path in nodes.list() {
-            let started = Found::look(nodes, &path).and_then(|found| {
-                if NO_CAMERAS.contains(&found.identity.driver.as_str()) {
+            let accept = |identity: &Identity| {
+                if NO_CAMERAS.contains(&identity.driver.as_str()) {
                     return Err(Missing::Useless("is an image processor".into()));
                 }
                 match card {
-                    Some(card) if card != found.identity.card => {
+                    Some(card) if card != identity.card => {
                         Err(Missing::Useless("is another model".into()))
                     }
-                    _ => found.start(options),
+                    _ => Ok(()),
                 }
-            });
-            match started {
+            };
+            match Self::open_at(nodes, &path, options, accept) {
                 Ok(camera) => return Ok(camera),
-                Err(missing) => reasons.push(format!("{} {}", path.display(), missing.what())),
+                Err(missing) => reasons.push(format!("{} {missing}", Shown::path(&path))),
             }
         }
         Err(Missing::Yet(if reasons.is_empty() {
@@ -229,6 +295,8 @@ pub(super) enum NoCamera {
     Converter,
     Planes,
     NoCapture,
+    /// A v4l2loopback node into which no program writes.
+    NotFed,
     /// It offers no supported format. The flag tells whether it offers raw Bayer pictures.
     Formats {
         offered: String,
@@ -247,6 +315,9 @@ impl fmt::Display for NoCamera {
             NoCamera::NoCapture => {
                 f.write_str("is not a capture device: try v4l2:auto or another /dev/videoN")
             }
+            NoCamera::NotFed => f.write_str(
+                "is a v4l2loopback device that no program feeds: it is a camera only while one writes to it",
+            ),
             NoCamera::Formats { offered, bayer } => {
                 write!(f, "offers {offered}; read are {FORMAT_NAMES}")?;
                 if *bayer {
@@ -269,6 +340,9 @@ pub(super) fn judge(identity: &Identity, formats: &[FourCc]) -> Result<(), NoCam
     }
     if has(CAPTURE_PLANES) && !has(CAPTURE) {
         return Err(NoCamera::Planes);
+    }
+    if has(OUTPUT) && !has(CAPTURE) && identity.driver.contains(LOOPBACK) {
+        return Err(NoCamera::NotFed);
     }
     if !has(CAPTURE) || !has(STREAMING) {
         return Err(NoCamera::NoCapture);
@@ -307,7 +381,10 @@ impl Found {
             }
         })?;
         let formats = node.formats();
-        judge(&identity, &formats).map_err(|why| Missing::Useless(why.to_string()))?;
+        judge(&identity, &formats).map_err(|why| match why {
+            NoCamera::NotFed => Missing::Yet(why.to_string()),
+            _ => Missing::Useless(why.to_string()),
+        })?;
         Ok(Found {
             path: path.into(),
             node,
@@ -316,8 +393,14 @@ impl Found {
         })
     }
 
+    /// The compressed format, if it has one.
+    fn jpeg(&self) -> Option<FourCc> {
+        let is_jpeg = |format: &&FourCc| encoding(**format) == Some(Encoding::Jpeg);
+        self.formats.iter().find(is_jpeg).copied()
+    }
+
     /// Requests the best format and returns the driver's choice. It does not start the camera.
-    pub(super) fn agree(&mut self, options: &CameraOptions) -> Result<(Layout, Encoding), Missing> {
+    fn agree(&mut self, options: &CameraOptions) -> Result<(Layout, Encoding), Missing> {
         let format = self.choose(options)?;
         let layout = self
             .node
@@ -365,16 +448,16 @@ impl Found {
                 .queue(index)
                 .map_err(|error| failed("cannot queue its buffers", &error))?;
         }
-        self.node
-            .start()
-            .map_err(|error| failed("cannot be started", &error))?;
-        // A USB device chooses its own name, and the log may go to a terminal.
-        let printable = |text: &str| text.replace(char::is_control, "?");
+        let started_us = clock::Instant::now().mono_us;
+        self.node.start().map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => Missing::NoBandwidth(layout.format),
+            _ => failed("cannot be started", &error),
+        })?;
         let agreed = format!(
             "{} ({}, {}): {} x {} {}, {}, {} buffers",
-            printable(&self.identity.card),
-            printable(&self.identity.driver),
-            printable(&self.identity.bus),
+            Shown(&self.identity.card),
+            Shown(&self.identity.driver),
+            Shown(&self.identity.bus),
             layout.width_px,
             layout.height_px,
             layout.format,
@@ -390,9 +473,10 @@ impl Found {
             layout,
             encoding,
             interval,
-            name: format!("v4l2:{}", self.path.display()),
+            name: format!("v4l2:{}", Shown::path(&self.path)),
             card: self.identity.card,
             agreed,
+            started_us,
         })
     }
 
@@ -445,6 +529,13 @@ pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
 
 /// The driver's layout, with a computed stride if it gave none, if it is possible for a picture.
 fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
+    if !layout.field.is_whole() {
+        return Err(Missing::Useless(format!(
+            "gives the lines of a picture in parts (field {}), and whole pictures are read: set its driver to \
+             progressive or interleaved pictures, or take another device",
+            layout.field
+        )));
+    }
     let sides = 1..=MAX_FRAME_SIDE_PX;
     if let Encoding::Raw(format) = encoding
         && layout.stride_bytes == 0

@@ -7,7 +7,10 @@
 use super::camera::{Camera, CameraOptions, Encoding, Wanted};
 use super::mailbox::{BufferTicket, CapturedFrame, EndMark, Mailbox};
 use super::node::{Filled, Nodes};
+use super::stamps::Stamps;
+use super::unusable::Unusable;
 use crate::clock;
+use crate::stats::Repeated;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,11 +19,14 @@ use std::time::{Duration, Instant};
 const SHORTEST_JPEG: usize = 125;
 /// Longest time from the start of a camera to its first frame.
 const LONGEST_START: Duration = Duration::from_secs(5);
+/// Longest time in which pictures come and none can be used.
+const LONGEST_UNUSABLE: Duration = Duration::from_secs(3);
 const SHORTEST_STALL: Duration = Duration::from_secs(1);
 const LONGEST_STALL: Duration = Duration::from_secs(5);
 /// Missing frames after which a camera counts as stalled.
 const STALL_FRAMES: u32 = 10;
-const ALWAYS_SAID: u64 = 16;
+/// States of which each has its own count.
+const MAX_NEWS: usize = 16;
 const NOTHING_CAME: Duration = Duration::from_millis(1);
 /// A larger jump of sequence numbers means that the driver does not count.
 const LONGEST_GAP: u32 = 100_000;
@@ -34,8 +40,10 @@ pub(super) struct Patience {
     pub reopen: Duration,
     /// Lower and upper bound of the time without a good frame that counts as a stall.
     pub stall: [Duration; 2],
-    /// The same bounds before the first frame.
+    /// The lower bound before the first frame.
     pub start: Duration,
+    /// Time without a usable picture that counts as a stall although pictures come.
+    pub unusable: Duration,
 }
 
 impl Default for Patience {
@@ -45,6 +53,7 @@ impl Default for Patience {
             reopen: Duration::from_millis(500),
             stall: [SHORTEST_STALL, LONGEST_STALL],
             start: LONGEST_START,
+            unusable: LONGEST_UNUSABLE,
         }
     }
 }
@@ -67,14 +76,47 @@ pub(super) struct Capture {
     pub session: u32,
     /// Number of pictures over all sessions.
     pub frames: u64,
+    /// Closings because of an error.
+    pub closed: Repeated,
+    /// States of the camera in the log.
+    pub news: News,
+    /// The log has heard of impossible capture times.
+    pub stamps_said: bool,
+}
+
+/// States of the camera, for the log: each only when it is another one than before, and then at powers of two.
+#[derive(Default)]
+pub(super) struct News {
+    last: String,
+    /// A driver's messages may have any number of forms.
+    seen: heapless::Vec<(String, Repeated), MAX_NEWS>,
+    others: Repeated,
+}
+
+impl News {
+    /// The count of this state if the log should hear of it.
+    fn again(&mut self, what: &str) -> Option<u64> {
+        if self.last == what {
+            return None;
+        }
+        self.last.clear();
+        self.last.push_str(what);
+        if let Some((_, count)) = self.seen.iter_mut().find(|(seen, _)| seen == what) {
+            return count.again();
+        }
+        let mut count = Repeated::default();
+        count.again();
+        match self.seen.push((what.to_owned(), count)) {
+            Ok(()) => Some(1),
+            Err(_) => self.others.again(),
+        }
+    }
 }
 
 impl Capture {
     /// Runs until a stop request. `camera` is already open, if there is one.
     pub(super) fn run(mut self, mut camera: Option<Camera>) {
         let _mark = EndMark(Arc::clone(&self.mailbox));
-        // The last state of the camera in the log.
-        let mut said = String::new();
         while !self.mailbox.is_stopping() {
             let opened = match camera.take() {
                 Some(camera) => Ok(camera),
@@ -82,9 +124,8 @@ impl Capture {
             };
             match opened {
                 Ok(mut camera) => {
-                    if said != camera.agreed {
+                    if self.news.again(&camera.agreed).is_some() {
                         log::info!("{}: {}", camera.name, camera.agreed);
-                        said.clone_from(&camera.agreed);
                     }
                     self.remember(&camera);
                     let why = self.stream(&mut camera);
@@ -93,25 +134,22 @@ impl Capture {
                         self.say_closed(&camera.name, &error);
                     }
                 }
-                // The log gets each reason once, not twice a second for a year.
-                Err(missing) if missing.what() != said => {
-                    log::warn!("{}: {}; waiting for it", self.wanted, missing.what());
-                    said = missing.what().into();
+                Err(missing) => {
+                    let what = missing.to_string();
+                    if let Some(count) = self.news.again(&what) {
+                        log::warn!("{}: {what}; waiting for it{}", self.wanted, times(count));
+                    }
                 }
-                Err(_) => {}
             }
             self.mailbox.pause(self.patience.reopen);
         }
     }
 
-    /// Logs the first closings, then only those at powers of two: a camera with a loose plug must not fill the log.
-    fn say_closed(&self, name: &str, error: &io::Error) {
-        let times = self.mailbox.count(|counts| {
-            counts.reopened += 1;
-            counts.reopened
-        });
-        if times <= ALWAYS_SAID || times.is_power_of_two() {
-            log::warn!("{name}: {error}; opening it again ({times} times so far)");
+    /// Counts a closing: a camera with a loose plug must not fill the log.
+    fn say_closed(&mut self, name: &str, error: &io::Error) {
+        self.mailbox.count(|counts| counts.reopened += 1);
+        if let Some(count) = self.closed.again() {
+            log::warn!("{name}: {error}; opening it again{}", times(count));
         }
     }
 
@@ -121,6 +159,7 @@ impl Capture {
             card.get_or_insert_with(|| camera.card.clone());
         }
         self.session = self.session.wrapping_add(1);
+        self.mailbox.begin(self.session);
     }
 
     /// Hands over frames until the camera fails or a stop request comes.
@@ -129,6 +168,7 @@ impl Capture {
         let mut good = Instant::now();
         let mut patience = self.patience.start.max(stall);
         let mut counter = Counter::default();
+        let mut stamps = Stamps::since(camera.started_us);
         // Buffers that the driver has. It must not return a buffer that is being read.
         let mut queued = vec![true; camera.buffers.len()];
         while !self.mailbox.is_stopping() {
@@ -136,19 +176,30 @@ impl Capture {
                 queue(camera, &mut queued, index)?;
             }
             if camera.node.wait(self.patience.look)? {
-                if let Some(newest) = self.drain(camera, &mut queued, &mut counter)? {
-                    self.publish(camera, &mut queued, newest)?;
+                let drained = self.drain(camera, &mut queued, &mut counter)?;
+                if let Some(newest) = drained.newest {
+                    self.publish(camera, &mut queued, newest, &mut stamps)?;
                     good = Instant::now();
                     patience = stall;
-                    continue;
+                } else if drained.filled > 0 {
+                    patience = patience.min(self.patience.unusable.max(stall));
+                } else {
+                    // A driver that announces a frame and has none must not keep a core busy.
+                    self.mailbox.pause(NOTHING_CAME);
                 }
-                // A driver that announces a frame and has none must not keep a core busy.
-                self.mailbox.pause(NOTHING_CAME);
             }
-            if good.elapsed() > patience {
+            let silence = good.elapsed();
+            if silence > patience
+                || self.mailbox.unreadable_for() > self.patience.unusable.max(stall)
+            {
+                let silence = silence.max(self.mailbox.unreadable_for());
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("no good frame for {:.1} s", patience.as_secs_f64()),
+                    format!(
+                        "no usable frame for {:.1} s{}",
+                        silence.as_secs_f64(),
+                        self.mailbox.unusable()
+                    ),
                 ));
             }
         }
@@ -161,8 +212,8 @@ impl Capture {
         camera: &mut Camera,
         queued: &mut [bool],
         counter: &mut Counter,
-    ) -> io::Result<Option<(Filled, u64)>> {
-        let mut newest: Option<(Filled, u64)> = None;
+    ) -> io::Result<Drained> {
+        let mut drained = Drained::default();
         // At most once per buffer: a fast camera must not keep the loop here.
         for _ in 0..queued.len() {
             let filled = match camera.node.dequeue() {
@@ -184,22 +235,26 @@ impl Capture {
             self.frames += lost;
             let index = self.frames;
             self.frames += 1;
-            let sound = is_sound(camera, &filled);
-            let older = if sound {
-                newest.replace((filled, index)).map(|(older, _)| older)
-            } else {
-                Some(filled)
+            drained.filled += 1;
+            self.mailbox.count(|counts| counts.lost += lost);
+            let older = match judge(camera, &filled) {
+                Ok(()) => {
+                    let older = drained.newest.replace((filled, index));
+                    let passed_over = u64::from(older.is_some());
+                    self.mailbox
+                        .count(|counts| counts.passed_over += passed_over);
+                    older.map(|(older, _)| older)
+                }
+                Err(why) => {
+                    self.mailbox.refuse(&camera.name, index, why);
+                    Some(filled)
+                }
             };
-            self.mailbox.count(|counts| {
-                counts.lost += lost;
-                counts.skipped += u64::from(!sound);
-                counts.passed_over += u64::from(sound && older.is_some());
-            });
             if let Some(older) = older {
                 queue(camera, queued, older.index)?;
             }
         }
-        Ok(newest)
+        Ok(drained)
     }
 
     fn publish(
@@ -207,7 +262,17 @@ impl Capture {
         camera: &mut Camera,
         queued: &mut [bool],
         (filled, index): (Filled, u64),
+        stamps: &mut Stamps,
     ) -> io::Result<()> {
+        let captured = stamps.captured(filled.captured_us, clock::Instant::now());
+        if let Some(fault) = stamps.fault()
+            && !std::mem::replace(&mut self.stamps_said, true)
+        {
+            log::warn!(
+                "{}: its capture times {fault}: ages count from the arrival of a frame",
+                camera.name
+            );
+        }
         let passed_over = self.mailbox.publish(CapturedFrame {
             memory: Arc::clone(&camera.buffers[filled.index]),
             ticket: BufferTicket {
@@ -215,9 +280,7 @@ impl Capture {
                 index: filled.index,
             },
             bytes_used: filled.bytes_used,
-            captured: filled
-                .captured_us
-                .map_or_else(clock::Instant::now, clock::Instant::from_mono_us),
+            captured,
             index,
             layout: camera.layout,
             encoding: camera.encoding,
@@ -235,15 +298,42 @@ fn queue(camera: &mut Camera, queued: &mut [bool], index: usize) -> io::Result<(
     Ok(())
 }
 
-/// True if a buffer holds a complete picture, as far as visible without decoding.
-fn is_sound(camera: &Camera, filled: &Filled) -> bool {
+/// Buffers that were taken from the driver at once.
+#[derive(Default)]
+struct Drained {
+    /// The newest good frame and its index.
+    newest: Option<(Filled, u64)>,
+    filled: usize,
+}
+
+/// Checks that a buffer holds a complete picture, as far as visible without decoding.
+pub(super) fn judge(camera: &Camera, filled: &Filled) -> Result<(), Unusable> {
     let memory = camera.buffers[filled.index].bytes();
     let bytes = &memory[..filled.bytes_used.min(memory.len())];
-    !filled.damaged
-        && match camera.encoding {
-            Encoding::Raw(format) => camera.layout.pixels(format, bytes).is_some(),
-            Encoding::Jpeg => bytes.len() > SHORTEST_JPEG && bytes.starts_with(&[0xFF, 0xD8]),
-        }
+    if filled.damaged {
+        return Err(Unusable::Damaged);
+    }
+    if !filled.field.is_whole() {
+        return Err(Unusable::Field(filled.field));
+    }
+    match camera.encoding {
+        Encoding::Raw(format) => match camera.layout.pixels(format, bytes) {
+            Some(_) => Ok(()),
+            None => Err(Unusable::Short {
+                bytes: bytes.len(),
+                expected: camera.layout.frame_bytes(format),
+            }),
+        },
+        Encoding::Jpeg if bytes.len() > SHORTEST_JPEG && bytes.starts_with(&[0xFF, 0xD8]) => Ok(()),
+        Encoding::Jpeg => Err(Unusable::NoJpeg { bytes: bytes.len() }),
+    }
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => String::new(),
+        _ => format!(" ({count} times so far)"),
+    }
 }
 
 /// State of the driver's sequence numbers.

@@ -5,6 +5,7 @@
 //! violations that a driver would not report (a buffer queued twice, memory read while the driver has it). Tests
 //! check them.
 
+pub(crate) use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::clock;
 use rustix::io::Errno;
@@ -21,6 +22,8 @@ pub(crate) enum Trouble {
     Flag,
     /// The next frame has this many bytes.
     Short(usize),
+    /// The next frame has this arrangement of lines.
+    Field(u32),
     /// The queue breaks with this error and stays broken until the device is closed.
     Break(Errno),
     /// The next buffer has this number, whatever buffer was filled.
@@ -54,7 +57,21 @@ pub(crate) struct Device {
     pub closed: Option<Errno>,
     /// Number of buffers that it gives, whatever the request.
     pub buffers: usize,
-    pub has_clock: bool,
+    pub stamps: Stamping,
+    pub field: Field,
+    /// Formats for which USB has no bandwidth.
+    pub no_bandwidth: Vec<FourCc>,
+}
+
+/// Capture times of a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stamping {
+    Right,
+    /// Of another clock, or none.
+    Unknown,
+    Zero,
+    Behind(Duration),
+    Ahead(Duration),
 }
 
 impl Device {
@@ -75,7 +92,9 @@ impl Device {
             picture: vec![128; 8 * 4 * 2],
             closed: None,
             buffers: 5,
-            has_clock: true,
+            stamps: Stamping::Right,
+            field: Field::NONE,
+            no_bandwidth: Vec::new(),
         }
     }
 }
@@ -96,6 +115,8 @@ struct Queue {
 
 struct State {
     device: Device,
+    /// The last requested format.
+    format: Option<FourCc>,
     queue: Queue,
     /// True if a node of this device has buffers.
     in_use: bool,
@@ -134,6 +155,7 @@ impl FakeKernel {
     pub(crate) fn plug(&self, device: Device) {
         self.lock().devices.push(State {
             device,
+            format: None,
             queue: Queue::default(),
             in_use: false,
             troubles: VecDeque::new(),
@@ -142,6 +164,11 @@ impl FakeKernel {
             stalled_until: None,
             hangs_until: None,
         });
+    }
+
+    /// Changes the first device.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Device)) {
+        change(&mut self.lock().devices[0].device);
     }
 
     /// Adds a fault to the first device.
@@ -256,10 +283,11 @@ impl State {
             return;
         };
         let mut bytes_used = self.device.picture.len();
-        let (mut damaged, mut number) = (false, None);
+        let (mut damaged, mut number, mut field) = (false, None, self.device.field);
         match self.troubles.pop_front() {
             Some(Trouble::Flag) => damaged = true,
             Some(Trouble::Short(bytes)) => bytes_used = bytes,
+            Some(Trouble::Field(other)) => field = Field(other),
             Some(Trouble::Number(other)) => number = Some(other),
             Some(Trouble::Lose(frames)) => {
                 if frames > 1 {
@@ -275,12 +303,20 @@ impl State {
             .elapsed()
             .saturating_sub(self.device.interval * (sequence + 1));
         let captured_us = clock::Instant::now().mono_us - age.as_micros() as u64;
+        let stamp = match self.device.stamps {
+            Stamping::Right => Some(captured_us),
+            Stamping::Unknown => None,
+            Stamping::Zero => Some(0),
+            Stamping::Behind(by) => Some(captured_us.saturating_sub(by.as_micros() as u64)),
+            Stamping::Ahead(by) => Some(captured_us + by.as_micros() as u64),
+        };
         self.queue.done.push_back(Filled {
             index: number.unwrap_or(index),
             bytes_used,
             damaged,
             sequence,
-            captured_us: self.device.has_clock.then_some(captured_us),
+            field,
+            captured_us: stamp,
         });
     }
 }
@@ -308,11 +344,13 @@ impl Node for FakeNode {
                 return Err(Errno::BUSY.into());
             }
             let [width_px, height_px] = state.device.size_px;
+            state.format = Some(format);
             Ok(Layout {
                 format,
                 width_px,
                 height_px,
                 stride_bytes: state.device.stride_bytes,
+                field: state.device.field,
             })
         })
     }
@@ -341,8 +379,13 @@ impl Node for FakeNode {
     }
 
     fn start(&mut self) -> io::Result<()> {
-        self.with(|state, _| state.queue.started = Some(Instant::now()));
-        Ok(())
+        self.with(|state, _| {
+            if (state.format).is_some_and(|format| state.device.no_bandwidth.contains(&format)) {
+                return Err(Errno::NOSPC.into());
+            }
+            state.queue.started = Some(Instant::now());
+            Ok(())
+        })
     }
 
     fn queue(&mut self, index: usize) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //!
 //! It follows the kernel's "Video for Linux API": single-planar capture with memory-mapped buffers.
 
+use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
 use crate::limits::{
     MAX_CAMERA_BUFFER_BYTES, MAX_CAMERA_BUFFERS, MAX_CAMERA_FORMATS, MAX_CAMERA_INTERVALS,
@@ -257,6 +258,7 @@ impl Node for KernelNode {
             width,
             height,
             pixelformat: u32::from_le_bytes(format.0),
+            field: Field::NONE.0,
             // SAFETY: integers, and a union of them, may all be 0.
             ..unsafe { zeroed() }
         };
@@ -269,6 +271,7 @@ impl Node for KernelNode {
             width_px: given.width,
             height_px: given.height,
             stride_bytes: given.bytesperline as usize,
+            field: Field(given.field),
         })
     }
 
@@ -325,6 +328,7 @@ impl Node for KernelNode {
             index: buffer.index as usize,
             bytes_used: buffer.bytesused as usize,
             damaged: buffer.flags & V4L2_BUF_FLAG_ERROR != 0,
+            field: Field(buffer.field),
             sequence: buffer.sequence,
             captured_us: seconds
                 .zip(microseconds)

@@ -1,13 +1,15 @@
 //! The kind of each video node, for `doctor`.
 //!
-//! In: the nodes, and the options for a camera. Out: one [`NodeReport`] for each node. No camera is started. A format is
-//! requested, as in a run, because only then does a driver report that another program uses the camera.
+//! In: the nodes, and the options for a camera. Out: one [`NodeReport`] for each node. A camera that is free is started
+//! as in a run, and gives one picture: drivers report many faults no earlier.
 
 use super::CameraOptions;
-use super::camera::{Found, IN_USE, NO_CAMERAS, NoCamera, encoding, is_bayer, judge};
+use super::camera::{Camera, IN_USE, Missing, NO_CAMERAS, NoCamera, encoding, is_bayer, judge};
 use super::node::{FourCc, Identity, Nodes};
+use super::trial::take_one;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Receivers of ribbon-cable cameras on a Raspberry Pi. They list all formats of the cable, also those that the
 /// sensor does not send.
@@ -25,11 +27,17 @@ pub(crate) struct NodeReport {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    /// A usable camera: its supported formats, and the format that it would send.
+    /// A usable camera: its supported formats, the format that it sends, and the size of one picture or the reason
+    /// why none came.
     Camera {
         offers: String,
         gives: String,
+        picture: Result<[u32; 2], String>,
     },
+    /// USB has no bandwidth for the camera.
+    NoBandwidth(String),
+    /// A v4l2loopback node into which no program writes.
+    NotFed(String),
     /// A camera that another program uses.
     Busy,
     NoPermission,
@@ -45,16 +53,25 @@ pub(crate) enum What {
 }
 
 /// All nodes, in the order of their numbers.
-pub(crate) fn list(nodes: &dyn Nodes, options: &CameraOptions) -> Vec<NodeReport> {
+pub(crate) fn list(
+    nodes: &dyn Nodes,
+    options: &CameraOptions,
+    patience: Duration,
+) -> Vec<NodeReport> {
     nodes
         .list()
         .iter()
-        .map(|path| look(nodes, path, options))
+        .map(|path| look(nodes, path, options, patience))
         .collect()
 }
 
-/// One node.
-pub(crate) fn look(nodes: &dyn Nodes, path: &Path, options: &CameraOptions) -> NodeReport {
+/// One node. `patience` is the longest wait for its picture.
+pub(crate) fn look(
+    nodes: &dyn Nodes,
+    path: &Path,
+    options: &CameraOptions,
+    patience: Duration,
+) -> NodeReport {
     let mut seen = NodeReport {
         path: path.into(),
         card: String::new(),
@@ -75,7 +92,7 @@ pub(crate) fn look(nodes: &dyn Nodes, path: &Path, options: &CameraOptions) -> N
                 seen.driver = identity.driver.clone();
                 let formats = node.formats();
                 drop(node);
-                describe(nodes, path, options, &identity, &formats)
+                describe(nodes, path, options, patience, &identity, &formats)
             }
         },
     };
@@ -86,6 +103,7 @@ fn describe(
     nodes: &dyn Nodes,
     path: &Path,
     options: &CameraOptions,
+    patience: Duration,
     identity: &Identity,
     formats: &[FourCc],
 ) -> What {
@@ -100,6 +118,7 @@ fn describe(
             offered,
             bayer: true,
         }) => return What::Bayer { offers: offered },
+        Err(why @ NoCamera::NotFed) => return What::NotFed(why.to_string()),
         Err(other) => return What::Other(other.to_string()),
         Ok(()) => {}
     }
@@ -116,34 +135,38 @@ fn describe(
             offers: of(&is_bayer),
         };
     }
-    let agreed = Found::look(nodes, path).and_then(|mut found| found.agree(options));
-    match agreed {
-        Ok((layout, _)) => What::Camera {
+    match Camera::open_at(nodes, path, options, |_| Ok(())) {
+        Ok(mut camera) => What::Camera {
             offers: of(&|format| encoding(format).is_some()),
             gives: format!(
                 "{} x {} {}",
-                layout.width_px, layout.height_px, layout.format
+                camera.layout.width_px, camera.layout.height_px, camera.layout.format
             ),
+            picture: take_one(&mut camera, options, patience),
         },
-        Err(missing) if missing.what() == IN_USE => What::Busy,
-        Err(missing) => What::Other(missing.what().into()),
+        Err(Missing::Yet(what)) if what == IN_USE => What::Busy,
+        Err(missing @ Missing::NoBandwidth(_)) => What::NoBandwidth(missing.to_string()),
+        Err(missing) => What::Other(missing.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::camera::{CAPTURE, METADATA, STREAMING};
+    use super::super::camera::{CAPTURE, METADATA, OUTPUT, STREAMING};
     use super::super::fake::{Device, FakeKernel, Trouble};
     use super::*;
     use rustix::io::Errno;
     use std::time::Duration;
 
+    const PATIENCE: Duration = Duration::from_millis(300);
+
     fn of(change: impl FnOnce(&mut Device)) -> What {
         let mut device = Device::webcam("/dev/video0");
         change(&mut device);
         let kernel = FakeKernel::with([device]);
-        let seen = list(&kernel, &CameraOptions::default());
+        let seen = list(&kernel, &CameraOptions::default(), PATIENCE);
         assert_eq!(kernel.open_nodes(), 0);
+        assert_eq!(kernel.violations(), [""; 0]);
         assert_eq!(seen.len(), 1);
         seen[0].what.clone()
     }
@@ -154,9 +177,35 @@ mod tests {
             of(|_| {}),
             What::Camera {
                 offers: "YUYV".into(),
-                gives: "8 x 4 YUYV".into()
+                gives: "8 x 4 YUYV".into(),
+                picture: Ok([8, 4])
             }
         );
+        let picture = |change: &dyn Fn(&mut Device)| match of(change) {
+            What::Camera { picture, .. } => picture,
+            other => panic!("{other:?}"),
+        };
+        let short = picture(&|d| d.picture.truncate(60)).unwrap_err();
+        assert!(short.contains("frames of 60 bytes, 64 expected"), "{short}");
+        let silent = picture(&|d| d.interval = Duration::from_secs(60)).unwrap_err();
+        assert_eq!(silent, "no usable picture in 0.3 s");
+        let jpeg = |d: &mut Device| {
+            d.formats = vec![(FourCc(*b"MJPG"), 30.0)];
+            d.picture = crate::source::mjpeg::tiny_jpeg();
+        };
+        assert_eq!(picture(&jpeg), Ok([8, 8]));
+        let cut = picture(&|d| {
+            jpeg(d);
+            d.picture.truncate(d.picture.len() - 4);
+        });
+        assert!(cut.unwrap_err().contains("JPEG"));
+        let narrow = of(|d| d.no_bandwidth = vec![FourCc(*b"YUYV")]);
+        assert!(matches!(narrow, What::NoBandwidth(_)), "{narrow:?}");
+        let loopback = of(|d| {
+            d.identity.driver = "v4l2 loopback".into();
+            d.identity.capabilities = OUTPUT | STREAMING;
+        });
+        assert!(matches!(loopback, What::NotFed(_)), "{loopback:?}");
         assert_eq!(of(|d| d.closed = Some(Errno::ACCESS)), What::NoPermission);
         assert_eq!(
             of(|d| d.identity.capabilities = METADATA | STREAMING),
@@ -193,7 +242,7 @@ mod tests {
     fn a_camera_that_another_program_has_is_busy() {
         let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
         kernel.trouble(Trouble::Busy(Duration::from_secs(60)));
-        let seen = list(&kernel, &CameraOptions::default());
+        let seen = list(&kernel, &CameraOptions::default(), PATIENCE);
         assert_eq!(seen[0].what, What::Busy);
     }
 }

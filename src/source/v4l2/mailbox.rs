@@ -5,6 +5,7 @@
 
 use super::camera::Encoding;
 use super::node::{Layout, Memory};
+use super::unusable::{Tally, Unusable};
 use crate::clock;
 use crate::limits::MAX_CAMERA_BUFFERS;
 use crate::source::SourceCounts;
@@ -46,11 +47,25 @@ struct Slot {
     newest: Option<CapturedFrame>,
     /// Time of the last frame.
     filled: Option<Instant>,
+    /// Time of the first picture that could not be decoded since the last one that could be used.
+    unreadable: Option<Instant>,
+    unusable: Tally,
+    /// The present opening of the camera.
+    session: Option<u32>,
     returned: heapless::Vec<BufferTicket, MAX_CAMERA_BUFFERS>,
+    /// The camera is open and its last picture could be used.
     camera: bool,
     counts: SourceCounts,
     stop: bool,
     ended: bool,
+}
+
+impl Slot {
+    fn usable(&mut self) {
+        self.camera = true;
+        self.unreadable = None;
+        self.unusable.usable_came();
+    }
 }
 
 /// State that the two threads share.
@@ -82,8 +97,10 @@ impl Mailbox {
     /// Publishes a newer frame. Returns the previous one if it was not taken.
     pub(super) fn publish(&self, fresh: CapturedFrame) -> Option<CapturedFrame> {
         let mut slot = self.lock();
-        slot.camera = true;
         slot.filled = Some(Instant::now());
+        if fresh.encoding != Encoding::Jpeg {
+            slot.usable();
+        }
         let passed_over = slot.newest.replace(fresh);
         slot.counts.passed_over += u64::from(passed_over.is_some());
         drop(slot);
@@ -102,11 +119,61 @@ impl Mailbox {
         None
     }
 
+    /// A new opening of the camera.
+    pub(super) fn begin(&self, session: u32) {
+        let mut slot = self.lock();
+        slot.session = Some(session);
+        slot.unreadable = None;
+        slot.unusable.usable_came();
+    }
+
     /// Removes the last frame, because the camera is gone.
     pub(super) fn clear(&self) {
         let mut slot = self.lock();
         slot.newest = None;
+        slot.session = None;
         slot.camera = false;
+    }
+
+    /// A picture of this opening was decoded.
+    pub(super) fn decoded(&self, session: u32) {
+        let mut slot = self.lock();
+        if slot.session == Some(session) {
+            slot.usable();
+        }
+    }
+
+    /// A picture of this opening could not be decoded.
+    pub(super) fn undecodable(&self, name: &str, fresh: &CapturedFrame, why: String) {
+        let mut slot = self.lock();
+        if slot.session == Some(fresh.ticket.session) {
+            slot.unreadable.get_or_insert_with(Instant::now);
+        }
+        drop(slot);
+        self.refuse(name, fresh.index, Unusable::Undecodable(why));
+    }
+
+    /// Counts a picture that cannot be used. The log hears of the first of each kind, and then of powers of two.
+    pub(super) fn refuse(&self, name: &str, index: u64, why: Unusable) {
+        let what = why.to_string();
+        let mut slot = self.lock();
+        slot.counts.skipped += 1;
+        let count = slot.unusable.add(why);
+        drop(slot);
+        if let Some(count) = count {
+            log::warn!("{name}: picture {index}: {what}; skipped ({count} such so far)");
+        }
+    }
+
+    /// The time since the first undecodable picture after the last usable one.
+    pub(super) fn unreadable_for(&self) -> Duration {
+        let since = self.lock().unreadable;
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// The pictures since the last usable one, for a message.
+    pub(super) fn unusable(&self) -> String {
+        self.lock().unusable.summary()
     }
 
     pub(super) fn count<T>(&self, change: impl FnOnce(&mut SourceCounts) -> T) -> T {

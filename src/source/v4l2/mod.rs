@@ -9,26 +9,33 @@ mod camera;
 mod capture;
 #[cfg(test)]
 pub(crate) mod fake;
+mod field;
 mod ioctl;
 mod list;
 mod mailbox;
 mod node;
+mod stamps;
 #[cfg(test)]
 mod tests;
+mod trial;
+mod unusable;
 
 pub use camera::CameraOptions;
+pub(crate) use camera::LESS_BANDWIDTH;
 pub(crate) use ioctl::Kernel;
 pub(crate) use list::{NodeReport, What, list, look};
 pub use node::FourCc;
 pub(crate) use node::Nodes;
+pub(crate) use trial::PATIENCE;
 
 use super::{Footprint, FrameSource, Kind, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::process::sandbox::Access;
 use crate::process::thread::{Role, spawn};
+use crate::stats::Repeated;
 use camera::{Camera, Encoding, Missing, Wanted};
-use capture::{Capture, Patience};
+use capture::{Capture, News, Patience};
 use mailbox::{CapturedFrame, Mailbox, Taken};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -42,7 +49,7 @@ pub(super) const KIND: Kind = Kind {
     footprint: |camera| Footprint {
         mapped_bytes: camera.buffer_bytes(),
         heap_bytes: match camera.may_be_jpeg() {
-            true => jpeg::decoding_bytes(camera.size_px),
+            true => jpeg::decoding_bytes(CameraOptions::jpeg_room_px(camera.size_px)),
             false => 0,
         },
     },
@@ -65,7 +72,7 @@ pub struct V4l2Source {
     thread: Option<JoinHandle<()>>,
     /// The last frame that was lent. Its buffer goes back before the next frame is taken.
     held: Option<CapturedFrame>,
-    undecodable: u64,
+    options: CameraOptions,
     rgb: Vec<u8>,
     decoded_px: (u32, u32),
 }
@@ -104,7 +111,7 @@ impl V4l2Source {
         let camera = match Camera::open(nodes.as_ref(), &wanted, options) {
             Ok(camera) => Some(camera),
             // The thread logs this and waits.
-            Err(Missing::Yet(_)) => None,
+            Err(Missing::Yet(_) | Missing::NoBandwidth(_)) => None,
             Err(Missing::Useless(what)) => return Err(Error::source(name, what)),
         };
         let mailbox = Arc::new(Mailbox::default());
@@ -116,6 +123,9 @@ impl V4l2Source {
             mailbox: Arc::clone(&mailbox),
             session: 0,
             frames: 0,
+            closed: Repeated::default(),
+            news: News::default(),
+            stamps_said: false,
         };
         let thread = spawn(Role::Capture, move || capture.run(camera))
             .map_err(|error| Error::source(&name, "no thread to capture").because(error))?;
@@ -124,7 +134,7 @@ impl V4l2Source {
             mailbox,
             thread: Some(thread),
             held: None,
-            undecodable: 0,
+            options: options.clone(),
             rgb: Vec::new(),
             decoded_px: (0, 0),
         })
@@ -140,15 +150,16 @@ impl V4l2Source {
             if fresh.encoding != Encoding::Jpeg {
                 return taken;
             }
-            let most_px = [fresh.layout.width_px, fresh.layout.height_px];
+            let agreed_px = [fresh.layout.width_px, fresh.layout.height_px];
+            let most_px = self.options.jpeg_limit_px(agreed_px);
             match jpeg::decode_within(fresh.bytes(), most_px, &mut self.rgb) {
                 Ok(size_px) => {
+                    self.mailbox.decoded(fresh.ticket.session);
                     self.decoded_px = size_px;
                     return taken;
                 }
                 Err(why) => {
-                    log::debug!("{}: frame {}: {why}", self.name, fresh.index);
-                    self.undecodable += 1;
+                    self.mailbox.undecodable(&self.name, fresh, why);
                     self.mailbox.give_back(fresh.ticket);
                 }
             }
@@ -194,9 +205,7 @@ impl FrameSource for V4l2Source {
     }
 
     fn counts(&self) -> SourceCounts {
-        let mut counts = self.mailbox.counts();
-        counts.skipped += self.undecodable;
-        counts
+        self.mailbox.counts()
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`ioctl`](super::ioctl) implements it for real devices, [`fake`](super::fake) for tests. Buffers belong to the
 //! node. A [`Memory`] stays readable after its node is closed.
 
+use super::field::Field;
 use crate::frame::{PixelFormat, Pixels};
 use std::fmt;
 use std::io;
@@ -49,9 +50,17 @@ pub(crate) struct Layout {
     pub height_px: u32,
     /// 0 for compressed formats.
     pub stride_bytes: usize,
+    pub field: Field,
 }
 
 impl Layout {
+    /// Bytes of a raw picture in this layout.
+    pub(super) fn frame_bytes(&self, format: PixelFormat) -> usize {
+        format
+            .frame_bytes(self.width_px, self.height_px, self.stride_bytes)
+            .unwrap_or(usize::MAX)
+    }
+
     /// A raw picture in this layout; `None` if there are too few bytes.
     pub(super) fn pixels<'a>(&self, format: PixelFormat, bytes: &'a [u8]) -> Option<Pixels<'a>> {
         Pixels::new(
@@ -71,6 +80,7 @@ pub(crate) struct Filled {
     pub bytes_used: usize,
     /// The driver reports that the picture is incomplete.
     pub damaged: bool,
+    pub field: Field,
     /// Counter of the camera's pictures, including those for which the driver had no buffer.
     pub sequence: u32,
     /// Capture time on `CLOCK_MONOTONIC`; `None` if the driver uses another clock or none.
@@ -93,7 +103,7 @@ pub(crate) trait Node: Send {
     /// Highest rate at this size, in frames per second; `None` if the driver does not list the size.
     fn fastest(&self, format: FourCc, size_px: [u32; 2]) -> Option<f64>;
 
-    /// Requests a format. The driver returns the nearest one that it has.
+    /// Requests a format, with whole pictures. The driver returns the nearest one that it has.
     fn set_format(&mut self, format: FourCc, size_px: [u32; 2]) -> io::Result<Layout>;
 
     /// Requests a rate. Returns the time between frames if the driver knows it.

@@ -1,7 +1,8 @@
 //! The capture loop on the model of a kernel: every way in which a camera fails, without a camera.
 
-use super::fake::{Device, FakeKernel, Trouble};
+use super::fake::{Device, FakeKernel, Field, Stamping, Trouble};
 use super::*;
+use crate::limits::MAX_FRAME_SIDE_PX;
 use rustix::io::Errno;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -13,6 +14,7 @@ const QUICK: Patience = Patience {
     reopen: Duration::from_millis(5),
     stall: [Duration::from_millis(300), Duration::from_millis(500)],
     start: Duration::from_millis(500),
+    unusable: Duration::from_millis(400),
 };
 
 fn options() -> CameraOptions {
@@ -142,14 +144,20 @@ fn damaged_and_short_frames_cost_only_themselves() {
     let (kernel, mut source) = webcam();
     frame(&mut source);
     let start = source.counts();
-    for trouble in [Trouble::Flag, Trouble::Short(3), Trouble::Short(0)] {
+    for trouble in [
+        Trouble::Flag,
+        Trouble::Short(3),
+        Trouble::Short(0),
+        Trouble::Field(2),
+        Trouble::Field(6),
+    ] {
         kernel.trouble(trouble);
     }
-    until_counted(&mut source, |counts| counts.skipped >= start.skipped + 3);
+    until_counted(&mut source, |counts| counts.skipped >= start.skipped + 5);
     let (before, _) = frame(&mut source);
     while frame(&mut source).0 < before + 20 {}
     let counts = source.counts();
-    assert_eq!(counts.skipped - start.skipped, 3);
+    assert_eq!(counts.skipped - start.skipped, 5);
     assert_eq!(counts.reopened, 0);
 }
 
@@ -247,7 +255,7 @@ fn a_busy_camera_is_waited_for() {
 #[test]
 fn a_driver_without_a_clock_gets_the_time_of_arrival() {
     let kernel = FakeKernel::with([Device {
-        has_clock: false,
+        stamps: Stamping::Unknown,
         ..Device::webcam("/dev/video0")
     }]);
     let mut source = open(&kernel, "/dev/video0").unwrap();
@@ -306,11 +314,10 @@ fn jpegs_are_checked_and_decoded() {
     let padded = [&jpeg[..], &[0; 100]].concat();
     frame(&mut with(padded, [8, 8]));
     for (picture, size_px) in [
-        // A stump, other bytes, a cut JPEG, a JPEG that is larger than agreed.
+        // A stump, other bytes, a cut JPEG.
         (jpeg[..100].to_vec(), [8, 8]),
         (vec![7; 500], [8, 8]),
         (jpeg[..jpeg.len() - 4].to_vec(), [8, 8]),
-        (jpeg.clone(), [4, 4]),
     ] {
         let mut source = with(picture, size_px);
         let start = Instant::now();
@@ -381,7 +388,7 @@ fn a_camera_cannot_write_to_the_terminal() {
     let agreed = camera.map(|camera| camera.agreed).unwrap();
     assert_eq!(
         agreed,
-        "Webcam?[2J?? (uvcvideo, usb-1): 8 x 4 YUYV, 500.0 frames a second, 5 buffers"
+        r"Webcam\x1b[2J\r\n (uvcvideo, usb-1): 8 x 4 YUYV, 500.0 frames a second, 5 buffers"
     );
 }
 
@@ -412,6 +419,18 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     assert!(refused(&|d| d.buffers = 2).contains("2 buffers"));
     assert!(refused(&|d| d.size_px = [1 << 20, 4]).contains("1048576 x 4 px"));
     assert!(refused(&|d| d.stride_bytes = 15).contains("rows of 15 bytes"));
+    for (field, name) in [
+        (2, "TOP"),
+        (3, "BOTTOM"),
+        (5, "SEQ_TB"),
+        (6, "SEQ_BT"),
+        (7, "ALTERNATE"),
+    ] {
+        let error = refused(&move |d| d.field = Field(field));
+        assert!(error.contains(&format!("(field {name})")), "{error}");
+    }
+    let output = refused(&|d| d.identity.capabilities = 1 << 1 | 1 << 26);
+    assert!(output.contains("not a capture device"), "{output}");
     let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
     for device in ["", "video0", "/dev/\0"] {
         assert!(message(open(&kernel, device)).contains("v4l2:auto"));
@@ -478,4 +497,197 @@ fn what_a_camera_may_take_is_reckoned_from_what_is_asked_of_it() {
     assert_eq!(bytes(Some(b"YUYV")), 5 * 2 * 640 * 480);
     // Any format may be taken.
     assert_eq!(bytes(None), 5 * 3 * 640 * 480);
+}
+
+#[test]
+fn pictures_that_are_whole_are_taken_however_their_fields_are_arranged() {
+    // ANY, NONE and the three interleaved ones.
+    for field in [0, 1, 4, 8, 9] {
+        let mut device = Device::webcam("/dev/video0");
+        device.field = Field(field);
+        frame(&mut open(&FakeKernel::with([device]), "/dev/video0").unwrap());
+    }
+}
+
+#[test]
+fn a_camera_of_which_no_picture_can_be_used_is_no_camera() {
+    let jpeg = crate::source::mjpeg::tiny_jpeg();
+    let webcam = Device::webcam("/dev/video0");
+    let mjpg = Device {
+        formats: vec![(FourCc(*b"MJPG"), 30.0)],
+        picture: jpeg.clone(),
+        ..webcam.clone()
+    };
+    for (good, bad) in [
+        (webcam, vec![0; 60]),
+        (mjpg.clone(), vec![0; jpeg.len()]),
+        (mjpg, [&jpeg[..jpeg.len() - 6], &[0; 4]].concat()),
+    ] {
+        // From the start.
+        let mut device = good.clone();
+        device.picture = bad.clone();
+        let kernel = FakeKernel::with([device]);
+        let mut source = open(&kernel, "/dev/video0").unwrap();
+        let start = Instant::now();
+        while source.counts().reopened == 0 {
+            let next = source.next_frame(Duration::from_millis(5)).unwrap();
+            let no_camera = matches!(
+                next,
+                Next::TimedOut {
+                    camera_present: false
+                }
+            );
+            assert!(no_camera, "{next:?}");
+            assert!(start.elapsed() < EVERY, "{:?}", source.counts());
+        }
+        assert!(source.counts().skipped > 0);
+        // And when a camera begins to send them. It is given back its sight by opening it again.
+        kernel.change(|device| device.picture = good.picture.clone());
+        frame(&mut source);
+        kernel.change(|device| device.picture = bad.clone());
+        kernel.trouble(Trouble::Break(Errno::IO));
+        until_no_camera(&mut source);
+        let before = source.counts().skipped;
+        let start = Instant::now();
+        while source.counts().skipped < before + 20 {
+            assert!(start.elapsed() < EVERY, "{:?}", source.counts());
+            until_no_camera(&mut source);
+        }
+        assert_eq!(kernel.violations(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_jpeg_has_its_own_size() {
+    let with = |size_px, most_bytes| {
+        let device = Device {
+            formats: vec![(FourCc(*b"MJPG"), 30.0)],
+            picture: crate::source::mjpeg::tiny_jpeg(),
+            size_px,
+            ..Device::webcam("/dev/video0")
+        };
+        let options = CameraOptions {
+            most_bytes,
+            ..options()
+        };
+        let kernel = FakeKernel::with([device]);
+        let source = V4l2Source::open_with(Box::new(kernel), "/dev/video0", &options, QUICK);
+        frame(&mut source.unwrap());
+    };
+    // 8 x 8, however large the agreed size; also where the memory is limited.
+    with([4, 4], None);
+    with([640, 480], None);
+    with([4, 4], Some(1 << 20));
+    let room = CameraOptions::jpeg_room_px;
+    assert_eq!(room([640, 480]), [656, 496]);
+    assert_eq!(room([1920, 1080]), [1936, 1104]);
+    assert_eq!(room([u32::MAX, 0]), [MAX_FRAME_SIDE_PX + 16, 16]);
+}
+
+#[test]
+fn a_driver_that_rounds_up_to_whole_blocks_is_taken() {
+    for code in [*b"YUYV", *b"NV12"] {
+        let device = Device {
+            formats: vec![(FourCc(code), 30.0)],
+            size_px: [8, 1088],
+            picture: vec![128; 8 * 1088 * 2],
+            ..Device::webcam("/dev/video0")
+        };
+        let asked = CameraOptions {
+            size_px: [8, 1080],
+            ..options()
+        };
+        let kernel = FakeKernel::with([device]);
+        let source = V4l2Source::open_with(Box::new(kernel), "/dev/video0", &asked, QUICK);
+        let mut source = source.unwrap();
+        let Next::Frame(frame) = source.next_frame(EVERY).unwrap() else {
+            panic!("no frame");
+        };
+        assert_eq!(frame.pixels.height_px(), 1088);
+    }
+}
+
+#[test]
+fn a_camera_that_usb_has_no_bandwidth_for_sends_jpegs_or_names_the_remedy() {
+    let with = |formats: &[&[u8; 4]], without: &[&[u8; 4]], asked: Option<&[u8; 4]>| {
+        let device = Device {
+            formats: formats.iter().map(|code| (FourCc(**code), 30.0)).collect(),
+            no_bandwidth: without.iter().map(|code| FourCc(**code)).collect(),
+            ..Device::webcam("/dev/video0")
+        };
+        let kernel = FakeKernel::with([device]);
+        let asked = CameraOptions {
+            format: asked.map(|code| FourCc(*code)),
+            ..options()
+        };
+        let opened = |wanted: Wanted| {
+            let camera = Camera::open(&kernel, &wanted, &asked);
+            camera
+                .map(|camera| camera.agreed)
+                .map_err(|missing| missing.to_string())
+        };
+        let by_path = opened(Wanted::Path("/dev/video0".into()));
+        let any = opened(Wanted::Any { card: None });
+        assert_eq!(kernel.open_nodes(), 0);
+        assert_eq!(any.is_ok(), by_path.is_ok());
+        by_path
+    };
+    let agreed = with(&[b"YUYV", b"MJPG"], &[b"YUYV"], None).unwrap();
+    assert!(
+        agreed.contains("MJPG") && agreed.ends_with("no bandwidth for YUYV)"),
+        "{agreed}"
+    );
+    for (formats, without, asked) in [
+        (&[b"YUYV", b"MJPG"][..], &[b"YUYV"][..], Some(b"YUYV")),
+        (&[b"YUYV", b"MJPG"], &[b"YUYV", b"MJPG"], None),
+        (&[b"YUYV"], &[b"YUYV"], None),
+        (&[b"MJPG"], &[b"MJPG"], None),
+    ] {
+        let error = with(formats, without, asked).unwrap_err();
+        assert!(
+            error.contains("USB bandwidth") && error.contains("--camera-size"),
+            "{error}"
+        );
+    }
+    // It is waited for.
+    let kernel = FakeKernel::with([Device {
+        no_bandwidth: vec![FourCc(*b"YUYV")],
+        ..Device::webcam("/dev/video0")
+    }]);
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    until_no_camera(&mut source);
+    kernel.change(|device| device.no_bandwidth.clear());
+    frame(&mut source);
+}
+
+#[test]
+fn a_loopback_device_is_waited_for_until_a_program_feeds_it() {
+    let mut device = Device::webcam("/dev/video0");
+    device.identity.driver = "v4l2 loopback".into();
+    device.identity.capabilities = 0x0520_0002;
+    let kernel = FakeKernel::with([device]);
+    let mut source = open(&kernel, "/dev/video0").unwrap();
+    until_no_camera(&mut source);
+    kernel.change(|device| device.identity.capabilities = 0x0520_0001);
+    frame(&mut source);
+}
+
+#[test]
+fn impossible_capture_times_are_the_time_of_arrival() {
+    let hour = Duration::from_secs(3600);
+    for stamps in [
+        Stamping::Zero,
+        Stamping::Behind(hour),
+        Stamping::Behind(Duration::from_secs(1)),
+        Stamping::Ahead(hour),
+    ] {
+        let kernel = FakeKernel::with([Device {
+            stamps,
+            ..Device::webcam("/dev/video0")
+        }]);
+        let mut source = open(&kernel, "/dev/video0").unwrap();
+        for _ in 0..20 {
+            assert!(frame(&mut source).1 < 500_000, "{stamps:?}");
+        }
+    }
 }
