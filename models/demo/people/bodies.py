@@ -11,7 +11,7 @@ from .studio import Composition
 
 THICKNESS = 0.16
 REACH = 0.12
-FILL = (0.66, 0.76)
+FILL = (0.58, 0.68)
 
 
 def sample(rng, studio, switches):

@@ -17,6 +17,8 @@ from . import camera, negatives
 EMPTY = 0.25
 # The presence and side channels are read in a disc at the middle: its radius as a share of the side.
 DISC = 0.125
+# How often a figure's place is drawn before it comes into the middle.
+TRIES = 12
 
 
 @dataclass
@@ -48,12 +50,54 @@ def sources(task, figures, negative, backgrounds, hands=None):
     return Sources(task, figures, others, backgrounds)
 
 
-def _paste(rng, picture, rgba, joints, recipe, fill, shift):
+def _cuts(rgba):
+    """Points (K, 2) along the parts of the render's own edges that the figure touches, px."""
+    last = len(rgba) - 1
+    alpha = rgba[..., 3]
+    points = []
+    for line, fixed, axis in (
+        (alpha[0], 0, 1),
+        (alpha[last], last, 1),
+        (alpha[:, 0], 0, 0),
+        (alpha[:, last], last, 0),
+    ):
+        (touched,) = np.nonzero(line)
+        if len(touched):
+            along = np.linspace(touched[0], touched[-1], 17)
+            at = np.full((17, 2), float(fixed))
+            at[:, 1 - axis] = along
+            points.append(at)
+    return np.concatenate(points) if points else np.empty((0, 2))
+
+
+def _place(rng, rgba, joints, side, recipe, draw_size, draw_shift):
+    """(matrix, mirrored) that puts a figure into a crop, so that no edge of its render shows in it.
+
+    A cut limb would tell a figure from anything else. Sizes and places are drawn until none shows; None
+    stands for no luck.
+    """
+    cuts = _cuts(rgba)
+    mirror = rng.random() < 0.5
+    for _ in range(TRIES):
+        turn = rng.uniform(-180, 180) if rng.random() < recipe.any_turn else rng.normal(0, recipe.turn)
+        matrix = augment.placement(joints, side, draw_size(), turn, mirror, draw_shift())
+        at = augment.transform(cuts, matrix)
+        if not ((at > -1) & (at < side)).all(1).any():
+            return matrix, mirror
+    return None
+
+
+def _inside(rgba, joints, side):
+    """A place in the middle, so large that the whole crop lies inside the render at any angle."""
+    # The box lies in the render's middle, and a crop's corner is 0.71 sides away.
+    fill = 1.5 * np.ptp(joints, axis=0).max() / len(rgba)
+    return augment.placement(joints, side, fill, 0.0, False, (0, 0)), False
+
+
+def _paste(rng, picture, rgba, joints, recipe, place):
     """Puts a figure on the picture: (picture, joints, mirrored)."""
     side = len(picture)
-    mirror = rng.random() < 0.5
-    turn = rng.uniform(-180, 180) if rng.random() < recipe.any_turn else rng.normal(0, recipe.turn)
-    matrix = augment.placement(joints, side, fill, turn, mirror, shift)
+    matrix, mirror = place
     figure = augment.tint(rng, augment.warp(rgba, matrix, side))
     picture = np.ascontiguousarray(augment.over(figure, picture))
     joints = augment.transform(joints, matrix)
@@ -68,12 +112,14 @@ def _shift_aside(rng, side):
 
 def _crowd(rng, picture, source, recipe, fill):
     """One to three other figures of the task behind the subject."""
+    side = len(picture)
     for _ in range(int(rng.integers(1, 4))):
         index = rng.integers(len(source.figures))
         joints = source.figures.joints[index].astype(np.float64)
-        size = fill * rng.uniform(0.6, 1.1)
         rgba = source.figures.pictures[index]
-        picture, _, _ = _paste(rng, picture, rgba, joints, recipe, size, _shift_aside(rng, len(picture)))
+        sizes, shifts = lambda: fill * rng.uniform(0.6, 1.1), lambda: _shift_aside(rng, side)
+        if place := _place(rng, rgba, joints, side, recipe, sizes, shifts):
+            picture, _, _ = _paste(rng, picture, rgba, joints, recipe, place)
     return picture
 
 
@@ -98,15 +144,15 @@ def _positive(rng, source, picture, recipe, switches):
     side = len(picture)
     index = rng.integers(len(source.figures))
     joints = source.figures.joints[index].astype(np.float64)
-    fill = augment.draw_fill(rng, recipe)
     if on("group"):
-        picture = _crowd(rng, picture, source, recipe, fill)
-    shift = rng.uniform(-0.15, 0.15, 2) * side
-    if on("cut"):
-        # Up to a third of the subject leaves the picture.
-        shift = rng.uniform(-0.35, 0.35, 2) * side
+        picture = _crowd(rng, picture, source, recipe, augment.draw_fill(rng, recipe))
+    # Cut, up to a third of the subject leaves the picture.
+    most = 0.35 if on("cut") else 0.15
     rgba = source.figures.pictures[index]
-    picture, joints, mirrored = _paste(rng, picture, rgba, joints, recipe, fill, shift)
+    sizes = lambda: augment.draw_fill(rng, recipe)
+    shifts = lambda: rng.uniform(-most, most, 2) * side
+    place = _place(rng, rgba, joints, side, recipe, sizes, shifts) or _inside(rgba, joints, side)
+    picture, joints, mirrored = _paste(rng, picture, rgba, joints, recipe, place)
     if on("table") and source.task == "body":
         _table(rng, picture, joints.min(0), joints.max(0))
     elif rng.random() < recipe.occluded:
@@ -122,10 +168,11 @@ def _negative(rng, source, picture, recipe):
         figures, index = source.others[rng.choice(len(source.others), p=_odds(source.others))]
         index = index[rng.integers(len(index))]
         joints = figures.joints[index].astype(np.float64)
-        fill = rng.uniform(0.5, 1.3)
         plain = augment.Recipe(recipe.fill, recipe.turn, recipe.any_turn, [])
-        shift = rng.uniform(-0.2, 0.2, 2) * side
-        picture, _, _ = _paste(rng, picture, figures.pictures[index], joints, plain, fill, shift)
+        sizes, shifts = lambda: rng.uniform(0.5, 1.3), lambda: rng.uniform(-0.2, 0.2, 2) * side
+        rgba = figures.pictures[index]
+        place = _place(rng, rgba, joints, side, plain, sizes, shifts) or _inside(rgba, joints, side)
+        picture, _, _ = _paste(rng, picture, rgba, joints, plain, place)
     return picture, np.full((count, 2), np.nan), np.ones(count, bool), 0.0, np.nan
 
 

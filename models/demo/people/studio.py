@@ -16,7 +16,7 @@ from . import draw, geometry, light, makehuman, packages, wardrobe
 from .geometry import Y, about, random_rotation, subdivide
 from .wardrobe import Wardrobe
 
-SIDE = 224
+SIDE = 256
 # One shape serves several pictures: it takes as long as its rendering.
 PICTURES_A_PERSON = 12
 # How far behind the surface a visible joint of a hand may lie, metres.
