@@ -21,73 +21,34 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import bodies, hands, negatives, rooms
+from . import shots
+from .shots import KINDS, SEEDS
 from .studio import PICTURES_A_PERSON, open_studio
 from .switches import ALL
 
-BACKGROUND_SIDE = 288
 # A multiple of PICTURES_A_PERSON, so that no person spans two shards.
 SHARD = 10 * PICTURES_A_PERSON
-SEEDS = {"train": 1, "test": 2}
-KINDS = ("hand", "body", "negative", "background")
-JOINTS = {"hand": 21, "body": 16, "negative": 8}
-# A figure that hides more of its joints is drawn anew.
-LEAST_VISIBLE = 0.45
 REPORT_EVERY_S = 30
 
 _studio = None
 
 
 def folder(cache, kind, split, switches=ALL):
-    """Where a kind's shards lie; other switches are other pictures."""
-    mark = ""
-    if switches != ALL:
-        text = repr(sorted(asdict(switches).items()))
-        mark = "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-    return Path(cache, "people", f"{kind}-{split}{mark}")
-
-
-def _figure(rng, studio, kind, switches):
-    if kind == "negative":
-        names = list(negatives.KINDS)
-        name = names[rng.integers(len(names))]
-        picture = studio.shoot(rng, negatives.sample(rng, studio, switches, name))
-        return picture, names.index(name)
-    sample = {"hand": hands, "body": bodies}[kind].sample
-    while True:
-        picture = studio.shoot(rng, sample(rng, studio, switches))
-        if picture.visible.mean() >= LEAST_VISIBLE:
-            return picture, picture.right
+    """Where a kind's shards lie; other code or other switches are other pictures."""
+    text = shots.code(kind) + repr(sorted(asdict(switches).items()))
+    return Path(cache, "people", f"{kind}-{split}-{hashlib.sha256(text.encode()).hexdigest()[:8]}")
 
 
 def _make_shard(target, kind, split, first, count, switches):
     """One shard's arrays, in order."""
-    studio = _studio
-    studio.fresh()
-    pictures, joints, visible, labels, hands = [], [], [], [], []
-    for number in range(first, first + count):
-        rng = np.random.default_rng([SEEDS[split], KINDS.index(kind), number])
-        if kind == "background":
-            pictures.append(rooms.sample(rng, studio, BACKGROUND_SIDE))
-            continue
-        picture, label = _figure(rng, studio, kind, switches)
-        pictures.append(picture.rgba)
-        joints.append(picture.joints)
-        visible.append(picture.visible)
-        labels.append(label)
-        hands.append(picture.hands)
-    arrays = {"pictures": np.stack(pictures)}
-    if kind != "background":
-        arrays |= {"joints": np.stack(joints), "visible": np.stack(visible), "labels": np.float32(labels)}
-    if kind == "body":
-        arrays["hands"] = np.stack(hands)
+    _studio.fresh()
+    made = [shots.take(_studio, kind, split, number, switches) for number in range(first, first + count)]
     # The pictures come last: a shard is whole once they bear their name.
-    for name in ("hands", "labels", "visible", "joints", "pictures"):
-        if name in arrays:
-            path = target.with_name(f"{target.name}-{name}.npy")
-            with open(path.with_suffix(".part"), "wb") as file:
-                np.save(file, arrays[name])
-            os.replace(path.with_suffix(".part"), path)
+    for name in made[0]:
+        path = target.with_name(f"{target.name}-{name}.npy")
+        with open(path.with_suffix(".part"), "wb") as file:
+            np.save(file, np.stack([one[name] for one in made]))
+        os.replace(path.with_suffix(".part"), path)
 
 
 def _begin(cache):
