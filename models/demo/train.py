@@ -1,12 +1,12 @@
 """Trains the networks on rendered people, from nothing to int8 files and their figures, in one command.
 
     python models/demo/train.py hand|body|finder|all [--quick] [--resume] [--minutes N] [--without SWITCH]
-                                [--jobs N] [--cache DIR]
+                                [--from FILE] [--jobs N] [--cache DIR]
 
 Fetches, renders, trains, exports, quantises and measures on unseen renders. Everything lies in the cache:
 renders under `people`; checkpoints, curves, networks and REPORT.md under `runs/NAME`. --quick goes through
-every step on a few pictures. --minutes ends each training early, --resume goes on from its checkpoint.
---without leaves a sort of picture out.
+every step on a few pictures. --minutes squeezes each training's schedule into that long. --resume goes on
+from the run's checkpoint, --from starts with the weights of a file. --without leaves a sort of picture out.
 """
 
 import argparse
@@ -18,17 +18,34 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
 import torch
-from people import learn, results
+from people import learn, results, shots, start
 from people.packages import FetchError
 from people.recipe import FULL, QUICK, TASKS, Recipe
 from people.switches import ALL
 
 
 def run_name(options):
-    """A folder of its own for each choice of switches."""
-    return "-".join(
-        ["quick" if options.quick else "full", *(f"no_{name}" for name in sorted(options.without))]
-    )
+    """A folder of its own for each choice of switches and start."""
+    origin = [f"from_{Path(options.origin).stem}"] if options.origin else []
+    without = [f"no_{name}" for name in sorted(options.without)]
+    return "-".join(["quick" if options.quick else "full", *origin, *without])
+
+
+def record(options, task, size, steps):
+    """What made a checkpoint, with what its start was made by."""
+    before = start.about(options.origin) if options.origin else {"network": "basic"}
+    code = shots.code_hash(os.path.join(HERE, "people", "recipe.py"))
+    sitting = {
+        "steps": steps,
+        "crops": steps * learn.BATCH,
+        "seed": learn.SEED,
+        "figures": size.figures,
+        "without": sorted(options.without),
+        "code": code[:16],
+        "from": os.path.basename(options.origin) if options.origin else None,
+    }
+    sittings = [*before.get("sittings", []), sitting]
+    return {"task": task, "network": before["network"], "sittings": sittings}
 
 
 def write_report(folder, found):
@@ -43,6 +60,9 @@ def main():
     parser.add_argument("--quick", action="store_true", help="every step on a few pictures")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--minutes", type=float, help="end each training after this long")
+    parser.add_argument(
+        "--from", dest="origin", metavar="FILE", help="start from a checkpoint's or the shipped hand's weights"
+    )
     parser.add_argument("--without", action="append", default=[], metavar="SWITCH", help="leave a sort out")
     parser.add_argument("--jobs", type=int, help="rendering processes; all cores if not given")
     parser.add_argument("--cache", default=os.path.join(HERE, ".cache"))
@@ -51,16 +71,25 @@ def main():
         switches = ALL.without(*options.without)
     except ValueError as error:
         parser.error(str(error))
+    if options.origin and options.task not in ("hand", "body"):
+        parser.error("--from is for one network: hand or body")
+    try:
+        # Before the hours of rendering.
+        if options.origin:
+            start.about(options.origin)
+    except start.StartError as error:
+        sys.exit(f"train.py: error: {error}")
     recipe = Recipe(options.cache, QUICK if options.quick else FULL, switches, options.jobs)
     folder = Path(options.cache, "runs", run_name(options))
     found = {}
     for task in TASKS if options.task == "all" else [options.task]:
         torch.manual_seed(learn.SEED)
         try:
-            lesson = recipe.lesson(task)
-        except FetchError as error:
+            lesson = recipe.lesson(task, options.origin)
+        except (FetchError, start.StartError) as error:
             sys.exit(f"train.py: error: {error}")
-        network = learn.learn(lesson, folder, options.resume, options.minutes)
+        network, steps = learn.learn(lesson, folder, options.resume, options.minutes)
+        start.save(folder / f"{task}.npz", network, record(options, task, recipe.size, steps))
         results.write(recipe, task, network, folder)
         found[task] = results.measure(recipe, task, folder)
         print(results.table(found[task]), flush=True)

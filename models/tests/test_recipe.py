@@ -3,6 +3,7 @@
 import sys
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -12,7 +13,8 @@ from conftest import MODELS
 sys.path.append(str(MODELS / "demo"))
 
 import augment  # noqa: E402
-from people import crops, learn, negatives, render, results, scenes  # noqa: E402
+from people import crops, learn, negatives, render, results, scenes, shots, start  # noqa: E402
+from people.recipe import NETWORKS  # noqa: E402
 from people.switches import ALL  # noqa: E402
 from test_networks import multiply_accumulates  # noqa: E402
 
@@ -79,6 +81,43 @@ def test_negatives_can_be_switched_off_and_are_none_of_the_subject(parts):
     usable = {names[i] for i in source.others[0][1]}
     assert usable == set(negatives.NOT["body"]) and "face" not in usable
     assert set(negatives.NOT["hand"]) == set(names)
+
+
+@pytest.mark.parametrize("edge", range(4))
+def test_no_edge_of_a_render_shows_in_a_crop(edge):
+    """An arm that leaves the render ends outside of the crop, or the crop lies inside the render."""
+    size = 256
+    rgba = np.zeros((size, size, 4), np.uint8)
+    rgba[108:148, 100:] = 255
+    rgba = np.ascontiguousarray(np.rot90(rgba, edge))
+    cuts = crops._cuts(rgba)
+    assert len(cuts) and (((cuts == 0) | (cuts == size - 1)).sum(1) >= 1).all()
+    joints = np.array([[75.0, 80], [181, 176]])
+    recipe = augment.Recipe(1 / 1.5, 40, 0.2, [])
+    rng = np.random.default_rng(edge)
+    found = []
+    for most in (0.15, 0.35) * 40:
+        shifts = lambda most=most: rng.uniform(-most, most, 2) * SIDE
+        found.append(
+            crops._place(rng, rgba, joints, SIDE, recipe, lambda: augment.draw_fill(rng, recipe), shifts)
+        )
+        if found[-1]:
+            at = augment.transform(cuts, found[-1][0])
+            assert not ((at >= 0) & (at < SIDE)).all(1).any()
+    assert sum(one is not None for one in found) > 60
+    matrix, _ = crops._inside(rgba, joints, SIDE)
+    corners = np.array([[0.0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]])
+    seen = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    assert (seen >= 0).all() and (seen <= size).all()
+
+
+def test_a_figure_without_cuts_may_lie_anywhere():
+    rgba = np.zeros((256, 256, 4), np.uint8)
+    rgba[80:170, 80:170] = 255
+    assert crops._cuts(rgba).shape == (0, 2)
+    joints, recipe = np.array([[80.0, 80], [170, 170]]), augment.Recipe(0.6, 5, 0, [])
+    matrix, _ = crops._place(np.random.default_rng(0), rgba, joints, SIDE, recipe, lambda: 0.3, lambda: (0, 0))
+    assert np.isclose(abs(np.linalg.det(matrix[:, :2])), (0.3 * SIDE / 90) ** 2)
 
 
 def test_each_switch_names_something_that_is_used():
@@ -153,6 +192,28 @@ def test_shards_are_read_as_one(tmp_path):
     assert render.folder(tmp_path, "body", "train", ALL.without("lying")) != place
 
 
+def test_renders_of_other_code_are_other_renders(tmp_path, monkeypatch):
+    package = tmp_path / "people"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (tmp_path / "deep.py").write_text("X = 1\n")
+    (package / "low.py").write_text("import numpy\nimport deep\n")
+    (package / "aside.py").write_text("Y = 1\n")
+    (package / "top.py").write_text("from . import aside, low\nfrom .low import deep\n")
+    top, aside = package / "top.py", package / "aside.py"
+    before, without = shots.code_hash(top), shots.code_hash(top, {aside})
+    (tmp_path / "deep.py").write_text("# Only said.\nX  =  1\n")
+    assert shots.code_hash(top) == before
+    aside.write_text("Y = 2\n")
+    assert shots.code_hash(top) != before and shots.code_hash(top, {aside}) == without
+    (tmp_path / "deep.py").write_text("X = 2\n")
+    assert shots.code_hash(top, {aside}) != without
+    assert len({shots.code(kind) for kind in shots.KINDS}) == len(shots.KINDS)
+    place = render.folder(tmp_path, "hand", "train")
+    monkeypatch.setattr(shots, "code", lambda kind: "other")
+    assert render.folder(tmp_path, "hand", "train") != place
+
+
 # Networks and the loop
 
 
@@ -181,6 +242,60 @@ def test_files_carry_the_extra_maps_and_can_leave_them_out(tmp_path):
     assert np.abs(got - wanted[0].numpy()).max() < 1e-4
     finder = Finder((4, 4), (4, 8), 1)
     results.export(finder, results._finder_card("test", finder), tmp_path / "f.onnx")
+
+
+def test_the_schedule_ends_with_the_steps_or_the_minutes():
+    assert learn._progress(30, 60, 0, 1e9, None) == 0.5
+    # A sitting of ten minutes takes what is left, wherever it begins.
+    for first in (0, 25):
+        passed = [learn._progress(first, 100, first, elapsed, 10) for elapsed in range(0, 601, 60)]
+        assert np.isclose(passed[0], first / 100) and np.isclose(passed[-1], 1)
+        assert np.allclose(np.diff(passed), np.diff(passed)[0])
+    # A machine that takes all steps sooner is done sooner.
+    assert learn._progress(100, 100, 0, 60, 10) == 1
+    assert learn._rate(1.0, 0.3, 10**6) > learn._rate(1.0, 0.6, 10**6) > learn._rate(1.0, 1.0, 10**6) > 0
+    assert learn._rate(1.0, 0.3, 0) < 0.01
+
+
+# Starts
+
+
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
+    small = lambda: BasicBaseline(5, 4, (4, 4, 8, 8), (1, 1, 1, 1), (8, 8, 8)).eval()
+    torch.manual_seed(0)
+    network, other, x = small(), small(), torch.randn(2, 3, 64, 64)
+    start.save(tmp_path / "a.npz", network, {"network": "basic", "sittings": []})
+    assert start.about(tmp_path / "a.npz") == {"network": "basic", "sittings": []}
+    start.load(tmp_path / "a.npz", other, x)
+    with torch.no_grad():
+        assert torch.allclose(network(x), other(x), atol=1e-2)
+    (tmp_path / "b.npz").write_bytes(b"no checkpoint")
+    (tmp_path / "b.onnx").write_bytes(b"no network")
+    with pytest.raises(start.StartError, match="b.npz: not a checkpoint"):
+        start.about(tmp_path / "b.npz")
+    wider = BasicBaseline(6, 4, (4, 4, 8, 8), (1, 1, 1, 1), (8, 8, 8))
+    for name in ("a.npz", "b.npz", "b.onnx", "none.npz"):
+        with pytest.raises(start.StartError, match=f"{name}: not the weights of this network: "):
+            start.load(tmp_path / name, wider, x)
+    with pytest.raises(start.StartError, match="not the weights"):
+        start.load(MODELS / "hand-demo.int8.onnx", wider, x)
+
+
+def test_the_shipped_hand_goes_on_from_what_it_computes():
+    """Also after the batch normalisation has taken its statistics from a batch."""
+    first, *_ = (MODELS / "demo" / "clips" / "hand.mjpeg").read_bytes().split(b"\xff\xd8")[1:]
+    frame = cv2.imdecode(np.frombuffer(b"\xff\xd8" + first, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.resize(frame[:, 80:560, ::-1], (256, 256), interpolation=cv2.INTER_AREA)
+    x = learn.to_tensor(picture[None])
+    wanted = compare.run(compare.session(MODELS / "hand-demo.int8.onnx"), x.contiguous().numpy())
+    network = NETWORKS["simple"](23)
+    with torch.no_grad():
+        half = torch.nn.functional.avg_pool2d(x, 2)
+        start.load(MODELS / "hand-demo.int8.onnx", network, half)
+        made = network.eval()(half)[0].numpy()
+        trained = network.train()(half)[0].numpy()
+    assert wanted.max() > 0.5 and np.abs(made[:21] - wanted).max() < 0.1 * wanted.max()
+    assert (made[21:] == 0).all() and np.abs(trained - made).max() < 0.1 * wanted.max()
 
 
 def test_training_learns_stops_and_goes_on(parts, tmp_path):

@@ -1,7 +1,7 @@
 """The training loop: steps of a fixed schedule with checkpoints, so that a stopped run goes on.
 
-In: a `Lesson`, which is a network, its batches and its loss, and a folder. Out: the averaged network. The
-folder gets `NAME.pt` (weights, averages, optimiser, steps done) and `NAME.jsonl`, the curve: a line for
+In: a `Lesson`, which is a network, its batches and its loss, and a folder. Out: the averaged network and the
+steps that it took. The folder gets `NAME.pt` (weights, averages, optimiser, steps done) and `NAME.jsonl`, the curve: a line for
 each report.
 """
 
@@ -24,6 +24,8 @@ from . import crops, scenes
 SEED = 7
 BATCH = 32
 RATE = 2e-3
+# Weights that are good already are not thrown far.
+RATE_FROM = 1e-3
 WARM_UP = 200  # steps
 REPORT_EVERY_S = 120
 SHARPNESS = 10.0
@@ -31,7 +33,7 @@ SQUARED_WEIGHT = 1000.0
 PLACE_WEIGHT = 3.0
 SIGMA = 1.5  # of a joint's Gaussian, heatmap px
 PRESENCE_WEIGHT = 4.0
-SIDE_WEIGHT = 1.0
+SIDE_WEIGHT = 20.0
 # A centre's pixel counts this much more than an empty one.
 CENTRE_GAIN = 20.0
 
@@ -44,6 +46,7 @@ class Lesson:
     loss: callable  # (network, batch) -> scalar tensor
     judge: callable  # (network) -> {name: number} on unseen renders
     steps: int
+    rate: float = RATE  # the highest
 
 
 def to_tensor(pictures):
@@ -121,10 +124,23 @@ def initialise(network):
     return network.to(memory_format=torch.channels_last)
 
 
-def _rate(progress, step):
-    """Cosine from RATE to nearly nothing, after a warm-up."""
-    warm = min(1.0, (step + 1) / WARM_UP)
-    return float(RATE * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(progress, 1)))))
+def _rate(highest, progress, taken):
+    """Cosine from the highest to nearly nothing, after a warm-up over the first steps of a sitting."""
+    warm = min(1.0, (taken + 1) / WARM_UP)
+    return float(highest * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(progress, 1)))))
+
+
+def _progress(step, steps, first, elapsed_s, minutes):
+    """How much of the schedule is over, 0 to 1: by the steps, or by the clock where that is sooner.
+
+    A sitting of some minutes takes all that is left of the schedule after its `first` step: its rate falls to
+    nothing at its end, whatever the machine makes of the minutes.
+    """
+    by_steps = step / steps
+    if not minutes:
+        return by_steps
+    begun = first / steps
+    return max(by_steps, begun + (1 - begun) * elapsed_s / (60 * minutes))
 
 
 def _save(path, lesson, average, optimiser, step):
@@ -150,14 +166,14 @@ def _load(path, lesson, average, optimiser):
 
 
 def learn(lesson, folder, resume=False, minutes=None):
-    """Trains; with `minutes` it stops after that long, wherever it is, and `resume` goes on from there."""
+    """Trains. `minutes` squeeze the schedule into that long; `resume` goes on from the last checkpoint."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, curve = folder / f"{lesson.name}.pt", folder / f"{lesson.name}.jsonl"
     average = Average(lesson.network)
-    optimiser = torch.optim.AdamW(lesson.network.parameters(), RATE, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(lesson.network.parameters(), lesson.rate, weight_decay=0.01)
     step = 0
     if resume and checkpoint.exists():
         step = _load(checkpoint, lesson, average, optimiser)
@@ -165,7 +181,7 @@ def learn(lesson, folder, resume=False, minutes=None):
         curve.unlink(missing_ok=True)
     # Another step, another seed: a resumed run sees new crops.
     rng = np.random.default_rng([SEED, step])
-    losses, start, reported = [], time.time(), time.time()
+    first, losses, start, reported = step, [], time.time(), time.time()
 
     def report():
         line = {
@@ -179,9 +195,9 @@ def learn(lesson, folder, resume=False, minutes=None):
         print(lesson.name, json.dumps(line), flush=True)
         _save(checkpoint, lesson, average, optimiser, step)
 
-    while step < lesson.steps and not (minutes and time.time() - start > 60 * minutes):
+    while (progress := _progress(step, lesson.steps, first, time.time() - start, minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = _rate(step / lesson.steps, step)
+            group["lr"] = _rate(lesson.rate, progress, step - first)
         lesson.network.train()
         loss = lesson.loss(lesson.network, lesson.batch(rng))
         optimiser.zero_grad()
@@ -196,7 +212,7 @@ def learn(lesson, folder, resume=False, minutes=None):
             reported = time.time()
     if losses:
         report()
-    return average.network
+    return average.network, step
 
 
 @torch.no_grad()

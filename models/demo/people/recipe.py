@@ -7,13 +7,16 @@ import numpy as np
 
 from posewire_models import card
 from posewire_models.basic import BasicBaseline, Finder
+from posewire_models.resnet import SimpleBaseline
 
-from . import crops, learn, render, scenes
+from . import crops, learn, render, scenes, start
 
 # Networks see 256x256, halved by their first convolution: training on half the side costs a quarter.
 TRAINED_SIDE = 128
 # The maps that follow the joints'.
 EXTRA = {"hand": ("presence", "right_hand"), "body": ("presence",)}
+# By the name that a checkpoint gives its network. `simple` is the shipped hand's.
+NETWORKS = {"basic": BasicBaseline, "simple": lambda maps: SimpleBaseline(maps, (2, 2, 3, 2), 16, 64)}
 DEFINITIONS = {"hand": card.HAND, "body": card.BODY}
 # In-plane turns: standard deviation in degrees, and the share of any turn at all.
 TURNS = {"hand": (40, 0.2), "body": (18, 0.08)}
@@ -80,10 +83,11 @@ class Recipe:
         turn, any_turn = TURNS[task]
         return augment.Recipe(1 / definition["crop_padding"], turn, any_turn, definition["flip_pairs"])
 
-    def lesson(self, task):
-        return self._finder() if task == "finder" else self._keypoints(task)
+    def lesson(self, task, origin=None):
+        """`origin` is a file of weights to start from (start.py)."""
+        return self._finder() if task == "finder" else self._keypoints(task, origin)
 
-    def _keypoints(self, task):
+    def _keypoints(self, task, origin):
         joints = len(DEFINITIONS[task]["joints"])
         seen, unseen, recipe = self.sources(task, "train"), self.sources(task, "test"), self.crop_recipe(task)
 
@@ -92,13 +96,18 @@ class Recipe:
 
         rng = np.random.default_rng(JUDGE_SEED)
         fixed = [batch(rng, unseen, render.ALL) for _ in range(-(-self.size.judged // learn.BATCH))]
+        name = start.about(origin)["network"] if origin else "basic"
+        network = learn.initialise(NETWORKS[name](joints + len(EXTRA[task])))
+        if origin:
+            start.load(origin, network, learn.to_tensor(np.concatenate([made.crops for made in fixed])))
         return learn.Lesson(
             task,
-            learn.initialise(BasicBaseline(joints + len(EXTRA[task]))),
+            network,
             batch,
             lambda network, made: learn.keypoint_loss(network, made, joints),
             lambda network: learn.judge_keypoints(network, fixed, joints),
             self.size.steps[task],
+            learn.RATE_FROM if origin else learn.RATE,
         )
 
     def _finder(self):
