@@ -17,6 +17,7 @@
 #[cfg(not(any(feature = "onnx", feature = "plan")))]
 compile_error!("nothing to run: build with the feature onnx or plan");
 
+pub mod address;
 pub mod board;
 pub mod cli;
 pub mod clock;

@@ -15,6 +15,15 @@ pub const MAX_PICTURE_FILE_BYTES: u64 = 64 << 20;
 /// Bytes of one JPEG in an MJPEG file. The reader holds one in memory; 16 Mpx at the best quality fit.
 pub const MAX_MJPEG_FRAME_BYTES: usize = 16 << 20;
 
+// Addresses.
+
+/// Bytes of a host name: the limit of DNS, and room for the name of an interface.
+pub const MAX_HOST_BYTES: usize = 253;
+/// Addresses of a name that are looked at.
+pub const MAX_ADDRESSES: usize = 8;
+/// Bytes of an answer of the process that looks names up: [`MAX_ADDRESSES`] of the longest.
+pub const MAX_ANSWER_BYTES: usize = 512;
+
 // The scene.
 
 /// Joints of a model. Hands have 21, bodies 16 to 26; 64 fit one packet.

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{TestDir, line_with, lines, run, spawn, stderr, terminate, wait_for};
+use common::{TestDir, line_with, lines, posewire, run, spawn, stderr, terminate, wait_for};
 use posewire::source::{FrameLength, frame_length};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::process::{Child, ChildStderr, Stdio};
 use std::sync::mpsc;
@@ -169,6 +169,69 @@ fn the_figures_in_the_packets_are_those_of_the_packets_and_of_the_log() {
         packets.len()
     );
     assert!(counts.contains(&expected), "{counts}");
+}
+
+/// Sends three frames and the last packet to `to`. The listener's packets, or `None` if it cannot listen there.
+fn heard(listen_on: &str, to: &str) -> Option<usize> {
+    let mut listener = spawn(&[
+        "listen",
+        "--udp",
+        listen_on,
+        "--json",
+        "--packets",
+        "4",
+        "--seconds",
+        "20",
+    ]);
+    let Ok((_, mut log)) = line_with(&mut listener, "listening") else {
+        listener.wait().unwrap();
+        return None;
+    };
+    let sender = run(&[
+        "run", "--source", "demo", "--model", MODEL, "--udp", to, "--frames", "3",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    let output = listener.wait_with_output().unwrap();
+    assert!(output.status.success(), "{rest}");
+    Some(lines(&output.stdout).len())
+}
+
+#[test]
+fn a_name_and_a_group_are_sent_to_and_listened_on() {
+    let port = free_port();
+    let at = |host: &str| format!("{host}:{port}");
+    // All addresses of the name are heard, and the one that is sent to is the one that a user names most often.
+    assert_eq!(heard(&at("localhost"), &at("localhost")), Some(4));
+    assert_eq!(heard(&at("127.0.0.1"), &at("localhost")), Some(4));
+    assert_eq!(heard(&at("localhost"), &at("127.0.0.1")), Some(4));
+    // A machine without a route to the group has no listener.
+    let group = at("239.255.77.7");
+    assert_eq!(heard(&group, &group).unwrap_or(4), 4);
+}
+
+#[test]
+fn the_process_that_looks_names_up_answers_and_ends_with_its_sender() {
+    let mut child = posewire()
+        .args(["look-up", "localhost:9"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let mut from = BufReader::new(child.stdout.take().unwrap());
+    for _ in 0..2 {
+        to.write_all(b"\n").unwrap();
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        assert!(
+            line.split_whitespace().any(|word| word == "127.0.0.1:9"),
+            "{line}"
+        );
+    }
+    drop(to);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

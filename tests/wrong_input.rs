@@ -262,6 +262,24 @@ fn sinks_and_ports() {
         );
     };
     to("--udp", "no-port", &["no-port", "HOST:PORT"]);
+    to("--udp", "127.0.0.1:0", &["127.0.0.1:0", "port 0"]);
+    to("--udp", "0.0.0.0:9000", &["0.0.0.0:9000", "the receiver's"]);
+    to("--udp", "[fe80::1]:9000", &["name the interface"]);
+    to("--udp", "no-such-host.invalid:9000", &["not known"]);
+    let typo = "/dev/ttyUSB0:115200n8";
+    fails(
+        &[
+            "run", "--source", &source, "--model", &model, "--serial", typo,
+        ],
+        2,
+        &["--serial", typo, "try /dev/ttyUSB0:115200"],
+    );
+    fails(
+        &["listen", "--serial", "/dev/ttyUSB0,9600"],
+        2,
+        &["try /dev/ttyUSB0:9600"],
+    );
+    fails(&["listen", "--udp", "127.0.0.1:0"], 6, &["port 0"]);
     to(
         "--serial",
         "/dev/no-such-line",

@@ -13,6 +13,7 @@ mod inspect;
 mod layers;
 mod listen;
 mod logging;
+mod lookup;
 pub mod pages;
 mod run;
 mod startup;
@@ -94,6 +95,7 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         "help" => say_lines(help::of_program()),
         "version" => say!("posewire {}", env!("CARGO_PKG_VERSION")),
         "pages" => return pages::main(parser),
+        lookup::NAME => return lookup::main(parser),
         "demo" => {
             return Err(Error::usage(
                 "this build has no demo: build with --features demo",

@@ -2,6 +2,7 @@
 
 use super::command::{Accepts, Command};
 use super::layers;
+use super::lookup;
 use super::startup::Startup;
 use super::stop_on_signals;
 use crate::clock;
@@ -32,7 +33,6 @@ pub const COMMAND: Command = Command {
 };
 
 fn stream(settings: Settings) -> Result<()> {
-    let stop = stop_on_signals()?;
     let mut startup = Startup::begin(&settings)?;
     // The cheap failures first: an unknown host or a missing folder shows before a large model loads. A sink
     // that is open needs no right to open it later.
@@ -42,6 +42,7 @@ fn stream(settings: Settings) -> Result<()> {
         let context = Context {
             sealer: sealer.as_ref(),
             card,
+            lookup: Some(&|host| lookup::command(host, settings.sandbox)),
         };
         for sink in settings.sinks.iter().filter(|sink| sink.when() == when) {
             sinks.push(sink.open(&context)?);
@@ -89,6 +90,8 @@ fn stream(settings: Settings) -> Result<()> {
         realtime::enter(priority, settings.stage_deadline);
     }
     let mut stream = Stream::new(pipeline, sinks, settings.stream, new_session());
+    // Until here a signal ends the program at once, also while it looks a name up or reads a large model.
+    let stop = stop_on_signals()?;
     // No thread is started after this, and nothing new is connected.
     sandbox.close()?;
     let totals = stream.run(source.as_mut(), &stop, &mut times)?;

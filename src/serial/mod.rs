@@ -5,6 +5,7 @@
 
 mod outq;
 mod tty;
+mod typo;
 
 pub use tty::Tty;
 
@@ -28,10 +29,14 @@ pub struct SerialSpec {
 impl FromStr for SerialSpec {
     type Err = Error;
 
-    /// The text after the last colon is the rate if it is all digits. Names in `/dev/serial/by-path` contain
-    /// colons.
+    /// The text after the last colon is the rate if it is all digits. Names in `/dev/serial/by-path` contain colons.
     fn from_str(text: &str) -> Result<Self> {
         let fail = |what: &str| Error::usage(format!("{text:?}: {what}"));
+        if let Some(meant) = typo::meant(text) {
+            return Err(fail(&format!(
+                "the rate is a number behind one colon: try {meant}"
+            )));
+        }
         let (device, baud) = match text.rsplit_once(':') {
             Some((device, digits))
                 if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
@@ -75,7 +80,7 @@ mod tests {
             ("/dev/ttyS0:9600", "/dev/ttyS0", 9_600),
             (path, path, 115_200),
             (&format!("{path}:1500000"), path, 1_500_000),
-            ("/dev/odd:", "/dev/odd:", 115_200),
+            ("/dev/robot:left", "/dev/robot:left", 115_200),
         ] {
             let spec: SerialSpec = text.parse().unwrap();
             assert_eq!((spec.device.as_str(), spec.baud), (device, baud), "{text}");

@@ -2,7 +2,7 @@
 
 use super::{SerialSpec, outq};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{ControlModes, InputModes, OptionalActions, QueueSelector, Termios};
 use rustix::time::Timespec;
@@ -31,12 +31,24 @@ impl Tty {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = fs::open(&*spec.device, flags, Mode::empty()).map_err(why_not_opened)?;
         let tty = Tty { fd };
+        // Two writers on one line destroy each other's packets. TIOCEXCL below does not hold for root, and the lock
+        // only among programs that ask for it.
+        match fs::flock(&tty.fd, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {
+                return Err(
+                    "another program holds it (flock): stop that program, or take another line"
+                        .into(),
+                );
+            }
+            // Not every file system has locks.
+            Ok(()) | Err(_) => {}
+        }
         let mut settings = termios::tcgetattr(&tty.fd).map_err(|errno| match errno {
             Errno::NOTTY | Errno::INVAL | Errno::NODEV => "is not a serial device".into(),
             Errno::IO => "there is no hardware behind it: try another device".to_string(),
             _ => failed("cannot be set", errno),
         })?;
-        // Two writers on one line destroy each other's packets. Not every driver supports exclusive use.
+        // Not every driver supports exclusive use.
         let _ = termios::ioctl_tiocexcl(&tty.fd);
         make_raw(&mut settings);
         settings
@@ -214,6 +226,22 @@ mod tests {
         drop(controller);
         assert!(tty.write(&[7]).is_err() && tty.queued_bytes().is_err());
         assert!(tty.read(&mut [0; 8], Duration::from_secs(5)).is_err());
+    }
+
+    #[test]
+    fn a_line_has_one_program_at_a_time_whoever_runs_it() {
+        let Some((_controller, name)) = pty() else {
+            return;
+        };
+        let first = Tty::open(&spec(&name, 115_200)).unwrap();
+        let second = Tty::open(&spec(&name, 115_200)).unwrap_err();
+        // Root gets as far as the lock, others to TIOCEXCL.
+        assert!(
+            second.contains("another program holds it") || second.contains("in use"),
+            "{second}"
+        );
+        drop(first);
+        Tty::open(&spec(&name, 115_200)).unwrap();
     }
 
     #[test]

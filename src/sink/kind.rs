@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::ModelCard;
 use crate::process::sandbox::Access;
 use crate::wire::Sealer;
+use std::process::Command;
 
 /// One row of [`KINDS`]: all that the program knows of a kind of sink.
 pub struct Kind {
@@ -47,6 +48,8 @@ pub struct Context<'a> {
     pub sealer: Option<&'a Sealer>,
     /// The model's card; `None` for a sink that is opened first.
     pub card: Option<&'a ModelCard>,
+    /// A program that looks the HOST:PORT up again and again; `None` means that names are looked up once.
+    pub lookup: Option<&'a dyn Fn(&str) -> Command>,
 }
 
 /// A sink as the user names it: a kind and its argument.
@@ -125,6 +128,7 @@ mod tests {
         let context = Context {
             sealer: None,
             card: Some(&card),
+            lookup: None,
         };
         for kind in KINDS {
             assert_eq!(

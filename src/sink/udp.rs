@@ -1,66 +1,155 @@
 //! One datagram per packet, to one receiver. The socket only sends.
 
 use super::{Delivery, Event, Kind, SendError, Sink, When};
+use crate::address::{HostPort, Lookups, Reach, reach, sending_socket};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::process::sandbox::Access;
+use crate::stats::Repeated;
 use crate::wire::{self, Sealer};
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 
 /// Datagrams to one host.
 pub(super) const KIND: Kind = Kind {
     name: "udp",
     argument: "HOST:PORT",
     example: "10.0.0.1:9000",
-    help: "send a packet for each frame (docs/wire.md)",
+    help: "send a packet for each frame (docs/wire.md) to an address, a name, a broadcast address or a multicast \
+           group; [fe80::1%eth0]:9000 names the interface of a link-local one",
     check: |_| Ok(()),
     heap_bytes: 0,
     access: |_| Access::default(),
     prepare: |_| Ok(()),
     when: When::First,
-    open: |to, context| Ok(Box::new(UdpSink::open(to, context.sealer.cloned())?)),
+    open: |to, context| {
+        let sink = UdpSink::open(to, context.sealer.cloned())?;
+        let program = context.lookup.map(|lookup| lookup(to));
+        Ok(Box::new(match program {
+            Some(program) if sink.host.is_name() => sink.follow(program),
+            _ => sink,
+        }))
+    },
 };
 
-/// A socket that sends datagrams to one receiver.
+/// Sockets that send datagrams to one receiver.
 #[derive(Debug)]
 pub struct UdpSink {
     name: String,
-    socket: UdpSocket,
+    host: HostPort,
     to: SocketAddr,
+    /// For IPv4 and IPv6, as far as the system has them: a name may get an address of the other family.
+    sockets: [Option<UdpSocket>; 2],
+    lookups: Option<Lookups>,
+    /// Lookups without an address.
+    unknown: Repeated,
     sealer: Option<Sealer>,
 }
 
 impl UdpSink {
-    /// Opens a socket to HOST:PORT. The name is resolved once. With a sealer, packets are sealed.
+    /// Opens a socket to HOST:PORT. The name is looked up once. With a sealer, packets are sealed.
     ///
     /// # Errors
-    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the name does not resolve or no socket can be had.
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the text is no address, the name is not known, no packet can ever reach
+    /// the address, or no socket can be had.
     pub fn open(to: &str, sealer: Option<Sealer>) -> Result<Self> {
         let name = format!("udp:{to}");
         let fail = |what: String| Error::sink(&name, what);
-        let address = to
-            .to_socket_addrs()
-            .map_err(|error| fail("is not HOST:PORT of a known host".into()).because(error))?
-            .next()
-            .ok_or_else(|| fail("the host has no address".into()))?;
-        let any: SocketAddr = if address.is_ipv4() {
-            ([0, 0, 0, 0], 0).into()
-        } else {
-            ([0_u16; 8], 0).into()
-        };
-        let socket =
-            UdpSocket::bind(any).map_err(|error| fail("no socket".into()).because(error))?;
-        // A full send buffer drops a packet instead of stopping the camera.
-        socket
-            .set_nonblocking(true)
-            .map_err(|error| fail("no socket".into()).because(error))?;
+        let host: HostPort = to.parse().map_err(fail)?;
+        let found = host.look_up().map_err(|error| {
+            let what = match host.is_name() {
+                true => "the host is not known: is the name right, and the network up?",
+                false => "cannot be sent to from here: is the interface right?",
+            };
+            fail(what.into()).because(error)
+        })?;
+        let address = best(&found).map_err(fail)?;
+        let families = [false, true].map(|ipv6| (ipv6, sending_socket(ipv6)));
+        let mut sockets = [None, None];
+        for (place, (ipv6, socket)) in sockets.iter_mut().zip(families) {
+            match socket {
+                Ok(socket) => *place = Some(socket),
+                Err(error) if ipv6 == address.is_ipv6() => {
+                    return Err(fail("no socket".into()).because(error));
+                }
+                Err(_) => {}
+            }
+        }
+        if host.is_name() {
+            log::info!("{name}: the address is {address}, of {} found", found.len());
+        }
         Ok(UdpSink {
             name,
-            socket,
+            host,
             to: address,
+            sockets,
+            lookups: None,
+            unknown: Repeated::default(),
             sealer,
         })
     }
+
+    /// Keeps to the name when it gets another address. `program` looks the name up: see
+    /// [`answer_lookups`](crate::address::answer_lookups).
+    #[must_use]
+    pub fn follow(mut self, program: Command) -> Self {
+        match Lookups::start(program) {
+            Ok(lookups) => self.lookups = Some(lookups),
+            Err(error) => log::warn!("{}: the name is looked up once only: {error}", self.name),
+        }
+        self
+    }
+
+    fn socket(&self, to: SocketAddr) -> Option<&UdpSocket> {
+        self.sockets[usize::from(to.is_ipv6())].as_ref()
+    }
+
+    /// Takes the name's new address, if it has one.
+    fn update(&mut self) {
+        let sockets = &self.sockets;
+        let Some(answer) = self.lookups.as_mut().and_then(Lookups::answer) else {
+            return;
+        };
+        let usable = |to: &SocketAddr| {
+            sockets[usize::from(to.is_ipv6())].is_some() && !to.ip().is_unspecified()
+        };
+        let mut first = None;
+        for address in answer.addresses().filter(usable) {
+            if address == self.to {
+                return;
+            }
+            first = first.or(Some(address));
+        }
+        match first {
+            Some(address) => {
+                log::info!("{}: the address is now {address}", self.name);
+                self.to = address;
+            }
+            None => {
+                if let Some(count) = self.unknown.again() {
+                    log::warn!(
+                        "{}: the name is not known at present; still sending to {} ({count} lookups so far)",
+                        self.name,
+                        self.to
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The first address with a route, or the first one: its route may come.
+fn best(found: &[SocketAddr]) -> std::result::Result<SocketAddr, String> {
+    let mut later = None;
+    let mut never = String::new();
+    for &address in found {
+        match reach(address) {
+            Reach::Now => return Ok(address),
+            Reach::Later => later = later.or(Some(address)),
+            Reach::Never(why) => never = why,
+        }
+    }
+    later.ok_or(never)
 }
 
 impl Sink for UdpSink {
@@ -69,13 +158,85 @@ impl Sink for UdpSink {
     }
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
+        self.update();
         for packet in event.packets {
             let bytes = wire::encode(packet, self.sealer.as_mut());
             // The socket is not connected, so that an ICMP answer for an absent receiver is not an error of the next packet.
-            self.socket
-                .send_to(&bytes, self.to)
-                .map_err(|error| SendError::Dropped(error.to_string()))?;
+            let sent = match self.socket(self.to) {
+                Some(socket) => socket.send_to(&bytes, self.to),
+                None => Ok(0),
+            };
+            if let Err(error) = sent {
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.ask();
+                }
+                return Err(SendError::Dropped(error.to_string()));
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::What;
+    use crate::wire::{Flags, test_packet};
+    use std::time::Duration;
+
+    fn refused(to: &str) -> String {
+        UdpSink::open(to, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_address_that_can_never_work_is_refused_by_name() {
+        for (to, words) in [
+            ("127.0.0.1:0", "port 0"),
+            ("0.0.0.0:9000", "give the receiver's"),
+            ("[fe80::1]:9000", "name the interface"),
+            ("no-such-host.invalid:9000", "not known"),
+        ] {
+            let error = refused(to);
+            assert!(error.contains(to) && error.contains(words), "{error}");
+        }
+        assert!(UdpSink::open("127.255.255.255:9", None).is_ok());
+    }
+
+    #[test]
+    fn packets_follow_a_name_to_its_new_address() {
+        let receiver = |address: &str| {
+            let socket = UdpSocket::bind(address).unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_millis(50)))
+                .unwrap();
+            let to = socket.local_addr().unwrap();
+            (socket, to)
+        };
+        let (old, old_address) = receiver("127.0.0.1:0");
+        let (new, new_address) = receiver("127.0.0.2:0");
+        let mut shell = Command::new("sh");
+        // The present address, none, the new one.
+        shell.args([
+            "-c",
+            &format!("echo {old_address}; echo; echo {new_address} [::1]:9; read x"),
+        ]);
+        let mut sink = UdpSink::open(&old_address.to_string(), None)
+            .unwrap()
+            .follow(shell);
+        let packet = [test_packet(Flags::default())];
+        let event = Event {
+            what: What::Idle,
+            packets: &packet,
+        };
+        let mut buffer = [0; 500];
+        sink.take(&event, Instant::now()).unwrap();
+        assert!(old.recv(&mut buffer).is_ok());
+        let start = std::time::Instant::now();
+        while new.recv(&mut buffer).is_err() {
+            sink.take(&event, Instant::now()).unwrap();
+            assert!(start.elapsed() < Duration::from_secs(10));
+        }
+        assert_eq!(sink.unknown.count(), 1);
+        assert_eq!(sink.to, new_address);
     }
 }

@@ -150,11 +150,13 @@ impl fmt::Display for RecentLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames = self.times.recent(Stage::Infer).map_or(0, |s| s.count);
         let rate = frames as f64 / self.period.as_secs_f64().max(1e-3);
-        write!(f, "{rate:.1} frames/s; median/p99/max ms:")?;
+        write!(f, "{rate:.1} frames/s")?;
+        let mut before = "; median/p99/max ms: ";
         for stage in Stage::ALL {
             if let Some(s) = self.times.recent(stage) {
                 let (name, median, p99, max) = (stage.name(), s.median_ms, s.p99_ms, s.max_ms);
-                write!(f, " {name} {median:.2}/{p99:.2}/{max:.2}")?;
+                let before = std::mem::replace(&mut before, " ");
+                write!(f, "{before}{name} {median:.2}/{p99:.2}/{max:.2}")?;
             }
         }
         Ok(())

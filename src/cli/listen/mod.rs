@@ -30,7 +30,8 @@ Receive keypoints and print them, one line a packet, until stopped; then the cou
             name: "udp",
             argument: Some("ADDR:PORT"),
             default: None,
-            help: "the address to listen on; 0.0.0.0:9000 is port 9000 of every interface",
+            help: "the address to listen on; 0.0.0.0:9000 is port 9000 of every interface, 239.1.2.3:9000 joins \
+                   that multicast group, and a name stands for all its addresses here",
         },
         CommandOption {
             name: "serial",

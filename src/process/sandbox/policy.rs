@@ -187,6 +187,8 @@ pub(super) fn rules(access: &Access) -> Vec<Rule> {
         let requests = CAMERA.iter().chain(&TERMINAL);
         let when = requests.map(|&request| When::is(1, request)).collect();
         rules.push(rule(Sysno::ioctl, when));
+        // A serial line is locked each time that it is opened.
+        rules.push(rule(Sysno::flock, Vec::new()));
     }
     rules
 }

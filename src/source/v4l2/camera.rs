@@ -154,8 +154,8 @@ impl FromStr for FourCc {
 pub(super) const IN_USE: &str = "is in use by another program";
 
 /// Remedies of a camera for whose pictures USB has no bandwidth.
-pub(crate) const LESS_BANDWIDTH: &str = "ask for --camera-format MJPG, a smaller --camera-size or \
-     --camera-fps, or plug it into another port, away from other cameras";
+pub(crate) const LESS_BANDWIDTH: &str = "ask for a smaller --camera-size or --camera-fps, for --camera-format MJPG \
+     if it was not that, or plug it into another port, away from other cameras";
 
 /// Reason for a missing camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
