@@ -33,15 +33,10 @@ impl Tty {
         let tty = Tty { fd };
         // Two writers on one line destroy each other's packets. TIOCEXCL below does not hold for root, and the lock
         // only among programs that ask for it.
-        match fs::flock(&tty.fd, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => {
-                return Err(
-                    "another program holds it (flock): stop that program, or take another line"
-                        .into(),
-                );
-            }
-            // Not every file system has locks.
-            Ok(()) | Err(_) => {}
+        // Not every file system has locks.
+        let locked = fs::flock(&tty.fd, FlockOperation::NonBlockingLockExclusive);
+        if locked == Err(Errno::WOULDBLOCK) {
+            return Err("another program holds it (flock): stop it, or take another line".into());
         }
         let mut settings = termios::tcgetattr(&tty.fd).map_err(|errno| match errno {
             Errno::NOTTY | Errno::INVAL | Errno::NODEV => "is not a serial device".into(),
