@@ -10,6 +10,7 @@ mod fault;
 mod jpeg;
 mod kind;
 mod mjpeg;
+mod natural;
 mod paced;
 mod picture;
 #[cfg(feature = "clips")]

@@ -1,5 +1,6 @@
-//! Pictures in files: one file, or the files of a folder in the order of their names.
+//! Pictures in files: one file, or the files of a folder in the natural order of their names.
 
+use super::natural;
 use super::picture;
 use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
@@ -28,7 +29,7 @@ pub(super) const IMAGE: Kind = Kind {
     is_camera: false,
 };
 
-/// The pictures of a folder, by name.
+/// The pictures of a folder, by name: `2.jpg` before `10.jpg`.
 pub(super) const FOLDER: Kind = Kind {
     name: "dir",
     argument: "FOLDER",
@@ -108,7 +109,7 @@ impl StillsSource {
                 "has no pictures: JPEG, PNG, BMP and PNM are read".into(),
             ));
         }
-        paths.sort();
+        paths.sort_by(|a, b| natural::compare(a, b));
         Ok(Self::new(paths, false))
     }
 
