@@ -105,9 +105,11 @@ fn describe(subject: &Subject<'_>, seen: &NodeReport) -> Finding {
             format!("{who}: gives {gives}: {why}; offers {offers}"),
             "try another --camera-format or --camera-size, another cable or port, or another camera",
         ),
-        What::NoBandwidth(what) => {
-            Finding::warning(CHECK, format!("{who}: {what}"), LESS_BANDWIDTH)
-        }
+        What::NoBandwidth(format) => Finding::warning(
+            CHECK,
+            format!("{who}: not enough USB bandwidth for {format}"),
+            LESS_BANDWIDTH,
+        ),
         What::NotFed(what) => Finding::warning(
             CHECK,
             format!("{who}: {what}"),

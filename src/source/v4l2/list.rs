@@ -34,8 +34,8 @@ pub(crate) enum What {
         gives: String,
         picture: Result<[u32; 2], String>,
     },
-    /// USB has no bandwidth for the camera.
-    NoBandwidth(String),
+    /// USB has no bandwidth for the camera in this format.
+    NoBandwidth(FourCc),
     /// A v4l2loopback node into which no program writes.
     NotFed(String),
     /// A camera that another program uses.
@@ -145,7 +145,7 @@ fn describe(
             picture: take_one(&mut camera, options, patience),
         },
         Err(Missing::Yet(what)) if what == IN_USE => What::Busy,
-        Err(missing @ Missing::NoBandwidth(_)) => What::NoBandwidth(missing.to_string()),
+        Err(Missing::NoBandwidth(format)) => What::NoBandwidth(format),
         Err(missing) => What::Other(missing.to_string()),
     }
 }
