@@ -162,6 +162,53 @@ pub(crate) const MAX_CONSTANT_VALUES: usize = 64 << 20;
 #[cfg(feature = "onnx")]
 pub(crate) const MAX_IMPORT_BYTES: u64 = 1 << 30;
 
+/// Nodes of an ONNX graph: HRNet in QDQ form has 4,000.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_NODES: u64 = 16_384;
+
+/// Attributes of all nodes of an ONNX graph. A convolution has six; decoded, one takes 1.4 KB.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_ATTRIBUTES: u64 = 4 * MAX_ONNX_NODES;
+
+/// Attributes of one node.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_NODE_ATTRIBUTES: u64 = 64;
+
+/// Messages and names of an ONNX file: sixteen for each node. Decoded, one takes 400 bytes.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_ITEMS: u64 = 16 * MAX_ONNX_NODES;
+
+/// Numbers of 64 bits in an ONNX file. They are shapes and windows, and one byte in a file can become eight.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_WIDE_VALUES: u64 = 1 << 20;
+
+/// Messages within each other in an ONNX file. A side of a shape of an input is the seventh.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_DEPTH: usize = 16;
+
+/// Values of one activation of an ONNX graph, as many as [`MAX_ACTIVATION_BYTES`] holds as f32.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_ACTIVATION_VALUES: u64 = MAX_ACTIVATION_BYTES / 4;
+
+/// Values of all constants that an ONNX graph computes from others. Exporters compute shapes and pads.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_ONNX_COMPUTED_VALUES: u64 = 1 << 20;
+
+/// Nodes of a graph that tract runs: its time to load grows with their square.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_TRACT_NODES: usize = 4096;
+
+/// Bytes of the heap while an ONNX file is loaded, besides [`LOADING_FACTOR`] times the file.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_LOADING_BYTES: u64 = 192 << 20;
+/// A file is read, decoded, converted and packed, partly to floats of four times the size.
+#[cfg(feature = "onnx")]
+pub(crate) const LOADING_FACTOR: u64 = 12;
+
+/// Time to load an ONNX file, besides one second for each MiB.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_LOADING_S: u64 = 15;
+
 const _: () = assert!(
     MAX_KEYPOINTS <= u8::MAX as usize,
     "the wire counts joints in a byte"

@@ -4,9 +4,11 @@
 
 mod common;
 
-use common::{TestDir, posewire, run, serial_lines_can_be_set, stderr, stdout};
+use common::{TestDir, posewire, run, serial_lines_can_be_set, stderr, stdout, terminate};
 use std::net::UdpSocket;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
@@ -114,6 +116,109 @@ fn model_files() {
             "without --engine tract",
         ],
     );
+}
+
+/// A field of a protobuf: a length and bytes.
+fn piece(field: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![field << 3 | 2];
+    let mut length = body.len();
+    while length > 0x7F {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    [&bytes, body].concat()
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|input| piece(1, input.as_bytes()));
+    let rest = [piece(2, output.as_bytes()), piece(4, operator.as_bytes())];
+    piece(1, &inputs.chain(rest.concat()).collect::<Vec<u8>>())
+}
+
+/// A model from a picture `x` of 64 x 64 to `y` of the same shape.
+fn model(parts: &[u8]) -> Vec<u8> {
+    let value = |field: u8, name: &str| {
+        let sides: Vec<u8> = [1, 3, 64, 64]
+            .iter()
+            .flat_map(|&side| piece(1, &[8, side]))
+            .collect();
+        let tensor = piece(1, &[vec![8, 1], piece(2, &sides)].concat());
+        piece(
+            field,
+            &[piece(1, name.as_bytes()), piece(2, &tensor)].concat(),
+        )
+    };
+    let graph = [parts, &value(11, "x"), &value(12, "y")].concat();
+    [vec![8, 8], piece(8, &[16, 13]), piece(7, &graph)].concat()
+}
+
+fn chain(count: usize) -> Vec<u8> {
+    let names: Vec<String> = (1..count).map(|index| format!("t{index}")).collect();
+    let names: Vec<&str> = ["x"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .chain(["y"])
+        .collect();
+    let nodes = names
+        .windows(2)
+        .map(|pair| node("Relu", &pair[..1], pair[1]));
+    model(&nodes.collect::<Vec<_>>().concat())
+}
+
+#[test]
+fn small_onnx_files_that_take_much() {
+    let dir = TestDir::new("bombs");
+    // The product of two constants is a shape only once an engine computes it.
+    let side = [
+        piece(8, b"k"),
+        vec![8, 1, 16, 7],
+        piece(7, &[0x80, 0x80, 1]),
+    ]
+    .concat();
+    let grown = [
+        node("Mul", &["k", "k"], "s"),
+        node("ConstantOfShape", &["s"], "c"),
+        node("ReduceSum", &["c"], "r"),
+        node("Add", &["x", "r"], "y"),
+        piece(5, &side),
+    ];
+    for (name, file, words) in [
+        (
+            "empty",
+            piece(7, &[0x0A, 0].repeat(100_000)),
+            &["node", "most nodes"][..],
+        ),
+        ("chain", chain(20_000), &["node t", "most nodes"]),
+        ("tract", chain(5_000), &["t4097", "tract"]),
+        ("grown", model(&grown.concat()), &["heap", "while it loads"]),
+    ] {
+        let file = dir.file(&format!("{name}.onnx"), &file);
+        fails(&["inspect", file.to_str().unwrap()], 4, words);
+    }
+}
+
+#[test]
+fn a_program_that_loads_a_model_hears_sigterm() {
+    let dir = TestDir::new("loading");
+    let model = dir.file("chain.onnx", &chain(4_000));
+    dir.file(
+        "chain.toml",
+        &std::fs::read(fixture("hand-card.toml")).unwrap(),
+    );
+    let mut command = posewire();
+    command.args(["run", "--source", "demo", "--json", "/dev/null", "--model"]);
+    let mut running = command.arg(model).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    terminate(&running);
+    // It would load for ten seconds and more.
+    let ended = (0..40).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        running.try_wait().unwrap().is_some()
+    });
+    let _ = running.kill();
+    let _ = running.wait();
+    assert!(ended);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub use layer_time::LayerTime;
 pub use network::{Description, Network, Outputs};
 pub use threads::Threads;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
 use crate::text::Shown;
 use int8::Int8Network;
@@ -85,7 +85,10 @@ pub fn load(
             Ok(Box::new(network))
         }
         #[cfg(feature = "onnx")]
-        Contents::Onnx(proto) => load_onnx(model, proto, choice, threads.into()),
+        Contents::Onnx(proto) => {
+            let threads = threads.into();
+            guard::within_bounds(model, || load_onnx(model, proto, choice, threads))
+        }
     }
 }
 
@@ -117,13 +120,20 @@ fn load_onnx(
         }
         // A quantised graph is rarely meant for tract, so the reason why it does not run in integers matters more.
         (
-            Err(_),
+            Err(error),
             Some(int8::Misfit {
                 node: Some(node),
                 what,
             }),
         ) => {
-            let what = format!("does not run in integers ({what}), and not on tract either");
+            let place = match error.place() {
+                Place::Node(_, node) => format!("{node}: "),
+                _ => String::new(),
+            };
+            let what = format!(
+                "does not run in integers ({what}), and not on tract either: {place}{}",
+                error.what()
+            );
             Err(Error::model_node(model.path(), node, what))
         }
         (Err(error), _) => Err(error),

@@ -7,6 +7,7 @@ use super::guard::catch_panic;
 use super::int8::run::{Workspace, WorkspaceSize};
 use super::network::{Description, Network, Outputs};
 use crate::error::{Error, Result};
+use crate::limits::MAX_TRACT_NODES;
 use crate::model::ModelFile;
 use tract_core::prelude::{
     Datum, Framework, IntoTValue, RunOptions, Tensor, TractError, TypedModel, TypedSimplePlan,
@@ -30,6 +31,19 @@ impl TractNetwork {
     pub(super) fn load(model: &ModelFile, proto: &ModelProto, threads: usize) -> Result<Self> {
         let graph = proto.graph.as_ref().expect("reading checked it");
         let onnx = tract_onnx::onnx();
+        if let Some(node) = graph.node.get(MAX_TRACT_NODES) {
+            let name = match node.output.first() {
+                Some(output) if node.name.is_empty() => output,
+                _ => &node.name,
+            };
+            return Err(Error::model_node(
+                model.path(),
+                name,
+                format!(
+                    "is one more than {MAX_TRACT_NODES}, the most nodes that run on tract: quantise the model"
+                ),
+            ));
+        }
         if let Some(node) = graph
             .node
             .iter()

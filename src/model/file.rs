@@ -2,6 +2,8 @@
 
 use super::card::{CardError, ModelCard};
 use super::container;
+#[cfg(feature = "onnx")]
+use super::onnx::{self, Fault};
 use super::plan::PlanFile;
 use crate::error::{Error, Result};
 use crate::limits::MAX_MODEL_BYTES;
@@ -11,8 +13,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "onnx")]
 use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
-#[cfg(feature = "onnx")]
-use tract_onnx::prelude::Framework;
 
 /// The ONNX metadata key of the card.
 const CARD_KEY: &str = "posewire.card";
@@ -113,14 +113,14 @@ impl ModelFile {
     /// `path` is for messages and for the TOML file beside it.
     #[cfg(feature = "onnx")]
     fn from_onnx(path: &Path, raw: &[u8]) -> Result<Self> {
-        let broken = "is not an ONNX file, or is cut off: copy or export it again";
-        let proto = tract_onnx::onnx()
-            .proto_model_for_read(&mut &raw[..])
-            .map_err(|_| Error::model(path, broken))?;
-        // An empty or unrelated file can decode to a message without a graph.
-        let Some(graph) = &proto.graph else {
-            return Err(Error::model(path, broken));
-        };
+        let proto = onnx::read(raw).map_err(|fault| match fault {
+            Fault::Garbled => {
+                let what = "is not an ONNX file, or is cut off: copy or export it again";
+                Error::model(path, what)
+            }
+            Fault::Refused { part, what } => Error::model_node(path, part, what),
+        })?;
+        let graph = proto.graph.as_ref().expect("reading checked it");
         if let Some(tensor) = graph
             .initializer
             .iter()

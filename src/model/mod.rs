@@ -8,6 +8,8 @@ mod card;
 mod container;
 mod file;
 mod hash;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod plan;
 #[cfg(feature = "demo")]
 mod shipped;

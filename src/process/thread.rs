@@ -19,6 +19,8 @@ pub enum Role {
     Capture,
     /// Logs a stage that hangs.
     StageWatch,
+    /// Ends the program if a model takes too long to load. It ends when the model is loaded.
+    LoadWatch,
 }
 
 const WORKER_PREFIX: &str = "posewire-";
@@ -31,13 +33,14 @@ impl Role {
             Role::Worker(number) => format!("{WORKER_PREFIX}{number}").into(),
             Role::Capture => "capture".into(),
             Role::StageWatch => "overruns".into(),
+            Role::LoadWatch => "loading".into(),
         }
     }
 
     /// The role of the thread with this name; `None` if the program did not start it.
     pub fn named(name: &str) -> Option<Self> {
         let worker = name.strip_prefix(WORKER_PREFIX);
-        [Role::Main, Role::Capture, Role::StageWatch]
+        [Role::Main, Role::Capture, Role::StageWatch, Role::LoadWatch]
             .into_iter()
             .find(|role| role.name() == name)
             .or_else(|| worker?.parse().ok().map(Role::Worker))
@@ -48,7 +51,7 @@ impl Role {
         match self {
             Role::Main => 1 << 20,
             Role::Worker(_) | Role::Capture => 256 << 10,
-            Role::StageWatch => 128 << 10,
+            Role::StageWatch | Role::LoadWatch => 128 << 10,
         }
     }
 
@@ -58,7 +61,7 @@ impl Role {
         match self {
             Role::Main | Role::Worker(_) => Some(base),
             Role::Capture => Some(base + 1),
-            Role::StageWatch => None,
+            Role::StageWatch | Role::LoadWatch => None,
         }
     }
 }
@@ -98,12 +101,13 @@ pub fn limit_main_stack() {
 mod tests {
     use super::*;
 
-    const ALL: [Role; 5] = [
+    const ALL: [Role; 6] = [
         Role::Main,
         Role::Worker(1),
         Role::Worker(63),
         Role::Capture,
         Role::StageWatch,
+        Role::LoadWatch,
     ];
 
     #[test]
@@ -121,10 +125,10 @@ mod tests {
     #[test]
     fn the_camera_comes_first_and_the_watch_can_wait() {
         let priorities = ALL.map(|role| role.priority(10));
-        let [main, worker, last_worker, capture, watch] = priorities;
+        let [main, worker, last_worker, capture, watch, loading] = priorities;
         assert_eq!([main, worker, last_worker], [Some(10); 3]);
         assert_eq!(capture, Some(11));
-        assert_eq!(watch, None);
+        assert_eq!([watch, loading], [None; 2]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::network::{Int8Network, refusal};
 use super::onnx;
 use super::plan::{Plan, file, outline};
 use crate::engine::graph;
-use crate::engine::guard::catch_panic;
+use crate::engine::guard::{catch_panic, within_bounds};
 use crate::error::{Error, Result};
 use crate::model::{ModelFile, assemble_plan};
 use tract_core::prelude::{Datum, Framework, TractResult, TypedModel};
@@ -56,10 +56,13 @@ pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
     let Some(proto) = model.onnx() else {
         return Err(Error::model(model.path(), "is a plan already"));
     };
-    let sections = import(model, proto)?.and_then(|(graph, input_shape)| {
-        let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
-        Ok(file::write(&graph, input_shape, &packed))
-    });
+    graph::check_nodes(model, proto)?;
+    let sections = within_bounds(model, || {
+        Ok(import(model, proto)?.and_then(|(graph, input_shape)| {
+            let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
+            Ok(file::write(&graph, input_shape, &packed))
+        }))
+    })?;
     let (network, weights) = sections.map_err(|misfit| refusal(model.path(), misfit))?;
     let card = model
         .card()

@@ -18,6 +18,7 @@ const MAPPED_FROM_BYTES: usize = 128 << 10;
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MOST_BYTES: AtomicUsize = AtomicUsize::new(0);
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static LOADING_LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static ALLOCATIONS_AT_WARM_UP: AtomicU64 = AtomicU64::new(u64::MAX);
 
@@ -40,7 +41,11 @@ fn taken(bytes: usize) {
     MOST_BYTES.fetch_max(live, Ordering::Relaxed);
     let limit = LIMIT_BYTES.load(Ordering::Relaxed);
     if live > limit {
-        end(live, limit);
+        end(live, limit, Limit::Budget);
+    }
+    let limit = LOADING_LIMIT_BYTES.load(Ordering::Relaxed);
+    if live > limit {
+        end(live, limit, Limit::Loading);
     }
 }
 
@@ -77,24 +82,60 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
+/// The limit that the heap exceeds.
+#[derive(Clone, Copy)]
+enum Limit {
+    Budget,
+    Loading,
+}
+
 /// Prints the reason and ends the process at once. No code that could allocate may run any more.
-fn end(live_bytes: usize, limit_bytes: usize) {
+fn end(live_bytes: usize, limit_bytes: usize, limit: Limit) {
     static SAID: AtomicBool = AtomicBool::new(false);
+    let (live_kib, limit_kib) = (live_bytes.div_ceil(1024), limit_bytes / 1024);
     if !SAID.swap(true, Ordering::Relaxed) {
         let mut line = heapless::String::<256>::new();
         // A line that does not fit is cut off.
-        let _ = writeln!(
-            line,
-            "posewire: error: memory: the heap would take {} KiB, the memory budget leaves it {} KiB: \
-             raise --memory-budget, or compile the model to a plan",
-            live_bytes.div_ceil(1024),
-            limit_bytes / 1024
-        );
+        let _ = match limit {
+            Limit::Budget => writeln!(
+                line,
+                "posewire: error: memory: the heap would take {live_kib} KiB, the memory budget leaves it \
+                 {limit_kib} KiB: raise --memory-budget, or compile the model to a plan"
+            ),
+            Limit::Loading => writeln!(
+                line,
+                "posewire: error: model: the heap would take {live_kib} KiB while it loads, a network in a file \
+                 of its size takes less than {limit_kib} KiB: export it again"
+            ),
+        };
         // Standard error may have no reader.
         let _ = rustix::io::write(std::io::stderr(), line.as_bytes());
     }
+    let kind = match limit {
+        Limit::Budget => ErrorKind::Memory,
+        Limit::Loading => ErrorKind::Model,
+    };
     // SAFETY: `_exit` ends the process without running any of its code.
-    unsafe { libc::_exit(ErrorKind::Memory as i32) }
+    unsafe { libc::_exit(kind as i32) }
+}
+
+/// A second limit of the heap, while it lives: a model that takes more to load ends the process.
+pub struct LoadingLimit(());
+
+impl LoadingLimit {
+    /// `bytes` more than the heap has now.
+    pub fn new(bytes: u64) -> Self {
+        let live = LIVE_BYTES.load(Ordering::Relaxed);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        LOADING_LIMIT_BYTES.store(live.saturating_add(bytes), Ordering::Relaxed);
+        LoadingLimit(())
+    }
+}
+
+impl Drop for LoadingLimit {
+    fn drop(&mut self) {
+        LOADING_LIMIT_BYTES.store(usize::MAX, Ordering::Relaxed);
+    }
 }
 
 /// The heap in numbers.

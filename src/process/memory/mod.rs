@@ -9,7 +9,7 @@ mod heap;
 mod program;
 
 pub use budget::{Budget, Parts, parse_bytes};
-pub use heap::{Heap, HeapStats, Meter, heap_stats, mark_steady, set_limit, trim};
+pub use heap::{Heap, HeapStats, LoadingLimit, Meter, heap_stats, mark_steady, set_limit, trim};
 pub use program::mapped_bytes;
 
 /// The smallest page of the kernels of all boards, the unit of mapped sizes.
