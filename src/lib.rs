@@ -26,6 +26,7 @@ pub mod decode;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+mod file;
 pub mod frame;
 mod hex;
 pub mod limits;

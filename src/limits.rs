@@ -76,6 +76,9 @@ pub const MAX_BENCH_FRAMES: u64 = 1_000_000;
 /// Real-time priority of the main thread. The camera's thread has one more, and from 50 on the kernel's own
 /// threads run on kernels with PREEMPT_RT.
 pub const MAX_PRIORITY: u8 = 48;
+/// Bytes of a model card in a file: the names of 64 joints and their pairs take a tenth.
+#[cfg(feature = "onnx")]
+pub(crate) const MAX_CARD_FILE_BYTES: u64 = 64 << 10;
 /// Bytes of a key file: 64 digits, a line's end and some space. A longer file is no key.
 pub const MAX_KEY_FILE_BYTES: u64 = 256;
 /// Bytes of a session file: the digits of the largest epoch, and the line's end.

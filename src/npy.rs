@@ -4,8 +4,8 @@
 //! size are checked before anything is allocated for them.
 
 use crate::error::{Error, Result};
+use crate::file::{self, Replacement};
 use crate::limits::{MAX_NPY_ELEMENTS, MAX_NPY_HEADER_BYTES};
-use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
@@ -25,8 +25,7 @@ pub struct Array {
 /// is too large.
 pub fn read(path: &Path) -> Result<Array> {
     let fail = |what: String| Error::data(path, what);
-    let mut file =
-        File::open(path).map_err(|error| fail("cannot be opened".into()).because(error))?;
+    let (mut file, _) = file::open_plain(path).map_err(|error| fail(error.to_string()))?;
     parse(&mut file).map_err(fail)
 }
 
@@ -134,12 +133,14 @@ pub fn write(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     start.extend((header.len() as u16).to_le_bytes());
     start.extend(header.as_bytes());
     let write = || {
-        let mut file = BufWriter::with_capacity(BLOCK_BYTES, File::create(path)?);
+        let mut file = BufWriter::with_capacity(BLOCK_BYTES, Replacement::begin(path)?);
         file.write_all(&start)?;
         for value in values {
             file.write_all(&value.to_le_bytes())?;
         }
-        file.flush()
+        file.into_inner()
+            .map_err(|error| error.into_error())?
+            .finish()
     };
     write().map_err(fail)
 }

@@ -6,9 +6,11 @@ use super::container;
 use super::onnx::{self, Fault};
 use super::plan::PlanFile;
 use crate::error::{Error, Result};
+use crate::file::{self, ReadError};
+#[cfg(feature = "onnx")]
+use crate::limits::MAX_CARD_FILE_BYTES;
 use crate::limits::MAX_MODEL_BYTES;
 use crate::text::Shown;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "onnx")]
@@ -36,7 +38,7 @@ pub enum Contents {
 }
 
 impl ModelFile {
-    /// Reads an ONNX file, maps a compiled plan, or finds a shipped model by the name `builtin:hand`
+    /// Reads an ONNX file or a compiled plan, or finds a shipped model by the name `builtin:hand`
     /// or `builtin:body`.
     ///
     /// # Errors
@@ -57,35 +59,22 @@ impl ModelFile {
             check(model)?;
             return Self::from_onnx(path, model);
         }
-        let mut file = File::open(path)
-            .map_err(|error| Error::model(path, "cannot be opened").because(error))?;
-        let unread = |error: std::io::Error| Error::model(path, "cannot be read").because(error);
-        let metadata = file.metadata().map_err(unread)?;
-        if metadata.is_dir() {
-            return Err(Error::model(
-                path,
-                "is a folder: give the model file itself",
-            ));
-        }
+        let unread = |error: ReadError| Error::model(path, error.to_string());
+        let (file, metadata) = file::open_plain(path).map_err(unread)?;
         if metadata.len() > MAX_MODEL_BYTES {
-            return Err(too_large(path));
+            return Err(unread(ReadError::TooLarge(MAX_MODEL_BYTES)));
         }
         let mut raw = Vec::new();
         let magic = container::MAGIC.len() as u64;
-        (&mut file)
+        (&file)
             .take(magic)
             .read_to_end(&mut raw)
-            .map_err(unread)?;
+            .map_err(|error| unread(ReadError::Read(error)))?;
         if raw == container::MAGIC {
-            return Self::from_plan(path, PlanFile::open(path, &file, check)?);
+            let plan = PlanFile::read(path, &file, metadata.len(), check)?;
+            return Self::from_plan(path, plan);
         }
-        // The length of a pipe is unknown before it is read.
-        file.take(MAX_MODEL_BYTES + 1)
-            .read_to_end(&mut raw)
-            .map_err(unread)?;
-        if raw.len() as u64 > MAX_MODEL_BYTES {
-            return Err(too_large(path));
-        }
+        file::read_rest(&file, &metadata, MAX_MODEL_BYTES, &mut raw).map_err(unread)?;
         check(&raw)?;
         Self::from_onnx(path, &raw)
     }
@@ -155,7 +144,7 @@ impl ModelFile {
         self.bytes
     }
 
-    /// Bytes of the file that stay mapped.
+    /// Bytes of the file that stay in memory, outside the heap.
     pub fn mapped_bytes(&self) -> u64 {
         match self.contents {
             #[cfg(feature = "onnx")]
@@ -197,13 +186,6 @@ impl ModelFile {
     }
 }
 
-fn too_large(path: &Path) -> Error {
-    Error::model(
-        path,
-        format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20),
-    )
-}
-
 fn bad_card(path: &Path, error: CardError) -> Error {
     Error::model_node(path, format!("card field {}", error.field), error.what)
 }
@@ -220,11 +202,11 @@ fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
             .map_err(|error| bad_card(path, error));
     }
     let beside = ModelFile::card_beside(path);
-    match std::fs::read_to_string(&beside) {
+    match file::read_text(&beside, MAX_CARD_FILE_BYTES) {
         Ok(text) => ModelCard::from_toml(&text)
             .map(Some)
             .map_err(|error| bad_card(&beside, error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::model(&beside, "cannot be read").because(error)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(Error::model(&beside, error.to_string())),
     }
 }

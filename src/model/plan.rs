@@ -1,10 +1,12 @@
-//! A plan file in memory: mapped, checked, and shared by all references into it.
+//! A plan file in memory: read once, checked, and shared by all references into it.
 
 use super::container::{self, Sections};
 use crate::error::{Error, Result};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::{Deref, Range};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,8 +20,10 @@ pub struct PlanFile {
 /// The bytes of a plan file.
 #[derive(Debug)]
 enum Bytes {
-    Mapped(Mmap),
-    /// For Miri, which cannot map files.
+    /// Pages of the process's own, outside the heap. The file itself is not mapped: whoever cuts it would end the
+    /// program, and whoever writes to it would change its weights.
+    Pages(Mmap),
+    /// For Miri, which cannot map memory.
     #[cfg(test)]
     Owned(Vec<u8>),
 }
@@ -29,7 +33,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Bytes::Mapped(map) => map,
+            Bytes::Pages(pages) => pages,
             #[cfg(test)]
             Bytes::Owned(bytes) => bytes,
         }
@@ -37,22 +41,26 @@ impl Deref for Bytes {
 }
 
 impl PlanFile {
-    /// Maps a file. `check` sees all bytes before any are parsed.
+    /// Reads a file of `length` bytes. `check` sees all bytes before any are parsed.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it cannot be mapped, or is not whole; those of `check`.
-    pub(super) fn open(
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it cannot be read, changes meanwhile, or is not whole; those of
+    /// `check`.
+    pub(super) fn read(
         path: &Path,
         file: &File,
+        length: u64,
         check: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Self> {
-        // SAFETY: the pages are only read. If another program writes to the file, values change. No code relies
-        // on a checked value staying the same: weights are data, and everything else is copied before it is
-        // checked. If the file is cut, the process ends with SIGBUS; README.md says to replace plans by renaming.
-        let map = unsafe { Mmap::map(file) }
-            .map_err(|error| Error::model(path, "cannot be mapped").because(error))?;
-        check(&map)?;
-        Self::new(Bytes::Mapped(map)).map_err(|what| Error::model(path, what))
+        let pages = read_pages(file, length).map_err(|error| {
+            let what = match error.kind() {
+                ErrorKind::UnexpectedEof => "was cut while it was read: give it again".into(),
+                _ => format!("cannot be read: {error}"),
+            };
+            Error::model(path, what)
+        })?;
+        check(&pages)?;
+        Self::new(Bytes::Pages(pages)).map_err(|what| Error::model(path, what))
     }
 
     #[cfg(test)]
@@ -100,7 +108,14 @@ impl PlanFile {
     }
 }
 
-/// Packed weights: in their own memory, or in a mapped file.
+fn read_pages(file: &File, length: u64) -> std::io::Result<Mmap> {
+    let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
+    let mut pages = MmapMut::map_anon(length)?;
+    file.read_exact_at(&mut pages, 0)?;
+    pages.make_read_only()
+}
+
+/// Packed weights: in their own memory, or in that of a plan file.
 #[derive(Debug, Clone)]
 pub struct Weights(Place);
 

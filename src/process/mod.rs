@@ -4,6 +4,7 @@
 //! runs.
 
 pub mod memory;
+pub mod output;
 pub mod realtime;
 pub mod sandbox;
 pub mod thread;

@@ -21,11 +21,31 @@ pub enum Role {
     StageWatch,
     /// Ends the program if a model takes too long to load. It ends when the model is loaded.
     LoadWatch,
+    /// Writes the lines of `--json`.
+    Json,
+    /// Writes the pictures of `--overlay`.
+    Overlay,
+    /// Writes the log.
+    Log,
+    /// Ends a program that was told to end and does not.
+    Stop,
 }
 
 const WORKER_PREFIX: &str = "posewire-";
 
 impl Role {
+    /// All roles with one thread.
+    const ALONE: [Role; 8] = [
+        Role::Main,
+        Role::Capture,
+        Role::StageWatch,
+        Role::LoadWatch,
+        Role::Json,
+        Role::Overlay,
+        Role::Log,
+        Role::Stop,
+    ];
+
     /// The thread's name, as the kernel shows it.
     pub fn name(self) -> Cow<'static, str> {
         match self {
@@ -34,13 +54,17 @@ impl Role {
             Role::Capture => "capture".into(),
             Role::StageWatch => "overruns".into(),
             Role::LoadWatch => "loading".into(),
+            Role::Json => "json".into(),
+            Role::Overlay => "overlay".into(),
+            Role::Log => "log".into(),
+            Role::Stop => "stop".into(),
         }
     }
 
     /// The role of the thread with this name; `None` if the program did not start it.
     pub fn named(name: &str) -> Option<Self> {
         let worker = name.strip_prefix(WORKER_PREFIX);
-        [Role::Main, Role::Capture, Role::StageWatch, Role::LoadWatch]
+        Role::ALONE
             .into_iter()
             .find(|role| role.name() == name)
             .or_else(|| worker?.parse().ok().map(Role::Worker))
@@ -50,8 +74,8 @@ impl Role {
     pub const fn stack_bytes(self) -> usize {
         match self {
             Role::Main => 1 << 20,
-            Role::Worker(_) | Role::Capture => 256 << 10,
-            Role::StageWatch | Role::LoadWatch => 128 << 10,
+            Role::Worker(_) | Role::Capture | Role::Overlay => 256 << 10,
+            Role::StageWatch | Role::LoadWatch | Role::Json | Role::Log | Role::Stop => 128 << 10,
         }
     }
 
@@ -61,7 +85,12 @@ impl Role {
         match self {
             Role::Main | Role::Worker(_) => Some(base),
             Role::Capture => Some(base + 1),
-            Role::StageWatch | Role::LoadWatch => None,
+            Role::StageWatch
+            | Role::LoadWatch
+            | Role::Json
+            | Role::Overlay
+            | Role::Log
+            | Role::Stop => None,
         }
     }
 }
@@ -101,18 +130,14 @@ pub fn limit_main_stack() {
 mod tests {
     use super::*;
 
-    const ALL: [Role; 6] = [
-        Role::Main,
-        Role::Worker(1),
-        Role::Worker(63),
-        Role::Capture,
-        Role::StageWatch,
-        Role::LoadWatch,
-    ];
+    fn all() -> impl Iterator<Item = Role> {
+        let workers = [Role::Worker(1), Role::Worker(63)];
+        Role::ALONE.into_iter().chain(workers)
+    }
 
     #[test]
     fn a_name_tells_the_role_and_fits_the_kernel() {
-        for role in ALL {
+        for role in all() {
             assert_eq!(Role::named(&role.name()), Some(role));
             // The kernel keeps 15 bytes of a thread's name.
             assert!(role.name().len() <= 15, "{role:?}");
@@ -124,11 +149,14 @@ mod tests {
 
     #[test]
     fn the_camera_comes_first_and_the_watch_can_wait() {
-        let priorities = ALL.map(|role| role.priority(10));
-        let [main, worker, last_worker, capture, watch, loading] = priorities;
-        assert_eq!([main, worker, last_worker], [Some(10); 3]);
-        assert_eq!(capture, Some(11));
-        assert_eq!([watch, loading], [None; 2]);
+        for role in all() {
+            let expected = match role {
+                Role::Main | Role::Worker(_) => Some(10),
+                Role::Capture => Some(11),
+                _ => None,
+            };
+            assert_eq!(role.priority(10), expected, "{role:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::layer_set::LayerSet;
 use super::suggest::nearest;
 use super::{SETTINGS, Setting, setting};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::limits::MAX_CONFIG_BYTES;
 use std::path::{Path, PathBuf};
 
@@ -75,17 +76,8 @@ impl Layer {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read, or has an unknown key or a value of
     /// the wrong type.
     pub fn read(path: &Path) -> Result<Layer> {
-        let fail = |what: String| Error::config(path, what);
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| fail("cannot be opened".into()).because(error))?;
-        if !metadata.is_file() || metadata.len() > MAX_CONFIG_BYTES {
-            return Err(fail(format!(
-                "is not a file of at most {} KiB",
-                MAX_CONFIG_BYTES >> 10
-            )));
-        }
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| fail("cannot be read".into()).because(error))?;
+        let text = file::read_text(path, MAX_CONFIG_BYTES)
+            .map_err(|error| Error::config(path, error.to_string()))?;
         Layer::parse(path, &text)
     }
 

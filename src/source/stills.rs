@@ -5,13 +5,13 @@ use super::picture;
 use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
+use crate::file;
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_PICTURE_FILE_BYTES;
 use crate::process::sandbox::Access;
 use crate::stats::Repeated;
 use crate::text::Shown;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -127,16 +127,10 @@ impl StillsSource {
 
     fn load(&mut self, index: usize) -> std::result::Result<(), String> {
         self.bytes.clear();
-        let file = fs::File::open(&self.paths[index]).map_err(|error| error.to_string())?;
-        file.take(MAX_PICTURE_FILE_BYTES + 1)
-            .read_to_end(&mut self.bytes)
+        let (file, metadata) =
+            file::open_plain(&self.paths[index]).map_err(|error| error.to_string())?;
+        file::read_rest(&file, &metadata, MAX_PICTURE_FILE_BYTES, &mut self.bytes)
             .map_err(|error| error.to_string())?;
-        if self.bytes.len() as u64 > MAX_PICTURE_FILE_BYTES {
-            return Err(format!(
-                "is larger than {} MiB",
-                MAX_PICTURE_FILE_BYTES >> 20
-            ));
-        }
         self.size_px = picture::decode(&self.bytes, &mut self.rgb)?;
         Ok(())
     }

@@ -10,12 +10,14 @@ use super::packet::Packet;
 use super::session::Stamp;
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::file;
 use crate::hex;
 use crate::limits::MAX_KEY_FILE_BYTES;
+use crate::text::Shown;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
-use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// 256 bits, the size of the hash.
@@ -74,10 +76,16 @@ impl Key {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or holds anything else.
     pub fn read(path: &Path) -> Result<Self> {
         let fail = |what: String| Error::config(path, what);
-        let mut text = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut text))
-            .map_err(|error| fail("the key cannot be read".into()).because(error))?;
+        let text = file::read_bounded(path, MAX_KEY_FILE_BYTES)
+            .map_err(|error| fail(format!("the key {error}")))?;
+        let mode = path.metadata().map_or(0, |found| found.mode());
+        if mode & 0o006 != 0 {
+            log::warn!(
+                "the key file {} is open to every user of this machine (mode {:03o}): chmod 600",
+                Shown::path(path),
+                mode & 0o777
+            );
+        }
         hex::parse(text.trim_ascii()).map(|secret| Key::new(&secret)).ok_or_else(|| {
             fail("a key is 64 hexadecimal digits: head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'".into())
         })

@@ -64,7 +64,7 @@ impl Budget {
         Budget {
             rows: [
                 mapped("program", shares.program),
-                mapped("weights, mapped from the plan", shares.weights),
+                mapped("weights of a plan", shares.weights),
                 mapped("camera's buffers", shares.camera),
                 mapped("stacks", shares.stacks),
                 heap("network", network),
