@@ -1,5 +1,7 @@
 //! `posewire compile`: an ONNX file to a plan file.
 
+#[cfg(feature = "onnx")]
+use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 #[cfg(feature = "onnx")]
 use super::say;
@@ -7,9 +9,13 @@ use super::say;
 use crate::engine;
 use crate::error::{Error, Result};
 #[cfg(feature = "onnx")]
+use crate::file::Replacement;
+#[cfg(feature = "onnx")]
 use crate::model::ModelFile;
 #[cfg(feature = "onnx")]
 use crate::text::Shown;
+#[cfg(feature = "onnx")]
+use std::io::Write;
 #[cfg(feature = "onnx")]
 use std::path::Path;
 
@@ -58,23 +64,23 @@ fn run(_: Given) -> Result<()> {
 fn run(given: Given) -> Result<()> {
     let (model, out) = (given.required_path("model")?, given.required_path("out")?);
     let kernel = given.value::<String>("kernel")?;
+    let named = |role, path| Named { role, path };
+    let card = ModelFile::card_beside(&model);
+    let inputs = [named("--model", &*model), named("the card", &card)];
+    clash::check(&inputs, &[named("--out", &out)])?;
     let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
     write(&out, &plan)?;
     say!("{}: {:.1} MB", Shown::path(&out), plan.len() as f64 / 1e6);
     Ok(())
 }
 
-/// By renaming, since a program may have the old plan mapped.
+/// By renaming, so that the old plan or the new one is there at any time.
 #[cfg(feature = "onnx")]
 fn write(out: &Path, plan: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| Error::data(out, "cannot be written").because(error);
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = out.with_file_name(name);
-    let written = std::fs::write(&new, plan).and_then(|()| std::fs::rename(&new, out));
-    if written.is_err() {
-        // The disk is full or the folder is read-only: leave nothing half-written behind.
-        let _ = std::fs::remove_file(&new);
-    }
-    written.map_err(failed)
+    Replacement::begin(out)
+        .and_then(|mut file| {
+            file.write_all(plan)?;
+            file.finish()
+        })
+        .map_err(|error| Error::data(out, "cannot be written").because(error))
 }

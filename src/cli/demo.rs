@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{self, Sample};
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
+use crate::process::output::Patience;
 use crate::scene::Task;
 use crate::sink::{Delivery, Event, JsonSink, OverlaySink, SendError, Sink, What};
 use crate::source::{Clip, ClipFrame, MjpegSource};
@@ -77,8 +78,9 @@ fn play(task: Task, out: &Path) -> Result<()> {
         card.input_px.height,
         pipeline.engine_name()
     );
-    let overlay = OverlaySink::open(out, task.name(), &card)?;
-    let lines = JsonSink::open(&out.join(format!("{}.jsonl", task.name())).to_string_lossy())?;
+    let overlay = OverlaySink::open(out, task.name(), &card, Patience::UntilRead)?;
+    let lines = out.join(format!("{}.jsonl", task.name()));
+    let lines = JsonSink::open(&lines.to_string_lossy(), Patience::UntilRead)?;
     let samples = RefCell::new(Vec::new());
     let report = Report {
         card: &card,

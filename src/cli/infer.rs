@@ -1,5 +1,6 @@
 //! `posewire infer`: the bare network on a tensor.
 
+use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::{layers, say};
 use crate::engine::{self, Outputs, Workspace};
@@ -54,6 +55,14 @@ fn run(given: Given) -> Result<()> {
         given.required_path("output")?,
     );
     let settings = layers::partial(&given.line)?;
+    let named = |role, path| Named { role, path };
+    let card = ModelFile::card_beside(&settings.model);
+    let inputs = [
+        named("--model", &*settings.model),
+        named("the card", &card),
+        named("--input", &input),
+    ];
+    clash::check(&inputs, &[named("--output", &output)])?;
     let threads = settings.threads;
 
     let tensor = npy::read(&input)?;

@@ -4,27 +4,91 @@
 //! a pipe or a terminal that was stopped, costs lines, which are counted and told when there is room again.
 
 use crate::limits::MAX_LOG_LINE_BYTES;
+use crate::process::output::{LineThread, LineWriter, NoWait, Patience};
+use crate::process::thread::Role;
 use crate::text::Escaping;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 const CUT: &str = "...";
 
-pub(super) fn start() {
-    let lines = Mutex::new(Lines {
-        to: io::stderr(),
+static LOG: Mutex<Option<Lines<NoWait>>> = Mutex::new(None);
+/// The thread that writes the log of a stream. Its disk may hang.
+static THREAD: OnceLock<LineThread> = OnceLock::new();
+
+/// Bytes of lines that wait for the disk.
+const QUEUE_BYTES: usize = 64 << 10;
+/// The longest wait for a reader of the last line.
+const LAST_LINE_PATIENCE: Duration = Duration::from_millis(200);
+
+fn put(line: &[u8]) {
+    if let Some(thread) = THREAD.get() {
+        // What is lost in the thread is told with the next line that fits.
+        let _ = thread.put(line);
+        return;
+    }
+    let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
+    log.get_or_insert_with(open).write(line);
+}
+
+fn open() -> Lines<NoWait> {
+    static STDERR: LazyLock<io::Stderr> = LazyLock::new(io::stderr);
+    Lines {
+        to: LineWriter::new(NoWait::new(STDERR.as_fd())),
         lost: 0,
-    });
+    }
+}
+
+/// Writes the log from a thread of its own from here on.
+pub(super) fn start_thread() {
+    let started = LineThread::start(Role::Log, QUEUE_BYTES, Patience::None, Lossy(open()));
+    match started {
+        Ok(thread) => drop(THREAD.set(thread)),
+        Err(error) => log::warn!("no thread for the log: {error}"),
+    }
+}
+
+/// Waits a little until the log is written.
+pub(super) fn finish() {
+    if let Some(thread) = THREAD.get() {
+        let begun = Instant::now();
+        let _ = thread.finish(|| begun.elapsed() >= LAST_LINE_PATIENCE);
+    }
+}
+
+/// Writes a line as it is to standard error: the last one of the program.
+pub(super) fn last_line(text: &str) {
+    let mut line = text.to_owned();
+    line.push('\n');
+    put(line.as_bytes());
+    finish();
+}
+
+/// Takes each line whole, and loses those without room.
+struct Lossy(Lines<NoWait>);
+
+impl Write for Lossy {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn start() {
     env_logger::Builder::from_env(
         env_logger::Env::default().default_filter_or("posewire=info,warn"),
     )
     // Not into the logger's own buffer, which grows with the longest line so far.
-    .format(move |_, record| {
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.write(&line(record))
+    .format(|_, record| {
+        put(line(record).as_bytes());
+        Ok(())
     })
     .init();
 }
@@ -59,39 +123,31 @@ impl<const N: usize> fmt::Write for UpToTheEnd<'_, N> {
     }
 }
 
-/// Writes where there is room.
+/// Bytes of the line that tells how many were lost.
+const NOTICE_BYTES: usize = 100;
+
+/// Writes where there is room, and counts what was lost.
 struct Lines<W> {
-    to: W,
+    to: LineWriter<W>,
     lost: u64,
 }
 
-impl<W: AsFd> Lines<W> {
-    /// An output that cannot be polled counts as having room.
-    fn has_room(&self) -> bool {
-        let mut stream = [PollFd::new(&self.to, PollFlags::OUT)];
-        let at_once = Timespec::default();
-        poll(&mut stream, Some(&at_once)) != Ok(0)
-    }
-}
-
-impl<W: AsFd + Write> Lines<W> {
-    fn write(&mut self, line: &str) -> io::Result<()> {
-        if !self.has_room() {
-            self.lost += 1;
-            return Ok(());
-        }
-        if self.lost > 0 {
-            let lost = std::mem::take(&mut self.lost);
-            writeln!(
-                self.to,
+impl<W: Write> Lines<W> {
+    fn write(&mut self, line: &[u8]) {
+        // The notice and the line are one write, or the notice alone would fill a pipe that has no room for lines.
+        let mut both = heapless::Vec::<u8, { MAX_LOG_LINE_BYTES + NOTICE_BYTES }>::new();
+        let lost = self.lost;
+        let is_whole = lost > 0
+            && writeln!(
+                both,
                 "[{lost} lines of the log were lost: the reader is too slow]"
-            )?;
-        }
-        if self.has_room() {
-            self.to.write_all(line.as_bytes())
-        } else {
-            self.lost = 1;
-            Ok(())
+            )
+            .is_ok()
+            && both.extend_from_slice(line).is_ok();
+        match self.to.write(if is_whole { &both } else { line }) {
+            Ok(()) if is_whole => self.lost = 0,
+            Ok(()) => {}
+            Err(_) => self.lost += 1,
         }
     }
 }
@@ -102,26 +158,29 @@ mod tests {
     use std::io::Read;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri cannot open pipes again")]
     fn lines_without_a_reader_are_lost_and_told_when_there_is_room() {
         let (mut reader, to) = io::pipe().unwrap();
-        let mut lines = Lines { to, lost: 0 };
-        let line = "x".repeat(999);
+        let to: &'static io::PipeWriter = Box::leak(Box::new(to));
+        let mut lines = Lines {
+            to: LineWriter::new(NoWait::new(to.as_fd())),
+            lost: 0,
+        };
+        let line = [&[b'x'; 999][..], b"\n"].concat();
         for _ in 0..1000 {
-            lines.write(&line).unwrap();
+            lines.write(&line);
         }
         let lost = lines.lost;
         assert!((1..1000).contains(&lost), "{lost}");
         let mut read = vec![0; (1000 - lost as usize) * line.len()];
         reader.read_exact(&mut read).unwrap();
-        assert!(read.iter().all(|&byte| byte == b'x'));
-        lines.write("last\n").unwrap();
-        drop(lines);
-        let mut rest = String::new();
-        reader.read_to_string(&mut rest).unwrap();
-        assert_eq!(
-            rest,
-            format!("[{lost} lines of the log were lost: the reader is too slow]\nlast\n")
-        );
+        assert!(read.chunks(line.len()).all(|chunk| chunk == line));
+        lines.write(b"last\n");
+        let expected =
+            format!("[{lost} lines of the log were lost: the reader is too slow]\nlast\n");
+        let mut rest = vec![0; expected.len()];
+        reader.read_exact(&mut rest).unwrap();
+        assert_eq!(String::from_utf8(rest).unwrap(), expected);
     }
 
     #[test]

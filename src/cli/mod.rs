@@ -2,6 +2,7 @@
 
 mod bench;
 mod boards;
+mod clash;
 mod command;
 mod compile;
 #[cfg(feature = "demo")]
@@ -17,6 +18,7 @@ mod lookup;
 pub mod pages;
 mod run;
 mod startup;
+mod stop;
 
 use crate::error::{Error, Result};
 use crate::settings::nearest;
@@ -24,10 +26,9 @@ use crate::text::Shown;
 use command::{Command, usage};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::OnceLock;
 
 /// Writes a line to standard output. Text from outside cannot forge another: all of it is escaped.
 macro_rules! say {
@@ -36,9 +37,27 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// The first failure of standard output.
+static FAILED: OnceLock<String> = OnceLock::new();
+
 fn say_line(line: std::fmt::Arguments<'_>) {
-    // A reader that went away is no error of ours.
-    let _ = writeln!(std::io::stdout(), "{}", Shown(line));
+    match writeln!(std::io::stdout(), "{}", Shown(line)) {
+        Ok(()) => {}
+        // The reader has what it wants.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => drop(FAILED.set(error.to_string())),
+    }
+}
+
+/// Standard output took all lines.
+fn all_was_said() -> Result<()> {
+    match FAILED.get() {
+        Some(why) => Err(Error::sink(
+            "standard output",
+            format!("cannot be written: {why}"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Writes text that this program made line by line.
@@ -66,10 +85,13 @@ fn commands() -> impl Iterator<Item = &'static Command> {
 /// Runs the command that `args` (without the program's name) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     logging::start();
-    match dispatch(Parser::from_args(args)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match dispatch(Parser::from_args(args)).and_then(|()| all_was_said()) {
+        Ok(()) => {
+            logging::finish();
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            eprintln!("posewire: error: {error}");
+            logging::last_line(&format!("posewire: error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -110,16 +132,4 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A flag that SIGINT and SIGTERM set. A second one of either ends the process at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::usage("signals cannot be handled here").because(error))?;
-    }
-    Ok(stop)
 }

@@ -1,10 +1,11 @@
 //! `posewire run`: frames in, keypoints out.
 
+use super::clash::{self, Named};
 use super::command::{Accepts, Command};
 use super::layers;
 use super::lookup;
 use super::startup::Startup;
-use super::stop_on_signals;
+use super::{logging, stop};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, ModelFile};
@@ -16,8 +17,10 @@ use crate::settings::Settings;
 use crate::sink::{Context, SinkSpec, Systemd, When};
 use crate::source;
 use crate::stats::{StageTimes, StageWatch};
+use crate::text::Shown;
 use crate::wire::{Sealer, UNORDERED_EPOCH};
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
 pub const COMMAND: Command = Command {
     name: "run",
@@ -29,10 +32,14 @@ pub const COMMAND: Command = Command {
     settings: Accepts::All,
     notes: "",
     examples: &["--source v4l2:/dev/video0 --model hand.int8.onnx --udp 192.168.1.20:9000"],
-    run: |given| stream(layers::settings(&given.line)?.finish()?),
+    run: |given| {
+        let config = given.line.get("config").map(PathBuf::from);
+        stream(layers::settings(&given.line)?.finish()?, config.as_deref())
+    },
 };
 
-fn stream(settings: Settings) -> Result<()> {
+fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
+    refuse_clashes(&settings, config)?;
     let mut startup = Startup::begin(&settings)?;
     // The cheap failures first: an unknown host or a missing folder shows before a large model loads. A sink
     // that is open needs no right to open it later.
@@ -43,6 +50,7 @@ fn stream(settings: Settings) -> Result<()> {
             sealer: sealer.as_ref(),
             card,
             lookup: Some(&|host| lookup::command(host, settings.sandbox)),
+            patience: settings.source()?.patience(),
         };
         for sink in settings.sinks.iter().filter(|sink| sink.when() == when) {
             sinks.push(sink.open(&context)?);
@@ -75,6 +83,9 @@ fn stream(settings: Settings) -> Result<()> {
     if let Some(systemd) = Systemd::from_environment()? {
         sinks.push(Box::new(systemd));
     }
+    // Threads have the rights of the thread that starts them, so not before the sandbox is entered.
+    logging::start_thread();
+    sinks.iter_mut().try_for_each(|sink| sink.start())?;
     log::info!(
         "{} at {} x {} from {} on {}, {} thread(s)",
         card.task.name(),
@@ -91,7 +102,8 @@ fn stream(settings: Settings) -> Result<()> {
     }
     let mut stream = Stream::new(pipeline, sinks, settings.stream, new_session());
     // Until here a signal ends the program at once, also while it looks a name up or reads a large model.
-    let stop = stop_on_signals()?;
+    let stop = stop::on_signals()?;
+    stop::within_a_second(&stop)?;
     // No thread is started after this, and nothing new is connected.
     sandbox.close()?;
     let totals = stream.run(source.as_mut(), &stop, &mut times)?;
@@ -122,6 +134,51 @@ fn stream(settings: Settings) -> Result<()> {
         log::info!("{row}");
     }
     Ok(())
+}
+
+/// Refuses an output that is an input, or another output.
+fn refuse_clashes(settings: &Settings, config: Option<&Path>) -> Result<()> {
+    let card = ModelFile::card_beside(&settings.model);
+    let read = settings.source()?.access().read;
+    let pictures: Vec<PathBuf> = read.iter().flat_map(|path| clash::files_of(path)).collect();
+    let named = |role, path| Named { role, path };
+    let mut inputs = vec![named("--model", &*settings.model), named("the card", &card)];
+    inputs.extend(config.map(|path| named("--config", path)));
+    inputs.extend(
+        settings
+            .key_file
+            .iter()
+            .map(|path| named("--key-file", path)),
+    );
+    inputs.extend(
+        read.iter()
+            .chain(&pictures)
+            .map(|path| named("--source", path)),
+    );
+    let roles: Vec<String> = settings
+        .sinks
+        .iter()
+        .map(|sink| format!("--{}", sink.name()))
+        .collect();
+    let outputs: Vec<Named<'_>> = settings
+        .sinks
+        .iter()
+        .zip(&roles)
+        .filter_map(|(sink, role)| Some(named(role, sink.writes()?)))
+        .collect();
+    for output in &outputs {
+        let is_device = output
+            .path
+            .metadata()
+            .map(|found| found.file_type().is_char_device());
+        if output.role == "--watchdog" && is_device.is_ok_and(|is_device| !is_device) {
+            return Err(Error::usage(format!(
+                "--watchdog {} is no character device: give /dev/watchdog",
+                Shown::path(output.path)
+            )));
+        }
+    }
+    clash::check(&inputs, &outputs)
 }
 
 /// The files and devices that are opened by name from here on, perhaps again and again.

@@ -1,5 +1,6 @@
 //! From settings to a network that is ready to run, and the sum of its memory.
 
+use super::logging;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
@@ -27,14 +28,25 @@ impl<'a> Startup<'a> {
         memory::trim();
         thread::limit_main_stack();
         let workers = (1..settings.threads.count).map(Role::Worker);
-        let roles = [Role::Main, Role::Capture, Role::StageWatch];
+        let roles = [
+            Role::Main,
+            Role::Capture,
+            Role::StageWatch,
+            Role::Log,
+            Role::Stop,
+        ];
         let roles = roles.into_iter().chain(workers);
         let sinks: u64 = settings.sinks.iter().map(SinkSpec::heap_bytes).sum();
         let shares = Parts {
             program: memory::mapped_bytes(),
             camera: footprint.mapped_bytes,
             pictures: footprint.heap_bytes + sinks,
-            stacks: roles.map(|role| role.stack_bytes() as u64).sum(),
+            stacks: roles.map(|role| role.stack_bytes() as u64).sum::<u64>()
+                + settings
+                    .sinks
+                    .iter()
+                    .map(SinkSpec::stack_bytes)
+                    .sum::<u64>(),
             ..Parts::default()
         };
         if let Some(allowed) = settings.memory_budget_bytes {
@@ -112,7 +124,7 @@ impl<'a> Startup<'a> {
             return Ok(());
         };
         if let Err(error) = budget.check(allowed) {
-            eprintln!("{budget}");
+            logging::last_line(&budget.to_string());
             return Err(error);
         }
         memory::set_limit(allowed - budget.mapped_bytes());

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// Frames after which every cache and buffer has its final size.
 const WARM_UP_FRAMES: u64 = 30;
 
+/// The longest wait for a frame before the loop looks around.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
 /// Options of the loop, apart from its source and sinks.
 #[derive(Debug, Clone)]
 pub struct StreamOptions {
@@ -43,6 +46,10 @@ pub struct Stream<'a> {
     options: StreamOptions,
     totals: Totals,
     reporter: Option<Reporter>,
+    /// As the source said last.
+    camera_present: bool,
+    /// Time of the last packet of a frame or of a heartbeat.
+    told: Instant,
 }
 
 impl<'a> Stream<'a> {
@@ -68,6 +75,8 @@ impl<'a> Stream<'a> {
             reporter: options.stats_every.map(Reporter::new),
             options,
             totals: Totals::default(),
+            camera_present: true,
+            told: Instant::now(),
         }
     }
 
@@ -85,7 +94,9 @@ impl<'a> Stream<'a> {
     ) -> Result<Totals> {
         let outcome = self.feed(source, stop, times);
         self.totals.source = source.counts();
-        self.send_heartbeat(What::Last, outcome.is_ok());
+        let camera_present = outcome.is_ok() && self.camera_present;
+        self.send_heartbeat(What::Last, camera_present);
+        self.outlets.finish(stop, &mut self.totals);
         outcome.map(|()| self.totals)
     }
 
@@ -111,17 +122,24 @@ impl<'a> Stream<'a> {
     ) -> Result<()> {
         let wanted = self.options.frames.unwrap_or(u64::MAX);
         let mut asked = Instant::now();
+        self.told = asked;
         while self.totals.frames + self.totals.failed < wanted
             && !self.outlets.is_closed
             && !stop.load(Ordering::Relaxed)
         {
             let begun = times.begin(Stage::Source);
-            let next = source.next_frame(self.options.heartbeat);
+            // Not longer, so that supervisors are fed and the end is seen whatever the heartbeat.
+            let quiet = self.options.heartbeat.saturating_sub(self.told.elapsed());
+            let wait = quiet.min(LONGEST_WAIT);
+            let next = source.next_frame(wait);
             times.stop_unrecorded(begun);
             match next? {
                 Next::End => break,
                 Next::TimedOut { camera_present } => {
-                    self.send_heartbeat(What::Idle, camera_present);
+                    self.camera_present = camera_present;
+                    if wait == quiet {
+                        self.send_heartbeat(What::Idle, camera_present);
+                    }
                     // After an outage the tracked region is out of date. A slow camera's normal frame gap
                     // is not an outage.
                     if !camera_present || self.sender.was_stale() {
@@ -130,10 +148,12 @@ impl<'a> Stream<'a> {
                 }
                 Next::Frame(frame) => {
                     times.record(Stage::Source, asked.elapsed());
+                    self.camera_present = true;
                     self.handle(&frame, times);
                     asked = Instant::now();
                 }
             }
+            self.outlets.tick(clock::Instant::now(), &mut self.totals);
             self.report(source, times);
         }
         Ok(())
@@ -154,6 +174,7 @@ impl<'a> Stream<'a> {
                     packets: self.sender.scene(scene, now),
                 };
                 self.outlets.tell(&event, now, &mut self.totals);
+                self.told = Instant::now();
                 times.end(begun);
                 if let Some(reporter) = &mut self.reporter {
                     reporter.count(self.sender.was_stale());
@@ -171,6 +192,7 @@ impl<'a> Stream<'a> {
 
     fn send_heartbeat(&mut self, what: What<'_>, camera_present: bool) {
         self.totals.heartbeats += 1;
+        self.told = Instant::now();
         let now = clock::Instant::now();
         let is_last = matches!(what, What::Last);
         let packets = self.sender.heartbeat(camera_present, is_last, now);
@@ -201,7 +223,7 @@ mod tests {
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::ErrorKind;
-    use crate::sink::{RecordingSink, SendError};
+    use crate::sink::{Delivery, RecordingSink, SendError};
     use crate::source::{Fault, Faulty};
     use crate::wire::{Body, Flags, Kind, Packet, WireStats};
 
@@ -358,6 +380,50 @@ mod tests {
         assert_eq!((packets[1].frame_index, packets[1].score), (0, 0));
         assert!(packets[1].captured == packets[0].captured && packets[0].score > 0);
         assert!(packets[7].flags.contains(Flags::NO_CAMERA));
+    }
+
+    #[test]
+    fn a_camera_that_never_came_is_not_there_in_the_last_packet_either() {
+        let (_, packets) = run(hand(), &[Fault::Unplugged; 2]);
+        let last = packets.last().unwrap();
+        assert!(last.flags.contains(Flags::LAST) && last.flags.contains(Flags::NO_CAMERA));
+    }
+
+    /// A sink that counts turns of the loop, and sets `stop` at the third.
+    struct Turns<'a>(&'a AtomicBool, u32);
+
+    impl Sink for Turns<'_> {
+        fn name(&self) -> &str {
+            "turns"
+        }
+
+        fn take(&mut self, _: &Event<'_>, _: clock::Instant) -> Delivery {
+            Ok(())
+        }
+
+        fn tick(&mut self, _: clock::Instant) -> Delivery {
+            self.1 += 1;
+            self.0.store(self.1 >= 3, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_long_heartbeat_neither_starves_supervisors_nor_holds_the_end() {
+        let mut rare = options();
+        rare.heartbeat = Duration::from_secs(60);
+        let stop = AtomicBool::new(false);
+        let sink = RecordingSink::new();
+        let turns = Turns(&stop, 0);
+        let sinks: Vec<Box<dyn Sink>> = vec![Box::new(sink.clone()), Box::new(turns)];
+        let mut stream = Stream::new(pipeline(hand()), sinks, rare, 0);
+        let begun = Instant::now();
+        let mut source = Faulty::script(std::iter::repeat(Fault::Unplugged));
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::default())
+            .unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert_eq!((totals.heartbeats, sink.packets().len()), (1, 1));
     }
 
     #[test]

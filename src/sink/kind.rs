@@ -3,8 +3,11 @@
 use super::{KINDS, Sink};
 use crate::error::Result;
 use crate::model::ModelCard;
+use crate::process::output::Patience;
 use crate::process::sandbox::Access;
+use crate::process::thread::Role;
 use crate::wire::Sealer;
+use std::path::Path;
 use std::process::Command;
 
 /// One row of [`KINDS`]: all that the program knows of a kind of sink.
@@ -19,8 +22,12 @@ pub struct Kind {
     pub help: &'static str,
     /// Checks an argument's form. The file, device or host need not be there.
     pub check: fn(&str) -> std::result::Result<(), String>,
-    /// The most heap that the sink takes for a frame.
+    /// The most heap that the sink takes for a frame, with what waits for its thread.
     pub heap_bytes: u64,
+    /// The role of the sink's thread, if it has one.
+    pub thread: Option<Role>,
+    /// The file that is written, or the folder in which files are, if there is one.
+    pub writes: fn(&str) -> Option<&Path>,
     /// The files and devices that the sink opens by name after the sandbox is entered.
     pub access: fn(&str) -> Access,
     /// Makes what must be there before the sandbox is entered.
@@ -50,6 +57,8 @@ pub struct Context<'a> {
     pub card: Option<&'a ModelCard>,
     /// A program that looks the HOST:PORT up again and again; `None` means that names are looked up once.
     pub lookup: Option<&'a dyn Fn(&str) -> Command>,
+    /// For a source that can wait, a sink may wait a little as well.
+    pub patience: Patience,
 }
 
 /// A sink as the user names it: a kind and its argument.
@@ -82,6 +91,16 @@ impl SinkSpec {
     /// The most heap that the sink takes for a frame.
     pub fn heap_bytes(&self) -> u64 {
         self.kind.heap_bytes
+    }
+
+    /// The stack of the sink's thread.
+    pub fn stack_bytes(&self) -> u64 {
+        self.kind.thread.map_or(0, |role| role.stack_bytes() as u64)
+    }
+
+    /// The file that is written, or the folder in which files are, if there is one.
+    pub fn writes(&self) -> Option<&Path> {
+        (self.kind.writes)(&self.argument)
     }
 
     /// The files and devices that the sink opens by name after the sandbox is entered.
@@ -129,6 +148,7 @@ mod tests {
             sealer: None,
             card: Some(&card),
             lookup: None,
+            patience: Patience::None,
         };
         for kind in KINDS {
             assert_eq!(

@@ -1,7 +1,7 @@
 //! Receivers of the stream's events: robots, files, supervisors.
 //!
-//! In: an [`Event`] with its packets, and the time. A sink never blocks the frame path for longer than a write takes. It
-//! never ends the program because a receiver is gone: a packet that cannot be delivered is dropped, and the caller
+//! In: an [`Event`] with its packets, and the time. A sink never waits for a reader or a disk in the frame path: what
+//! may block has a thread of its own ([`output`](crate::process::output)). It never ends the program because a receiver is gone: a packet that cannot be delivered is dropped, and the caller
 //! counts it.
 
 mod draw;
@@ -10,6 +10,7 @@ mod fake;
 mod json;
 mod kind;
 mod overlay;
+mod picture_thread;
 mod serial;
 mod supervise;
 mod udp;
@@ -25,6 +26,8 @@ pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
 
 use crate::clock::Instant;
+use crate::error::Result;
+use crate::process::output;
 
 /// Every kind of sink. A new one is a file and a line here.
 pub static KINDS: &[Kind] = &[
@@ -40,12 +43,20 @@ pub static KINDS: &[Kind] = &[
 pub enum SendError {
     /// One packet was lost, this one or an earlier accepted one. Later packets may arrive.
     Dropped(String),
-    /// The reader of the output went away, so the run can end.
+    /// So many packets were lost, this one or earlier accepted ones.
+    Lost(u64, String),
+    /// The reader of the output went away, so the sink is of no use any more.
     Closed,
 }
 
 /// The outcome of one event.
-pub type Delivery = Result<(), SendError>;
+pub type Delivery = std::result::Result<(), SendError>;
+
+impl From<output::Lost> for SendError {
+    fn from(lost: output::Lost) -> Self {
+        SendError::Lost(lost.lines, lost.why)
+    }
+}
 
 /// A receiver of events.
 ///
@@ -77,6 +88,35 @@ pub type Delivery = Result<(), SendError>;
 pub trait Sink {
     /// The receiver, for messages.
     fn name(&self) -> &str;
+
+    /// Starts the sink's thread, if it has one: after the rights are dropped, and before the first event.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be started.
+    fn start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Packets go out here. A supervisor only hears that there are some.
+    fn carries_packets(&self) -> bool {
+        true
+    }
+
+    /// Called by the loop at least every 100 ms or so, also when no event comes.
+    ///
+    /// # Errors
+    /// As for [`take`](Sink::take).
+    fn tick(&mut self, _now: Instant) -> Delivery {
+        Ok(())
+    }
+
+    /// Waits after the last event for what is not written yet, until `gives_up` says so.
+    ///
+    /// # Errors
+    /// As for [`take`](Sink::take).
+    fn finish(&mut self, _gives_up: &dyn Fn() -> bool) -> Delivery {
+        Ok(())
+    }
 
     /// Delivers an event. `now` is the time in the stamps of its packets.
     ///

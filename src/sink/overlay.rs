@@ -1,11 +1,14 @@
 //! One PNG per frame, with the skeleton drawn on it: for people, not for robots.
 
-use super::draw::{Canvas, draw_skeleton};
+use super::draw::Canvas;
+use super::picture_thread::{Picture, PictureThread};
 use super::{Delivery, Event, Kind, SendError, Sink, What, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::model::ModelCard;
+use crate::process::output::Patience;
 use crate::process::sandbox::Access;
+use crate::process::thread::Role;
 use crate::scene::Keypoint;
 use crate::text::Shown;
 use std::path::{Path, PathBuf};
@@ -17,8 +20,10 @@ pub(super) const KIND: Kind = Kind {
     example: "pictures",
     help: "write a PNG for each frame with the skeleton drawn on it",
     check: |_| Ok(()),
-    // A picture with a skeleton on it, and the PNG that it becomes.
-    heap_bytes: 8 << 20,
+    // Pictures of 1080p: one that is drawn on, one that waits, one that is handed over; and a PNG.
+    heap_bytes: 20 << 20,
+    thread: Some(Role::Overlay),
+    writes: |folder| Some(Path::new(folder)),
     access: |folder| Access {
         create_in: vec![folder.into()],
         ..Access::default()
@@ -28,17 +33,19 @@ pub(super) const KIND: Kind = Kind {
     open: |folder, context| {
         let fail = || Error::sink(name(Path::new(folder)), "there is no model card");
         let card = context.card.ok_or_else(fail)?;
-        let sink = OverlaySink::open(Path::new(folder), card.task.name(), card)?;
+        let sink = OverlaySink::open(Path::new(folder), card.task.name(), card, context.patience)?;
         Ok(Box::new(sink))
     },
 };
 
-/// A sink that writes `PREFIX-000000.png` and so on, numbered by the source's frame counter.
+/// A sink that writes `PREFIX-000000.png` and so on, numbered by the source's frame counter. A thread draws and writes.
 pub struct OverlaySink {
     name: String,
     folder: PathBuf,
     prefix: String,
     card: ModelCard,
+    patience: Patience,
+    thread: Option<PictureThread>,
 }
 
 impl OverlaySink {
@@ -55,13 +62,15 @@ impl OverlaySink {
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.
-    pub fn open(folder: &Path, prefix: &str, card: &ModelCard) -> Result<Self> {
+    pub fn open(folder: &Path, prefix: &str, card: &ModelCard, patience: Patience) -> Result<Self> {
         Self::make_folder(folder)?;
         Ok(OverlaySink {
             name: name(folder),
             folder: folder.into(),
             prefix: prefix.into(),
             card: card.clone(),
+            patience,
+            thread: None,
         })
     }
 }
@@ -91,18 +100,34 @@ impl Sink for OverlaySink {
                 }
             })
             .collect();
-        let mut canvas = Canvas::new(&frame.pixels);
-        draw_skeleton(&mut canvas, &self.card, &keypoints);
-        let path = self
-            .folder
-            .join(format!("{}-{:06}.png", self.prefix, frame.index));
-        image::save_buffer(
-            path,
-            canvas.rgb(),
-            canvas.width_px(),
-            canvas.height_px(),
-            image::ExtendedColorType::Rgb8,
+        self.start()
+            .map_err(|error| SendError::Dropped(error.to_string()))?;
+        let Some(thread) = &self.thread else {
+            return Ok(());
+        };
+        let name = format!("{}-{:06}.png", self.prefix, frame.index);
+        thread.put(
+            Picture {
+                canvas: Canvas::new(&frame.pixels),
+                keypoints,
+                path: self.folder.join(name),
+            },
+            self.patience,
         )
-        .map_err(|error| SendError::Dropped(error.to_string()))
+    }
+
+    fn start(&mut self) -> Result<()> {
+        if self.thread.is_none() {
+            let thread = PictureThread::start(self.card.clone())
+                .map_err(|error| Error::sink(&self.name, "no thread").because(error))?;
+            self.thread = Some(thread);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, gives_up: &dyn Fn() -> bool) -> Delivery {
+        self.thread
+            .as_ref()
+            .map_or(Ok(()), |thread| thread.finish(gives_up))
     }
 }

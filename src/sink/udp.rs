@@ -19,6 +19,8 @@ pub(super) const KIND: Kind = Kind {
            group; [fe80::1%eth0]:9000 names the interface of a link-local one",
     check: |_| Ok(()),
     heap_bytes: 0,
+    thread: None,
+    writes: |_| None,
     access: |_| Access::default(),
     prepare: |_| Ok(()),
     when: When::First,

@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     access: |_| Access::default(),
     open,
     is_camera: false,
+    is_live: true,
 };
 
 /// A clip's frames.

@@ -2,6 +2,7 @@
 
 use super::{CameraOptions, FrameSource, KINDS};
 use crate::error::{Error, Result};
+use crate::process::output::Patience;
 use crate::process::sandbox::Access;
 use crate::scene::Task;
 use std::fmt;
@@ -23,6 +24,8 @@ pub struct Kind {
     pub open: fn(&str, &Context<'_>) -> Result<Box<dyn FrameSource>>,
     /// The argument is a camera's device.
     pub is_camera: bool,
+    /// Frames come at their own time.
+    pub is_live: bool,
 }
 
 /// Facts of the run that a source may need.
@@ -63,6 +66,15 @@ impl SourceSpec {
     /// The device, if the source is a camera; `auto` is any.
     pub fn camera(&self) -> Option<&str> {
         self.kind.is_camera.then_some(&self.argument)
+    }
+
+    /// Pictures in files wait for a slow reader of the results. Cameras do not.
+    pub fn patience(&self) -> Patience {
+        if self.kind.is_live {
+            Patience::None
+        } else {
+            Patience::UntilRead
+        }
     }
 
     /// Opens the source.

@@ -1,5 +1,6 @@
-//! Motion JPEG: concatenated JPEGs, from a file or from memory.
+//! Motion JPEG: concatenated JPEGs, from a file, a pipe or memory.
 
+use super::byte_reader::Reader;
 use super::jpeg::{self, FrameLength, frame_length};
 use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
@@ -10,7 +11,6 @@ use crate::process::sandbox::Access;
 use crate::stats::Repeated;
 use crate::text::Shown;
 use std::borrow::Cow;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub(super) const KIND: Kind = Kind {
     },
     open: |path, _| Ok(Box::new(MjpegSource::open(Path::new(path))?)),
     is_camera: false,
+    is_live: false,
 };
 
 const READ_BYTES: usize = 64 << 10;
@@ -34,7 +35,7 @@ const READ_BYTES: usize = 64 << 10;
 /// pictures that cannot be decoded.
 pub struct MjpegSource {
     name: String,
-    reader: Box<dyn Read>,
+    reader: Reader,
     /// The clip, if it restarts at its end.
     looped: Option<&'static [u8]>,
     buffer: Vec<u8>,
@@ -51,7 +52,17 @@ enum Piece {
     Picture(usize),
     /// This many useless bytes; true if they began like a picture.
     Rubbish(usize, bool),
+    /// Nothing came in time.
+    Late,
     Nothing,
+}
+
+/// The next picture.
+enum Advance {
+    /// It is decoded, and has this width and height.
+    Picture(u32, u32),
+    Late,
+    End,
 }
 
 impl MjpegSource {
@@ -59,22 +70,22 @@ impl MjpegSource {
     /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let name = format!("mjpeg:{}", Shown::path(path));
-        let file = std::fs::File::open(path)
+        let reader = Reader::open(path)
             .map_err(|error| Error::source(&name, "cannot be opened").because(error))?;
-        Ok(Self::new(name, Box::new(file), None))
+        Ok(Self::new(name, reader, None))
     }
 
     /// A clip in memory, played once.
     pub fn once(name: String, clip: Cow<'static, [u8]>) -> Self {
-        Self::new(name, Box::new(std::io::Cursor::new(clip)), None)
+        Self::new(name, Reader::Memory(clip, 0), None)
     }
 
     /// A clip in memory, played again and again.
     pub fn looping(name: String, clip: &'static [u8]) -> Self {
-        Self::new(name, Box::new(clip), Some(clip))
+        Self::new(name, Reader::Memory(clip.into(), 0), Some(clip))
     }
 
-    fn new(name: String, reader: Box<dyn Read>, looped: Option<&'static [u8]>) -> Self {
+    fn new(name: String, reader: Reader, looped: Option<&'static [u8]>) -> Self {
         MjpegSource {
             name,
             reader,
@@ -97,7 +108,7 @@ impl MjpegSource {
     }
 
     /// Reads until the buffer starts with a complete JPEG, or until it is certain that it does not.
-    fn piece(&mut self) -> Result<Piece> {
+    fn piece(&mut self, deadline: std::time::Instant) -> Result<Piece> {
         loop {
             if !self.buffer.is_empty() {
                 match frame_length(&self.buffer) {
@@ -123,33 +134,39 @@ impl MjpegSource {
             } else if self.at_end {
                 return Ok(Piece::Nothing);
             }
-            self.read_more()?;
+            if !self.read_more(deadline)? {
+                return Ok(Piece::Late);
+            }
         }
     }
 
-    fn read_more(&mut self) -> Result<()> {
-        let before = self.buffer.len();
-        // Each read doubles the data, so that the scans above take linear time in total.
-        let want = READ_BYTES.max(before);
+    /// Reads what is there. False if nothing came until `deadline`.
+    fn read_more(&mut self, deadline: std::time::Instant) -> Result<bool> {
+        // Each read of a file doubles the data, so that the scans above take linear time in total.
+        let want = READ_BYTES.max(self.buffer.len());
         let read = self
             .reader
-            .by_ref()
-            .take(want as u64)
-            .read_to_end(&mut self.buffer)
+            .read(&mut self.buffer, want, deadline)
             .map_err(|error| Error::source(&self.name, "cannot be read").because(error))?;
-        self.at_end = read == 0;
-        Ok(())
+        self.at_end = read == Some(0);
+        Ok(read.is_some())
     }
 
-    /// Decodes the next good picture into `rgb`; `None` at the end.
-    fn advance(&mut self) -> Result<Option<(u32, u32)>> {
+    /// Decodes the next good picture into `rgb`. What is skipped on the way does not pass the deadline.
+    fn advance(&mut self, deadline: std::time::Instant) -> Result<Advance> {
+        let mut has_skipped = false;
         loop {
-            match self.piece()? {
+            if has_skipped && std::time::Instant::now() >= deadline {
+                return Ok(Advance::Late);
+            }
+            has_skipped = true;
+            match self.piece(deadline)? {
+                Piece::Late => return Ok(Advance::Late),
                 Piece::Picture(length) => {
                     let size = jpeg::decode(&self.buffer[..length], &mut self.rgb);
                     self.buffer.drain(..length);
                     match size {
-                        Ok(size) => return Ok(Some(size)),
+                        Ok((width, height)) => return Ok(Advance::Picture(width, height)),
                         Err(why) => self.skip(&why),
                     }
                 }
@@ -161,10 +178,11 @@ impl MjpegSource {
                 }
                 Piece::Nothing => match self.looped {
                     Some(clip) if self.frames > 0 => {
-                        self.reader = Box::new(clip);
+                        self.reader = Reader::Memory(clip.into(), 0);
                         self.at_end = false;
+                        has_skipped = false;
                     }
-                    _ => return Ok(None),
+                    _ => return Ok(Advance::End),
                 },
             }
         }
@@ -172,12 +190,18 @@ impl MjpegSource {
 }
 
 impl FrameSource for MjpegSource {
-    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
-        let Some((width, height)) = self.advance()? else {
-            if self.frames == 0 {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>> {
+        let (width, height) = match self.advance(std::time::Instant::now() + timeout)? {
+            Advance::Picture(width, height) => (width, height),
+            Advance::Late => {
+                return Ok(Next::TimedOut {
+                    camera_present: true,
+                });
+            }
+            Advance::End if self.frames == 0 => {
                 return Err(Error::source(&self.name, "has no readable JPEG"));
             }
-            return Ok(Next::End);
+            Advance::End => return Ok(Next::End),
         };
         let index = self.index;
         self.index += 1;
@@ -226,11 +250,16 @@ mod tests {
     fn count(bytes: Vec<u8>) -> Result<(u64, u64)> {
         let mut source = MjpegSource::once("test".into(), bytes.into());
         let mut frames = 0;
-        while let Next::Frame(frame) = source.next_frame(Duration::ZERO)? {
-            assert_eq!((frame.pixels.width_px(), frame.pixels.height_px()), (8, 8));
-            frames += 1;
+        loop {
+            match source.next_frame(Duration::ZERO)? {
+                Next::Frame(frame) => {
+                    assert_eq!((frame.pixels.width_px(), frame.pixels.height_px()), (8, 8));
+                    frames += 1;
+                }
+                Next::TimedOut { .. } => {}
+                Next::End => return Ok((frames, source.counts().skipped)),
+            }
         }
-        Ok((frames, source.counts().skipped))
     }
 
     #[test]
@@ -259,6 +288,48 @@ mod tests {
         assert!(count(vec![]).is_err());
         assert!(count(b"no pictures here".to_vec()).is_err());
         assert!(count(vec![0xFF; 100_000]).is_err());
+    }
+
+    #[test]
+    fn a_pipe_is_read_as_it_comes_and_waited_for_no_longer_than_the_time_out() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        use std::io::Write;
+        let path = std::env::temp_dir().join(format!("posewire-mjpeg-{}", std::process::id()));
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        // Nobody writes yet.
+        let mut source = MjpegSource::open(&path).unwrap();
+        let wait = Duration::from_millis(10);
+        let late = |next: Next<'_>| {
+            matches!(
+                next,
+                Next::TimedOut {
+                    camera_present: true
+                }
+            )
+        };
+        assert!(late(source.next_frame(wait).unwrap()));
+        let mut writer = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let jpeg = tiny_jpeg();
+        writer.write_all(&jpeg).unwrap();
+        let patient = Duration::from_secs(10);
+        assert!(matches!(source.next_frame(patient), Ok(Next::Frame(_))));
+        // Half a picture.
+        writer.write_all(&jpeg[..20]).unwrap();
+        assert!(late(source.next_frame(wait).unwrap()));
+        writer.write_all(&jpeg[20..]).unwrap();
+        assert!(matches!(source.next_frame(patient), Ok(Next::Frame(_))));
+        drop(writer);
+        assert!(matches!(source.next_frame(patient), Ok(Next::End)));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn an_endless_stream_without_pictures_keeps_the_time_out() {
+        let mut source = MjpegSource::open(Path::new("/dev/zero")).unwrap();
+        for _ in 0..3 {
+            let next = source.next_frame(Duration::from_millis(1)).unwrap();
+            assert!(matches!(next, Next::TimedOut { .. }));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Out: [`Frame`]s with their capture time. The source owns the pixels until the next request. It skips and
 //! counts pictures that it cannot read, and fails only if no frame can come again.
 
+mod byte_reader;
 #[cfg(feature = "clips")]
 mod clip;
 mod demo;

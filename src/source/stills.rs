@@ -27,6 +27,7 @@ pub(super) const IMAGE: Kind = Kind {
     },
     open: |path, _| Ok(Box::new(StillsSource::image(Path::new(path))?)),
     is_camera: false,
+    is_live: false,
 };
 
 /// The pictures of a folder, by name: `2.jpg` before `10.jpg`.
@@ -45,6 +46,7 @@ pub(super) const FOLDER: Kind = Kind {
     },
     open: |path, _| Ok(Box::new(StillsSource::folder(Path::new(path))?)),
     is_camera: false,
+    is_live: false,
 };
 
 /// Symbolic links in a folder, which may lead out of it. A folder that cannot be read has none; opening it gives
@@ -137,9 +139,16 @@ impl StillsSource {
 }
 
 impl FrameSource for StillsSource {
-    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Next<'_>> {
+        let begun = std::time::Instant::now();
+        let first = self.next;
         while self.next < self.paths.len() {
             let index = self.next;
+            if index > first && begun.elapsed() >= timeout {
+                return Ok(Next::TimedOut {
+                    camera_present: true,
+                });
+            }
             self.next += 1;
             if let Err(what) = self.load(index) {
                 let path = &self.paths[index];

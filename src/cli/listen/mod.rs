@@ -4,17 +4,23 @@ mod counts;
 mod receiver;
 
 use super::command::{Accepts, Command, CommandOption, Given};
-use super::{layers, say, stop_on_signals};
+use super::{layers, stop};
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::process::output::{LineWriter, NoWait};
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::serial::SerialSpec;
 use crate::sink::json_line;
+use crate::stats::Repeated;
+use crate::text::Shown;
 use crate::wire::{
     Body, InstanceState, Key, Packet, PacketView, Refusal, Sealed, Sessions, Verdict,
 };
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -106,7 +112,8 @@ fn run(given: Given) -> Result<()> {
             ));
         }
     };
-    let stop = stop_on_signals()?;
+    let stop = stop::on_signals()?;
+    let mut out = Out::new();
     // All files and sockets are open now.
     Sandbox::enter(sandbox, Access::default(), CapabilitySet::empty())?.close()?;
     log::info!("listening on {}", receiver.name());
@@ -132,10 +139,13 @@ fn run(given: Given) -> Result<()> {
         match arrived {
             Ok(packet) => {
                 counts.take(&packet);
-                if as_json {
-                    say!("{}", json_line(&packet));
+                let line = if as_json {
+                    json_line(&packet).to_string()
                 } else {
-                    say!("{}", text_line(&packet));
+                    text_line(&packet)
+                };
+                if !out.say(&line)? {
+                    break;
                 }
             }
             Err(Dropped::Learned) => {}
@@ -158,6 +168,37 @@ fn run(given: Given) -> Result<()> {
     }
     log::info!("{counts}");
     Ok(())
+}
+
+/// Standard output that is not waited for: packets go on arriving.
+struct Out {
+    lines: LineWriter<NoWait>,
+    lost: Repeated,
+}
+
+impl Out {
+    fn new() -> Self {
+        static STDOUT: LazyLock<io::Stdout> = LazyLock::new(io::stdout);
+        Out {
+            lines: LineWriter::new(NoWait::new(STDOUT.as_fd())),
+            lost: Repeated::default(),
+        }
+    }
+
+    /// Writes a line, or counts it as lost if there is no room. False if the reader went away.
+    fn say(&mut self, line: &str) -> Result<bool> {
+        match self.lines.write(format!("{}\n", Shown(line)).as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Some(count) = self.lost.again() {
+                    log::warn!("standard output has no room: {count} lines lost so far");
+                }
+                Ok(true)
+            }
+            Err(error) => Err(Error::sink("standard output", "cannot be written").because(error)),
+        }
+    }
 }
 
 /// Why a packet is not shown.

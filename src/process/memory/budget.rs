@@ -16,7 +16,7 @@ const LOADING_STEP_BYTES: u64 = 1 << 20;
 pub struct Parts {
     /// Code and constants.
     pub program: u64,
-    /// The mapped file of a plan.
+    /// The plan, in pages of its own.
     pub weights: u64,
     /// The network and its pipeline on the heap: steps, arena, scratch, input and heatmaps. Without a plan, also
     /// the weights.

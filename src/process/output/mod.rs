@@ -10,4 +10,4 @@ mod thread;
 
 pub use line::LineWriter;
 pub use no_wait::NoWait;
-pub use thread::{LineThread, Patience};
+pub use thread::{LineThread, Lost, Patience};

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
 const READ_FOLDER: u64 = 1 << 3;
+const REMOVE_FILE: u64 = 1 << 5;
 const MAKE_FILE: u64 = 1 << 8;
 const TRUNCATE: u64 = 1 << 14;
 const DEVICE_REQUESTS: u64 = 1 << 15;
@@ -67,7 +68,11 @@ fn apply(access: &Access, handled: &Handled) -> io::Result<()> {
     };
     allow(&access.read, READ_FILE | READ_FOLDER);
     allow(&access.write, WRITE_FILE);
-    allow(&access.create_in, MAKE_FILE | WRITE_FILE | TRUNCATE);
+    // A file is made under another name and renamed, or removed if that fails.
+    allow(
+        &access.create_in,
+        MAKE_FILE | REMOVE_FILE | WRITE_FILE | TRUNCATE,
+    );
     allow(
         &device_folders(&access.devices),
         READ_FILE | WRITE_FILE | READ_FOLDER | DEVICE_REQUESTS,

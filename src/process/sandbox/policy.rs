@@ -105,6 +105,17 @@ const OLD: &[Sysno] = &[
 #[cfg(target_arch = "aarch64")]
 const OLD: &[Sysno] = &[];
 
+/// Calls of a program that replaces files by renaming.
+const REPLACES: &[Sysno] = &[
+    Sysno::renameat,
+    Sysno::renameat2,
+    Sysno::unlinkat,
+    #[cfg(target_arch = "x86_64")]
+    Sysno::rename,
+    #[cfg(target_arch = "x86_64")]
+    Sysno::unlink,
+];
+
 const PROT_EXEC: u32 = 4;
 const SIGABRT: u32 = 6;
 const SIGBUS: u32 = 7;
@@ -183,6 +194,10 @@ pub(super) fn rules(access: &Access) -> Vec<Rule> {
     // Fault handlers restore the default action. The SIGSYS handler must stay.
     let faults = [SIGABRT, SIGBUS, SIGSEGV].map(|signal| When::is(0, signal));
     rules.push(rule(Sysno::rt_sigaction, faults.to_vec()));
+    if !access.create_in.is_empty() {
+        // Landlock keeps these to the folders in which files are made.
+        rules.extend(REPLACES.iter().map(|&call| rule(call, Vec::new())));
+    }
     if !access.devices.is_empty() {
         let requests = CAMERA.iter().chain(&TERMINAL);
         let when = requests.map(|&request| When::is(1, request)).collect();
@@ -198,7 +213,7 @@ fn opens(access: &Access, argument: u8) -> Vec<When> {
     if !access.create_in.is_empty() {
         return Vec::new();
     }
-    let writes = if access.devices.is_empty() {
+    let writes = if access.devices.is_empty() && access.write.is_empty() {
         OPEN_WRITES
     } else {
         0
@@ -260,8 +275,6 @@ mod tests {
             setuid,
             capset,
             kill,
-            unlinkat,
-            renameat2,
             linkat,
             symlinkat,
             mknodat,
@@ -275,6 +288,9 @@ mod tests {
             perf_event_open,
         ] {
             assert_eq!(rule(&accesses(true, true), call), None, "{call}");
+        }
+        for call in REPLACES {
+            assert_eq!(rule(&accesses(true, false), *call), None, "{call}");
         }
     }
 

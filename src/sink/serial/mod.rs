@@ -32,6 +32,8 @@ pub(super) const KIND: Kind = Kind {
         Err(error) => Err(error.to_string()),
     },
     heap_bytes: 0,
+    thread: None,
+    writes: |_| None,
     access: |line| Access {
         devices: line
             .parse::<SerialSpec>()

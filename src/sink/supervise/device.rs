@@ -1,14 +1,16 @@
 //! The board's watchdog (the kernel's Watchdog Timer Driver API). It reboots the board after a time without a
 //! write, usually 15 s to a minute.
 
-use super::Every;
+use super::{Every, support};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::process::sandbox::Access;
 use crate::sink::{Delivery, Event, Kind, SendError, Sink, What, When};
 use crate::text::Shown;
+use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ pub(in crate::sink) const KIND: Kind = Kind {
     help: "feed the board's watchdog with each packet; it reboots a board that hangs",
     check: |_| Ok(()),
     heap_bytes: 0,
+    thread: None,
+    writes: |device| Some(Path::new(device)),
     access: |device| Access {
         write: vec![device.into()],
         ..Access::default()
@@ -48,7 +52,20 @@ impl WatchdogDevice {
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let name = format!("watchdog:{}", Shown::path(path));
-        let device = OpenOptions::new().write(true).open(path).map_err(|error| {
+        let fail = |what: &str| Error::sink(&name, what);
+        // To open a device that is no watchdog can have effects of its own.
+        let is_device = path
+            .metadata()
+            .map(|found| found.file_type().is_char_device());
+        if is_device.is_ok_and(|is_device| !is_device) {
+            return Err(fail("is not a watchdog: it is no character device"));
+        }
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags)
+            .open(path);
+        let device = opened.map_err(|error| {
             let what = match error.kind() {
                 io::ErrorKind::NotFound => "there is no such device: has the board one?".into(),
                 io::ErrorKind::PermissionDenied => "no permission: only root may open it".into(),
@@ -59,11 +76,32 @@ impl WatchdogDevice {
             };
             Error::sink(&name, what)
         })?;
-        Ok(WatchdogDevice {
+        if !support::is_watchdog(&device) {
+            return Err(fail("is not a watchdog: it does not answer as one"));
+        }
+        Ok(Self::of(name, device))
+    }
+
+    fn of(name: String, device: File) -> Self {
+        WatchdogDevice {
             name,
             device,
             feed: Every::new(FEED_EVERY),
-        })
+        }
+    }
+
+    fn feed(&mut self, now: Instant) -> Delivery {
+        if self.feed.is_due(now) {
+            self.write(b"\0")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn write(&mut self, food: &[u8]) -> Delivery {
+        self.device
+            .write_all(food)
+            .map_err(|error| SendError::Dropped(error.to_string()))
     }
 }
 
@@ -73,16 +111,18 @@ impl Sink for WatchdogDevice {
     }
 
     fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
-        let food: &[u8] = if matches!(event.what, What::Last) {
-            MAGIC_CLOSE
-        } else if self.feed.is_due(now) {
-            b"\0"
-        } else {
-            return Ok(());
-        };
-        self.device
-            .write_all(food)
-            .map_err(|error| SendError::Dropped(error.to_string()))
+        match event.what {
+            What::Last => self.write(MAGIC_CLOSE),
+            _ => self.feed(now),
+        }
+    }
+
+    fn carries_packets(&self) -> bool {
+        false
+    }
+
+    fn tick(&mut self, now: Instant) -> Delivery {
+        self.feed(now)
     }
 }
 
@@ -99,15 +139,28 @@ mod tests {
     fn it_is_fed_now_and_then_and_let_go_at_an_orderly_end() {
         let path = std::env::temp_dir().join(format!("posewire-watchdog-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
-        let mut watchdog = WatchdogDevice::open(&path).unwrap();
+        let error = WatchdogDevice::open(&path).unwrap_err().to_string();
+        assert!(error.contains("is not a watchdog"), "{error}");
+        let error = WatchdogDevice::open(Path::new("/dev/null")).unwrap_err();
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        let file = File::create(&path).unwrap();
+        let mut watchdog = WatchdogDevice::of("test".into(), file);
         // A slow machine can take a second for three packets.
         watchdog.feed = Every::new(Duration::from_secs(3600));
         for _ in 0..3 {
             tell(&mut watchdog, What::Idle);
         }
+        watchdog.tick(Instant::now()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"\0");
+        watchdog.feed = Every::new(Duration::ZERO);
+        watchdog.tick(Instant::now()).unwrap();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"\0\0",
+            "fed without a packet"
+        );
         tell(&mut watchdog, What::Last);
-        assert_eq!(std::fs::read(&path).unwrap(), b"\0V");
+        assert_eq!(std::fs::read(&path).unwrap(), b"\0\0V");
         std::fs::remove_file(&path).unwrap();
         let error = WatchdogDevice::open(&path).unwrap_err().to_string();
         assert!(error.contains("no such device"), "{error}");

@@ -1,9 +1,10 @@
 //! Supervisors that restart a program that hangs: systemd, and the board's own watchdog.
 //!
-//! Both are sinks. Only the loop that sends packets feeds them, so they starve when it hangs in the source, in the
-//! network or in another sink. Nothing is allocated after the first packet.
+//! Both are sinks. Only the loop that sends packets feeds them, each by its own time, so they starve when it hangs in the
+//! source, in the network or in another sink. Nothing is allocated after the first packet.
 
 mod device;
+mod support;
 mod systemd;
 
 pub(super) use device::KIND as WATCHDOG;

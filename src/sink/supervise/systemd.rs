@@ -1,7 +1,7 @@
 //! systemd's notification protocol (sd_notify(3)): datagrams to the socket in `NOTIFY_SOCKET`.
 //!
-//! The first packet sends `READY=1`, later ones send `WATCHDOG=1` every quarter of the unit's watchdog time and
-//! `STATUS=` periodically. The last packet sends `STOPPING=1`.
+//! The first turn of the loop sends `READY=1`, later ones send `WATCHDOG=1` every quarter of the unit's watchdog time,
+//! and packets send `STATUS=` periodically. The last packet sends `STOPPING=1`.
 
 use super::Every;
 use crate::clock::Instant;
@@ -105,17 +105,26 @@ impl Sink for Systemd {
         "systemd"
     }
 
-    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
-        self.frames += u64::from(matches!(event.what, What::Scene { .. }));
+    fn carries_packets(&self) -> bool {
+        false
+    }
+
+    fn tick(&mut self, now: Instant) -> Delivery {
         if !std::mem::replace(&mut self.is_ready, true) {
             self.tell("READY=1")?;
-        }
-        if matches!(event.what, What::Last) {
-            return self.tell("STOPPING=1");
         }
         if self.feed.is_due(now) && self.feed.period != NEVER {
             self.tell("WATCHDOG=1")?;
         }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
+        self.frames += u64::from(matches!(event.what, What::Scene { .. }));
+        if matches!(event.what, What::Last) {
+            return self.tell("STOPPING=1");
+        }
+        self.tick(now)?;
         if let Some(packet) = event.packets.first()
             && self.status.is_due(now)
         {
@@ -174,6 +183,8 @@ mod tests {
         systemd.feed.period = Duration::ZERO;
         tell(&mut systemd, What::Idle, Flags::NO_CAMERA);
         assert_eq!(heard(&socket), ["WATCHDOG=1"]);
+        systemd.tick(Instant::now()).unwrap();
+        assert_eq!(heard(&socket), ["WATCHDOG=1"], "fed without a packet");
         tell(&mut systemd, What::Last, Flags::LAST);
         assert_eq!(heard(&socket), ["STOPPING=1"]);
     }

@@ -59,6 +59,7 @@ pub(super) const KIND: Kind = Kind {
     },
     open: |device, context| Ok(Box::new(V4l2Source::open(device, context.camera)?)),
     is_camera: true,
+    is_live: true,
 };
 
 /// Longest wait for the thread at the end. A driver that hangs in the kernel must not keep the program from
