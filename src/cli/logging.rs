@@ -82,6 +82,8 @@ impl Write for Lossy {
 }
 
 pub(super) fn start() {
+    // Opened now: a sandbox closes the way to it.
+    *LOG.lock().unwrap_or_else(PoisonError::into_inner) = Some(open());
     env_logger::Builder::from_env(
         env_logger::Env::default().default_filter_or("posewire=info,warn"),
     )

@@ -59,8 +59,8 @@ pub struct JsonSink {
 #[derive(Debug)]
 enum Output {
     Open(File),
-    /// A file whose old contents the first line replaces.
-    Old(File),
+    /// A file, and whether it has old contents, which the first line replaces.
+    Plain(File, bool),
     /// A pipe with a name, which has no reader yet.
     Pipe(PathBuf),
 }
@@ -75,8 +75,7 @@ impl JsonSink {
         let name = format!("json:{}", Shown::path(Path::new(to)));
         let out = Output::open(to)
             .map_err(|error| Error::sink(&name, "cannot be written").because(error))?;
-        let is_old =
-            matches!(&out, Output::Old(file) if file.metadata().is_ok_and(|found| found.len() > 0));
+        let is_old = matches!(&out, Output::Plain(file, _) if file.metadata().is_ok_and(|found| found.len() > 0));
         Ok(JsonSink {
             name,
             patience,
@@ -119,7 +118,7 @@ impl Output {
         let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o666))?;
         fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
         Ok(match file::kind_of(&file) {
-            Some(FileType::RegularFile) => Output::Old(file.into()),
+            Some(FileType::RegularFile) => Output::Plain(file.into(), true),
             _ => Output::Open(file.into()),
         })
     }
@@ -135,11 +134,12 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Output::Open(file) => file.write(bytes),
-            Output::Old(file) => {
-                file.set_len(0)?;
-                let file = file.try_clone()?;
-                *self = Output::Open(file);
-                self.write(bytes)
+            Output::Plain(file, is_old) => {
+                if *is_old {
+                    file.set_len(0)?;
+                    *is_old = false;
+                }
+                file.write(bytes)
             }
             Output::Pipe(path) => {
                 let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
