@@ -41,6 +41,8 @@ fn one_page_too_few_is_refused_with_the_table_and_the_exact_sum_runs() {
         "YUYV",
         "--threads",
         "2",
+        "--json",
+        "-",
     ];
     let table = run(&[&["inspect", "--budget", &plan][..], &settings].concat());
     assert!(table.status.success(), "{}", stderr(&table));
@@ -57,8 +59,6 @@ fn one_page_too_few_is_refused_with_the_table_and_the_exact_sum_runs() {
             &budget,
             "--frames",
             "3",
-            "--json",
-            "-",
         ];
         run(&[&["run"][..], &settings, &more].concat())
     };
@@ -101,7 +101,9 @@ fn what_passes_the_budget_while_it_runs_ends_with_the_same_code() {
     let mut picture = b"P6 16000 2000 255\n".to_vec();
     picture.resize(picture.len() + 3 * 16_000 * 2_000, 7);
     let source = format!("image:{}", folder.file("large.ppm", &picture).display());
-    let table = run(&["inspect", "--budget", &plan, "--source", &source]);
+    let table = run(&[
+        "inspect", "--budget", &plan, "--source", &source, "--json", "-",
+    ]);
     let budget = format!("{}KiB", total_kib(&stdout(&table)));
     let more = ["--memory-budget", &budget, "--json", "-"];
     let output = run(&[&["run", "--model", &plan, "--source", &source][..], &more].concat());

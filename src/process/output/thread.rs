@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// The longest wait of [`Patience::UntilRead`] for a reader that reads nothing.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
+/// Bytes of a line of the log, and of most others.
+const LINE_BYTES: usize = 4096;
+
 /// What happens to a line when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -197,7 +200,8 @@ impl Drop for LineThread {
 }
 
 fn write_all(shared: &Shared, mut to: LineWriter<impl Write>) {
-    let mut line = Vec::new();
+    // Longer lines are rare, and of outputs that allocate anyway.
+    let mut line = Vec::with_capacity(LINE_BYTES);
     loop {
         {
             let mut state = shared.lock();
