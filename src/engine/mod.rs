@@ -27,7 +27,9 @@ pub use layer_time::LayerTime;
 pub use network::{Description, Network, Outputs};
 pub use threads::Threads;
 
-use crate::error::{Error, Place, Result};
+#[cfg(feature = "onnx")]
+use crate::error::Place;
+use crate::error::{Error, Result};
 use crate::model::{Contents, ModelCard, ModelFile};
 use crate::text::Shown;
 use int8::Int8Network;

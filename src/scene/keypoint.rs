@@ -7,7 +7,9 @@ use crate::limits::MAX_KEYPOINTS;
 /// One joint. The holder of the value defines the coordinate system.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Keypoint {
+    /// Column, to the right.
     pub x_px: f32,
+    /// Row, downward.
     pub y_px: f32,
     /// The heatmap's maximum: about 1 for a certain joint. At 0 or less the joint was not found, and the coordinates
     /// have no meaning.
@@ -15,6 +17,7 @@ pub struct Keypoint {
 }
 
 impl Keypoint {
+    /// True if the joint was found: its score is above 0.
     pub fn is_found(&self) -> bool {
         self.score > 0.0
     }

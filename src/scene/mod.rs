@@ -3,6 +3,8 @@
 //! Every value has a fixed size and owns its memory. Positions are pixels. The holder of a value defines of which
 //! picture.
 
+#![warn(missing_docs)]
+
 mod instance;
 mod keypoint;
 mod region;

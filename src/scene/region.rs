@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "[u32; 2]", into = "[u32; 2]")]
 pub struct SizePx {
+    /// Columns.
     pub width: u32,
+    /// Rows.
     pub height: u32,
 }
 
@@ -25,9 +27,13 @@ impl From<SizePx> for [u32; 2] {
 /// An axis-aligned box: top-left corner and size, in source-frame pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BBox {
+    /// Left edge.
     pub x_px: f32,
+    /// Top edge.
     pub y_px: f32,
+    /// Width.
     pub width_px: f32,
+    /// Height.
     pub height_px: f32,
 }
 
@@ -60,6 +66,7 @@ impl BBox {
         })
     }
 
+    /// Its centre, x and y.
     pub fn center_px(&self) -> (f32, f32) {
         (
             self.x_px + 0.5 * self.width_px,
@@ -71,9 +78,13 @@ impl BBox {
 /// The part of a frame that a network sees. It may extend beyond the frame; the outside is black.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CropBox {
+    /// Column of its centre.
     pub center_x_px: f64,
+    /// Row of its centre.
     pub center_y_px: f64,
+    /// Width.
     pub width_px: f64,
+    /// Height.
     pub height_px: f64,
 }
 

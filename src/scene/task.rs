@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
+    /// One hand.
     Hand,
+    /// One person.
     Body,
 }
 
 impl Task {
+    /// The name in cards.
     pub fn name(self) -> &'static str {
         match self {
             Task::Hand => "hand",
@@ -31,6 +34,7 @@ pub enum JointTable {
 }
 
 impl JointTable {
+    /// The table of a name; unknown names give [`JointTable::Custom`].
     pub fn from_name(name: &str) -> Self {
         match name {
             "interhand2d-21" => JointTable::Interhand21,

@@ -27,10 +27,12 @@ impl Canvas {
         }
     }
 
+    /// Width of the picture.
     pub fn width_px(&self) -> u32 {
         self.width_px
     }
 
+    /// Height of the picture.
     pub fn height_px(&self) -> u32 {
         self.height_px
     }
@@ -61,6 +63,7 @@ impl Canvas {
         }
     }
 
+    /// Draws a filled disc.
     pub fn disc(&mut self, center: (f32, f32), diameter_px: f32, color: [u8; 3]) {
         self.line(center, center, diameter_px, color);
     }

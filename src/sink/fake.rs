@@ -13,6 +13,7 @@ pub struct RecordingSink {
 }
 
 impl RecordingSink {
+    /// A sink that records.
     pub fn new() -> Self {
         Self::default()
     }
@@ -25,6 +26,7 @@ impl RecordingSink {
         }
     }
 
+    /// The packets so far.
     pub fn packets(&self) -> Vec<Packet> {
         self.packets
             .lock()

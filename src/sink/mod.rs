@@ -4,6 +4,8 @@
 //! may block has a thread of its own ([`output`](crate::process::output)). It never ends the program because a receiver is gone: a packet that cannot be delivered is dropped, and the caller
 //! counts it.
 
+#![warn(missing_docs)]
+
 mod draw;
 mod event;
 mod fake;

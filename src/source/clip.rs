@@ -30,8 +30,11 @@ struct Truth {
 /// A motion JPEG, with the ground truth of each frame.
 #[derive(Debug, Clone)]
 pub struct Clip {
+    /// The pictures, one JPEG after the other.
     pub mjpeg: &'static [u8],
+    /// Facts of each picture.
     pub frames: Vec<ClipFrame>,
+    /// Rate of the clip.
     pub frames_per_second: u32,
 }
 

@@ -12,7 +12,10 @@ pub enum Fault {
     /// No fault: a grey frame, taken now.
     Frame,
     /// A frame with this age.
-    Late { age_us: u64 },
+    Late {
+        /// Age of the frame.
+        age_us: u64,
+    },
     /// The time-out passes without a frame.
     Stall,
     /// The device is not there.
@@ -35,6 +38,7 @@ pub struct Faulty<I> {
 }
 
 impl<I: Iterator<Item = Fault>> Faulty<I> {
+    /// A source that plays `script`.
     pub fn script(script: I) -> Self {
         Faulty {
             script,

@@ -50,7 +50,7 @@ pub struct MjpegSource {
 enum Piece {
     /// A JPEG of this many bytes at the start of the buffer.
     Picture(usize),
-    /// This many useless bytes; true if they began like a picture.
+    /// This many bytes without an end marker; true if they begin like a picture.
     Rubbish(usize, bool),
     /// Nothing came in time.
     Late,
@@ -171,9 +171,14 @@ impl MjpegSource {
                     }
                 }
                 Piece::Rubbish(length, was_picture) => {
+                    // A picture without an end marker ends where the next one begins.
+                    let size =
+                        was_picture.then(|| jpeg::decode(&self.buffer[..length], &mut self.rgb));
                     self.buffer.drain(..length);
-                    if was_picture {
-                        self.skip("the JPEG is cut off or damaged");
+                    match size {
+                        Some(Ok((width, height))) => return Ok(Advance::Picture(width, height)),
+                        Some(Err(why)) => self.skip(&why),
+                        None => {}
                     }
                 }
                 Piece::Nothing => match self.looped {

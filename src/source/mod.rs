@@ -3,10 +3,13 @@
 //! Out: [`Frame`]s with their capture time. The source owns the pixels until the next request. It skips and
 //! counts pictures that it cannot read, and fails only if no frame can come again.
 
+#![warn(missing_docs)]
+
 mod byte_reader;
 #[cfg(feature = "clips")]
 mod clip;
 mod demo;
+mod exif;
 mod fault;
 mod jpeg;
 mod kind;

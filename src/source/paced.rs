@@ -13,6 +13,7 @@ pub struct Paced<S> {
 }
 
 impl<S: FrameSource> Paced<S> {
+    /// Paces `inner` to a frame per `period`.
     pub fn new(inner: S, period: Duration) -> Self {
         Paced {
             inner,

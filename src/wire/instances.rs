@@ -65,6 +65,7 @@ impl InstanceState {
         (3, InstanceState::Lost, "lost"),
     ];
 
+    /// The number on the wire.
     pub fn code(self) -> u8 {
         match self {
             InstanceState::Tracked => 1,
@@ -73,6 +74,7 @@ impl InstanceState {
         }
     }
 
+    /// The state of a number; `None` for an unknown one.
     pub fn from_code(code: u8) -> Option<Self> {
         let found = Self::CODES.iter().find(|(known, ..)| *known == code);
         found.map(|(_, state, _)| *state)
@@ -116,13 +118,17 @@ pub struct WireInstance {
     /// Time from the capture of the frame in which the network last looked at it to the capture of this frame. 65535
     /// for longer.
     pub look_age_ms: u16,
-    /// Centre of its region, and the region's side, in units of the packet's [`FixedPoint`].
+    /// Centre of its region, in units of the packet's [`FixedPoint`].
     pub centre: [i16; 2],
+    /// Side of its region, in the same units.
     pub region_side: u16,
-    /// Confidence in its presence and in its side, in 1/255.
+    /// Confidence in its presence, in 1/255.
     pub presence: u8,
+    /// Confidence in its side, in 1/255.
     pub side_score: u8,
+    /// Number of the joint table.
     pub joint_table: u8,
+    /// The joints, in the order of the table.
     pub joints: heapless::Vec<WireJoint, MAX_INSTANCE_JOINTS>,
 }
 
@@ -283,6 +289,7 @@ impl InstancePart {
         &self.body
     }
 
+    /// Counts of the whole frame.
     pub fn counts(&self) -> FrameCounts {
         FrameCounts {
             confirmed: self.body[CONFIRMED_AT],
@@ -295,6 +302,7 @@ impl InstancePart {
         (self.body[PART_AT], self.body[PARTS_AT])
     }
 
+    /// The instances of this part.
     pub fn instances(&self) -> impl Iterator<Item = WireInstance> + '_ {
         let mut rest = &self.body[HEAD_BYTES..];
         std::iter::from_fn(move || {

@@ -24,6 +24,7 @@ impl FixedPoint {
         (fraction_bits <= 15).then_some(FixedPoint { fraction_bits })
     }
 
+    /// Bits behind the binary point.
     pub fn fraction_bits(self) -> u8 {
         self.fraction_bits
     }
@@ -46,12 +47,16 @@ impl FixedPoint {
 /// A joint in wire units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireKeypoint {
+    /// Column in the packet's unit.
     pub x: i16,
+    /// Row in the packet's unit.
     pub y: i16,
+    /// Heatmap maximum, in units of 1/32768.
     pub score: u16,
 }
 
 impl WireKeypoint {
+    /// Rounds a keypoint to the unit. Values beyond 16 bits become the nearest limit.
     pub fn new(keypoint: &Keypoint, unit: FixedPoint) -> Self {
         if !keypoint.is_found() || !keypoint.x_px.is_finite() || !keypoint.y_px.is_finite() {
             return WireKeypoint {
@@ -72,6 +77,7 @@ impl WireKeypoint {
         (self.x != NOT_FOUND).then(|| (unit.decode(self.x), unit.decode(self.y)))
     }
 
+    /// Heatmap maximum: about 1 for a certain joint.
     pub fn score(&self) -> f32 {
         decode_score(self.score)
     }

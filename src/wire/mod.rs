@@ -7,6 +7,8 @@
 //! its starts, and [`Sessions`] tells new packets from recordings. None of them allocates after the start, and no bytes
 //! make them panic. The byte tables are in docs/wire.md.
 
+#![warn(missing_docs)]
+
 pub mod cobs;
 mod epoch;
 mod instances;

@@ -57,8 +57,11 @@ impl Kind {
 pub enum Body {
     /// In the order of the joint table.
     Keypoints(heapless::Vec<WireKeypoint, MAX_KEYPOINTS>),
+    /// No content: there was no frame.
     Heartbeat,
+    /// Figures of a period.
     Stats(WireStats),
+    /// Part of a frame's instances.
     Instances(InstancePart),
 }
 
@@ -89,10 +92,12 @@ impl Flags {
         (Flags::LAST, "last"),
     ];
 
+    /// True if all flags of `other` are set.
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }
 
+    /// Sets or clears the flags of `other`.
     pub fn set(&mut self, other: Flags, on: bool) {
         if on {
             self.0 |= other.0;
@@ -114,6 +119,7 @@ impl Flags {
 /// same numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packet {
+    /// Facts about the frame and the stream.
     pub flags: Flags,
     /// Chosen at random when the sender starts: another value means that it was restarted.
     pub session: u32,
@@ -125,20 +131,26 @@ pub struct Packet {
     pub age_us: u32,
     /// The source's frame counter, skipped frames included, modulo 2^32.
     pub frame_index: u32,
+    /// Width of the source frame.
     pub frame_width_px: u16,
+    /// Height of the source frame.
     pub frame_height_px: u16,
     /// 1 hand, 2 body.
     pub task: u8,
     /// 1 InterHand2.6M's 21 joints, 2 MPII's 16 joints, 255 another order.
     pub joint_table: u8,
+    /// Unit of the positions.
     pub unit: FixedPoint,
+    /// Number of the stream.
     pub instance: u8,
     /// Mean of the joints' scores.
     pub score: u16,
+    /// The content after the header.
     pub body: Body,
 }
 
 impl Packet {
+    /// The task's number on the wire.
     pub fn task_code(task: Task) -> u8 {
         match task {
             Task::Hand => 1,
@@ -146,6 +158,7 @@ impl Packet {
         }
     }
 
+    /// The joint table's number on the wire.
     pub fn joint_table_code(table: JointTable) -> u8 {
         match table {
             JointTable::Interhand21 => 1,
@@ -154,6 +167,7 @@ impl Packet {
         }
     }
 
+    /// The packet's kind.
     pub fn kind(&self) -> Kind {
         match self.body {
             Body::Keypoints(_) => Kind::Keypoints,
@@ -171,10 +185,12 @@ impl Packet {
         }
     }
 
+    /// Sets the mean of the joints' scores.
     pub fn set_score(&mut self, score: f32) {
         self.score = encode_score(score);
     }
 
+    /// Mean of the joints' scores.
     pub fn score(&self) -> f32 {
         decode_score(self.score)
     }

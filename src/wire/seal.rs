@@ -63,6 +63,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
+    /// Makes a key of its bytes.
     pub fn new(secret: &[u8; KEY_BYTES]) -> Self {
         // HMAC pads a key with zeros to a block of the hash.
         let mut block = [0; BLOCK_BYTES];

@@ -51,17 +51,22 @@ impl Stamp {
 /// The fields of a packet that the rule uses, after its tag is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sealed {
+    /// Number of the stream.
     pub instance: u8,
+    /// The sender's random number of this start.
     pub session: u32,
+    /// Order of the packet.
     pub stamp: Stamp,
 }
 
 /// A receiver's decision on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// The packet is new.
     Act,
     /// The packet is new, but the receiver has just started and only learns from it.
     Learn,
+    /// The packet is discarded.
     Refuse(Refusal),
 }
 
@@ -73,7 +78,10 @@ pub enum Refusal {
     /// The epoch of the present session, but another session: two senders share key and instance.
     OtherSession,
     /// Held back on the way.
-    Late { by_us: u64 },
+    Late {
+        /// Time beyond the limit.
+        by_us: u64,
+    },
     /// Epoch 0, which this receiver does not accept, or does not accept while another session of epoch 0 is heard.
     Unordered,
 }

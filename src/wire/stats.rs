@@ -15,9 +15,13 @@ const _: () = assert!(Stage::ALL.len() == STATS_STAGES);
 /// A stage's times in one period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct WireStage {
+    /// Number of measured values.
     pub count: u32,
+    /// Median, in microseconds.
     pub median_us: u32,
+    /// 99th percentile, in microseconds.
     pub p99_us: u32,
+    /// Maximum, in microseconds.
     pub max_us: u32,
 }
 
@@ -28,10 +32,13 @@ pub struct WireStats {
     pub uptime_s: u32,
     /// Period of the times: since the previous stats packet, or since the start.
     pub period_ms: u32,
+    /// Frames of the period.
     pub frames: u32,
+    /// Frames with an instance.
     pub found: u32,
     /// Frames on which the network failed.
     pub failed: u32,
+    /// Heartbeats of the period.
     pub heartbeats: u32,
     /// Packets that a sink could not deliver.
     pub dropped: u32,
@@ -43,7 +50,9 @@ pub struct WireStats {
     pub lost: u32,
     /// Number of times that the camera was opened again.
     pub reopened: u32,
+    /// Heap in use; `None` if it is not counted.
     pub heap_bytes: Option<u32>,
+    /// Highest heap use since the start; `None` if it is not counted.
     pub heap_most_bytes: Option<u32>,
     /// Allocations since the first 30 frames.
     pub allocations: Option<u32>,

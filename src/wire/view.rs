@@ -14,33 +14,44 @@ use std::fmt;
 pub enum WireError {
     /// Shorter than any packet, or not as long as its count says.
     Length {
+        /// Bytes of the packet.
         bytes: usize,
     },
     /// The first four bytes are not `PWIR`.
     Magic,
+    /// A version that this build does not read.
     Version {
+        /// The packet's version.
         version: u8,
     },
     /// The checksum does not match: the packet was damaged.
     Crc,
+    /// An unknown kind.
     Kind {
+        /// The kind's number.
         code: u8,
     },
     /// A coordinate system other than source-frame pixels.
     Coordinates {
+        /// The system's number.
         code: u8,
     },
+    /// A unit with too many fraction bits.
     FractionBits {
+        /// The number of bits.
         bits: u8,
     },
     /// More keypoints than a packet may have.
     Count {
+        /// The number of keypoints.
         count: u8,
     },
     /// The body does not fit the kind: a heartbeat has one, a stats packet's is too short, or an instances packet has
     /// incomplete instances.
     Body {
+        /// The packet's kind.
         kind: Kind,
+        /// The number of keypoint-sized units in the body.
         count: u8,
     },
 }
@@ -149,22 +160,27 @@ impl<'a> PacketView<'a> {
         Ok(PacketView { bytes, kind, unit })
     }
 
+    /// The packet's kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
+    /// The packet's flags.
     pub fn flags(&self) -> Flags {
         Flags(u16::from_le_bytes(self.array(FLAGS_AT)))
     }
 
+    /// The sender's random number of this start.
     pub fn session(&self) -> u32 {
         u32::from_le_bytes(self.array(SESSION_AT))
     }
 
+    /// Number of the packet, from 0.
     pub fn sequence(&self) -> u32 {
         u32::from_le_bytes(self.array(SEQUENCE_AT))
     }
 
+    /// Unit of the positions.
     pub fn unit(&self) -> FixedPoint {
         self.unit
     }

@@ -66,6 +66,7 @@ impl KernelQueue {
         now_us.saturating_sub(since_us.unwrap_or(now_us))
     }
 
+    /// True if the kernel holds no bytes.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.queued_bytes == 0
     }

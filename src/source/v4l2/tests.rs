@@ -521,7 +521,10 @@ fn a_camera_of_which_no_picture_can_be_used_is_no_camera() {
     for (good, bad) in [
         (webcam, vec![0; 60]),
         (mjpg.clone(), vec![0; jpeg.len()]),
-        (mjpg, [&jpeg[..jpeg.len() - 6], &[0; 4]].concat()),
+        (
+            mjpg,
+            [&jpeg[..jpeg.len() - 3], &[0xFF, 0xD9, 0, 0]].concat(),
+        ),
     ] {
         // From the start.
         let mut device = good.clone();
