@@ -83,7 +83,14 @@ fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
     // The table of roles is complete.
     let mut roles: Vec<_> = seen.iter().map(|(name, ..)| Role::named(name)).collect();
     roles.sort_by_key(|role| role.map(|role| role.name()));
-    let expected = [Role::StageWatch, Role::Main, Role::Worker(1)];
+    let expected = [
+        Role::Json,
+        Role::Log,
+        Role::StageWatch,
+        Role::Main,
+        Role::Worker(1),
+        Role::Stop,
+    ];
     assert_eq!(roles, expected.map(Some), "{seen:?}");
     let warnings = log
         .lines()

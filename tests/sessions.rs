@@ -5,8 +5,10 @@ mod common;
 
 use common::{TestDir, posewire, spawn, terminate};
 use serde_json::Value;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -161,7 +163,9 @@ impl Drop for Sender {
 }
 
 fn key(dir: &TestDir) -> PathBuf {
-    dir.file("key", KEY.as_bytes())
+    let path = dir.file("key", KEY.as_bytes());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 /// Lets the senders' packets through for a while, and after each one all of `replayed` again. How many

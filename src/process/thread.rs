@@ -83,14 +83,9 @@ impl Role {
     /// little to do. `None` is ordinary scheduling.
     pub const fn priority(self, base: u8) -> Option<u8> {
         match self {
-            Role::Main | Role::Worker(_) => Some(base),
+            Role::Main | Role::Worker(_) | Role::Stop => Some(base),
             Role::Capture => Some(base + 1),
-            Role::StageWatch
-            | Role::LoadWatch
-            | Role::Json
-            | Role::Overlay
-            | Role::Log
-            | Role::Stop => None,
+            Role::StageWatch | Role::LoadWatch | Role::Json | Role::Overlay | Role::Log => None,
         }
     }
 }
