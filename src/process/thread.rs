@@ -146,7 +146,7 @@ mod tests {
     fn the_camera_comes_first_and_the_watch_can_wait() {
         for role in all() {
             let expected = match role {
-                Role::Main | Role::Worker(_) => Some(10),
+                Role::Main | Role::Worker(_) | Role::Stop => Some(10),
                 Role::Capture => Some(11),
                 _ => None,
             };
