@@ -33,7 +33,7 @@ SQUARED_WEIGHT = 1000.0
 PLACE_WEIGHT = 3.0
 SIGMA = 1.5  # of a joint's Gaussian, heatmap px
 PRESENCE_WEIGHT = 4.0
-SIDE_WEIGHT = 20.0
+SIDE_WEIGHT = 1.0
 # A centre's pixel counts this much more than an empty one.
 CENTRE_GAIN = 20.0
 
