@@ -3,7 +3,7 @@
 //! A frame is whole when every scan is, and when every coefficient has come in full precision. A scan that refines
 //! coefficients has a bit for each that is not zero, so those are remembered: 64 bits per block, allocated once.
 
-use super::huffman::{DataEnd, NoCode};
+use super::huffman::{Bits, DataEnd, NoCode, Table};
 use super::scan::{Frame, Scan, walk_runs};
 
 /// Most scans of a picture: with ten times the scans of usual encoders, its time stays bounded by its pixels.
@@ -93,126 +93,132 @@ impl Progressive {
         }
         match (is_dc, before) {
             (true, _) => dc(frame, scan, bytes, at),
-            (false, 0) => self.first(frame, scan, bytes, at),
-            (false, _) => self.refine(frame, scan, bytes, at),
+            (false, 0) => {
+                self.walk_blocks(frame, scan, bytes, at, |bits, table, nonzero, empty| {
+                    first_pass(bits, table, scan.band, nonzero, empty)
+                })
+            }
+            (false, _) => {
+                self.walk_blocks(frame, scan, bytes, at, |bits, table, nonzero, empty| {
+                    refine(bits, table, scan.band, nonzero, empty)
+                })
+            }
         }
     }
 
-    /// The first scan of a band of coefficients.
-    fn first(
+    /// Walks the blocks of one component's scan. `block` reads one block: it gets the bits, the table, the block's
+    /// coefficients that are not zero, and the number of blocks from here on that have no codes.
+    fn walk_blocks(
         &mut self,
         frame: &Frame,
         scan: &Scan<'_>,
         bytes: &[u8],
         at: usize,
+        block: impl Fn(&mut Bits<'_>, &Table, &mut u64, &mut u32) -> Result<(), NoCode>,
     ) -> Result<DataEnd, String> {
         let (index, _, ac) = scan.members[0];
         let table = scan.tables.ac(ac)?;
         let component = frame.components()[index];
         let progress = &mut self.components[index];
-        let (first, last) = scan.band;
-        // Blocks whose coefficients are all zero, from the present one on.
         let mut empty = 0_u32;
         let units = component.blocks_across * component.blocks_down;
-        walk_runs(bytes, at, units, scan.restart_units, |bits, block| {
-            if is_run_start(block, scan.restart_units) {
+        walk_runs(bytes, at, units, scan.restart_units, |bits, unit| {
+            if is_run_start(unit, scan.restart_units) {
                 empty = 0;
             }
-            if empty > 0 {
-                empty -= 1;
-                return Ok(());
-            }
-            let nonzero = progress.block(block, component.blocks_across);
-            let mut k = first;
-            while k <= last {
-                let symbol = bits.symbol(table)?;
-                let (high, low) = (u32::from(symbol >> 4), symbol & 15);
-                match (high, low) {
-                    (15, 0) => k += 16,
-                    (_, 0) => {
-                        empty = (1 << high) - 1 + bits.read(high);
-                        break;
-                    }
-                    _ => {
-                        k += high;
-                        if k > last {
-                            return Err(NoCode);
-                        }
-                        *nonzero |= 1 << k;
-                        k += 1;
-                    }
-                }
-            }
-            Ok(())
+            let nonzero = progress.block(unit, component.blocks_across);
+            block(bits, table, nonzero, &mut empty)
         })
     }
+}
 
-    /// A scan with one bit more of a band of coefficients.
-    fn refine(
-        &mut self,
-        frame: &Frame,
-        scan: &Scan<'_>,
-        bytes: &[u8],
-        at: usize,
-    ) -> Result<DataEnd, String> {
-        let (index, _, ac) = scan.members[0];
-        let table = scan.tables.ac(ac)?;
-        let component = frame.components()[index];
-        let progress = &mut self.components[index];
-        let (first, last) = scan.band;
-        let mut empty = 0_u32;
-        let units = component.blocks_across * component.blocks_down;
-        walk_runs(bytes, at, units, scan.restart_units, |bits, block| {
-            if is_run_start(block, scan.restart_units) {
-                empty = 0;
-            }
-            let nonzero = progress.block(block, component.blocks_across);
-            let mut k = first;
-            if empty == 0 {
-                while k <= last {
-                    let symbol = bits.bare_symbol(table)?;
-                    let (mut zeros, low) = (u32::from(symbol >> 4), symbol & 15);
-                    if low == 0 && zeros < 15 {
-                        empty = (1 << zeros) + bits.read(zeros);
-                        break;
-                    }
-                    if low > 1 {
-                        return Err(NoCode);
-                    }
-                    // The sign of the new coefficient.
-                    bits.read(u32::from(low));
-                    // As many zeros are passed, with a bit for each other coefficient.
-                    while k <= last {
-                        if *nonzero >> k & 1 == 1 {
-                            bits.read(1);
-                        } else if zeros == 0 {
-                            break;
-                        } else {
-                            zeros -= 1;
-                        }
-                        k += 1;
-                    }
-                    if low == 1 {
-                        if k > last {
-                            return Err(NoCode);
-                        }
-                        *nonzero |= 1 << k;
-                    }
-                    k += 1;
-                }
-            }
-            if empty > 0 {
-                while k <= last {
-                    if *nonzero >> k & 1 == 1 {
-                        bits.read(1);
-                    }
-                    k += 1;
-                }
-                empty -= 1;
-            }
-            Ok(())
-        })
+/// Reads a block of the first scan of a band of coefficients.
+fn first_pass(
+    bits: &mut Bits<'_>,
+    table: &Table,
+    (first, last): (u32, u32),
+    nonzero: &mut u64,
+    empty: &mut u32,
+) -> Result<(), NoCode> {
+    if *empty > 0 {
+        *empty -= 1;
+        return Ok(());
     }
+    let mut k = first;
+    while k <= last {
+        let symbol = bits.symbol(table)?;
+        let (high, low) = (u32::from(symbol >> 4), symbol & 15);
+        match (high, low) {
+            (15, 0) => k += 16,
+            (_, 0) => {
+                *empty = (1 << high) - 1 + bits.read(high);
+                break;
+            }
+            _ => {
+                k += high;
+                if k > last {
+                    return Err(NoCode);
+                }
+                *nonzero |= 1 << k;
+                k += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a block of a scan with one bit more of a band of coefficients.
+fn refine(
+    bits: &mut Bits<'_>,
+    table: &Table,
+    (first, last): (u32, u32),
+    nonzero: &mut u64,
+    empty: &mut u32,
+) -> Result<(), NoCode> {
+    let mut k = first;
+    if *empty == 0 {
+        while k <= last {
+            let symbol = bits.bare_symbol(table)?;
+            let (mut zeros, low) = (u32::from(symbol >> 4), symbol & 15);
+            if low == 0 && zeros < 15 {
+                *empty = (1 << zeros) + bits.read(zeros);
+                break;
+            }
+            if low > 1 {
+                return Err(NoCode);
+            }
+            // The sign of the new coefficient.
+            bits.read(u32::from(low));
+            // As many zeros are passed, with a bit for each other coefficient.
+            while k <= last {
+                if *nonzero >> k & 1 == 1 {
+                    bits.read(1);
+                } else if zeros == 0 {
+                    break;
+                } else {
+                    zeros -= 1;
+                }
+                k += 1;
+            }
+            if low == 1 {
+                if k > last {
+                    return Err(NoCode);
+                }
+                *nonzero |= 1 << k;
+            }
+            k += 1;
+        }
+    }
+    if *empty > 0 {
+        while k <= last {
+            if *nonzero >> k & 1 == 1 {
+                bits.read(1);
+            }
+            k += 1;
+        }
+        *empty -= 1;
+    }
+    Ok(())
 }
 
 impl Progress {
