@@ -26,7 +26,7 @@ const LAST_LINE_PATIENCE: Duration = Duration::from_millis(200);
 
 fn put(line: &[u8]) {
     if let Some(thread) = THREAD.get() {
-        // What is lost in the thread is told with the next line that fits.
+        // The next line that fits reports lines lost in the thread.
         let _ = thread.put(line);
         return;
     }

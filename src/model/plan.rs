@@ -20,8 +20,8 @@ pub struct PlanFile {
 /// The bytes of a plan file.
 #[derive(Debug)]
 enum Bytes {
-    /// Pages of the process's own, outside the heap. The file itself is not mapped: whoever cuts it would end the
-    /// program, and whoever writes to it would change its weights.
+    /// Pages of the process's own, outside the heap. The file itself is not mapped: cutting it would end the
+    /// program, and writing to it would change its weights.
     Pages(Mmap),
     /// For Miri, which cannot map memory.
     #[cfg(test)]

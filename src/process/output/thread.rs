@@ -13,7 +13,7 @@ const READER_PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of a line of the log, and of most others.
 const LINE_BYTES: usize = 4096;
 
-/// What happens to a line when the queue is full.
+/// Treatment of a line when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// It is lost: the next frame does not wait.
