@@ -5,7 +5,7 @@
 //! | bytes | contents |
 //! |---|---|
 //! | 0..8 | `posewire` |
-//! | 8..12 | format version, u32: [`VERSION`] |
+//! | 8..12 | format version, u32: [`OLDEST_VERSION`] to [`VERSION`] |
 //! | 12..16 | CRC-32 (IEEE) of all following bytes |
 //! | 16..24 | length of the file, u64 |
 //! | 24..28 | length of the card, u32: JSON, or 0 for none |
@@ -23,8 +23,11 @@ use std::ops::Range;
 
 pub const MAGIC: [u8; 8] = *b"posewire";
 
-/// The format version. Files of another version are refused.
-pub const VERSION: u32 = 1;
+/// The newest format version. Format 2 adds one kind of operation to the network; a network without it is written
+/// as format 1, and both are read. Files of other versions are refused.
+pub const VERSION: u32 = 2;
+/// The oldest format version that is read.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// Alignment of the weights in the file, in bytes.
 const ALIGNMENT: usize = 64;
@@ -54,9 +57,9 @@ pub fn sections(file: &[u8]) -> Result<Sections, String> {
     if header[..8] != MAGIC {
         return Err("is not a plan".into());
     }
-    if number(8) != VERSION {
+    if !(OLDEST_VERSION..=VERSION).contains(&number(8)) {
         return Err(format!(
-            "is a plan of format {}, this program reads format {VERSION}: compile the model again",
+            "is a plan of format {}, this program reads formats {OLDEST_VERSION} to {VERSION}: compile the model again",
             number(8)
         ));
     }
@@ -101,13 +104,14 @@ pub fn sections(file: &[u8]) -> Result<Sections, String> {
 /// If a section is too long for its length field.
 #[cfg(any(feature = "onnx", test))]
 pub fn assemble(
+    version: u32,
     card: &[u8],
     kernel: &str,
     network: &[u8],
     weights: &[u8],
 ) -> Result<Vec<u8>, String> {
     let mut file = MAGIC.to_vec();
-    file.extend(VERSION.to_le_bytes());
+    file.extend(version.to_le_bytes());
     file.extend([0; 12]);
     for section in [card, kernel.as_bytes(), network] {
         let length = u32::try_from(section.len()).map_err(|_| "is too large for a plan")?;
@@ -131,7 +135,7 @@ mod tests {
     use super::*;
 
     fn file() -> Vec<u8> {
-        assemble(b"{}", "portable", &[1, 2, 3], &[9; 100]).unwrap()
+        assemble(VERSION, b"{}", "portable", &[1, 2, 3], &[9; 100]).unwrap()
     }
 
     #[test]

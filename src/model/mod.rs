@@ -15,8 +15,10 @@ mod plan;
 mod shipped;
 
 pub use card::{DecodeMode, ModelCard};
+#[cfg(feature = "onnx")]
+pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
 #[cfg(any(feature = "onnx", test))]
-pub(crate) use container::assemble as assemble_plan;
+pub(crate) use container::{VERSION as PLAN_VERSION, assemble as assemble_plan};
 pub use file::{Contents, ModelFile};
 pub use hash::ModelHash;
 pub use plan::{PlanFile, Weights};

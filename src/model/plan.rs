@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_pinned_plan_is_hashed_before_it_is_looked_at() {
-        let file = container::assemble(b"", "portable", &[1, 2, 3], &[9; 100]).unwrap();
+        let file = container::assemble(container::VERSION, b"", "portable", &[1, 2, 3], &[9; 100])
+            .unwrap();
         let path = std::env::temp_dir().join(format!("posewire-pinned-{}", std::process::id()));
         let open = |bytes: &[u8], pinned: ModelHash| {
             std::fs::write(&path, bytes).unwrap();

@@ -156,8 +156,21 @@ def transposed(graph):
     return graph.deconv(small, "up", 6)
 
 
+def mapped(graph):
+    """A Relu of an 8-bit value, and a convolution of an upsampled one."""
+    small = graph.conv(first(graph), "small", 8, 3, stride=2)
+    positive = graph.quantise(graph.node("Relu", [graph.read(small)], "relu"), "positive", 8, -128)
+    return graph.conv(graph.double(positive, "double"), "last", 5, 1)
+
+
 # And the sides of their pictures, which an interpreter has to get through too.
-NETWORKS = {"plain": (plain, 8), "residual": (residual, 7), "hourglass": (hourglass, 6), "transposed": (transposed, 6)}
+NETWORKS = {
+    "plain": (plain, 8),
+    "residual": (residual, 7),
+    "hourglass": (hourglass, 6),
+    "transposed": (transposed, 6),
+    "mapped": (mapped, 6),
+}
 
 
 def networks(posewire):
@@ -251,4 +264,5 @@ def main():
     networks(sys.argv[1])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -60,15 +60,16 @@ pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
     let sections = within_bounds(model, || {
         Ok(import(model, proto)?.and_then(|(graph, input_shape)| {
             let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
-            Ok(file::write(&graph, input_shape, &packed))
+            let (network, weights) = file::write(&graph, input_shape, &packed);
+            Ok((file::version(&graph), network, weights))
         }))
     })?;
-    let (network, weights) = sections.map_err(|misfit| refusal(model.path(), misfit))?;
+    let (version, network, weights) = sections.map_err(|misfit| refusal(model.path(), misfit))?;
     let card = model
         .card()
         .map_or(Ok(String::new()), serde_json::to_string);
     let card = card.map_err(|error| Error::model(model.path(), error.to_string()))?;
-    assemble_plan(card.as_bytes(), family.name, &network, &weights)
+    assemble_plan(version, card.as_bytes(), family.name, &network, &weights)
         .map_err(|what| Error::model(model.path(), what))
 }
 

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// Compiled from networks that have every kind of step: tests/fuzz/make.py.
-const PLANS: [(&str, &[u8]); 4] = [
+const PLANS: [(&str, &[u8]); 5] = [
     (
         "plain",
         include_bytes!("../../../tests/fuzz/corpus/plan/plain-portable.plan"),
@@ -25,6 +25,10 @@ const PLANS: [(&str, &[u8]); 4] = [
     (
         "transposed",
         include_bytes!("../../../tests/fuzz/corpus/plan/transposed-portable.plan"),
+    ),
+    (
+        "mapped",
+        include_bytes!("../../../tests/fuzz/corpus/plan/mapped-portable.plan"),
     ),
 ];
 
@@ -68,7 +72,7 @@ fn a_plan_in_memory_runs_the_same_on_any_number_of_threads() {
 
 #[test]
 fn the_plans_have_both_methods_and_all_kinds_of_steps() {
-    let mut kinds = [0; 5];
+    let mut kinds = [0; 6];
     for (_, plan) in PLANS {
         for step in &network(plan).plan.steps {
             let kind = match step {
@@ -79,6 +83,7 @@ fn the_plans_have_both_methods_and_all_kinds_of_steps() {
                 },
                 plan::Step::MaxPool { .. } => 3,
                 plan::Step::Add { .. } => 4,
+                plan::Step::Map { .. } => 5,
             };
             kinds[kind] += 1;
         }

@@ -5,6 +5,7 @@
 
 mod scan;
 mod shapes;
+mod softmax;
 #[cfg(test)]
 mod tests;
 mod tidy;

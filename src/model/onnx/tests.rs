@@ -288,6 +288,47 @@ fn pads_follow_from_an_output_shape() {
     assert!(tidied(graph(vec![conv(&[40, 24])], weights(), &["y"])).is_err());
 }
 
+#[test]
+fn a_type_without_a_zero_point_gets_one() {
+    let quantize = |kind: i64| {
+        with(
+            node("QuantizeLinear", &["x", "s"], "y"),
+            "output_dtype",
+            &[kind],
+        )
+    };
+    let tidy = tidied(graph(vec![quantize(3)], vec![floats("s", &[])], &["y"])).unwrap();
+    let zero_point = tidy.initializer.last().unwrap();
+    assert_eq!(tidy.node[0].input[2], zero_point.name);
+    assert_eq!(
+        (zero_point.data_type, &zero_point.raw_data[..]),
+        (DataType::Int8 as i32, &[0][..])
+    );
+    let said = tidied(graph(vec![quantize(4)], vec![floats("s", &[])], &["y"])).unwrap_err();
+    assert!(said.contains("uint16"), "{said}");
+}
+
+#[test]
+fn a_softmax_between_roundings_has_no_dequantize_linear_in_front() {
+    let operators = |nodes| -> Vec<String> {
+        let tidy = tidied(graph(nodes, vec![floats("s", &[])], &["y"])).unwrap();
+        tidy.node.iter().map(|node| node.op_type.clone()).collect()
+    };
+    let quantised = |operator: &str| {
+        let read = node("DequantizeLinear", &["x", "s", "z"], "a");
+        vec![
+            read,
+            node(operator, &["a"], "b"),
+            node("QuantizeLinear", &["b", "s", "z"], "y"),
+        ]
+    };
+    assert_eq!(
+        operators(quantised("Softmax"))[..4],
+        ["Cast", "Cast", "Sub", "Mul"]
+    );
+    assert_eq!(operators(quantised("Sigmoid"))[0], "DequantizeLinear");
+}
+
 fn number() -> impl Strategy<Value = i64> {
     prop_oneof![4 => -2_i64..9, 1 => any::<i64>(), 2 => (0_u32..63).prop_map(|power| 1_i64 << power)]
 }

@@ -2,14 +2,18 @@
 
 use super::Fault;
 use super::shapes::{Shapes, name_of};
+use super::softmax::keep_softmax;
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
     attribute_proto::AttributeType, tensor_proto::DataType, tensor_shape_proto::dimension,
     type_proto::Value,
 };
 
 /// ONNX Runtime's domain.
 const CONTRIB: &str = "com.microsoft";
+
+/// Scales of one QuantizeLinear that gets zero points here. Weights have one for each channel.
+const MAX_SCALES: i64 = 4096;
 
 /// Outputs that a message lists.
 const MAX_LISTED: usize = 4;
@@ -43,6 +47,8 @@ pub(super) fn tidy(model: &mut ModelProto) -> Result<(), Fault> {
     for (index, pads) in pads {
         set_pads(&mut graph.node[index], pads);
     }
+    explicit_zero_points(graph)?;
+    keep_softmax(graph);
     if let Some(output) = output {
         graph.output = vec![graph.output.swap_remove(output)];
     }
@@ -209,6 +215,59 @@ fn explicit_pads(graph: &GraphProto, shapes: &Shapes<'_>) -> Result<Vec<(usize, 
         all.push((index, begins));
     }
     Ok(all)
+}
+
+/// Gives a QuantizeLinear that says its type by `output_dtype` a zero point of that type: engines read no other.
+fn explicit_zero_points(graph: &mut GraphProto) -> Result<(), Fault> {
+    for node in &mut graph.node {
+        let kind = node
+            .attribute
+            .iter()
+            .find(|attribute| attribute.name == "output_dtype")
+            .map_or(0, |attribute| attribute.i);
+        if node.op_type != "QuantizeLinear" || kind == 0 {
+            continue;
+        }
+        let eight_bits = [DataType::Uint8, DataType::Int8].map(|kind| kind as i64);
+        if !eight_bits.contains(&kind) {
+            let kind = i32::try_from(kind)
+                .ok()
+                .and_then(|kind| DataType::try_from(kind).ok());
+            let kind = kind.map_or("an unknown type".into(), |kind| {
+                format!("{kind:?}").to_lowercase()
+            });
+            return refuse(
+                name_of(node),
+                format!(
+                    "rounds to {kind}, the engines have int8 and uint8: quantise the model again"
+                ),
+            );
+        }
+        let has_zero_point = node.input.get(2).is_some_and(|name| !name.is_empty());
+        if has_zero_point || node.input.len() < 2 || node.output.is_empty() {
+            continue;
+        }
+        let scale = graph
+            .initializer
+            .iter()
+            .find(|tensor| tensor.name == node.input[1]);
+        let dims = scale.map_or(Vec::new(), |scale| scale.dims.clone());
+        let count = dims.iter().product::<i64>();
+        if !(0..=MAX_SCALES).contains(&count) {
+            continue;
+        }
+        let zero_point = TensorProto {
+            name: format!("{}.zero_point", node.output[0]),
+            dims,
+            data_type: kind as i32,
+            raw_data: vec![0; count as usize],
+            ..TensorProto::default()
+        };
+        node.input.truncate(2);
+        node.input.push(zero_point.name.clone());
+        graph.initializer.push(zero_point);
+    }
+    Ok(())
 }
 
 fn set_pads(node: &mut NodeProto, pads: Vec<i64>) {

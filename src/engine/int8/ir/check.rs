@@ -2,7 +2,7 @@
 //! here: shapes fit each other, sizes fit 32-bit memory, and one frame is a bounded amount of work.
 
 use super::size::{Size, product};
-use super::{ConvWeights, Graph, Misfit, Node, Op, QuantParams, Tensor, ValueId};
+use super::{ConvWeights, Graph, Misfit, Node, Op, Operand, QuantParams, Table, Tensor, ValueId};
 use crate::limits::{
     MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NETWORK_SIDE_PX,
     MAX_NODES, MAX_OUTPUT_VALUES, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_WEIGHT_BYTES,
@@ -104,19 +104,24 @@ impl Graph {
                 Ok(())
             }
             Op::Add { operands, .. } => {
-                for operand in operands {
-                    let from = self.tensor(operand.tensor);
-                    let times = 1 + usize::from(operand.upsampled);
-                    let fits = from.channels == output.channels
-                        && product([times, from.height]).is(output.height)
-                        && product([times, from.width]).is(output.width);
-                    if !fits {
-                        return bad("adds activations of different sizes");
-                    }
+                if operands.iter().all(|operand| self.fits(operand, output)) {
+                    Ok(())
+                } else {
+                    bad("adds activations of different sizes")
                 }
-                Ok(())
             }
+            Op::Map { input, .. } if self.fits(input, output) => Ok(()),
+            Op::Map { .. } => bad("maps an activation to one of another size"),
         }
+    }
+
+    /// Whether an operand, upsampled or not, has the output's size.
+    fn fits(&self, operand: &Operand, output: &Tensor) -> bool {
+        let from = self.tensor(operand.tensor);
+        let times = 1 + usize::from(operand.upsampled);
+        from.channels == output.channels
+            && product([times, from.height]).is(output.height)
+            && product([times, from.width]).is(output.width)
     }
 }
 
@@ -138,6 +143,10 @@ impl Cost {
         let values = channels(output.channels) * output.height * output.width;
         match &node.op {
             Op::Quantize | Op::Add { .. } => self.work += values,
+            Op::Map { .. } => {
+                self.work += values;
+                self.step_bytes += size_of::<Table>();
+            }
             Op::MaxPool { window, .. } => {
                 self.work += values * window.kernel_size * window.kernel_size;
             }
@@ -226,7 +235,7 @@ fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Operand, PoolWindow};
+    use super::super::PoolWindow;
     use super::*;
 
     fn activation(channels: usize, side: usize) -> Tensor {

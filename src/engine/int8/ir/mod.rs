@@ -25,6 +25,20 @@ impl QuantParams {
     pub(crate) fn onnx_zero_point(self) -> i16 {
         i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
     }
+
+    /// What DequantizeLinear makes of a value.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn real(self, value: i8) -> f32 {
+        f32::from(i16::from(value) - i16::from(self.zero_point)) * self.scale
+    }
+
+    /// What QuantizeLinear makes of a number: half to even, saturated.
+    #[cfg(feature = "onnx")]
+    #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
+    pub(crate) fn level(self, real: f32) -> i8 {
+        let level = (real / self.scale).round_ties_even() + f32::from(self.zero_point);
+        level.clamp(-128.0, 127.0) as i8
+    }
 }
 
 /// An activation: its place in [`Graph::tensors`].
@@ -96,7 +110,15 @@ pub(crate) enum Op {
         operands: [Operand; 2],
         floor: i8,
     },
+    /// Each value by itself, to another scale, type or range: `table[value + 128]`.
+    Map {
+        input: Operand,
+        table: Box<Table>,
+    },
 }
+
+/// The result for each 8-bit value, from -128 on.
+pub(crate) type Table = [i8; 256];
 
 /// One operation and the activation it makes.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +151,7 @@ impl Op {
             Op::Conv { input, .. }
             | Op::ConvTranspose { input, .. }
             | Op::MaxPool { input, .. } => (Some(*input), None),
+            Op::Map { input, .. } => (Some(input.tensor), None),
             Op::Add {
                 operands: [a, b], ..
             } => (Some(a.tensor), Some(b.tensor)),

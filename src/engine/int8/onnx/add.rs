@@ -2,8 +2,9 @@
 
 use super::attributes::Attributes;
 use super::import::Importer;
+use super::levels::Mapped;
 use super::value::{Pending, PendingOp, Value};
-use crate::engine::int8::ir::{Op, Operand, QuantParams};
+use crate::engine::int8::ir::Op;
 use tract_core::internal::TypedNode;
 
 impl Importer {
@@ -12,6 +13,9 @@ impl Importer {
         node: &TypedNode,
         _attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
+        if self.has_constant(node)? {
+            return self.add_constant(node);
+        }
         let operands = [self.operand(node, 0)?, self.operand(node, 1)?];
         self.wait(node, PendingOp::Add(operands))
     }
@@ -26,7 +30,6 @@ impl Importer {
             self.check_scale(node, operand.tensor, scale)?;
         }
         let quant = self.quant(node, 6)?;
-        self.check_types(&operands, quant)?;
         let op = Op::Add {
             operands,
             floor: i8::MIN,
@@ -34,47 +37,64 @@ impl Importer {
         self.emit(node, &node.name, op, quant)
     }
 
-    /// Checks that an addition's three types are the same: its arithmetic is that of the ONNX graph's values.
-    fn check_types(&self, operands: &[Operand; 2], result: QuantParams) -> Result<(), String> {
-        let same =
-            |operand: &Operand| self.graph.tensor(operand.tensor).quant.unsigned == result.unsigned;
-        if operands.iter().all(same) {
-            Ok(())
-        } else {
-            Err("adds u8 and s8 values".into())
-        }
-    }
-
     pub(super) fn relu(
         &mut self,
         node: &TypedNode,
         _attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        match self.value(node, 0)? {
-            Value::Pending(pending) => Ok(Value::Pending(Pending {
-                relu: true,
-                ..pending.clone()
-            })),
-            // If the zero point is the smallest value, no value is below zero.
-            Value::Dequantised(operand)
-                if self.graph.tensor(operand.tensor).quant.zero_point == i8::MIN =>
-            {
-                Ok(Value::Dequantised(*operand))
-            }
-            _ => Err("is not behind a convolution or an addition".into()),
-        }
+        self.clip_to(node, [0.0, f32::INFINITY])
     }
 
-    /// Clip from 0 without a maximum is a Relu; other ranges do not fit the integer operations.
     pub(super) fn clip(
         &mut self,
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        let minimum = self.constant(node, 1)?.floats()?;
-        if minimum.first() != Some(&0.0) || node.inputs.len() > 2 {
-            return Err("clips to another range than 0 and up".into());
+        // From opset 11 on they are inputs. One that is left out in front of another has an empty name.
+        let mut next = 1;
+        let mut end = |input: usize, name: &str, default: f32| -> Result<f32, String> {
+            if attributes.has_input(input) {
+                next += 1;
+                return match self.floats(node, next - 1)?[..] {
+                    [end] => Ok(end),
+                    _ => Err("clips to several ranges".into()),
+                };
+            }
+            Ok(attributes.float(name).unwrap_or(default))
+        };
+        let low = end(1, "min", f32::NEG_INFINITY)?;
+        let high = end(2, "max", f32::INFINITY)?;
+        // The largest numbers stand for none.
+        let low = if low == f32::MIN {
+            f32::NEG_INFINITY
+        } else {
+            low
+        };
+        let high = if high == f32::MAX {
+            f32::INFINITY
+        } else {
+            high
+        };
+        self.clip_to(node, [low, high])
+    }
+
+    fn clip_to(&mut self, node: &TypedNode, range: [f32; 2]) -> Result<Value, String> {
+        let clip = |value: f32| value.max(range[0]).min(range[1]);
+        match self.value(node, 0)?.clone() {
+            Value::Pending(pending) => Ok(Value::Pending(Pending {
+                range: pending.range.map(clip),
+                ..pending
+            })),
+            Value::Dequantised(operand) => {
+                let reading = Mapped::reading(operand, self.graph.tensor(operand.tensor).quant);
+                let clipped = reading.clone().clip(range);
+                Ok(match clipped.has_levels_of(&reading) {
+                    true => Value::Dequantised(operand),
+                    false => Value::Mapped(clipped),
+                })
+            }
+            Value::Mapped(mapped) => Ok(Value::Mapped(mapped.clip(range))),
+            _ => Err("is not behind a quantised value, a convolution or an addition".into()),
         }
-        self.relu(node, attributes)
     }
 }

@@ -27,6 +27,14 @@ impl<'a> Attributes<'a> {
             .find(|attribute| attribute.name == name)
     }
 
+    /// Whether an optional input is there.
+    pub(super) fn has_input(&self, input: usize) -> bool {
+        self.node
+            .input
+            .get(input)
+            .is_some_and(|name| !name.is_empty())
+    }
+
     pub(super) fn int(&self, name: &str) -> Option<i64> {
         self.find(name).map(|attribute| attribute.i)
     }

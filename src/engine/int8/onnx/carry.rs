@@ -14,18 +14,25 @@ use tract_onnx::tract_hir::infer::{
 use tract_onnx::tract_hir::internal::*;
 
 /// Operators that become opaque nodes; tract knows all of them.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 18] = [
     "Add",
+    "BatchNormalization",
+    "Cast",
     "Clip",
     "Conv",
     "ConvTranspose",
     "DequantizeLinear",
+    "Div",
+    "Dropout",
+    "Identity",
     "MaxPool",
+    "Mul",
     "Pad",
     "QLinearConv",
     "QuantizeLinear",
     "Relu",
     "Resize",
+    "Sub",
 ];
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
@@ -49,6 +56,7 @@ fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
         .0
         .get(&node.op_type)
         .with_context(|| format!("no operator {}", node.op_type))?;
+    ensure!(node.output.len() == 1, "{} has several outputs", node.name);
     let (rules, closures) = builder(context, node)?;
     ensure!(closures.is_empty(), "{} has an inner graph", node.name);
     Ok((Box::new(Carrier::new(rules, node)), closures))

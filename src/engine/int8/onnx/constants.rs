@@ -4,6 +4,7 @@ use crate::engine::int8::ir::QuantParams;
 use crate::limits::MAX_CONSTANT_VALUES;
 use std::sync::Arc;
 use tract_core::prelude::{DatumType, Tensor};
+use tract_onnx::pb::tensor_proto::DataType;
 
 /// A constant as the graph has it.
 #[derive(Debug, Clone)]
@@ -110,6 +111,22 @@ impl Constant {
         })
     }
 
+    pub(super) fn cast(&self, to: DataType) -> Result<Constant, String> {
+        let to = match to {
+            DataType::Float => DatumType::F32,
+            DataType::Uint8 => DatumType::U8,
+            DataType::Int8 => DatumType::I8,
+            DataType::Int32 => DatumType::I32,
+            DataType::Int64 => DatumType::I64,
+            other => return Err(format!("casts a constant to {other:?}")),
+        };
+        let tensor = self
+            .tensor
+            .cast_to_dt(to)
+            .map_err(|error| error.to_string())?;
+        Ok(Constant::new(Arc::new(tensor.into_owned())))
+    }
+
     fn is_unsigned(&self) -> bool {
         self.tensor.datum_type().unquantized() == DatumType::U8
     }
@@ -152,6 +169,67 @@ impl Constant {
         })
     }
 
+    /// Its values as QuantizeLinear rounds them, with a scale and a zero point for each place along `axis` or one for
+    /// all.
+    pub(super) fn quantised(
+        &self,
+        scale: &Constant,
+        zero_point: Option<&Constant>,
+        axis: i64,
+    ) -> Result<Constant, String> {
+        let shape = self.tensor.shape();
+        let scales = scale.floats()?;
+        scales.iter().try_for_each(|&scale| check_scale(scale))?;
+        let zero_points = match zero_point {
+            Some(constant) => constant.integers()?,
+            None => vec![0; scales.len()],
+        };
+        let unsigned = zero_point.is_none_or(Constant::is_unsigned);
+        let axis = if axis < 0 {
+            axis + shape.len() as i64
+        } else {
+            axis
+        };
+        let axis = usize::try_from(axis).unwrap_or(usize::MAX);
+        let fits = scales.len() == 1 || shape.get(axis) == Some(&scales.len());
+        if !fits || zero_points.len() != scales.len() {
+            return Err(format!(
+                "{} scales do not fit axis {axis} of {shape:?}",
+                scales.len()
+            ));
+        }
+        let inner: usize = shape.iter().skip(axis.saturating_add(1)).product();
+        let range = if unsigned {
+            [0.0, 255.0]
+        } else {
+            [-128.0, 127.0]
+        };
+        let floats = self.floats()?;
+        let levels = floats.iter().enumerate().map(|(index, value)| {
+            let place = if scales.len() == 1 {
+                0
+            } else {
+                index / inner.max(1) % scales.len()
+            };
+            let level = (value / scales[place]).round_ties_even() + zero_points[place] as f32;
+            level.clamp(range[0], range[1])
+        });
+        let tensor = match unsigned {
+            true => Tensor::from_shape(shape, &levels.map(|level| level as u8).collect::<Vec<_>>()),
+            false => {
+                Tensor::from_shape(shape, &levels.map(|level| level as i8).collect::<Vec<_>>())
+            }
+        };
+        tensor
+            .map(|tensor| Constant::new(Arc::new(tensor)))
+            .map_err(|error| error.to_string())
+    }
+
+    /// One number for each of `channels`, of a constant that is broadcast to an activation.
+    pub(super) fn per_channel(&self, channels: usize) -> Result<Vec<f32>, String> {
+        broadcast(self.floats()?, self.tensor.shape(), channels)
+    }
+
     /// Float weights as symmetric 8-bit ones with a scale for each place along `axis`.
     pub(super) fn quantised_per_channel(&self, axis: usize) -> Result<DequantConstant, String> {
         let floats = self.floats()?;
@@ -190,9 +268,20 @@ impl DequantConstant {
         if self.shape.len() > 1 {
             return Err(format!("a bias has the shape {:?}", self.shape));
         }
+        Ok(self.all())
+    }
+
+    /// As [`Constant::per_channel`].
+    pub(super) fn per_channel(&self, channels: usize) -> Result<Vec<f32>, String> {
+        if self.scales.len() > 1 && self.shape.len() > 1 {
+            return Err("reads a constant of several scales with an activation".into());
+        }
+        broadcast(self.all(), &self.shape, channels)
+    }
+
+    fn all(&self) -> Vec<f32> {
         let at = |list: &[f32], index: usize| list[if list.len() == 1 { 0 } else { index }];
-        Ok(self
-            .values
+        self.values
             .iter()
             .enumerate()
             .map(|(index, &value)| {
@@ -204,7 +293,19 @@ impl DequantConstant {
                 // In 64 bits, for biases of any size.
                 (i64::from(value) - i64::from(zero_point)) as f32 * at(&self.scales, index)
             })
-            .collect())
+            .collect()
+    }
+}
+
+/// One value for each channel, from a constant that has one value, or one for each place along the third axis from
+/// the end.
+fn broadcast(values: Vec<f32>, shape: &[usize], channels: usize) -> Result<Vec<f32>, String> {
+    match (&values[..], shape) {
+        (&[value], _) => Ok(vec![value; channels]),
+        (_, [count, 1, 1] | [1, count, 1, 1]) if *count == channels => Ok(values),
+        _ => Err(format!(
+            "reads a constant of the shape {shape:?} with an activation"
+        )),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::attributes::Attributes;
 use super::import::Importer;
 use super::value::{PendingOp, Value};
-use super::weights::{self, Bias};
-use crate::engine::int8::ir::{ConvWeights, Op};
+use super::weights;
+use crate::engine::int8::ir::{ConvWeights, Op, ValueId};
 use tract_core::internal::TypedNode;
 
 impl Importer {
@@ -14,13 +14,19 @@ impl Importer {
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
         let (input, window) = self.convolved(node, attributes)?;
-        let x_scale = self.graph.tensor(input).quant.scale;
         let weights = match self.value(node, 1)? {
             Value::Read(reading) => weights::conv(reading, window)?,
             _ => return Err("its weights are not quantised".into()),
         };
-        let weights = self.with_bias(node, weights, x_scale)?;
-        self.wait(node, PendingOp::Conv { input, weights })
+        let bias = self.bias(node, &weights)?;
+        self.wait(
+            node,
+            PendingOp::Conv {
+                input,
+                weights,
+                bias,
+            },
+        )
     }
 
     pub(super) fn deconv(
@@ -29,7 +35,6 @@ impl Importer {
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
         let input = self.activation(node, 0)?;
-        let x_scale = self.graph.tensor(input).quant.scale;
         let window = attributes.transposed_window()?;
         let weights = match self.value(node, 1)? {
             Value::Read(reading) => weights::deconv(reading, window)?,
@@ -42,8 +47,15 @@ impl Importer {
             }
             _ => return Err("its weights are not constant".into()),
         };
-        let weights = self.with_bias(node, weights, x_scale)?;
-        self.wait(node, PendingOp::ConvTranspose { input, weights })
+        let bias = self.bias(node, &weights)?;
+        self.wait(
+            node,
+            PendingOp::ConvTranspose {
+                input,
+                weights,
+                bias,
+            },
+        )
     }
 
     /// Inputs: x and w, each with scale and zero point, y's scale and zero point, and optionally the bias.
@@ -54,17 +66,20 @@ impl Importer {
     ) -> Result<Value, String> {
         let (input, window) = self.convolved(node, attributes)?;
         self.check_scale(node, input, 1)?;
-        let x_scale = self.graph.tensor(input).quant.scale;
         let reading = self.constant(node, 3)?.read(
             self.constant(node, 4)?,
             Some(self.constant(node, 5)?),
             0,
         )?;
+        let weights = weights::conv(&reading, window)?;
         let bias = match node.inputs.get(8) {
-            None => Bias::None,
-            Some(_) => Bias::Integer(self.constant(node, 8)?.integers()?),
+            None => vec![0.0; weights.out_channels],
+            Some(_) => {
+                let units = self.constant(node, 8)?.integers()?;
+                units.into_iter().map(f64::from).collect()
+            }
         };
-        let weights = weights::with_bias(weights::conv(&reading, window)?, bias, x_scale)?;
+        let weights = weights::with_units(weights, bias)?;
         let quant = self.quant(node, 6)?;
         let op = Op::Conv {
             input,
@@ -74,21 +89,30 @@ impl Importer {
         self.emit(node, &node.name, op, quant)
     }
 
-    /// The bias of a float convolution node, if it has one.
-    fn with_bias(
-        &self,
-        node: &TypedNode,
-        weights: ConvWeights,
-        x_scale: f32,
-    ) -> Result<ConvWeights, String> {
+    /// The bias of a float convolution node; zeros if it has none.
+    fn bias(&self, node: &TypedNode, weights: &ConvWeights) -> Result<Vec<f64>, String> {
         let bias = match node.inputs.get(2) {
-            None => Bias::None,
-            Some(_) => match self.value(node, 2)? {
-                Value::Constant(constant) => Bias::Float(constant.floats()?),
-                Value::Read(reading) => Bias::Float(reading.floats()?),
-                _ => return Err("its bias is not constant".into()),
-            },
+            None => vec![0.0; weights.out_channels],
+            Some(_) => self.floats(node, 2)?,
         };
-        weights::with_bias(weights, bias, x_scale)
+        Ok(bias.into_iter().map(f64::from).collect())
+    }
+
+    /// A vector of float constants, quantised or not.
+    pub(super) fn floats(&self, node: &TypedNode, input: usize) -> Result<Vec<f32>, String> {
+        match self.value(node, input)? {
+            Value::Constant(constant) => constant.floats(),
+            Value::Read(reading) => reading.floats(),
+            _ => Err(format!("its input {input} is not constant")),
+        }
+    }
+
+    pub(super) fn with_bias(
+        &self,
+        input: ValueId,
+        weights: ConvWeights,
+        bias: &[f64],
+    ) -> Result<ConvWeights, String> {
+        weights::with_bias(weights, bias, self.graph.tensor(input).quant.scale)
     }
 }

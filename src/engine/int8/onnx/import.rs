@@ -17,24 +17,32 @@ use std::collections::HashMap;
 use tract_core::internal::{OutletId, TypedModel, TypedNode};
 use tract_core::ops::konst::Const;
 use tract_core::ops::source::TypedSource;
+use tract_onnx::pb::tensor_proto::DataType;
 
 /// Turns one node into operations and a value.
 type Form = fn(&mut Importer, &TypedNode, &Attributes<'_>) -> Result<Value, String>;
 
 /// The operators that run in integers.
-const FORMS: [(&str, Form); 12] = [
+const FORMS: [(&str, Form); 19] = [
     ("Add", Importer::add),
+    ("BatchNormalization", Importer::batch_normalization),
+    ("Cast", Importer::cast),
     ("Clip", Importer::clip),
     ("Conv", Importer::conv),
     ("ConvTranspose", Importer::deconv),
     ("DequantizeLinear", Importer::dequantize),
+    ("Div", Importer::div),
+    ("Dropout", Importer::identity),
+    ("Identity", Importer::identity),
     ("MaxPool", Importer::max_pool),
+    ("Mul", Importer::mul),
     ("Pad", Importer::pad),
     ("QLinearAdd", Importer::qlinear_add),
     ("QLinearConv", Importer::qlinear_conv),
     ("QuantizeLinear", Importer::quantize),
     ("Relu", Importer::relu),
     ("Resize", Importer::resize),
+    ("Sub", Importer::sub),
 ];
 
 pub(super) struct Importer {
@@ -115,20 +123,18 @@ impl Importer {
 
     fn finish(mut self, source: &TypedModel) -> Result<Graph, Misfit> {
         let outlet = source.outputs.first().copied();
-        let output = outlet.and_then(|outlet| self.values.get(&outlet));
-        match output {
-            Some(Value::Dequantised(Operand {
-                tensor,
-                upsampled: false,
-            })) => {
-                self.graph.output = *tensor;
-                Ok(self.graph)
-            }
+        let output = outlet.and_then(|outlet| self.values.get(&outlet)).cloned();
+        let at_output = |what: String| Misfit::at("output", what);
+        let operand = match output {
+            Some(Value::Dequantised(operand)) => operand,
+            Some(Value::Mapped(mapped)) => self.emit_exact("output", &mapped).map_err(at_output)?,
             _ => {
                 let what = "is not the float reading of an 8-bit value";
-                Err(Misfit::at("output", what))
+                return Err(at_output(what.into()));
             }
-        }
+        };
+        self.graph.output = self.plain("output", operand).map_err(at_output)?.tensor;
+        Ok(self.graph)
     }
 
     pub(super) fn value(&self, node: &TypedNode, input: usize) -> Result<&Value, String> {
@@ -157,20 +163,16 @@ impl Importer {
         self.constant(node, scale)?.quant(zero_point)
     }
 
-    /// An 8-bit activation, not upsampled.
-    pub(super) fn activation(&self, node: &TypedNode, input: usize) -> Result<ValueId, String> {
-        match self.operand(node, input)? {
-            Operand {
-                tensor,
-                upsampled: false,
-            } => Ok(tensor),
-            _ => Err("reads an upsampled activation, which only an addition can".into()),
-        }
+    /// An 8-bit activation, not upsampled as it is read.
+    pub(super) fn activation(&mut self, node: &TypedNode, input: usize) -> Result<ValueId, String> {
+        let operand = self.operand(node, input)?;
+        Ok(self.plain(&node.name, operand)?.tensor)
     }
 
-    pub(super) fn operand(&self, node: &TypedNode, input: usize) -> Result<Operand, String> {
-        match self.value(node, input)? {
-            Value::Quantised(operand) | Value::Dequantised(operand) => Ok(*operand),
+    pub(super) fn operand(&mut self, node: &TypedNode, input: usize) -> Result<Operand, String> {
+        match self.value(node, input)?.clone() {
+            Value::Quantised(operand) | Value::Dequantised(operand) => Ok(operand),
+            Value::Mapped(mapped) => self.emit_exact(&node.name, &mapped),
             Value::Padded(_) => {
                 Err("reads a padded activation, which only a convolution can".into())
             }
@@ -255,8 +257,41 @@ impl Importer {
         Ok(Value::Pending(Pending {
             name: node.name.clone(),
             op,
-            relu: false,
+            shape: self.shape(node)?,
+            range: [f32::NEG_INFINITY, f32::INFINITY],
+            then: Vec::new(),
         }))
+    }
+
+    /// A node that passes its input on.
+    fn identity(&mut self, node: &TypedNode, _: &Attributes<'_>) -> Result<Value, String> {
+        self.value(node, 0).cloned()
+    }
+
+    /// To the type that a value has; constants to any.
+    fn cast(&mut self, node: &TypedNode, attributes: &Attributes<'_>) -> Result<Value, String> {
+        let to = DataType::try_from(
+            attributes
+                .int("to")
+                .and_then(|to| to.try_into().ok())
+                .unwrap_or(0),
+        );
+        let value = self.value(node, 0)?;
+        let same = match (value, to) {
+            (Value::Constant(constant), Ok(to)) => return constant.cast(to).map(Value::Constant),
+            (Value::Quantised(operand), Ok(to @ (DataType::Uint8 | DataType::Int8))) => {
+                self.graph.tensor(operand.tensor).quant.unsigned == (to == DataType::Uint8)
+            }
+            (
+                Value::Input | Value::Dequantised(_) | Value::Mapped(_) | Value::Pending(_),
+                Ok(to),
+            ) => to == DataType::Float,
+            _ => false,
+        };
+        match same {
+            true => Ok(value.clone()),
+            false => Err("casts a value to another type".into()),
+        }
     }
 }
 

@@ -5,13 +5,18 @@
 //! [`import`](mod@import).
 
 mod add;
+mod affine;
 mod attributes;
 mod carry;
 mod constants;
 mod conv;
 mod import;
+mod levels;
+mod map;
 mod pad;
 mod quantize;
+#[cfg(test)]
+mod reference_tests;
 mod resample;
 mod value;
 mod weights;

@@ -74,7 +74,7 @@ impl Importer {
 
     /// The activation that a convolution reads, and its window with the zeros around that.
     pub(super) fn convolved(
-        &self,
+        &mut self,
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<(ValueId, Window), String> {

@@ -2,16 +2,26 @@
 
 use super::attributes::Attributes;
 use super::import::Importer;
-use super::value::{Padded, PendingOp, Value};
-use crate::engine::int8::ir::{Op, ValueId};
+use super::levels::Mapped;
+use super::value::{Padded, Pending, PendingOp, Then, Value};
+use crate::engine::int8::ir::{Op, Operand, QuantParams, ValueId};
 use tract_core::internal::TypedNode;
 
 impl Importer {
     pub(super) fn quantize(
         &mut self,
         node: &TypedNode,
-        _attributes: &Attributes<'_>,
+        attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
+        if let Value::Constant(constant) = self.value(node, 0)? {
+            let zero_point = match node.inputs.get(2) {
+                Some(_) => Some(self.constant(node, 2)?),
+                None => None,
+            };
+            let axis = attributes.int("axis").unwrap_or(1);
+            let quantised = constant.quantised(self.constant(node, 1)?, zero_point, axis)?;
+            return Ok(Value::Constant(quantised));
+        }
         let quant = self.quant(node, 1)?;
         match self.value(node, 0)?.clone() {
             Value::Input => self.emit(node, &node.name, Op::Quantize, quant),
@@ -25,28 +35,7 @@ impl Importer {
                     dequantised: false,
                 }))
             }
-            Value::Pending(pending) => {
-                // Quantised values are at least the type's minimum anyway.
-                let floor = if pending.relu {
-                    quant.zero_point
-                } else {
-                    i8::MIN
-                };
-                let op = match pending.op {
-                    PendingOp::Conv { input, weights } => Op::Conv {
-                        input,
-                        weights,
-                        floor,
-                    },
-                    PendingOp::ConvTranspose { input, weights } => Op::ConvTranspose {
-                        input,
-                        weights,
-                        floor,
-                    },
-                    PendingOp::Add(operands) => Op::Add { operands, floor },
-                };
-                self.emit(node, &pending.name, op, quant)
-            }
+            Value::Pending(pending) => self.round(pending, quant),
             // Pooling and upsampling keep the values: quantising them again does not change them.
             Value::Dequantised(operand) if self.graph.tensor(operand.tensor).quant == quant => {
                 Ok(Value::Quantised(operand))
@@ -59,11 +48,77 @@ impl Importer {
                     ..padded
                 }))
             }
-            Value::Dequantised(_) | Value::Padded(_) => {
-                Err("changes the scale of a quantised value".into())
+            Value::Dequantised(operand) => {
+                let reading = Mapped::reading(operand, self.graph.tensor(operand.tensor).quant);
+                self.emit_mapped(&node.name, &reading, quant)
+                    .map(Value::Quantised)
+            }
+            Value::Mapped(mapped) => self
+                .emit_mapped(&node.name, &mapped, quant)
+                .map(Value::Quantised),
+            // Zero stays zero, so the activation can be rounded before it is padded.
+            Value::Padded(padded) if padded.dequantised => {
+                let operand = Operand {
+                    tensor: padded.tensor,
+                    upsampled: false,
+                };
+                let reading = Mapped::reading(operand, self.graph.tensor(padded.tensor).quant);
+                let rounded = self.emit_mapped(&node.name, &reading, quant)?;
+                Ok(Value::Padded(Padded {
+                    tensor: rounded.tensor,
+                    dequantised: false,
+                    ..padded
+                }))
             }
             _ => Err("quantises something that is not an activation".into()),
         }
+    }
+
+    /// A float result, rounded before the operators behind it.
+    fn round(&mut self, pending: Pending, quant: QuantParams) -> Result<Value, String> {
+        let [low, high] = pending.range;
+        // Quantised values are at least the type's minimum anyway.
+        let floor = quant.level(low);
+        let op = match pending.op {
+            PendingOp::Conv {
+                input,
+                weights,
+                bias,
+            } => Op::Conv {
+                input,
+                weights: self.with_bias(input, weights, &bias)?,
+                floor,
+            },
+            PendingOp::ConvTranspose {
+                input,
+                weights,
+                bias,
+            } => Op::ConvTranspose {
+                input,
+                weights: self.with_bias(input, weights, &bias)?,
+                floor,
+            },
+            PendingOp::Add(operands) => Op::Add { operands, floor },
+        };
+        let name = pending.name;
+        let operand = self.emit_shaped(pending.shape, &name, op, quant)?;
+        let mut operand = self.at_most(&name, operand, quant.level(high))?;
+        for then in pending.then {
+            operand = self.plain(&name, operand)?;
+            match then {
+                Then::MaxPool {
+                    name,
+                    window,
+                    shape,
+                } => {
+                    let input = operand.tensor;
+                    let op = Op::MaxPool { input, window };
+                    operand = self.emit_shaped(shape, &name, op, quant)?;
+                }
+                Then::Upsample => operand.upsampled = true,
+            }
+        }
+        Ok(Value::Quantised(operand))
     }
 
     pub(super) fn dequantize(
@@ -82,9 +137,16 @@ impl Importer {
                     .read(self.constant(node, 1)?, zero_point, axis)
                     .map(Value::Read)
             }
-            Value::Quantised(operand) => {
-                self.check_scale(node, operand.tensor, 1)?;
-                Ok(Value::Dequantised(*operand))
+            &Value::Quantised(operand) => {
+                let written = self.graph.tensor(operand.tensor).quant;
+                let read = self.quant_of(node, 1, written)?;
+                if read == written {
+                    return Ok(Value::Dequantised(operand));
+                }
+                if read.unsigned != written.unsigned {
+                    return Err("reads an 8-bit value as one of another type".into());
+                }
+                Ok(Value::Mapped(Mapped::reading(operand, read)))
             }
             Value::Padded(padded) if !padded.dequantised => {
                 self.check_scale(node, padded.tensor, 1)?;
@@ -104,10 +166,30 @@ impl Importer {
         tensor: ValueId,
         scale: usize,
     ) -> Result<(), String> {
-        if self.graph.tensor(tensor).quant == self.quant(node, scale)? {
+        let written = self.graph.tensor(tensor).quant;
+        if written == self.quant_of(node, scale, written)? {
             Ok(())
         } else {
             Err("reads an 8-bit value with another scale than it was written".into())
         }
+    }
+
+    /// The quantisation that inputs `scale` and `scale + 1` give a value of a known type: without a zero point it
+    /// is 0 in that type.
+    fn quant_of(
+        &self,
+        node: &TypedNode,
+        scale: usize,
+        written: QuantParams,
+    ) -> Result<QuantParams, String> {
+        let quant = self.quant(node, scale)?;
+        Ok(match node.inputs.get(scale + 1) {
+            Some(_) => quant,
+            None => QuantParams {
+                zero_point: if written.unsigned { i8::MIN } else { 0 },
+                unsigned: written.unsigned,
+                ..quant
+            },
+        })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::attributes::Attributes;
 use super::import::Importer;
-use super::value::Value;
+use super::levels::Mapped;
+use super::value::{Then, Value};
 use crate::engine::int8::ir::{Op, Operand, PoolWindow};
 use tract_core::internal::TypedNode;
 
@@ -12,9 +13,20 @@ impl Importer {
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        let input = self.activation(node, 0)?;
-        let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
-        let window = attributes.window(self.input_size(input))?;
+        let value = self.value(node, 0)?.clone();
+        let (input, size) = match &value {
+            Value::Pending(pending) => (None, pending.size()),
+            // A Relu or a Clip keeps the order of values, so it can come behind the pool.
+            Value::Mapped(mapped) => {
+                let operand = self.plain(&node.name, mapped.operand)?;
+                (Some(operand.tensor), self.input_size(operand.tensor))
+            }
+            _ => {
+                let input = self.activation(node, 0)?;
+                (Some(input), self.input_size(input))
+            }
+        };
+        let window = attributes.window(size)?;
         let [kernel, width] = attributes.kernel_shape()?;
         if kernel != width {
             return Err("its window is not square".into());
@@ -27,16 +39,40 @@ impl Importer {
         if window.pad.iter().any(|&pad| pad >= kernel) {
             return Err("is padded by more than its window".into());
         }
+        let shape = self.shape(node)?;
+        let Some(input) = input else {
+            return self.behind(
+                node,
+                Then::MaxPool {
+                    name: node.name.clone(),
+                    window,
+                    shape,
+                },
+            );
+        };
         let op = Op::MaxPool { input, window };
         let quant = self.graph.tensor(input).quant;
-        let operand = self.emit_shaped(self.shape(node)?, &node.name, op, quant)?;
-        Ok(match dequantised {
-            true => Value::Dequantised(operand),
-            false => Value::Quantised(operand),
+        let operand = self.emit_shaped(shape, &node.name, op, quant)?;
+        Ok(match value {
+            Value::Dequantised(_) => Value::Dequantised(operand),
+            Value::Mapped(mapped) => Value::Mapped(Mapped { operand, ..mapped }),
+            _ => Value::Quantised(operand),
         })
     }
 
-    /// Only nearest upsampling by two, which the addition behind it does as it reads.
+    /// A float result with one more operator behind it.
+    fn behind(&self, node: &TypedNode, then: Then) -> Result<Value, String> {
+        match self.value(node, 0)? {
+            Value::Pending(pending) => {
+                let mut pending = pending.clone();
+                pending.then.push(then);
+                Ok(Value::Pending(pending))
+            }
+            _ => Err("its input is not quantised".into()),
+        }
+    }
+
+    /// Only nearest upsampling by powers of two. The addition behind it does the last one as it reads.
     pub(super) fn resize(
         &mut self,
         node: &TypedNode,
@@ -44,20 +80,43 @@ impl Importer {
     ) -> Result<Value, String> {
         attributes.check_nearest()?;
         let [_, _, height, width] = self.shape(node)?;
-        let twice = |operand: &Operand| -> Result<Operand, String> {
-            let tensor = self.graph.tensor(operand.tensor);
-            if operand.upsampled || [2 * tensor.height, 2 * tensor.width] != [height, width] {
-                return Err("does not double the size".into());
-            }
-            Ok(Operand {
-                tensor: operand.tensor,
-                upsampled: true,
-            })
+        let value = self.value(node, 0)?.clone();
+        let size = match &value {
+            Value::Pending(pending) => pending.size(),
+            Value::Quantised(operand) | Value::Dequantised(operand) => self.operand_size(*operand),
+            Value::Mapped(mapped) => self.operand_size(mapped.operand),
+            _ => return Err("its input is not quantised".into()),
         };
-        match self.value(node, 0)? {
-            Value::Quantised(operand) => twice(operand).map(Value::Quantised),
-            Value::Dequantised(operand) => twice(operand).map(Value::Dequantised),
+        let times =
+            (1..=MAX_DOUBLINGS).find(|times| size.map(|side| side << times) == [height, width]);
+        let times = times.ok_or("does not double the size")?;
+        if let Value::Pending(mut pending) = value {
+            pending.then.extend((0..times).map(|_| Then::Upsample));
+            return Ok(Value::Pending(pending));
+        }
+        let mut upsampled = |mut operand: Operand| -> Result<Operand, String> {
+            for _ in 0..times {
+                operand = self.plain(&node.name, operand)?;
+                operand.upsampled = true;
+            }
+            Ok(operand)
+        };
+        match value {
+            Value::Quantised(operand) => upsampled(operand).map(Value::Quantised),
+            Value::Dequantised(operand) => upsampled(operand).map(Value::Dequantised),
+            Value::Mapped(mapped) => {
+                let operand = upsampled(mapped.operand)?;
+                Ok(Value::Mapped(Mapped { operand, ..mapped }))
+            }
             _ => Err("its input is not quantised".into()),
         }
     }
+
+    fn operand_size(&self, operand: Operand) -> [usize; 2] {
+        self.input_size(operand.tensor)
+            .map(|side| side << usize::from(operand.upsampled))
+    }
 }
+
+/// HRNet upsamples by up to 8.
+const MAX_DOUBLINGS: usize = 4;

@@ -1,7 +1,8 @@
 //! Values of an ONNX graph, as far as the importer knows them.
 
 use super::constants::{Constant, DequantConstant};
-use crate::engine::int8::ir::{ConvWeights, Operand, ValueId};
+use super::levels::Mapped;
+use crate::engine::int8::ir::{ConvWeights, Operand, PoolWindow, ValueId};
 use crate::limits::MAX_ONNX_WINDOW_PX;
 
 /// The value of an outlet of the ONNX graph.
@@ -16,6 +17,8 @@ pub(super) enum Value {
     Quantised(Operand),
     /// The float reading of one.
     Dequantised(Operand),
+    /// A float function of each value of one.
+    Mapped(Mapped),
     /// Either of these with zeros around it.
     Padded(Padded),
     /// The network's input with zeros around it.
@@ -29,19 +32,54 @@ pub(super) enum Value {
 pub(super) struct Pending {
     pub name: String,
     pub op: PendingOp,
-    /// A Relu is behind it.
-    pub relu: bool,
+    /// Of its result, before `then`.
+    pub shape: [usize; 4],
+    /// Values outside are brought to the nearer end: by a Relu or a Clip.
+    pub range: [f32; 2],
+    /// Operators behind it that keep the order of values, so that rounding can come first.
+    pub then: Vec<Then>,
+}
+
+/// An operator behind a float result, which each 8-bit value passes unchanged.
+#[derive(Debug, Clone)]
+pub(super) enum Then {
+    MaxPool {
+        name: String,
+        window: PoolWindow,
+        shape: [usize; 4],
+    },
+    /// Nearest upsampling by two.
+    Upsample,
+}
+
+impl Pending {
+    /// Rows and columns behind all operators.
+    pub(super) fn size(&self) -> [usize; 2] {
+        let [_, _, height, width] = self.shape;
+        self.then
+            .iter()
+            .fold([height, width], |[height, width], then| match then {
+                Then::MaxPool {
+                    shape: [_, _, height, width],
+                    ..
+                } => [*height, *width],
+                Then::Upsample => [2 * height, 2 * width],
+            })
+    }
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum PendingOp {
+    /// `bias` is in the graph's units; the weights have none yet.
     Conv {
         input: ValueId,
         weights: ConvWeights,
+        bias: Vec<f64>,
     },
     ConvTranspose {
         input: ValueId,
         weights: ConvWeights,
+        bias: Vec<f64>,
     },
     Add([Operand; 2]),
 }

@@ -116,6 +116,13 @@ impl Binder<'_> {
                 addition: self.addition(index),
                 output,
             },
+            Op::Map { input, table } => Step::Map {
+                name,
+                input: self.buffer(input.tensor),
+                upsampled: input.upsampled,
+                table: table.clone(),
+                output,
+            },
             Op::Conv { .. } | Op::ConvTranspose { .. } => {
                 unreachable!("convolutions have an outline of their own")
             }
@@ -174,7 +181,8 @@ impl Binder<'_> {
         })
     }
 
-    /// The arithmetic of an addition of two activations. The fixed part is fused as it is in ONNX
+    /// The arithmetic of an addition of two activations. If all three are of one type, it is done on values as the
+    /// ONNX graph has them; else on those in memory, for which the zero points are moved as much. The fixed part is fused as it is in ONNX
     /// Runtime: one unit in its last place is enough to move a near-tie, and a deep network with it.
     fn addition(&self, index: usize) -> Addition {
         let node = &self.outline.graph.nodes[index];
@@ -184,12 +192,20 @@ impl Binder<'_> {
         let [a, b] = operands.map(|operand| self.quant(operand.tensor));
         let result = self.quant(node.output);
         let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
-        let zero_point = |quant: QuantParams| f32::from(quant.onnx_zero_point());
+        let one_type = [a, b].iter().all(|quant| quant.unsigned == result.unsigned);
+        let zero_point = |quant: QuantParams| match one_type {
+            true => f32::from(quant.onnx_zero_point()),
+            false => f32::from(quant.zero_point),
+        };
         Addition {
             ratio_a,
             ratio_b,
             fixed: zero_point(result) - ratio_a.mul_add(zero_point(a), ratio_b * zero_point(b)),
-            offset: if result.unsigned { 128.0 } else { 0.0 },
+            offset: if one_type && result.unsigned {
+                128.0
+            } else {
+                0.0
+            },
             floor: *floor,
         }
     }

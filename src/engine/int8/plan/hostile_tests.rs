@@ -219,7 +219,7 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
             upsampled,
         })
     };
-    (0..tensors, 0..4, filter, window, [operand(), operand()]).prop_map(
+    (0..tensors, 0..5, filter, window, [operand(), operand()]).prop_map(
         |(input, kind, weights, window, operands)| {
             let (input, floor) = (ValueId(input), 0);
             match kind {
@@ -234,6 +234,10 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
                     floor,
                 },
                 2 => Op::MaxPool { input, window },
+                3 => Op::Map {
+                    input: operands[0],
+                    table: Box::new([7; 256]),
+                },
                 _ => Op::Add { operands, floor },
             }
         },

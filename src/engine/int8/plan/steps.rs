@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::conv::{Method, Tag};
 use super::winograd::WinogradScratch;
 use crate::engine::int8::family::Family;
-use crate::engine::int8::ir::PoolWindow;
+use crate::engine::int8::ir::{PoolWindow, Table};
 use crate::engine::int8::requant::{Addition, Requant, Residual};
 use crate::model::Weights;
 
@@ -90,6 +90,14 @@ pub(crate) enum Step {
         addition: Addition,
         output: Buffer,
     },
+    Map {
+        name: String,
+        input: Buffer,
+        /// The input is read through nearest upsampling by two.
+        upsampled: bool,
+        table: Box<Table>,
+        output: Buffer,
+    },
 }
 
 impl Step {
@@ -98,7 +106,7 @@ impl Step {
         match self {
             Step::Quantize { .. } => "input",
             Step::Conv(conv) => &conv.name,
-            Step::MaxPool { name, .. } | Step::Add { name, .. } => name,
+            Step::MaxPool { name, .. } | Step::Add { name, .. } | Step::Map { name, .. } => name,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Steps that take each value by itself: quantisation, pooling, additions, and the way back to floats.
 
 use super::share::{SharedSlice, ThreadShare};
-use crate::engine::int8::ir::PoolWindow;
+use crate::engine::int8::ir::{PoolWindow, Table};
 use crate::engine::int8::kernel::RowOps;
 use crate::engine::int8::plan::{Buffer, Plan};
 use crate::engine::int8::requant::Addition;
@@ -95,6 +95,31 @@ pub(super) unsafe fn add(
                     arena.read(b, output.stride),
                     sums,
                 );
+            }
+        }
+    }
+}
+
+/// # Safety
+/// No thread writes to the input, and no other one touches this share's rows of the output.
+pub(super) unsafe fn map(
+    arena: SharedSlice<i8>,
+    (input, upsampled): (Buffer, bool),
+    table: &Table,
+    output: Buffer,
+    share: ThreadShare,
+) {
+    let half = usize::from(upsampled);
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of the input, and one of this share's rows; a map's output never shares memory with
+            // its input, which is needed until it is done.
+            unsafe {
+                let from = arena.read(input.at(y >> half, x >> half), output.stride);
+                let to = arena.write(output.at(y, x), output.stride);
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = table[usize::from(from.cast_unsigned() ^ 0x80)];
+                }
             }
         }
     }

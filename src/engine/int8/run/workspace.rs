@@ -2,7 +2,7 @@
 
 use super::aligned::Aligned;
 use super::conv::{self, Scratch};
-use super::elementwise::{add, dequantize, max_pool, quantize};
+use super::elementwise::{add, dequantize, map, max_pool, quantize};
 use super::pool::Pool;
 use super::share::{SharedSlice, ThreadShare};
 use super::winograd;
@@ -169,7 +169,7 @@ impl Workspace {
         let arena = SharedSlice::of(&mut self.arena);
         let of = self.pool.threads();
         let rows = kernel.rows();
-        // Below, in all three cases. SAFETY: the planner places a step's output apart from its inputs (a
+        // Below, in all cases. SAFETY: the planner places a step's output apart from its inputs (a
         // residual may be overwritten by the pixel that reads it). The shares of a step write to
         // different pixels, and no other step runs.
         match step {
@@ -213,6 +213,17 @@ impl Workspace {
                 let share = ThreadShare { index, of };
                 // SAFETY: as above.
                 unsafe { add(rows, arena, operands, addition, *output, share) }
+            }),
+            Step::Map {
+                input,
+                upsampled,
+                table,
+                output,
+                ..
+            } => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { map(arena, (*input, *upsampled), table, *output, share) }
             }),
         }
     }

@@ -9,11 +9,16 @@
 //!
 //! Kinds of nodes: 0 quantize; 1 convolution and 2 transposed (input, floor u8, inputs, outputs,
 //! kernel (2), stride, pad (2)); 3 pool (input, kernel, stride, pad (2)); 4 addition (twice:
-//! activation, upsampled u8; floor u8).
+//! activation, upsampled u8; floor u8); from format 2 on, 5 map (activation, upsampled u8, 256 values).
 //!
 //! Addresses are not stored: the planner computes them again in microseconds, so that no number in a
 //! file is ever taken for an address. Each count is compared with its limit and with the
 //! bytes that are left before its list is read, so reading allocates a small multiple of the file.
+
+#[cfg(feature = "onnx")]
+use crate::engine::int8::ir::{Graph, Op};
+#[cfg(feature = "onnx")]
+use crate::model::{OLDEST_PLAN_VERSION, PLAN_VERSION};
 
 mod read;
 #[cfg(feature = "onnx")]
@@ -22,3 +27,13 @@ mod write;
 pub(crate) use read::read;
 #[cfg(feature = "onnx")]
 pub(crate) use write::write;
+
+/// The oldest format that has all operations of a graph: programs that do not know them refuse it by name.
+#[cfg(feature = "onnx")]
+pub(crate) fn version(graph: &Graph) -> u32 {
+    let new = |op: &Op| matches!(op, Op::Map { .. });
+    match graph.nodes.iter().any(|node| new(&node.op)) {
+        true => PLAN_VERSION,
+        false => OLDEST_PLAN_VERSION,
+    }
+}

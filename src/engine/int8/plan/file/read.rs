@@ -195,6 +195,10 @@ impl<'a> Reader<'a> {
                 operands: [self.operand()?, self.operand()?],
                 floor: self.byte()?.cast_signed(),
             },
+            5 => Op::Map {
+                input: self.operand()?,
+                table: Box::new(self.take(256)?.first_chunk::<256>()?.map(u8::cast_signed)),
+            },
             _ => return None,
         };
         Some(Node {
@@ -229,14 +233,14 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::assemble_plan;
+    use crate::model::{PLAN_VERSION, assemble_plan};
 
     fn numbers(numbers: &[u32]) -> Vec<u8> {
         numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
     }
 
     fn refusal(network: &[u8]) -> String {
-        let bytes = assemble_plan(b"", "portable", network, &[]).unwrap();
+        let bytes = assemble_plan(PLAN_VERSION, b"", "portable", network, &[]).unwrap();
         let file = PlanFile::from_bytes(&bytes).unwrap();
         read(&file).err().expect("it is refused")
     }

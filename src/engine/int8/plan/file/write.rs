@@ -103,6 +103,12 @@ fn write_op(out: &mut Writer, op: &Op) {
             }
             out.0.push(floor.cast_unsigned());
         }
+        Op::Map { input, table } => {
+            out.0.push(5);
+            out.number(input.tensor.0);
+            out.0.push(input.upsampled.into());
+            out.0.extend(table.map(i8::cast_unsigned));
+        }
     }
 }
 
