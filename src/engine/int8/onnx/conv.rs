@@ -43,7 +43,7 @@ impl Importer {
                     "{}: float weights of a transposed convolution quantised to 8 bits",
                     node.name
                 );
-                weights::deconv(&weights.quantised_per_channel(1)?, window)?
+                weights::deconv(&weights.quantised_per_channel(window.stride)?, window)?
             }
             _ => return Err("its weights are not constant".into()),
         };
