@@ -135,6 +135,9 @@ pub(crate) const MAX_CONV_STEPS: usize = 4 * MAX_NODES;
 /// Side, stride and padding of a window in a plan, in pixels.
 pub(crate) const MAX_WINDOW_PX: usize = 64;
 
+/// 8-bit numbers that add up to one weight: three hold 255.
+pub(crate) const MAX_TERMS: usize = 3;
+
 /// Products of one sum: 128 * 128 times this does not pass 2^30.
 pub(crate) const MAX_SUM_PRODUCTS: u64 = 1 << 16;
 

@@ -91,7 +91,14 @@ fn a_plan_can_be_compiled_for_every_family() {
 #[test]
 fn the_plans_that_fuzzing_starts_from_are_those_of_their_models() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
-    for model in ["plain", "residual", "hourglass", "transposed", "mapped"] {
+    for model in [
+        "plain",
+        "residual",
+        "hourglass",
+        "transposed",
+        "mapped",
+        "float",
+    ] {
         let file = ModelFile::open(&corpus.join(format!("onnx/{model}.onnx"))).unwrap();
         for kernel in ["portable", "avx2", "neon", "neon-dot"] {
             let compiled = engine::compile(&file, Some(kernel)).unwrap();

@@ -96,26 +96,6 @@ fn model_files() {
         4,
         &["no model card", "no-card.toml"],
     );
-    let (model, input) = (fixture("hand.qoperator.onnx"), fixture("hand.input.npy"));
-    fails(
-        &[
-            "infer",
-            "--engine",
-            "tract",
-            "--model",
-            &model,
-            "--input",
-            &input,
-            "--output",
-            "/dev/null",
-        ],
-        4,
-        &[
-            "node backbone.layer1.0.add",
-            "QLinearAdd",
-            "without --engine tract",
-        ],
-    );
 }
 
 /// A field of a protobuf: a length and bytes.

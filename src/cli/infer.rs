@@ -66,7 +66,11 @@ fn run(given: Given) -> Result<()> {
     let threads = settings.threads;
 
     let tensor = npy::read(&input)?;
-    let mut network = engine::load(&ModelFile::open(&settings.model)?, settings.engine, threads)?;
+    let mut model = ModelFile::open(&settings.model)?;
+    if let Ok(shape) = <[usize; 4]>::try_from(&tensor.shape[..]) {
+        model.assume_input(shape);
+    }
+    let mut network = engine::load(&model, settings.engine, threads)?;
     let mut work = Workspace::new(network.workspace(), threads)?;
     let description = network.describe();
     let expected = description.input_shape;

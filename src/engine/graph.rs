@@ -14,11 +14,10 @@ use tract_onnx::pb::{
 const MAX_SIDE: i64 = MAX_NETWORK_SIDE_PX as i64;
 
 /// Inputs of operators that are scales.
-const SCALES: [(&str, &[usize]); 5] = [
+const SCALES: [(&str, &[usize]); 4] = [
     ("QuantizeLinear", &[1]),
     ("DequantizeLinear", &[1]),
     ("QLinearConv", &[1, 4, 6]),
-    ("QLinearAdd", &[1, 4, 6]),
     ("QLinearMatMul", &[1, 4, 6]),
 ];
 
@@ -75,7 +74,8 @@ pub(super) fn check_nodes(model: &ModelFile, proto: &ModelProto) -> Result<()> {
     Ok(())
 }
 
-/// The shape of the graph's only input, which must be a float picture.
+/// The shape of the graph's only input, which must be a float picture. Sides that the graph leaves open are those of the
+/// card, or of the tensor that will be read.
 pub(super) fn declared_input(model: &ModelFile, proto: &ModelProto) -> Result<[usize; 4]> {
     let graph = proto.graph.as_ref().expect("reading checked it");
     let fail = |node: &str, what: String| Error::model_node(model.path(), node, what);
@@ -113,6 +113,32 @@ pub(super) fn declared_input(model: &ModelFile, proto: &ModelProto) -> Result<[u
             _ => -1,
         })
         .collect();
+    let is_open = |side: i64| side < 1;
+    let dims = match (&dims[..], model.assumed_input()) {
+        (&[batch, channels, height, width], Some([_, _, rows, columns]))
+            if is_open(height) || is_open(width) || is_open(channels) =>
+        {
+            let known = |side: i64, assumed: usize| match is_open(side) {
+                true => i64::try_from(assumed).unwrap_or(i64::MAX),
+                false => side,
+            };
+            let sides = [
+                known(channels, 3),
+                known(height, rows),
+                known(width, columns),
+            ];
+            log::info!(
+                "{}: the sizes that its input leaves open set to {sides:?}",
+                Shown::path(model.path())
+            );
+            vec![batch, sides[0], sides[1], sides[2]]
+        }
+        (&[_, _, height, width], None) if is_open(height) || is_open(width) => {
+            let what = "leaves the size of its pictures open: export it with one, or put a card with input_size beside it";
+            return Err(fail(&node, what.into()));
+        }
+        _ => dims,
+    };
     match dims[..] {
         [
             batch @ -1..=1,

@@ -53,7 +53,7 @@ impl TractNetwork {
                 model.path(),
                 format!("node {}", node.name),
                 format!(
-                    "tract has no operator {}: run it without --engine tract, or quantise it with --form qdq",
+                    "no engine has the operator {}: export the network without it",
                     node.op_type
                 ),
             ));

@@ -26,6 +26,8 @@ pub struct ModelFile {
     bytes: u64,
     contents: Contents,
     card: Option<ModelCard>,
+    /// The size of the pictures that it will read, for a graph that leaves it open.
+    assumed_input: Option<[usize; 4]>,
 }
 
 /// Kind of a model file.
@@ -89,6 +91,7 @@ impl ModelFile {
             path: path.into(),
             bytes: plan.bytes(),
             contents: Contents::Plan(plan),
+            assumed_input: None,
             card,
         })
     }
@@ -126,8 +129,20 @@ impl ModelFile {
             path: path.into(),
             bytes: raw.len() as u64,
             contents: Contents::Onnx(Box::new(proto)),
+            assumed_input: card.as_ref().map(ModelCard::input_shape),
             card,
         })
+    }
+
+    /// Gives a graph whose input has an open height or width these sides: N, C, H, W.
+    pub fn assume_input(&mut self, shape: [usize; 4]) {
+        self.assumed_input = Some(shape);
+    }
+
+    /// The input's sides where the graph leaves them open: those of the card, or those that were given.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn assumed_input(&self) -> Option<[usize; 4]> {
+        self.assumed_input
     }
 
     /// Path of the card beside a model that contains none.

@@ -163,6 +163,32 @@ def mapped(graph):
     return graph.conv(graph.double(positive, "double"), "last", 5, 1)
 
 
+def floating(graph):
+    """Layers that a tool left float: the first convolution, a pool, sums, a transposed one. And weights beyond 8 bits."""
+    rng = graph.rng
+
+    def floats(name, shape):
+        return graph.constant(name, rng.uniform(-0.5, 0.5, shape).astype(np.float32))
+
+    args = dict(pads=[1] * 4, strides=[2] * 2, kernel_shape=[3] * 2)
+    stem = graph.node("Conv", ["input", floats("stem_w", (7, 3, 3, 3)), floats("stem_b", 7)], "stem_y", **args)
+    pooled = graph.node("MaxPool", [stem], "pooled", pads=[1] * 4, strides=[1] * 2, kernel_shape=[3] * 2)
+    stem = graph.quantise(graph.node("Add", [stem, pooled], "first_sum"), "stem", 7)
+    graph.constant("far_w", rng.integers(0, 256, (7, 7, 3, 3)).astype(np.uint8))
+    graph.constant("far_w_scale", np.float32(0.004))
+    graph.constant("far_w_zero", np.uint8(100))
+    weights = graph.node("DequantizeLinear", ["far_w", "far_w_scale", "far_w_zero"], "far_wf")
+    args = dict(pads=[1] * 4, strides=[1] * 2, kernel_shape=[3] * 2)
+    far = graph.quantise(graph.node("Conv", [graph.read(stem), weights], "far_y", **args), "far", 7)
+    weights = graph.weights("branch", (7, 7, 3, 3), 0)
+    branch = graph.node("Conv", [graph.read(far), weights], "branch_y", **args)
+    added = graph.node("Relu", [graph.node("Add", [branch, graph.read(stem)], "added_y")], "added_relu")
+    added = graph.quantise(added, "added", 7, -128)
+    args = dict(pads=[1] * 4, strides=[2] * 2, kernel_shape=[4] * 2)
+    up = graph.node("ConvTranspose", [graph.read(added), floats("up_w", (7, 5, 4, 4))], "up_y", **args)
+    return graph.quantise(up, "up", 5)
+
+
 # And the sides of their pictures, which an interpreter has to get through too.
 NETWORKS = {
     "plain": (plain, 8),
@@ -170,6 +196,7 @@ NETWORKS = {
     "hourglass": (hourglass, 6),
     "transposed": (transposed, 6),
     "mapped": (mapped, 6),
+    "float": (floating, 6),
 }
 
 

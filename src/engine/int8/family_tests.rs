@@ -39,6 +39,7 @@ impl Numbers {
         let weights = (0..outputs * side * side * inputs).map(|_| weight());
         ConvWeights {
             values: weights.collect(),
+            terms: 1,
             bias: (0..outputs).map(|_| 50 * self.next() - 6000).collect(),
             scales: vec![0.002; outputs],
             in_channels: inputs,
@@ -126,6 +127,7 @@ fn chain(ops: Vec<(Op, usize, usize)>, scales: &[f32], zero_points: &[i8]) -> Gr
                 zero_point: zero_points[index],
                 unsigned: false,
             },
+            is_float: false,
         });
         graph.nodes.push(Node {
             name: format!("step{index}"),

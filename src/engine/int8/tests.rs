@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// Compiled from networks that have every kind of step: tests/fuzz/make.py.
-const PLANS: [(&str, &[u8]); 5] = [
+const PLANS: [(&str, &[u8]); 6] = [
     (
         "plain",
         include_bytes!("../../../tests/fuzz/corpus/plan/plain-portable.plan"),
@@ -29,6 +29,10 @@ const PLANS: [(&str, &[u8]); 5] = [
     (
         "mapped",
         include_bytes!("../../../tests/fuzz/corpus/plan/mapped-portable.plan"),
+    ),
+    (
+        "float",
+        include_bytes!("../../../tests/fuzz/corpus/plan/float-portable.plan"),
     ),
 ];
 
@@ -72,7 +76,7 @@ fn a_plan_in_memory_runs_the_same_on_any_number_of_threads() {
 
 #[test]
 fn the_plans_have_both_methods_and_all_kinds_of_steps() {
-    let mut kinds = [0; 6];
+    let mut kinds = [0; 10];
     for (_, plan) in PLANS {
         for step in &network(plan).plan.steps {
             let kind = match step {
@@ -84,6 +88,12 @@ fn the_plans_have_both_methods_and_all_kinds_of_steps() {
                 plan::Step::MaxPool { .. } => 3,
                 plan::Step::Add { .. } => 4,
                 plan::Step::Map { .. } => 5,
+                plan::Step::Input(_) => 6,
+                plan::Step::Float(step) => match step.op {
+                    plan::FloatStepOp::Conv { .. } => 7,
+                    plan::FloatStepOp::MaxPool(_) => 8,
+                    plan::FloatStepOp::Sum(_) => 9,
+                },
             };
             kinds[kind] += 1;
         }

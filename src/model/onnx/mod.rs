@@ -3,6 +3,8 @@
 //! In: the bytes of a file. Out: a model whose parts are counted ([`scan`]), whose nodes fit each other ([`shapes`])
 //! and whose only output is the one that counts ([`tidy`]).
 
+mod half;
+mod qlinear;
 mod scan;
 mod shapes;
 mod softmax;

@@ -375,7 +375,6 @@ fn infer(inputs: &Inputs<'_, '_>) -> Result<Vec<Fact>, String> {
             let count = inputs.node.input.len();
             of(broadcast(inputs, &(0..count).collect::<Vec<_>>())?)
         }
-        "QLinearAdd" | "QLinearMul" => of(broadcast(inputs, &[0, 3])?),
         "Conv" | "QLinearConv" => of(conv(inputs)?),
         "ConvTranspose" => of(deconv(inputs)?),
         "MaxPool" | "AveragePool" => of(pool(inputs)?),

@@ -1,6 +1,8 @@
 //! One form for all ONNX graphs: operators of known domains, shapes that fit, pads that are explicit, one output.
 
 use super::Fault;
+use super::half;
+use super::qlinear::{self, CONTRIB};
 use super::shapes::{Shapes, name_of};
 use super::softmax::keep_softmax;
 use tract_onnx::pb::{
@@ -8,9 +10,6 @@ use tract_onnx::pb::{
     attribute_proto::AttributeType, tensor_proto::DataType, tensor_shape_proto::dimension,
     type_proto::Value,
 };
-
-/// ONNX Runtime's domain.
-const CONTRIB: &str = "com.microsoft";
 
 /// Scales of one QuantizeLinear that gets zero points here. Weights have one for each channel.
 const MAX_SCALES: i64 = 4096;
@@ -31,6 +30,8 @@ pub(super) fn tidy(model: &mut ModelProto) -> Result<(), Fault> {
         return Ok(());
     };
     graph.node.iter().try_for_each(check_domain)?;
+    half::widen(graph);
+    qlinear::unfold(graph)?;
     // Engines infer shapes themselves, from the input's.
     graph.value_info.retain(is_closed);
     for output in &mut graph.output {
@@ -78,7 +79,7 @@ fn check_domain(node: &NodeProto) -> Result<(), Fault> {
         {
             return Ok(());
         }
-        CONTRIB if operator == "QLinearAdd" => return Ok(()),
+        CONTRIB if qlinear::is_known(operator) => return Ok(()),
         CONTRIB if operator.starts_with("QLinear") => format!(
             "no engine has the operator {operator} of {CONTRIB}: quantise the original model with --form qdq"
         ),

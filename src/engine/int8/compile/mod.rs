@@ -3,19 +3,28 @@
 //! In: [`ir::Graph`](super::ir::Graph) with weights [out][kh][kw][in]. Out: one [`PackedConv`] a step, in
 //! memory of its own. Calls no kernel.
 
+mod float;
 mod winograd;
 
 use super::family::Family;
 use super::ir::{ConvWeights, Graph, Misfit, Op, QuantParams};
 use super::plan::conv::{ConvOutline, Method, Tag};
-use super::plan::{Outline, PackedConv};
+use super::plan::{Outline, PackedConv, StepOutline};
 
 /// Chooses a method for each convolution step, and packs its weights.
 ///
 /// # Errors
 /// The node that has no method.
 pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<PackedConv>, Misfit> {
-    let convs = outline.convs().map(|conv| {
+    let packed = outline.weighted().map(|step| {
+        let conv = match step {
+            StepOutline::Conv(conv) => conv,
+            StepOutline::Node(index) | StepOutline::Float(index) => {
+                let node = &outline.graph.nodes[*index];
+                return float::pack(&node.op)
+                    .ok_or_else(|| Misfit::at(&node.name, "has no weights"));
+            }
+        };
         let node = &outline.graph.nodes[conv.node];
         let step = Step::new(outline.graph, conv, family);
         let tag = step.choose();
@@ -24,7 +33,7 @@ pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<Pack
             .ok_or_else(|| Misfit::at(&node.name, "has no method on this family"))?;
         Ok(step.pack(tag, &method))
     });
-    convs.collect()
+    packed.collect()
 }
 
 /// A step, and the numbers that its weights are packed with.
@@ -129,6 +138,7 @@ impl<'a> Step<'a> {
     /// `count` weights of one output channel, from a tap on.
     fn line(&self, output: usize, [y, x]: [usize; 2], count: usize) -> &'a [i8] {
         let [height, width] = self.weights.kernel_size;
+        let height = height * self.weights.terms;
         let at = ((output * height + y) * width + x) * self.weights.in_channels;
         &self.weights.values[at..at + count]
     }

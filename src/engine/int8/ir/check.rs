@@ -1,13 +1,24 @@
 //! Validates a graph of any origin. The planner and the kernels rely on every condition checked
 //! here: shapes fit each other, sizes fit 32-bit memory, and one frame is a bounded amount of work.
 
+use super::float::FloatOp;
 use super::size::{Size, product};
-use super::{ConvWeights, Graph, Misfit, Node, Op, Operand, QuantParams, Table, Tensor, ValueId};
+use super::{
+    ConvWeights, Graph, Misfit, Node, Op, Operand, PoolWindow, QuantParams, Table, Tensor, ValueId,
+};
 use crate::limits::{
     MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NETWORK_SIDE_PX,
-    MAX_NODES, MAX_OUTPUT_VALUES, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_WEIGHT_BYTES,
+    MAX_NODES, MAX_OUTPUT_VALUES, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_TERMS, MAX_WEIGHT_BYTES,
     MAX_WINDOW_PX,
 };
+
+const DIFFERENT_SIZES: &str = "adds activations of different sizes";
+
+/// Bytes of a float value.
+const FLOAT_BYTES: usize = size_of::<f32>();
+
+/// A float product takes the time of this many integer ones, at most.
+const FLOAT_WORK: usize = 16;
 
 /// Channels are padded to this in memory and in blocks of weights, at most.
 const BLOCK: u64 = 16;
@@ -67,51 +78,51 @@ impl Graph {
         tensor(output)?;
         let bad = |what: &str| Err(what.to_owned());
         match &node.op {
-            Op::Quantize if index > 0 => bad("is a second input"),
-            _ if index == 0 && !matches!(node.op, Op::Quantize) => bad("is not the input"),
-            Op::Quantize if output.channels != 3 => bad("has not three channels"),
+            op if reads_input(op) && index > 0 => bad("is a second input"),
+            op if !reads_input(op) && index == 0 => bad("is not the input"),
+            op if reads_input(op) && output.channels != 3 => bad("has not three channels"),
+            Op::Float { op, .. } => self.float(op, output),
+            op if op
+                .inputs()
+                .chain([node.output])
+                .any(|id| self.tensor(id).is_float) =>
+            {
+                bad("computes in integers with float values")
+            }
             Op::Quantize => Ok(()),
-            Op::Conv { input, weights, .. } => {
-                let input = self.tensor(*input);
-                window(weights, input, output)?;
-                // The last window starts within the input: no row of taps begins far outside.
-                let last = |side: usize| (side - 1) * weights.stride;
-                if last(output.height) >= input.height + weights.pad[0]
-                    || last(output.width) >= input.width + weights.pad[1]
-                {
-                    return bad("has more outputs than inputs");
-                }
-                Ok(())
-            }
+            Op::Conv { input, weights, .. } => conv(weights, self.tensor(*input), output),
             Op::ConvTranspose { input, weights, .. } => {
-                window(weights, self.tensor(*input), output)?;
-                if weights
-                    .kernel_size
-                    .iter()
-                    .any(|&side| side < weights.stride)
-                {
-                    return bad("leaves outputs that no input reaches");
-                }
-                Ok(())
+                transposed(weights, self.tensor(*input), output)
             }
-            Op::MaxPool { input, window } => {
-                let fits = (1..=MAX_WINDOW_PX).contains(&window.kernel_size)
-                    && (1..=MAX_WINDOW_PX).contains(&window.stride)
-                    && window.pad.iter().all(|&pad| pad < window.kernel_size);
-                if !fits || self.tensor(*input).channels != output.channels {
-                    return bad("has a window that does not fit");
-                }
-                Ok(())
-            }
+            Op::MaxPool { input, window } => pool(window, self.tensor(*input), output),
             Op::Add { operands, .. } => {
                 if operands.iter().all(|operand| self.fits(operand, output)) {
                     Ok(())
                 } else {
-                    bad("adds activations of different sizes")
+                    bad(DIFFERENT_SIZES)
                 }
             }
             Op::Map { input, .. } if self.fits(input, output) => Ok(()),
             Op::Map { .. } => bad("maps an activation to one of another size"),
+        }
+    }
+
+    fn float(&self, op: &FloatOp, output: &Tensor) -> Result<(), String> {
+        match op {
+            FloatOp::Input if !output.is_float => Err("rounds the input by no scale".into()),
+            FloatOp::Input => Ok(()),
+            FloatOp::Conv { input, weights } => conv(&weights.window, self.tensor(*input), output),
+            FloatOp::ConvTranspose { input, weights } => {
+                transposed(&weights.window, self.tensor(*input), output)
+            }
+            FloatOp::MaxPool { input, window } => pool(window, self.tensor(*input), output),
+            FloatOp::Sum(first, second) => {
+                let mut operands = [Some(first), second.as_ref()].into_iter().flatten();
+                match operands.all(|operand| self.fits(operand, output)) {
+                    true => Ok(()),
+                    false => Err(DIFFERENT_SIZES.into()),
+                }
+            }
         }
     }
 
@@ -143,6 +154,7 @@ impl Cost {
         let values = channels(output.channels) * output.height * output.width;
         match &node.op {
             Op::Quantize | Op::Add { .. } => self.work += values,
+            Op::Float { op, .. } => self.add_float(op, values, output),
             Op::Map { .. } => {
                 self.work += values;
                 self.step_bytes += size_of::<Table>();
@@ -151,7 +163,7 @@ impl Cost {
                 self.work += values * window.kernel_size * window.kernel_size;
             }
             Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => {
-                let taps = product(weights.kernel_size);
+                let taps = product(weights.kernel_size) * weights.terms;
                 let packed = channels(weights.in_channels) * channels(weights.out_channels) * taps;
                 // Pixels of the output that one tap is for, and steps that the node is done in.
                 let (spread, steps) = match &node.op {
@@ -169,6 +181,37 @@ impl Cost {
                 self.steps += steps;
             }
         }
+        self.within_limits()
+    }
+
+    fn add_float(&mut self, op: &FloatOp, values: Size, output: &Tensor) {
+        let channels = |count: usize| Size::from(count).round_up(BLOCK);
+        let each = match op {
+            FloatOp::MaxPool { window, .. } => product([window.kernel_size; 2]),
+            _ => Size::from(1),
+        };
+        self.work += values * each * FLOAT_WORK;
+        if let Some((_, weights)) = op.weights() {
+            let window = &weights.window;
+            let packed = channels(window.in_channels)
+                * channels(window.out_channels)
+                * product(window.kernel_size);
+            // One tap of a transposed convolution is for every stride-th output.
+            let spread = match op {
+                FloatOp::ConvTranspose { .. } => window.stride,
+                _ => 1,
+            };
+            let grid = product([
+                output.height.div_ceil(spread),
+                output.width.div_ceil(spread),
+            ]);
+            self.work += grid * packed * FLOAT_WORK;
+            self.weight_bytes += packed * FLOAT_BYTES;
+            self.steps += Size::from(1);
+        }
+    }
+
+    fn within_limits(&self) -> Result<(), String> {
         let exceeds = |size: Size, limit: u64| size.at_most(limit).is_none();
         if exceeds(self.work, MAX_FRAME_MACS) {
             return Err("makes a frame more work than any pose network is".into());
@@ -184,6 +227,48 @@ impl Cost {
     }
 }
 
+fn reads_input(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Quantize
+            | Op::Float {
+                op: FloatOp::Input,
+                ..
+            }
+    )
+}
+
+fn conv(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    window(weights, input, output)?;
+    // The last window starts within the input: no row of taps begins far outside.
+    let last = |side: usize| (side - 1) * weights.stride;
+    if last(output.height) >= input.height + weights.pad[0]
+        || last(output.width) >= input.width + weights.pad[1]
+    {
+        return Err("has more outputs than inputs".into());
+    }
+    Ok(())
+}
+
+fn transposed(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    window(weights, input, output)?;
+    let reaches = |&side: &usize| side >= weights.stride;
+    match weights.kernel_size.iter().all(reaches) {
+        true => Ok(()),
+        false => Err("leaves outputs that no input reaches".into()),
+    }
+}
+
+fn pool(window: &PoolWindow, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    let fits = (1..=MAX_WINDOW_PX).contains(&window.kernel_size)
+        && (1..=MAX_WINDOW_PX).contains(&window.stride)
+        && window.pad.iter().all(|&pad| pad < window.kernel_size);
+    match fits && input.channels == output.channels {
+        true => Ok(()),
+        false => Err("has a window that does not fit".into()),
+    }
+}
+
 /// Whether one activation is sound by itself.
 pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
     let &Tensor {
@@ -191,6 +276,7 @@ pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
         height,
         width,
         quant: QuantParams { scale, .. },
+        ..
     } = tensor;
     let sides = 1..=MAX_NETWORK_SIDE_PX;
     if !(1..=MAX_CHANNELS).contains(&channels)
@@ -210,7 +296,11 @@ pub(crate) fn tensor(tensor: &Tensor) -> Result<(), String> {
 
 /// Bytes of an activation in memory, at most.
 fn padded_bytes(tensor: &Tensor) -> Size {
-    Size::from(tensor.channels).round_up(BLOCK) * tensor.height * tensor.width
+    let pixel = match tensor.is_float {
+        true => Size::from(tensor.channels) * FLOAT_BYTES,
+        false => Size::from(tensor.channels),
+    };
+    pixel.round_up(BLOCK) * tensor.height * tensor.width
 }
 
 fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
@@ -219,11 +309,12 @@ fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), 
         && (1..=MAX_WINDOW_PX).contains(&width)
         && (1..=MAX_WINDOW_PX).contains(&weights.stride)
         && weights.pad[0] < MAX_WINDOW_PX
-        && weights.pad[1] < MAX_WINDOW_PX;
+        && weights.pad[1] < MAX_WINDOW_PX
+        && (1..=MAX_TERMS).contains(&weights.terms);
     if !fits {
         return Err("has a window that does not fit".into());
     }
-    let products = product([weights.in_channels, height, width]);
+    let products = product([weights.in_channels, height, width, weights.terms]);
     if products.at_most(MAX_SUM_PRODUCTS).is_none() {
         return Err("has too many weights for each output".into());
     }
@@ -235,7 +326,6 @@ fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::PoolWindow;
     use super::*;
 
     fn activation(channels: usize, side: usize) -> Tensor {
@@ -248,12 +338,14 @@ mod tests {
                 zero_point: 0,
                 unsigned: false,
             },
+            is_float: false,
         }
     }
 
     fn weights(inputs: usize, outputs: usize, side: usize, stride: usize) -> ConvWeights {
         ConvWeights {
             values: Vec::new(),
+            terms: 1,
             bias: Vec::new(),
             scales: Vec::new(),
             in_channels: inputs,

@@ -2,13 +2,15 @@
 //!
 //! The importer brings QDQ and QOperator graphs, u8 and s8, to this one form; the planner turns it
 //! into steps and an arena. All activations are signed 8-bit: unsigned ones have 128 taken off their
-//! values and off their zero point. A graph owns its weights; a graph from a plan file has none.
+//! values and off their zero point. What a tool left in float is float here, too. A graph owns its weights; a graph from a plan file has none.
 
 #![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 pub(crate) mod check;
+pub(crate) mod float;
 pub(crate) mod size;
 
+use float::FloatOp;
 use std::fmt;
 
 /// The meaning of an 8-bit value: `real = scale * (value - zero_point)`.
@@ -21,6 +23,14 @@ pub(crate) struct QuantParams {
 }
 
 impl QuantParams {
+    /// Of a float activation, which has none.
+    #[cfg(feature = "onnx")]
+    pub(crate) const NONE: QuantParams = QuantParams {
+        scale: 1.0,
+        zero_point: 0,
+        unsigned: false,
+    };
+
     /// The zero point in the ONNX graph.
     pub(crate) fn onnx_zero_point(self) -> i16 {
         i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
@@ -52,13 +62,17 @@ pub(crate) struct Tensor {
     pub height: usize,
     pub width: usize,
     pub quant: QuantParams,
+    /// Its values are f32; `quant` means nothing then.
+    pub is_float: bool,
 }
 
 /// A convolution's weights, bias and window. Weight zero points are folded away by the importer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ConvWeights {
-    /// [out][kh][kw][in].
+    /// [out][term][kh][kw][in].
     pub values: Vec<i8>,
+    /// 8-bit numbers that add up to one weight: more than one where a weight less its zero point is not 8-bit.
+    pub terms: usize,
     /// In units of the input's scale times the channel's weight scale.
     pub bias: Vec<i32>,
     /// One for each output channel.
@@ -115,6 +129,11 @@ pub(crate) enum Op {
         input: Operand,
         table: Box<Table>,
     },
+    /// Results outside of `range` are brought to its nearer end.
+    Float {
+        op: FloatOp,
+        range: [f32; 2],
+    },
 }
 
 /// The result for each 8-bit value, from -128 on.
@@ -155,6 +174,7 @@ impl Op {
             Op::Add {
                 operands: [a, b], ..
             } => (Some(a.tensor), Some(b.tensor)),
+            Op::Float { op, .. } => op.inputs().into(),
         };
         first.into_iter().chain(second)
     }

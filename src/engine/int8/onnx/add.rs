@@ -4,7 +4,8 @@ use super::attributes::Attributes;
 use super::import::Importer;
 use super::levels::Mapped;
 use super::value::{Pending, PendingOp, Value};
-use crate::engine::int8::ir::Op;
+use crate::engine::int8::ir::Operand;
+use crate::engine::int8::ir::float::FloatOp;
 use tract_core::internal::TypedNode;
 
 impl Importer {
@@ -17,24 +18,13 @@ impl Importer {
             return self.add_constant(node);
         }
         let operands = [self.operand(node, 0)?, self.operand(node, 1)?];
-        self.wait(node, PendingOp::Add(operands))
-    }
-
-    pub(super) fn qlinear_add(
-        &mut self,
-        node: &TypedNode,
-        _attributes: &Attributes<'_>,
-    ) -> Result<Value, String> {
-        let operands = [self.operand(node, 0)?, self.operand(node, 3)?];
-        for (operand, scale) in operands.iter().zip([1, 4]) {
-            self.check_scale(node, operand.tensor, scale)?;
-        }
-        let quant = self.quant(node, 6)?;
-        let op = Op::Add {
-            operands,
-            floor: i8::MIN,
+        let [first, second] = operands;
+        let is_float = |operand: &Operand| self.graph.tensor(operand.tensor).is_float;
+        let op = match operands.iter().any(is_float) {
+            true => PendingOp::Float(FloatOp::Sum(first, Some(second))),
+            false => PendingOp::Add(operands),
         };
-        self.emit(node, &node.name, op, quant)
+        self.wait(node, op)
     }
 
     pub(super) fn relu(
@@ -94,6 +84,13 @@ impl Importer {
                 })
             }
             Value::Mapped(mapped) => Ok(Value::Mapped(mapped.clip(range))),
+            Value::Float(operand) => {
+                let op = PendingOp::Float(FloatOp::Sum(operand, None));
+                match self.wait(node, op)? {
+                    Value::Pending(pending) => Ok(Value::Pending(Pending { range, ..pending })),
+                    other => Ok(other),
+                }
+            }
             _ => Err("is not behind a quantised value, a convolution or an addition".into()),
         }
     }

@@ -4,13 +4,16 @@
 //! weight for each channel.
 
 use super::attributes::Attributes;
-use super::import::Importer;
-use super::value::{Pending, PendingOp, Value};
+use super::import::{Importer, UNBOUNDED};
+use super::value::{PendingOp, Value};
 use crate::engine::int8::ir::ConvWeights;
+use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use tract_core::internal::TypedNode;
 
 /// The largest weight, whose scale is then the gain's share.
 const WEIGHT: i8 = 127;
+
+const OTHER_CHANNELS: &str = "has other channels than the convolution before it";
 
 /// `gain * x + offset`, for each channel.
 struct Affine {
@@ -147,16 +150,27 @@ impl Importer {
         match self.value(node, input)?.clone() {
             Value::Pending(mut pending)
                 if pending.then.is_empty()
-                    && pending.range == [f32::NEG_INFINITY, f32::INFINITY]
-                    && !matches!(pending.op, PendingOp::Add(_)) =>
+                    && pending.range == UNBOUNDED
+                    && pending.op.has_weights() =>
             {
-                let (PendingOp::Conv { weights, bias, .. }
-                | PendingOp::ConvTranspose { weights, bias, .. }) = &mut pending.op
-                else {
-                    unreachable!("an addition is none of these");
-                };
-                affine.fold(weights, bias)?;
-                Ok(Value::Pending(Pending { ..pending }))
+                match &mut pending.op {
+                    PendingOp::Conv { weights, bias, .. }
+                    | PendingOp::ConvTranspose { weights, bias, .. } => {
+                        affine.fold(weights, bias)?;
+                    }
+                    PendingOp::Float(
+                        FloatOp::Conv { weights, .. } | FloatOp::ConvTranspose { weights, .. },
+                    ) => affine.fold_float(weights)?,
+                    PendingOp::Float(_) | PendingOp::Add(_) => {
+                        unreachable!("it has weights");
+                    }
+                }
+                Ok(Value::Pending(pending))
+            }
+            Value::Input | Value::Float(_) | Value::Pending(_) => {
+                let input = self.activation(node, input)?;
+                let weights = affine.float_convolution(self.graph.tensor(input).channels)?;
+                self.wait(node, PendingOp::Float(FloatOp::Conv { input, weights }))
             }
             Value::Dequantised(_) | Value::Mapped(_) => {
                 let input = self.activation(node, input)?;
@@ -170,7 +184,7 @@ impl Importer {
                     },
                 )
             }
-            _ => Err("scales a value that is neither quantised nor a convolution's".into()),
+            _ => Err("scales a value that is not an activation".into()),
         }
     }
 }
@@ -180,7 +194,7 @@ impl Affine {
     fn fold(&self, weights: &mut ConvWeights, bias: &mut [f64]) -> Result<(), String> {
         let channel_len = weights.values.len() / weights.out_channels.max(1);
         if self.gains.len() != weights.out_channels || channel_len == 0 {
-            return Err("has other channels than the convolution before it".into());
+            return Err(OTHER_CHANNELS.into());
         }
         let channels = weights.values.chunks_exact_mut(channel_len);
         let numbers = self.gains.iter().zip(&self.offsets);
@@ -208,6 +222,37 @@ impl Affine {
         Ok(())
     }
 
+    fn fold_float(&self, weights: &mut FloatWeights) -> Result<(), String> {
+        let channel_len = weights.values.len() / weights.bias.len().max(1);
+        if self.gains.len() != weights.bias.len() || channel_len == 0 {
+            return Err(OTHER_CHANNELS.into());
+        }
+        let channels = weights.values.chunks_exact_mut(channel_len);
+        let numbers = self.gains.iter().zip(&self.offsets);
+        for ((values, bias), (&gain, offset)) in channels.zip(&mut weights.bias).zip(numbers) {
+            let scaled = |value: f32| (f64::from(value) * gain) as f32;
+            values.iter_mut().for_each(|value| *value = scaled(*value));
+            *bias = (f64::from(*bias) * gain + offset) as f32;
+        }
+        Ok(())
+    }
+
+    /// A convolution of one pixel in float, with a weight for each channel's own.
+    fn float_convolution(&self, channels: usize) -> Result<FloatWeights, String> {
+        let (mut window, _) = self.convolution(channels)?;
+        window.values.clear();
+        window.scales.clear();
+        let mut values = vec![0.0; channels * channels];
+        for (channel, &gain) in self.gains.iter().enumerate() {
+            values[channel * (channels + 1)] = gain as f32;
+        }
+        Ok(FloatWeights {
+            window,
+            values,
+            bias: self.offsets.iter().map(|&offset| offset as f32).collect(),
+        })
+    }
+
     /// A convolution of one pixel, with a weight for each channel's own.
     fn convolution(&self, channels: usize) -> Result<(ConvWeights, Vec<f64>), String> {
         if self.gains.len() != channels {
@@ -227,6 +272,7 @@ impl Affine {
         };
         let weights = ConvWeights {
             values,
+            terms: 1,
             bias: Vec::new(),
             scales: self.gains.iter().map(scale).collect(),
             in_channels: channels,

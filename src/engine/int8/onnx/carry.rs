@@ -7,14 +7,11 @@
 use std::sync::Arc;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::infer::{
-    InferenceFact, InferenceModel, InferenceNode, InferenceOp, InferenceResult, InferenceRulesOp,
-    Solver, TensorProxy,
-};
+use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel, InferenceNode, InferenceOp};
 use tract_onnx::tract_hir::internal::*;
 
 /// Operators that become opaque nodes; tract knows all of them.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 23] = [
     "Add",
     "BatchNormalization",
     "Cast",
@@ -24,7 +21,10 @@ const KNOWN: [&str; 18] = [
     "DequantizeLinear",
     "Div",
     "Dropout",
+    "HardSigmoid",
+    "HardSwish",
     "Identity",
+    "LeakyRelu",
     "MaxPool",
     "Mul",
     "Pad",
@@ -32,7 +32,9 @@ const KNOWN: [&str; 18] = [
     "QuantizeLinear",
     "Relu",
     "Resize",
+    "Sigmoid",
     "Sub",
+    "Tanh",
 ];
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
@@ -45,7 +47,6 @@ pub fn reader() -> tract_onnx::Onnx {
     for name in KNOWN {
         onnx.op_register.insert(name, build_known);
     }
-    onnx.op_register.insert("QLinearAdd", build_add);
     onnx
 }
 
@@ -60,14 +61,6 @@ fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
     let (rules, closures) = builder(context, node)?;
     ensure!(closures.is_empty(), "{} has an inner graph", node.name);
     Ok((Box::new(Carrier::new(rules, node)), closures))
-}
-
-/// ONNX Runtime's quantised addition: A, its scale and zero point, B, its, then the result's.
-fn build_add(_context: &ParsingContext, node: &NodeProto) -> Built {
-    Ok((
-        Box::new(Carrier::new(Box::new(QLinearAddRules), node)),
-        vec![],
-    ))
 }
 
 /// A node of the typed graph: an ONNX node that is not interpreted yet.
@@ -172,41 +165,4 @@ impl InferenceOp for Carrier {
         };
         target.wire_node(&node.name, op, &inputs)
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct QLinearAddRules;
-
-impl Op for QLinearAddRules {
-    fn name(&self) -> StaticName {
-        "QLinearAdd".into()
-    }
-
-    not_a_typed_op!();
-}
-
-impl EvalOp for QLinearAddRules {
-    not_out_of_plan!();
-}
-
-impl InferenceRulesOp for QLinearAddRules {
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        if !(7..=8).contains(&inputs.len()) || outputs.len() != 1 {
-            bail!("QLinearAdd has {} inputs, expected are 8", inputs.len());
-        }
-        for scale in [1, 4, 6] {
-            solver.equals(&inputs[scale].datum_type, f32::datum_type())?;
-        }
-        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-        solver.equals(&inputs[0].datum_type, &inputs[3].datum_type)?;
-        solver.equals(&inputs[0].shape, &inputs[3].shape)?;
-        solver.equals(&inputs[0].shape, &outputs[0].shape)
-    }
-
-    as_op!();
 }

@@ -2,7 +2,6 @@
 
 use crate::engine::int8::ir::QuantParams;
 use crate::limits::MAX_CONSTANT_VALUES;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tract_core::prelude::{DatumType, Tensor};
 use tract_onnx::pb::tensor_proto::DataType;
@@ -26,6 +25,10 @@ pub(super) struct DequantConstant {
 impl Constant {
     pub(super) fn new(tensor: Arc<Tensor>) -> Self {
         Constant { tensor }
+    }
+
+    pub(super) fn shape(&self) -> &[usize] {
+        self.tensor.shape()
     }
 
     /// Number of values.
@@ -230,68 +233,6 @@ impl Constant {
     pub(super) fn per_channel(&self, channels: usize) -> Result<Vec<f32>, String> {
         broadcast(self.floats()?, self.tensor.shape(), channels)
     }
-
-    /// Float weights [in][out][height][width] of a transposed convolution as symmetric 8-bit ones, with a scale for each
-    /// output channel. The weights that one output pixel reads keep their sum: activations behind a Relu have a mean
-    /// far from zero, which errors of one sign would add up with.
-    pub(super) fn quantised_per_channel(&self, stride: usize) -> Result<DequantConstant, String> {
-        let floats = self.floats()?;
-        let shape = self.tensor.shape().to_vec();
-        let &[_, channels, height, width] = &shape[..] else {
-            return Err(format!("its weights have the shape {shape:?}"));
-        };
-        let channel_of = |index: usize| index / (height * width) % channels;
-        let mut largest = vec![0.0_f32; channels];
-        for (index, value) in floats.iter().enumerate() {
-            let largest = &mut largest[channel_of(index)];
-            *largest = largest.max(value.abs());
-        }
-        // For a channel of zeros any scale is valid.
-        let scales: Vec<f32> = largest
-            .iter()
-            .map(|&largest| if largest > 0.0 { largest / 127.0 } else { 1.0 })
-            .collect();
-        let levels = floats.iter().enumerate();
-        let levels: Vec<f32> = levels
-            .map(|(index, value)| value / scales[channel_of(index)])
-            .collect();
-        let mut groups: BTreeMap<[usize; 3], Vec<usize>> = BTreeMap::new();
-        for index in 0..levels.len() {
-            let [y, x] = [index / width % height, index % width];
-            let group = [channel_of(index), y % stride, x % stride];
-            groups.entry(group).or_default().push(index);
-        }
-        let mut values: Vec<i32> = levels
-            .iter()
-            .map(|level| level.round_ties_even() as i32)
-            .collect();
-        for group in groups.values() {
-            keep_sum(&levels, &mut values, group);
-        }
-        Ok(DequantConstant {
-            values,
-            shape,
-            zero_points: vec![0; channels],
-            scales,
-            axis: 1,
-        })
-    }
-}
-
-/// Moves the values of a group that were nearly rounded the other way, as many as bring their sum closest to that of
-/// the levels.
-fn keep_sum(levels: &[f32], values: &mut [i32], group: &[usize]) {
-    let error = |values: &[i32], index: usize| values[index] as f32 - levels[index];
-    let sum: f32 = group.iter().map(|&index| error(values, index)).sum();
-    let step = if sum > 0.0 { 1 } else { -1 };
-    let mut order = group.to_vec();
-    order.sort_by(|&a, &b| {
-        let [a, b] = [a, b].map(|index| error(values, index) * step as f32);
-        b.total_cmp(&a)
-    });
-    for &index in order.iter().take(sum.abs().round() as usize) {
-        values[index] = (values[index] - step).clamp(-127, 127);
-    }
 }
 
 impl DequantConstant {
@@ -301,6 +242,23 @@ impl DequantConstant {
             return Err(format!("a bias has the shape {:?}", self.shape));
         }
         Ok(self.all())
+    }
+
+    /// Of weights, with a scale for each place along its axis or one for all.
+    pub(super) fn weights(&self) -> Vec<f32> {
+        let inner: usize = self.shape.iter().skip(self.axis + 1).product();
+        let along = |index: usize, count: usize| match count {
+            1 => 0,
+            _ => index / inner.max(1) % count,
+        };
+        let values = self.values.iter().enumerate();
+        values
+            .map(|(index, &value)| {
+                let zero_point = self.zero_points[along(index, self.zero_points.len())];
+                let level = i64::from(value) - i64::from(zero_point);
+                level as f32 * self.scales[along(index, self.scales.len())]
+            })
+            .collect()
     }
 
     /// As [`Constant::per_channel`].
@@ -346,37 +304,5 @@ fn check_scale(scale: f32) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("a scale is {scale}, must be a number above 0"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn rounded_weights_keep_the_sum_of_each_output_pixel(
-            inputs in 1_usize..6,
-            outputs in 1_usize..4,
-            kernel in 1_usize..5,
-            stride in 1_usize..3,
-            seed in proptest::collection::vec(-1.0_f32..1.0, 6 * 4 * 25),
-        ) {
-            let count = inputs * outputs * kernel * kernel;
-            let shape = [inputs, outputs, kernel, kernel];
-            let constant = Constant::new(Arc::new(Tensor::from_shape(&shape, &seed[..count]).unwrap()));
-            let rounded = constant.quantised_per_channel(stride).unwrap();
-            let mut sums = BTreeMap::new();
-            for (index, &value) in rounded.values.iter().enumerate() {
-                let channel = index / (kernel * kernel) % outputs;
-                let error = seed[index] / rounded.scales[channel] - value as f32;
-                prop_assert!(error.abs() <= 1.01 && value.abs() <= 127);
-                let pixel = [index / kernel % kernel % stride, index % kernel % stride];
-                *sums.entry((channel, pixel)).or_insert(0.0) += error;
-            }
-            // The largest weight of a channel has no room on its other side.
-            prop_assert!(sums.values().all(|sum: &f32| sum.abs() <= 1.51));
-        }
     }
 }

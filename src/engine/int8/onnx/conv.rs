@@ -1,11 +1,17 @@
 //! Convolutions: Conv, ConvTranspose and QLinearConv.
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, Window};
 use super::import::Importer;
 use super::value::{PendingOp, Value};
-use super::weights;
+use super::weights::{self, Kind};
+use crate::engine::int8::ir::float::FloatOp;
+use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{ConvWeights, Op, ValueId};
 use tract_core::internal::TypedNode;
+
+/// Products of a layer whose float weights stay float: a frame of a large network has a hundred times as many. A
+/// larger layer that reads and makes 8-bit values gets 8-bit weights.
+const MAX_FLOAT_PRODUCTS: u64 = 1 << 27;
 
 impl Importer {
     pub(super) fn conv(
@@ -14,19 +20,7 @@ impl Importer {
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
         let (input, window) = self.convolved(node, attributes)?;
-        let weights = match self.value(node, 1)? {
-            Value::Read(reading) => weights::conv(reading, window)?,
-            _ => return Err("its weights are not quantised".into()),
-        };
-        let bias = self.bias(node, &weights)?;
-        self.wait(
-            node,
-            PendingOp::Conv {
-                input,
-                weights,
-                bias,
-            },
-        )
+        self.convolution(node, Kind::Conv, input, window)
     }
 
     pub(super) fn deconv(
@@ -36,26 +30,55 @@ impl Importer {
     ) -> Result<Value, String> {
         let input = self.activation(node, 0)?;
         let window = attributes.transposed_window()?;
+        self.convolution(node, Kind::Transposed, input, window)
+    }
+
+    /// In integers if its input and its weights are 8-bit.
+    fn convolution(
+        &mut self,
+        node: &TypedNode,
+        kind: Kind,
+        input: ValueId,
+        window: Window,
+    ) -> Result<Value, String> {
+        let bias = |outputs: usize| match node.inputs.get(2) {
+            None => Ok(vec![0.0; outputs]),
+            Some(_) => self.floats(node, 2),
+        };
+        let outputs = self.shape(node)?[1];
         let weights = match self.value(node, 1)? {
-            Value::Read(reading) => weights::deconv(reading, window)?,
-            Value::Constant(weights) => {
-                log::info!(
-                    "{}: float weights of a transposed convolution quantised to 8 bits",
-                    node.name
-                );
-                weights::deconv(&weights.quantised_per_channel(window.stride)?, window)?
+            Value::Read(reading) if !self.graph.tensor(input).is_float => {
+                let weights = weights::quantised(kind, reading, window)?;
+                let bias = bias(outputs)?.into_iter().map(f64::from).collect();
+                let op = match kind {
+                    Kind::Conv => PendingOp::Conv {
+                        input,
+                        weights,
+                        bias,
+                    },
+                    Kind::Transposed => PendingOp::ConvTranspose {
+                        input,
+                        weights,
+                        bias,
+                    },
+                };
+                return self.wait(node, op);
+            }
+            Value::Read(reading) => {
+                let floats = reading.weights();
+                weights::float(kind, &floats, &reading.shape, window, bias(outputs)?)?
+            }
+            Value::Constant(constant) => {
+                let floats = constant.floats()?;
+                weights::float(kind, &floats, constant.shape(), window, bias(outputs)?)?
             }
             _ => return Err("its weights are not constant".into()),
         };
-        let bias = self.bias(node, &weights)?;
-        self.wait(
-            node,
-            PendingOp::ConvTranspose {
-                input,
-                weights,
-                bias,
-            },
-        )
+        let op = match kind {
+            Kind::Conv => FloatOp::Conv { input, weights },
+            Kind::Transposed => FloatOp::ConvTranspose { input, weights },
+        };
+        self.wait(node, PendingOp::Float(op))
     }
 
     /// Inputs: x and w, each with scale and zero point, y's scale and zero point, and optionally the bias.
@@ -71,7 +94,7 @@ impl Importer {
             Some(self.constant(node, 5)?),
             0,
         )?;
-        let weights = weights::conv(&reading, window)?;
+        let weights = weights::quantised(Kind::Conv, &reading, window)?;
         let bias = match node.inputs.get(8) {
             None => vec![0.0; weights.out_channels],
             Some(_) => {
@@ -87,15 +110,6 @@ impl Importer {
             floor: i8::MIN,
         };
         self.emit(node, &node.name, op, quant)
-    }
-
-    /// The bias of a float convolution node; zeros if it has none.
-    fn bias(&self, node: &TypedNode, weights: &ConvWeights) -> Result<Vec<f64>, String> {
-        let bias = match node.inputs.get(2) {
-            None => vec![0.0; weights.out_channels],
-            Some(_) => self.floats(node, 2)?,
-        };
-        Ok(bias.into_iter().map(f64::from).collect())
     }
 
     /// A vector of float constants, quantised or not.
@@ -114,5 +128,45 @@ impl Importer {
         bias: &[f64],
     ) -> Result<ConvWeights, String> {
         weights::with_bias(weights, bias, self.graph.tensor(input).quant.scale)
+    }
+
+    /// A float convolution of an 8-bit value, with 8-bit weights where float ones would take long.
+    pub(super) fn affordable(&self, name: &str, op: PendingOp, shape: [usize; 4]) -> PendingOp {
+        let PendingOp::Float(float) = &op else {
+            return op;
+        };
+        let Some((input, weights)) = float.weights() else {
+            return op;
+        };
+        let window = &weights.window;
+        let [_, channels, height, width] = shape;
+        let each = product([window.in_channels, channels]) * product(window.kernel_size);
+        let (kind, pixels) = match float {
+            FloatOp::ConvTranspose { .. } => {
+                let tensor = self.graph.tensor(input);
+                (Kind::Transposed, product([tensor.height, tensor.width]))
+            }
+            _ => (Kind::Conv, product([height, width])),
+        };
+        let is_small = (each * pixels).at_most(MAX_FLOAT_PRODUCTS).is_some();
+        if is_small || self.graph.tensor(input).is_float {
+            return op;
+        }
+        log::info!(
+            "{name}: float weights quantised to 8 bits, each channel with a scale of its own"
+        );
+        let (weights, bias) = weights::rounded(kind, weights);
+        match kind {
+            Kind::Conv => PendingOp::Conv {
+                input,
+                weights,
+                bias,
+            },
+            Kind::Transposed => PendingOp::ConvTranspose {
+                input,
+                weights,
+                bias,
+            },
+        }
     }
 }

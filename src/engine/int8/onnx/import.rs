@@ -10,6 +10,7 @@ use super::carry::OpaqueNode;
 use super::constants::Constant;
 use super::value::{Pending, PendingOp, Value};
 use crate::engine::int8::ir::check;
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::size::Size;
 use crate::engine::int8::ir::{Graph, Misfit, Node, Op, Operand, QuantParams, Tensor, ValueId};
 use crate::limits::MAX_IMPORT_BYTES;
@@ -23,7 +24,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 type Form = fn(&mut Importer, &TypedNode, &Attributes<'_>) -> Result<Value, String>;
 
 /// The operators that run in integers.
-const FORMS: [(&str, Form); 19] = [
+const FORMS: [(&str, Form); 23] = [
     ("Add", Importer::add),
     ("BatchNormalization", Importer::batch_normalization),
     ("Cast", Importer::cast),
@@ -33,19 +34,26 @@ const FORMS: [(&str, Form); 19] = [
     ("DequantizeLinear", Importer::dequantize),
     ("Div", Importer::div),
     ("Dropout", Importer::identity),
+    ("HardSigmoid", Importer::hard_sigmoid),
+    ("HardSwish", Importer::hard_swish),
     ("Identity", Importer::identity),
+    ("LeakyRelu", Importer::leaky_relu),
     ("MaxPool", Importer::max_pool),
     ("Mul", Importer::mul),
     ("Pad", Importer::pad),
-    ("QLinearAdd", Importer::qlinear_add),
     ("QLinearConv", Importer::qlinear_conv),
     ("QuantizeLinear", Importer::quantize),
     ("Relu", Importer::relu),
     ("Resize", Importer::resize),
+    ("Sigmoid", Importer::sigmoid),
     ("Sub", Importer::sub),
+    ("Tanh", Importer::tanh),
 ];
 
 pub(super) struct Importer {
+    /// The network's input in float, if an operation reads it so.
+    loaded: Option<ValueId>,
+    input_shape: Option<[usize; 4]>,
     values: HashMap<OutletId, Value>,
     /// Of all constants that nodes have read.
     read_bytes: Size,
@@ -62,7 +70,10 @@ pub(in crate::engine::int8) fn import(source: &TypedModel) -> Result<Graph, Misf
 }
 
 fn import_within(source: &TypedModel, max_read_bytes: u64) -> Result<Graph, Misfit> {
+    check_quantised(source)?;
     let mut importer = Importer {
+        loaded: None,
+        input_shape: None,
         values: HashMap::new(),
         read_bytes: Size::ZERO,
         max_read_bytes,
@@ -85,9 +96,30 @@ fn import_within(source: &TypedModel, max_read_bytes: u64) -> Result<Graph, Misf
     importer.finish(source)
 }
 
+/// The range of a value that nothing clips.
+pub(super) const UNBOUNDED: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+
+fn known_shape(node: &TypedNode) -> Option<[usize; 4]> {
+    let shape = node.outputs[0].fact.shape.as_concrete()?;
+    shape.try_into().ok()
+}
+
+/// Refuses a float network before its weights are copied.
+fn check_quantised(source: &TypedModel) -> Result<(), Misfit> {
+    let opaque = |node: &TypedNode| node.op_as::<OpaqueNode>().map(|op| op.node.op_type.clone());
+    let is_quantised = source.nodes.iter().filter_map(opaque).any(|operator| {
+        ["QuantizeLinear", "DequantizeLinear", "QLinearConv"].contains(&operator.as_str())
+    });
+    match is_quantised {
+        true => Ok(()),
+        false => Err(Misfit::of_graph("is not quantised")),
+    }
+}
+
 impl Importer {
     fn follow(&mut self, node: &TypedNode) -> Result<Value, String> {
         if node.op_is::<TypedSource>() {
+            self.input_shape = known_shape(node);
             return Ok(Value::Input);
         }
         if let Some(constant) = node.op_as::<Const>() {
@@ -126,15 +158,23 @@ impl Importer {
         let output = outlet.and_then(|outlet| self.values.get(&outlet)).cloned();
         let at_output = |what: String| Misfit::at("output", what);
         let operand = match output {
-            Some(Value::Dequantised(operand)) => operand,
+            Some(Value::Dequantised(operand) | Value::Float(operand)) => operand,
             Some(Value::Mapped(mapped)) => self.emit_exact("output", &mapped).map_err(at_output)?,
+            Some(Value::Pending(pending)) => self.settle(pending, None).map_err(at_output)?,
             _ => {
-                let what = "is not the float reading of an 8-bit value";
+                let what = "is neither float nor the float reading of an 8-bit value";
                 return Err(at_output(what.into()));
             }
         };
         self.graph.output = self.plain("output", operand).map_err(at_output)?.tensor;
-        Ok(self.graph)
+        let is_integer =
+            |node: &Node| matches!(node.op, Op::Conv { .. } | Op::ConvTranspose { .. });
+        match self.graph.nodes.iter().any(is_integer) {
+            true => Ok(self.graph),
+            false => Err(Misfit::of_graph(
+                "has no convolution of 8-bit values by 8-bit weights",
+            )),
+        }
     }
 
     pub(super) fn value(&self, node: &TypedNode, input: usize) -> Result<&Value, String> {
@@ -163,16 +203,27 @@ impl Importer {
         self.constant(node, scale)?.quant(zero_point)
     }
 
-    /// An 8-bit activation, not upsampled as it is read.
+    /// An activation, 8-bit or float, not upsampled as it is read.
     pub(super) fn activation(&mut self, node: &TypedNode, input: usize) -> Result<ValueId, String> {
         let operand = self.operand(node, input)?;
         Ok(self.plain(&node.name, operand)?.tensor)
     }
 
+    /// An activation, 8-bit or float.
     pub(super) fn operand(&mut self, node: &TypedNode, input: usize) -> Result<Operand, String> {
         match self.value(node, input)?.clone() {
-            Value::Quantised(operand) | Value::Dequantised(operand) => Ok(operand),
+            Value::Quantised(operand) | Value::Dequantised(operand) | Value::Float(operand) => {
+                Ok(operand)
+            }
             Value::Mapped(mapped) => self.emit_exact(&node.name, &mapped),
+            Value::Input => self.load(node, input),
+            Value::Pending(pending) => {
+                let operand = self.settle(pending, None)?;
+                // Others read the same.
+                self.values
+                    .insert(node.inputs[input], Value::Float(operand));
+                Ok(operand)
+            }
             Value::Padded(_) => {
                 Err("reads a padded activation, which only a convolution can".into())
             }
@@ -200,13 +251,34 @@ impl Importer {
         op: Op,
         quant: QuantParams,
     ) -> Result<Operand, String> {
+        self.emit_tensor(shape, name, op, Some(quant))
+    }
+
+    /// A result with this scale, or a float one.
+    pub(super) fn emit_tensor(
+        &mut self,
+        shape: [usize; 4],
+        name: &str,
+        op: Op,
+        quant: Option<QuantParams>,
+    ) -> Result<Operand, String> {
         let [1, channels, height, width] = shape else {
             return Err(format!(
                 "has the output shape {shape:?}, expected is [1, C, H, W]"
             ));
         };
-        if let Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. } = &op {
-            let inputs = self.graph.tensor(*input).channels;
+        let convolved = match &op {
+            Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. } => {
+                Some((*input, weights))
+            }
+            Op::Float { op, .. } => {
+                let weights = op.weights();
+                weights.map(|(input, weights)| (input, &weights.window))
+            }
+            _ => None,
+        };
+        if let Some((input, weights)) = convolved {
+            let inputs = self.graph.tensor(input).channels;
             if (weights.in_channels, weights.out_channels) != (inputs, channels) {
                 return Err(format!(
                     "has weights from {} to {} channels, between activations of {inputs} and {channels}",
@@ -218,7 +290,8 @@ impl Importer {
             channels,
             height,
             width,
-            quant,
+            quant: quant.unwrap_or(QuantParams::NONE),
+            is_float: quant.is_none(),
         };
         check::tensor(&tensor)?;
         let output = ValueId(self.graph.tensors.len());
@@ -234,18 +307,39 @@ impl Importer {
         })
     }
 
+    /// The network's input in float.
+    pub(super) fn load(&mut self, node: &TypedNode, input: usize) -> Result<Operand, String> {
+        let tensor = match self.loaded {
+            Some(tensor) => tensor,
+            None => {
+                let shape = self.input_shape.ok_or_else(|| {
+                    format!("its input {input} of {} has no known shape", node.name)
+                })?;
+                let op = Op::Float {
+                    op: FloatOp::Input,
+                    range: UNBOUNDED,
+                };
+                self.emit_tensor(shape, "input", op, None)?.tensor
+            }
+        };
+        self.loaded = Some(tensor);
+        Ok(Operand {
+            tensor,
+            upsampled: false,
+        })
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded.is_some()
+    }
+
     pub(super) fn shape(&self, node: &TypedNode) -> Result<[usize; 4], String> {
-        node.outputs[0]
-            .fact
-            .shape
-            .as_concrete()
-            .and_then(|shape| shape.try_into().ok())
-            .ok_or_else(|| {
-                format!(
-                    "has the output {:?}, not four known sides",
-                    node.outputs[0].fact
-                )
-            })
+        known_shape(node).ok_or_else(|| {
+            format!(
+                "has the output {:?}, not four known sides",
+                node.outputs[0].fact
+            )
+        })
     }
 
     pub(super) fn input_size(&self, input: ValueId) -> [usize; 2] {
@@ -258,7 +352,7 @@ impl Importer {
             name: node.name.clone(),
             op,
             shape: self.shape(node)?,
-            range: [f32::NEG_INFINITY, f32::INFINITY],
+            range: UNBOUNDED,
             then: Vec::new(),
         }))
     }
@@ -283,7 +377,11 @@ impl Importer {
                 self.graph.tensor(operand.tensor).quant.unsigned == (to == DataType::Uint8)
             }
             (
-                Value::Input | Value::Dequantised(_) | Value::Mapped(_) | Value::Pending(_),
+                Value::Input
+                | Value::Dequantised(_)
+                | Value::Mapped(_)
+                | Value::Float(_)
+                | Value::Pending(_),
                 Ok(to),
             ) => to == DataType::Float,
             _ => false,

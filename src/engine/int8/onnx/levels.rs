@@ -33,12 +33,21 @@ impl Mapped {
         Mapped { operand, levels }
     }
 
-    pub(super) fn clip(mut self, [low, high]: [f32; 2]) -> Self {
-        // A range of which the ends are in the wrong order gives its upper end, as in ONNX.
+    pub(super) fn map(mut self, function: impl Fn(f32) -> f32) -> Self {
         self.levels
             .iter_mut()
-            .for_each(|level| *level = level.max(low).min(high));
+            .for_each(|level| *level = function(*level));
         self
+    }
+
+    pub(super) fn clip(self, [low, high]: [f32; 2]) -> Self {
+        // A range of which the ends are in the wrong order gives its upper end, as in ONNX.
+        self.map(|level| level.max(low).min(high))
+    }
+
+    /// Whether a larger value never has a smaller result.
+    pub(super) fn keeps_order(&self) -> bool {
+        self.levels.is_sorted()
     }
 
     pub(super) fn has_levels_of(&self, other: &Mapped) -> bool {

@@ -1,7 +1,8 @@
 //! Operations for functions of 8-bit values.
 
-use super::import::Importer;
+use super::import::{Importer, UNBOUNDED};
 use super::levels::{Mapped, table};
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::{Op, Operand, QuantParams, Table, Tensor};
 
 impl Importer {
@@ -68,7 +69,16 @@ impl Importer {
         if !operand.upsampled {
             return Ok(operand);
         }
-        let quant = self.graph.tensor(operand.tensor).quant;
+        let tensor = self.graph.tensor(operand.tensor);
+        if tensor.is_float {
+            let shape = [1, tensor.channels, 2 * tensor.height, 2 * tensor.width];
+            let op = Op::Float {
+                op: FloatOp::Sum(operand, None),
+                range: UNBOUNDED,
+            };
+            return self.emit_tensor(shape, name, op, None);
+        }
+        let quant = tensor.quant;
         self.emit_map(name, operand, table(|value| value), quant)
     }
 

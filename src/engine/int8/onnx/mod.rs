@@ -18,6 +18,7 @@ mod quantize;
 #[cfg(test)]
 mod reference_tests;
 mod resample;
+mod unary;
 mod value;
 mod weights;
 

@@ -38,6 +38,9 @@ impl Importer {
             };
         }
         let tensor = self.activation(node, 0)?;
+        if self.graph.tensor(tensor).is_float {
+            return Err("pads a float value".into());
+        }
         let dequantised = matches!(self.value(node, 0)?, Value::Dequantised(_));
         let zero_point = match dequantised {
             true => 0.0,
@@ -72,7 +75,7 @@ impl Importer {
         }
     }
 
-    /// The activation that a convolution reads, and its window with the zeros around that.
+    /// The activation that a convolution reads, 8-bit or float, and its window with the zeros around that.
     pub(super) fn convolved(
         &mut self,
         node: &TypedNode,
@@ -80,6 +83,7 @@ impl Importer {
     ) -> Result<(ValueId, Window), String> {
         let (tensor, Sides([top, left, bottom, right])) = match self.value(node, 0)? {
             Value::Padded(padded) => (padded.tensor, padded.sides),
+            &Value::PaddedInput(sides) => (self.load(node, 0)?.tensor, sides),
             _ => (self.activation(node, 0)?, Sides::default()),
         };
         let [height, width] = self.input_size(tensor);

@@ -1,9 +1,11 @@
 //! QuantizeLinear and DequantizeLinear, which enclose each integer operation in QDQ form.
 
 use super::attributes::Attributes;
-use super::import::Importer;
+use super::import::{Importer, UNBOUNDED};
 use super::levels::Mapped;
 use super::value::{Padded, Pending, PendingOp, Then, Value};
+use super::weights;
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::{Op, Operand, QuantParams, ValueId};
 use tract_core::internal::TypedNode;
 
@@ -24,6 +26,11 @@ impl Importer {
         }
         let quant = self.quant(node, 1)?;
         match self.value(node, 0)?.clone() {
+            Value::Input if self.is_loaded() => {
+                let operand = self.operand(node, 0)?;
+                self.round_float(node, operand, quant)
+            }
+            Value::Float(operand) => self.round_float(node, operand, quant),
             Value::Input => self.emit(node, &node.name, Op::Quantize, quant),
             // Zero is one of the 8-bit values, so the 8-bit activation can be padded instead.
             Value::PaddedInput(sides) => {
@@ -35,7 +42,7 @@ impl Importer {
                     dequantised: false,
                 }))
             }
-            Value::Pending(pending) => self.round(pending, quant),
+            Value::Pending(pending) => self.settle(pending, Some(quant)).map(Value::Quantised),
             // Pooling and upsampling keep the values: quantising them again does not change them.
             Value::Dequantised(operand) if self.graph.tensor(operand.tensor).quant == quant => {
                 Ok(Value::Quantised(operand))
@@ -74,12 +81,86 @@ impl Importer {
         }
     }
 
-    /// A float result, rounded before the operators behind it.
-    fn round(&mut self, pending: Pending, quant: QuantParams) -> Result<Value, String> {
+    /// A float activation, rounded.
+    fn round_float(
+        &mut self,
+        node: &TypedNode,
+        operand: Operand,
+        quant: QuantParams,
+    ) -> Result<Value, String> {
+        let op = Op::Float {
+            op: FloatOp::Sum(operand, None),
+            range: UNBOUNDED,
+        };
+        self.emit(node, &node.name, op, quant)
+    }
+
+    /// A result, rounded before the operators behind it, or float.
+    pub(super) fn settle(
+        &mut self,
+        pending: Pending,
+        quant: Option<QuantParams>,
+    ) -> Result<Operand, String> {
+        let mut operand = match quant {
+            Some(quant) => self.round(&pending, quant)?,
+            None => self.keep_float(&pending)?,
+        };
+        let name = pending.name;
+        for then in pending.then {
+            operand = self.plain(&name, operand)?;
+            match then {
+                Then::MaxPool {
+                    name,
+                    window,
+                    shape,
+                } => {
+                    let input = operand.tensor;
+                    let op = match quant {
+                        Some(_) => Op::MaxPool { input, window },
+                        None => Op::Float {
+                            op: FloatOp::MaxPool { input, window },
+                            range: UNBOUNDED,
+                        },
+                    };
+                    operand = self.emit_tensor(shape, &name, op, quant)?;
+                }
+                Then::Upsample => operand.upsampled = true,
+            }
+        }
+        Ok(operand)
+    }
+
+    fn keep_float(&mut self, pending: &Pending) -> Result<Operand, String> {
+        let op = match pending.op.clone() {
+            PendingOp::Conv {
+                input,
+                weights,
+                bias,
+            } => FloatOp::Conv {
+                input,
+                weights: weights::real(&weights, &bias)?,
+            },
+            PendingOp::ConvTranspose {
+                input,
+                weights,
+                bias,
+            } => FloatOp::ConvTranspose {
+                input,
+                weights: weights::real(&weights, &bias)?,
+            },
+            PendingOp::Add([first, second]) => FloatOp::Sum(first, Some(second)),
+            PendingOp::Float(op) => op,
+        };
+        let range = pending.range;
+        self.emit_tensor(pending.shape, &pending.name, Op::Float { op, range }, None)
+    }
+
+    fn round(&mut self, pending: &Pending, quant: QuantParams) -> Result<Operand, String> {
         let [low, high] = pending.range;
         // Quantised values are at least the type's minimum anyway.
         let floor = quant.level(low);
-        let op = match pending.op {
+        let (name, shape) = (&pending.name, pending.shape);
+        let op = match self.affordable(name, pending.op.clone(), shape) {
             PendingOp::Conv {
                 input,
                 weights,
@@ -99,26 +180,13 @@ impl Importer {
                 floor,
             },
             PendingOp::Add(operands) => Op::Add { operands, floor },
-        };
-        let name = pending.name;
-        let operand = self.emit_shaped(pending.shape, &name, op, quant)?;
-        let mut operand = self.at_most(&name, operand, quant.level(high))?;
-        for then in pending.then {
-            operand = self.plain(&name, operand)?;
-            match then {
-                Then::MaxPool {
-                    name,
-                    window,
-                    shape,
-                } => {
-                    let input = operand.tensor;
-                    let op = Op::MaxPool { input, window };
-                    operand = self.emit_shaped(shape, &name, op, quant)?;
-                }
-                Then::Upsample => operand.upsampled = true,
+            PendingOp::Float(op) => {
+                let range = pending.range;
+                return self.emit_shaped(shape, name, Op::Float { op, range }, quant);
             }
-        }
-        Ok(Value::Quantised(operand))
+        };
+        let operand = self.emit_shaped(shape, name, op, quant)?;
+        self.at_most(name, operand, quant.level(high))
     }
 
     pub(super) fn dequantize(
@@ -166,6 +234,9 @@ impl Importer {
         tensor: ValueId,
         scale: usize,
     ) -> Result<(), String> {
+        if self.graph.tensor(tensor).is_float {
+            return Err("reads a float value as an 8-bit one".into());
+        }
         let written = self.graph.tensor(tensor).quant;
         if written == self.quant_of(node, scale, written)? {
             Ok(())

@@ -3,7 +3,8 @@
 use super::attributes::Attributes;
 use super::import::Importer;
 use super::levels::Mapped;
-use super::value::{Then, Value};
+use super::value::{PendingOp, Then, Value};
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::{Op, Operand, PoolWindow};
 use tract_core::internal::TypedNode;
 
@@ -16,8 +17,8 @@ impl Importer {
         let value = self.value(node, 0)?.clone();
         let (input, size) = match &value {
             Value::Pending(pending) => (None, pending.size()),
-            // A Relu or a Clip keeps the order of values, so it can come behind the pool.
-            Value::Mapped(mapped) => {
+            // A function that keeps the order of values can come behind the pool.
+            Value::Mapped(mapped) if mapped.keeps_order() => {
                 let operand = self.plain(&node.name, mapped.operand)?;
                 (Some(operand.tensor), self.input_size(operand.tensor))
             }
@@ -50,6 +51,9 @@ impl Importer {
                 },
             );
         };
+        if self.graph.tensor(input).is_float {
+            return self.wait(node, PendingOp::Float(FloatOp::MaxPool { input, window }));
+        }
         let op = Op::MaxPool { input, window };
         let quant = self.graph.tensor(input).quant;
         let operand = self.emit_shaped(shape, &node.name, op, quant)?;
@@ -83,7 +87,9 @@ impl Importer {
         let value = self.value(node, 0)?.clone();
         let size = match &value {
             Value::Pending(pending) => pending.size(),
-            Value::Quantised(operand) | Value::Dequantised(operand) => self.operand_size(*operand),
+            Value::Quantised(operand) | Value::Dequantised(operand) | Value::Float(operand) => {
+                self.operand_size(*operand)
+            }
             Value::Mapped(mapped) => self.operand_size(mapped.operand),
             _ => return Err("its input is not quantised".into()),
         };
@@ -104,6 +110,7 @@ impl Importer {
         match value {
             Value::Quantised(operand) => upsampled(operand).map(Value::Quantised),
             Value::Dequantised(operand) => upsampled(operand).map(Value::Dequantised),
+            Value::Float(operand) => upsampled(operand).map(Value::Float),
             Value::Mapped(mapped) => {
                 let operand = upsampled(mapped.operand)?;
                 Ok(Value::Mapped(Mapped { operand, ..mapped }))

@@ -2,6 +2,7 @@
 
 use super::constants::{Constant, DequantConstant};
 use super::levels::Mapped;
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::{ConvWeights, Operand, PoolWindow, ValueId};
 use crate::limits::MAX_ONNX_WINDOW_PX;
 
@@ -19,11 +20,14 @@ pub(super) enum Value {
     Dequantised(Operand),
     /// A float function of each value of one.
     Mapped(Mapped),
+    /// A float activation, as it is or through nearest upsampling.
+    Float(Operand),
     /// Either of these with zeros around it.
     Padded(Padded),
     /// The network's input with zeros around it.
     PaddedInput(Sides),
-    /// A float result that becomes 8-bit at the next QuantizeLinear.
+    /// A float result that becomes 8-bit at the next QuantizeLinear, or a float activation where another operator
+    /// reads it.
     Pending(Pending),
 }
 
@@ -82,6 +86,19 @@ pub(super) enum PendingOp {
         bias: Vec<f64>,
     },
     Add([Operand; 2]),
+    /// On real values.
+    Float(FloatOp),
+}
+
+impl PendingOp {
+    /// It is a convolution.
+    pub(super) fn has_weights(&self) -> bool {
+        match self {
+            PendingOp::Conv { .. } | PendingOp::ConvTranspose { .. } => true,
+            PendingOp::Float(op) => op.weights().is_some(),
+            PendingOp::Add(_) => false,
+        }
+    }
 }
 
 /// An activation with zeros around it, which only convolutions read.

@@ -1,13 +1,15 @@
 //! From an outline and packed weights to a plan: lengths are compared, and sizes become addresses.
 
 use super::buffer::Buffer;
-use super::conv::{ConvOutline, Method};
+use super::conv::{ConvOutline, Method, Tag};
+use super::float::{self, FloatStep, FloatStepOp, Reading, Source};
 use super::outline::{Outline, StepOutline};
 use super::steps::{ConvStep, FusedAdd, PackedConv, Plan, Step};
 use super::winograd::WinogradScratch;
 use crate::engine::int8::family::Family;
+use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::size::product;
-use crate::engine::int8::ir::{Misfit, Op, QuantParams, ValueId};
+use crate::engine::int8::ir::{ConvWeights, Misfit, Op, Operand, QuantParams, ValueId};
 use crate::engine::int8::requant::{Addition, Residual};
 
 impl Plan {
@@ -34,18 +36,25 @@ impl Plan {
         let mut packed = packed.into_iter();
         let mut steps = Vec::with_capacity(outline.steps.len());
         for step in &outline.steps {
-            steps.push(match step {
-                StepOutline::Node(index) => binder.node(*index),
-                StepOutline::Conv(conv) => {
-                    let node = &outline.graph.nodes[conv.node].name;
-                    let step = packed
-                        .next()
-                        .ok_or_else(|| "has no stored weights".to_owned())
-                        .and_then(|packed| binder.conv(conv, packed))
-                        .map_err(|what| Misfit::at(node, what))?;
-                    Step::Conv(Box::new(step))
+            let index = match step {
+                StepOutline::Node(index) => {
+                    steps.push(binder.node(*index));
+                    continue;
                 }
-            });
+                StepOutline::Conv(conv) => conv.node,
+                StepOutline::Float(index) => *index,
+            };
+            let bound = packed
+                .next()
+                .ok_or_else(|| "has no stored weights".to_owned())
+                .and_then(|packed| match step {
+                    StepOutline::Conv(conv) => binder
+                        .conv(conv, packed)
+                        .map(|step| Step::Conv(Box::new(step))),
+                    _ => binder.float_conv(index, packed),
+                });
+            let at_node = |what| Misfit::at(&outline.graph.nodes[index].name, what);
+            steps.push(bound.map_err(at_node)?);
         }
         if packed.next().is_some() {
             return Err(Misfit::of_graph("has weights that no step wants"));
@@ -68,14 +77,20 @@ impl Plan {
             family,
             input_shape: outline.input_shape,
             output: binder.buffer(output),
-            output_scale: binder.quant(output).scale,
-            output_zero_point: binder.quant(output).zero_point,
+            output_reading: Reading::of(outline.graph.tensor(output)),
             arena_bytes,
             max_k,
             max_tile_offsets,
             winograd,
             steps,
         })
+    }
+}
+
+fn plain(tensor: ValueId) -> Operand {
+    Operand {
+        tensor,
+        upsampled: false,
     }
 }
 
@@ -123,10 +138,70 @@ impl Binder<'_> {
                 table: table.clone(),
                 output,
             },
+            Op::Float { op, range } => {
+                let (source, op) = match op {
+                    FloatOp::Input => return Step::Input(output),
+                    FloatOp::MaxPool { input, window } => {
+                        (self.source(plain(*input)), FloatStepOp::MaxPool(*window))
+                    }
+                    FloatOp::Sum(first, second) => {
+                        let second = second.map(|operand| self.source(operand));
+                        (self.source(*first), FloatStepOp::Sum(second))
+                    }
+                    FloatOp::Conv { .. } | FloatOp::ConvTranspose { .. } => {
+                        unreachable!("convolutions have an outline of their own")
+                    }
+                };
+                self.float(index, source, op, *range)
+            }
             Op::Conv { .. } | Op::ConvTranspose { .. } => {
                 unreachable!("convolutions have an outline of their own")
             }
         }
+    }
+
+    fn source(&self, operand: Operand) -> Source {
+        Source {
+            buffer: self.buffer(operand.tensor),
+            upsampled: operand.upsampled,
+            reading: Reading::of(self.outline.graph.tensor(operand.tensor)),
+        }
+    }
+
+    fn float(&self, index: usize, source: Source, op: FloatStepOp, range: [f32; 2]) -> Step {
+        let node = &self.outline.graph.nodes[index];
+        Step::Float(Box::new(FloatStep {
+            name: node.name.clone(),
+            source,
+            op,
+            range,
+            output: self.buffer(node.output),
+            result: Reading::of(self.outline.graph.tensor(node.output)),
+        }))
+    }
+
+    fn float_conv(&self, index: usize, packed: PackedConv) -> Result<Step, String> {
+        let Op::Float { op, range } = &self.outline.graph.nodes[index].op else {
+            unreachable!("the outline of a float convolution");
+        };
+        let (input, weights) = op.weights().expect("the outline of a float convolution");
+        let channels = float::padded_channels(&weights.window);
+        if packed.tag != Tag::Float
+            || !float::packed_bytes(&weights.window).is(packed.weights.len())
+            || packed.multipliers.len() != channels
+        {
+            return Err("is stored with weights that do not fit it".into());
+        }
+        let op = FloatStepOp::Conv {
+            window: ConvWeights {
+                values: Vec::new(),
+                ..weights.window.clone()
+            },
+            is_transposed: matches!(op, FloatOp::ConvTranspose { .. }),
+            weights: packed.weights,
+            bias: packed.multipliers,
+        };
+        Ok(self.float(index, self.source(plain(input)), op, *range))
     }
 
     fn conv(&self, conv: &ConvOutline, packed: PackedConv) -> Result<ConvStep, String> {
@@ -182,8 +257,9 @@ impl Binder<'_> {
     }
 
     /// The arithmetic of an addition of two activations. If all three are of one type, it is done on values as the
-    /// ONNX graph has them; else on those in memory, for which the zero points are moved as much. The fixed part is fused as it is in ONNX
-    /// Runtime: one unit in its last place is enough to move a near-tie, and a deep network with it.
+    /// ONNX graph has them; else on those in memory, for which the zero points are moved as much. The fixed part is
+    /// fused as it is in ONNX Runtime: one unit in its last place is enough to move a near-tie, and a deep network
+    /// with it.
     fn addition(&self, index: usize) -> Addition {
         let node = &self.outline.graph.nodes[index];
         let Op::Add { operands, floor } = &node.op else {

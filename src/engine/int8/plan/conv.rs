@@ -12,11 +12,13 @@ pub(crate) enum Tag {
     /// For the exact variant of a kernel that avoids weights of -128.
     DirectExact = 1,
     Winograd = 2,
+    /// Float weights, for every family the same.
+    Float = 3,
 }
 
 impl Tag {
     pub(super) fn of(byte: u8) -> Option<Tag> {
-        [Tag::Direct, Tag::DirectExact, Tag::Winograd]
+        [Tag::Direct, Tag::DirectExact, Tag::Winograd, Tag::Float]
             .into_iter()
             .find(|&tag| tag as u8 == byte)
     }
@@ -69,6 +71,7 @@ pub(super) fn plain(
     let from = |tap: usize, axis: usize| tap as isize - weights.pad[axis] as isize;
     let taps = (0..height)
         .flat_map(|y| (0..width).map(move |x| ([from(y, 0), from(x, 1)], [y, x])))
+        .flat_map(|tap| terms(weights, tap))
         .collect();
     let grid = Grid {
         stride: weights.stride,
@@ -77,6 +80,12 @@ pub(super) fn plain(
         pixels: size,
     };
     (grid, taps)
+}
+
+/// A tap for each term of its weights. The terms' filters lie below each other.
+fn terms(weights: &ConvWeights, (place, [y, x]): Tap) -> impl Iterator<Item = Tap> {
+    let height = weights.kernel_size[0];
+    (0..weights.terms).map(move |term| (place, [y + term * height, x]))
 }
 
 /// The steps of a transposed convolution whose output has `size` rows and columns. Output row
@@ -101,6 +110,7 @@ pub(super) fn transposed(
                 .flat_map(|(y, from_y)| {
                     along(1, column).map(move |(x, from_x)| ([from_y, from_x], [y, x]))
                 })
+                .flat_map(|tap| terms(weights, tap))
                 .collect();
             taps.sort_unstable();
             let grid = Grid {
@@ -161,6 +171,7 @@ impl ConvOutline {
                 let shape = family.winograd.filter(|_| fits)?;
                 WinogradConv::of(shape, &places).map(Method::Winograd)
             }
+            Tag::Float => None,
         }
     }
 

@@ -4,6 +4,7 @@ use super::conv::Tag;
 use super::layout::Layout;
 use super::{PackedConv, Plan, outline};
 use crate::engine::int8::family;
+use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{
     ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
@@ -21,12 +22,14 @@ fn activation(channels: usize, side: usize) -> Tensor {
             zero_point: 0,
             unsigned: false,
         },
+        is_float: false,
     }
 }
 
 fn weights(inputs: usize, outputs: usize, side: usize, stride: usize) -> ConvWeights {
     ConvWeights {
         values: Vec::new(),
+        terms: 1,
         bias: Vec::new(),
         scales: Vec::new(),
         in_channels: inputs,
@@ -187,12 +190,15 @@ fn number() -> impl Strategy<Value = usize> {
 }
 
 fn any_tensor() -> impl Strategy<Value = Tensor> {
-    [number(), number(), number()].prop_map(|[channels, height, width]| Tensor {
-        channels,
-        height,
-        width,
-        ..activation(1, 1)
-    })
+    ([number(), number(), number()], any::<bool>()).prop_map(
+        |([channels, height, width], is_float)| Tensor {
+            channels,
+            height,
+            width,
+            is_float,
+            ..activation(1, 1)
+        },
+    )
 }
 
 fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
@@ -219,7 +225,7 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
             upsampled,
         })
     };
-    (0..tensors, 0..5, filter, window, [operand(), operand()]).prop_map(
+    (0..tensors, 0..9, filter, window, [operand(), operand()]).prop_map(
         |(input, kind, weights, window, operands)| {
             let (input, floor) = (ValueId(input), 0);
             match kind {
@@ -238,10 +244,37 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
                     input: operands[0],
                     table: Box::new([7; 256]),
                 },
-                _ => Op::Add { operands, floor },
+                4 => Op::Add { operands, floor },
+                _ => Op::Float {
+                    op: float_op(kind, input, weights, window, operands),
+                    range: [0.0, 1.0],
+                },
             }
         },
     )
+}
+
+fn float_op(
+    kind: i32,
+    input: ValueId,
+    window: ConvWeights,
+    pool: PoolWindow,
+    [first, second]: [Operand; 2],
+) -> FloatOp {
+    let weights = FloatWeights {
+        window,
+        values: Vec::new(),
+        bias: Vec::new(),
+    };
+    match kind {
+        5 => FloatOp::Conv { input, weights },
+        6 => FloatOp::ConvTranspose { input, weights },
+        7 => FloatOp::MaxPool {
+            input,
+            window: pool,
+        },
+        _ => FloatOp::Sum(first, Some(second)),
+    }
 }
 
 /// Windows and channels that fit their activations where they have to be equal, so that some pass.
@@ -251,7 +284,26 @@ fn fitted(mut graph: Graph) -> Graph {
         let input = input.map_or(0, |input| graph.tensors[input.0].channels);
         let output = &mut graph.tensors[index];
         match &mut graph.nodes[index].op {
-            Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => {
+            Op::Conv { weights, .. }
+            | Op::ConvTranspose { weights, .. }
+            | Op::Float {
+                op:
+                    FloatOp::Conv {
+                        weights:
+                            FloatWeights {
+                                window: weights, ..
+                            },
+                        ..
+                    }
+                    | FloatOp::ConvTranspose {
+                        weights:
+                            FloatWeights {
+                                window: weights, ..
+                            },
+                        ..
+                    },
+                ..
+            } => {
                 weights.in_channels = input;
                 weights.out_channels = output.channels;
             }

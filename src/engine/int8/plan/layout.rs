@@ -136,14 +136,16 @@ impl<'a> Layout<'a> {
             channels,
             height,
             width,
+            is_float,
             ..
         } = self.graph.tensor(id);
+        let value_bytes = if is_float { size_of::<f32>() } else { 1 };
         let mut place = Place {
             offset,
             height,
             width,
             channels,
-            stride: channels.next_multiple_of(PIXEL_BYTES),
+            stride: (channels * value_bytes).next_multiple_of(PIXEL_BYTES),
             border: [0, 0],
         };
         if self.is_packed(id) {

@@ -12,6 +12,7 @@ mod bind;
 mod buffer;
 pub(crate) mod conv;
 pub(crate) mod file;
+pub(crate) mod float;
 #[cfg(test)]
 mod hostile_tests;
 mod layout;
@@ -20,7 +21,8 @@ mod steps;
 pub(crate) mod winograd;
 
 pub(crate) use buffer::Buffer;
-#[cfg(any(feature = "onnx", test))]
-pub(crate) use outline::Outline;
+pub(crate) use float::{FloatStep, FloatStepOp, Reading, Source};
 pub(crate) use outline::outline;
+#[cfg(any(feature = "onnx", test))]
+pub(crate) use outline::{Outline, StepOutline};
 pub(crate) use steps::{ConvStep, PackedConv, Plan, Step};

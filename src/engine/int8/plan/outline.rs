@@ -16,20 +16,20 @@ pub(crate) struct Outline<'a> {
 }
 
 /// A step; nodes are given by their place in the graph.
-pub(super) enum StepOutline {
+pub(crate) enum StepOutline {
     /// Quantisation, pooling, or an addition of its own.
     Node(usize),
     Conv(ConvOutline),
+    /// A convolution in float.
+    Float(usize),
 }
 
 impl Outline<'_> {
-    /// The convolution steps, in the order of their packed weights.
+    /// The steps that have weights, in the order of these.
     #[cfg(any(feature = "onnx", test))]
-    pub(crate) fn convs(&self) -> impl Iterator<Item = &ConvOutline> {
-        self.steps.iter().filter_map(|step| match step {
-            StepOutline::Conv(conv) => Some(conv),
-            StepOutline::Node(_) => None,
-        })
+    pub(crate) fn weighted(&self) -> impl Iterator<Item = &StepOutline> {
+        let steps = self.steps.iter();
+        steps.filter(|step| !matches!(step, StepOutline::Node(_)))
     }
 }
 
@@ -63,6 +63,12 @@ pub(crate) fn outline(graph: &Graph, input_shape: [usize; 4]) -> Result<Outline<
             }
             _ => (index, None),
         };
+        if let Op::Float { op, .. } = &node.op
+            && op.weights().is_some()
+        {
+            steps.push(StepOutline::Float(index));
+            continue;
+        }
         let (Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. }) =
             &graph.nodes[conv].op
         else {

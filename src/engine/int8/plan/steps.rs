@@ -2,6 +2,7 @@
 
 use super::buffer::Buffer;
 use super::conv::{Method, Tag};
+use super::float::{FloatStep, Reading};
 use super::winograd::WinogradScratch;
 use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::{PoolWindow, Table};
@@ -98,13 +99,17 @@ pub(crate) enum Step {
         table: Box<Table>,
         output: Buffer,
     },
+    /// The network's input as it is, in float.
+    Input(Buffer),
+    Float(Box<FloatStep>),
 }
 
 impl Step {
     /// The ONNX node it came from.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Step::Quantize { .. } => "input",
+            Step::Quantize { .. } | Step::Input(_) => "input",
+            Step::Float(step) => &step.name,
             Step::Conv(conv) => &conv.name,
             Step::MaxPool { name, .. } | Step::Add { name, .. } | Step::Map { name, .. } => name,
         }
@@ -119,6 +124,7 @@ impl Step {
                 let factors = conv.grid.iter().chain(&factors);
                 factors.map(|&factor| factor as u64).product()
             }
+            Step::Float(step) => step.macs(),
             _ => 0,
         }
     }
@@ -131,8 +137,7 @@ pub(crate) struct Plan {
     /// N, C, H, W.
     pub input_shape: [usize; 4],
     pub output: Buffer,
-    pub output_scale: f32,
-    pub output_zero_point: i8,
+    pub output_reading: Reading,
     pub arena_bytes: usize,
     /// The longest K of any direct step.
     pub max_k: usize,

@@ -1,9 +1,10 @@
 //! Steps that take each value by itself: quantisation, pooling, additions, and the way back to floats.
 
+use super::float::read_float;
 use super::share::{SharedSlice, ThreadShare};
 use crate::engine::int8::ir::{PoolWindow, Table};
 use crate::engine::int8::kernel::RowOps;
-use crate::engine::int8::plan::{Buffer, Plan};
+use crate::engine::int8::plan::{Buffer, Plan, Reading};
 use crate::engine::int8::requant::Addition;
 use crate::limits::MAX_WINDOW_PX;
 
@@ -131,9 +132,16 @@ pub(super) fn dequantize(plan: &Plan, arena: &[i8], output: &mut [f32]) {
     let pixels = buffer.height * buffer.width;
     let bytes = &arena[buffer.offset..][..buffer.bytes()];
     for (channel, plane) in output.chunks_exact_mut(pixels).enumerate() {
-        for (value, pixel) in plane.iter_mut().zip(bytes.chunks_exact(buffer.stride)) {
-            let level = i32::from(pixel[channel]) - i32::from(plan.output_zero_point);
-            *value = level as f32 * plan.output_scale;
+        let pixels = plane.iter_mut().zip(bytes.chunks_exact(buffer.stride));
+        match plan.output_reading {
+            Reading::Float => {
+                let at = channel * size_of::<f32>();
+                pixels.for_each(|(value, pixel)| *value = read_float(&pixel[at..]));
+            }
+            Reading::Quantised { scale, zero_point } => pixels.for_each(|(value, pixel)| {
+                let level = i32::from(pixel[channel]) - i32::from(zero_point);
+                *value = level as f32 * scale;
+            }),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod aligned;
 mod conv;
 mod elementwise;
+mod float;
 mod pool;
 mod share;
 mod winograd;

@@ -3,6 +3,7 @@
 use super::aligned::Aligned;
 use super::conv::{self, Scratch};
 use super::elementwise::{add, dequantize, map, max_pool, quantize};
+use super::float::{float, load};
 use super::pool::Pool;
 use super::share::{SharedSlice, ThreadShare};
 use super::winograd;
@@ -224,6 +225,16 @@ impl Workspace {
                 let share = ThreadShare { index, of };
                 // SAFETY: as above.
                 unsafe { map(arena, (*input, *upsampled), table, *output, share) }
+            }),
+            Step::Input(output) => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { load(input, arena, *output, share) }
+            }),
+            Step::Float(step) => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { float(arena, step, share) }
             }),
         }
     }

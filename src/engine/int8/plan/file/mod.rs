@@ -1,7 +1,8 @@
 //! A network in a plan file: its nodes, and the packed weights of each step.
 //!
 //! The network section is, with u32 numbers unless said otherwise: the input's shape (4), the count of
-//! activations and each (channels, height, width, scale f32, zero point i8, unsigned u8), the count of
+//! activations and each (channels, height, width, scale f32, zero point i8, type u8: 0 for i8, 1 for u8,
+//! from format 2 on 2 for f32), the count of
 //! nodes and each (name, kind u8, the fields of the kind, see below, output), the
 //! output's number, the count of convolution steps and each (method u8, the bytes of its weights as
 //! u64 start and length, the count of channels, biases i32, multipliers f32). Names are a length and
@@ -9,7 +10,11 @@
 //!
 //! Kinds of nodes: 0 quantize; 1 convolution and 2 transposed (input, floor u8, inputs, outputs,
 //! kernel (2), stride, pad (2)); 3 pool (input, kernel, stride, pad (2)); 4 addition (twice:
-//! activation, upsampled u8; floor u8); from format 2 on, 5 map (activation, upsampled u8, 256 values).
+//! activation, upsampled u8; floor u8). From format 2 on: 5 map (activation, upsampled u8, 256 values);
+//! 6 convolution and 7 transposed as 1 and 2, with the number of terms u8 behind; float operations: 8 the
+//! input, 9 convolution and 10 transposed (input, inputs, outputs, kernel (2), stride, pad (2)), 11 pool
+//! (as 3), 12 sum (the count of operands u8, each activation, upsampled u8), all of them with the ends
+//! f32 (2) of their range behind. A float convolution is one step; its bias is in place of the multipliers.
 //!
 //! Addresses are not stored: the planner computes them again in microseconds, so that no number in a
 //! file is ever taken for an address. Each count is compared with its limit and with the
@@ -31,8 +36,12 @@ pub(crate) use write::write;
 /// The oldest format that has all operations of a graph: programs that do not know them refuse it by name.
 #[cfg(feature = "onnx")]
 pub(crate) fn version(graph: &Graph) -> u32 {
-    let new = |op: &Op| matches!(op, Op::Map { .. });
-    match graph.nodes.iter().any(|node| new(&node.op)) {
+    let is_new = |op: &Op| match op {
+        Op::Map { .. } | Op::Float { .. } => true,
+        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => weights.terms > 1,
+        _ => false,
+    };
+    match graph.nodes.iter().any(|node| is_new(&node.op)) {
         true => PLAN_VERSION,
         false => OLDEST_PLAN_VERSION,
     }

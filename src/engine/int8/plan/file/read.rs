@@ -1,5 +1,6 @@
 //! Reading the sections: no number in them is trusted.
 
+use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use crate::engine::int8::ir::{
     ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
 };
@@ -81,6 +82,9 @@ const NODES: List = List {
     max_count: MAX_NODES,
     min_bytes: 9,
 };
+/// The type of a float activation.
+const FLOAT_TYPE: u8 = 2;
+
 const STEPS: List = List {
     items: "convolution steps",
     max_count: MAX_CONV_STEPS,
@@ -147,15 +151,19 @@ impl<'a> Reader<'a> {
     }
 
     fn tensor(&mut self) -> Option<Tensor> {
+        let [channels, height, width] = [self.number()?, self.number()?, self.number()?];
+        let (scale, zero_point) = (self.float()?, self.byte()?.cast_signed());
+        let kind = self.byte().filter(|&kind| kind <= FLOAT_TYPE)?;
         Some(Tensor {
-            channels: self.number()?,
-            height: self.number()?,
-            width: self.number()?,
+            channels,
+            height,
+            width,
             quant: QuantParams {
-                scale: f32::from_le_bytes(*self.take(4)?.first_chunk()?),
-                zero_point: self.byte()?.cast_signed(),
-                unsigned: self.flag()?,
+                scale,
+                zero_point,
+                unsigned: kind == 1,
             },
+            is_float: kind == FLOAT_TYPE,
         })
     }
 
@@ -166,12 +174,15 @@ impl<'a> Reader<'a> {
         let name = String::from_utf8(self.take(length)?.to_vec()).ok()?;
         let op = match self.byte()? {
             0 => Op::Quantize,
-            kind @ (1 | 2) => {
+            kind @ (1 | 2 | 6 | 7) => {
                 let input = ValueId(self.number()?);
                 let floor = self.byte()?.cast_signed();
-                let weights = self.conv_weights()?;
+                let mut weights = self.conv_weights()?;
+                if kind > 2 {
+                    weights.terms = self.byte()?.into();
+                }
                 match kind {
-                    1 => Op::Conv {
+                    1 | 6 => Op::Conv {
                         input,
                         weights,
                         floor,
@@ -185,11 +196,7 @@ impl<'a> Reader<'a> {
             }
             3 => Op::MaxPool {
                 input: ValueId(self.number()?),
-                window: PoolWindow {
-                    kernel_size: self.number()?,
-                    stride: self.number()?,
-                    pad: [self.number()?, self.number()?],
-                },
+                window: self.pool_window()?,
             },
             4 => Op::Add {
                 operands: [self.operand()?, self.operand()?],
@@ -199,6 +206,10 @@ impl<'a> Reader<'a> {
                 input: self.operand()?,
                 table: Box::new(self.take(256)?.first_chunk::<256>()?.map(u8::cast_signed)),
             },
+            kind @ 8..=12 => Op::Float {
+                op: self.float_op(kind)?,
+                range: [self.float()?, self.float()?],
+            },
             _ => return None,
         };
         Some(Node {
@@ -206,6 +217,47 @@ impl<'a> Reader<'a> {
             op,
             output: ValueId(self.number()?),
         })
+    }
+
+    fn float_op(&mut self, kind: u8) -> Option<FloatOp> {
+        if kind == 8 {
+            return Some(FloatOp::Input);
+        }
+        if kind == 12 {
+            let count = self.byte()?;
+            let first = self.operand()?;
+            return match count {
+                1 => Some(FloatOp::Sum(first, None)),
+                2 => Some(FloatOp::Sum(first, Some(self.operand()?))),
+                _ => None,
+            };
+        }
+        let input = ValueId(self.number()?);
+        if kind == 11 {
+            let window = self.pool_window()?;
+            return Some(FloatOp::MaxPool { input, window });
+        }
+        let weights = FloatWeights {
+            window: self.conv_weights()?,
+            values: Vec::new(),
+            bias: Vec::new(),
+        };
+        Some(match kind {
+            9 => FloatOp::Conv { input, weights },
+            _ => FloatOp::ConvTranspose { input, weights },
+        })
+    }
+
+    fn pool_window(&mut self) -> Option<PoolWindow> {
+        Some(PoolWindow {
+            kernel_size: self.number()?,
+            stride: self.number()?,
+            pad: [self.number()?, self.number()?],
+        })
+    }
+
+    fn float(&mut self) -> Option<f32> {
+        Some(f32::from_le_bytes(*self.take(4)?.first_chunk()?))
     }
 
     fn operand(&mut self) -> Option<Operand> {
@@ -219,6 +271,7 @@ impl<'a> Reader<'a> {
     fn conv_weights(&mut self) -> Option<ConvWeights> {
         Some(ConvWeights {
             values: Vec::new(),
+            terms: 1,
             bias: Vec::new(),
             scales: Vec::new(),
             in_channels: self.number()?,

@@ -1,6 +1,7 @@
 //! Writing the sections.
 
-use crate::engine::int8::ir::{Graph, Op};
+use crate::engine::int8::ir::float::FloatOp;
+use crate::engine::int8::ir::{ConvWeights, Graph, Op, Operand, PoolWindow};
 use crate::engine::int8::plan::PackedConv;
 use crate::limits::MAX_NODE_NAME_BYTES;
 
@@ -19,7 +20,10 @@ pub(crate) fn write(
             .for_each(|&side| out.number(side));
         out.0.extend(tensor.quant.scale.to_le_bytes());
         out.0.push(tensor.quant.zero_point.cast_unsigned());
-        out.0.push(tensor.quant.unsigned.into());
+        out.0.push(match tensor.is_float {
+            true => 2,
+            false => tensor.quant.unsigned.into(),
+        });
     }
     out.number(graph.nodes.len());
     for node in &graph.nodes {
@@ -65,49 +69,64 @@ fn write_op(out: &mut Writer, op: &Op) {
             weights,
             floor,
         } => {
-            out.0.push(match op {
-                Op::Conv { .. } => 1,
-                _ => 2,
+            let terms = u8::try_from(weights.terms).expect("a checked graph has few terms");
+            out.0.push(match (op, terms) {
+                (Op::Conv { .. }, 1) => 1,
+                (_, 1) => 2,
+                (Op::Conv { .. }, _) => 6,
+                _ => 7,
             });
             out.number(input.0);
             out.0.push(floor.cast_unsigned());
-            let [height, width] = weights.kernel_size;
-            let sizes = [
-                weights.in_channels,
-                weights.out_channels,
-                height,
-                width,
-                weights.stride,
-            ];
-            sizes
-                .iter()
-                .chain(&weights.pad)
-                .for_each(|&size| out.number(size));
+            out.conv_window(weights);
+            if terms > 1 {
+                out.0.push(terms);
+            }
         }
         Op::MaxPool { input, window } => {
             out.0.push(3);
             out.number(input.0);
-            let sizes = [
-                window.kernel_size,
-                window.stride,
-                window.pad[0],
-                window.pad[1],
-            ];
-            sizes.iter().for_each(|&size| out.number(size));
+            out.pool_window(window);
         }
         Op::Add { operands, floor } => {
             out.0.push(4);
-            for operand in operands {
-                out.number(operand.tensor.0);
-                out.0.push(operand.upsampled.into());
-            }
+            operands.iter().for_each(|operand| out.operand(operand));
             out.0.push(floor.cast_unsigned());
         }
         Op::Map { input, table } => {
             out.0.push(5);
-            out.number(input.tensor.0);
-            out.0.push(input.upsampled.into());
+            out.operand(input);
             out.0.extend(table.map(i8::cast_unsigned));
+        }
+        Op::Float { op, range } => {
+            write_float(out, op);
+            range.iter().for_each(|end| out.0.extend(end.to_le_bytes()));
+        }
+    }
+}
+
+fn write_float(out: &mut Writer, op: &FloatOp) {
+    out.0.push(match op {
+        FloatOp::Input => 8,
+        FloatOp::Conv { .. } => 9,
+        FloatOp::ConvTranspose { .. } => 10,
+        FloatOp::MaxPool { .. } => 11,
+        FloatOp::Sum(..) => 12,
+    });
+    match op {
+        FloatOp::Input => {}
+        FloatOp::Conv { input, weights } | FloatOp::ConvTranspose { input, weights } => {
+            out.number(input.0);
+            out.conv_window(&weights.window);
+        }
+        FloatOp::MaxPool { input, window } => {
+            out.number(input.0);
+            out.pool_window(window);
+        }
+        FloatOp::Sum(first, second) => {
+            out.0.push(1 + u8::from(second.is_some()));
+            out.operand(first);
+            second.iter().for_each(|operand| out.operand(operand));
         }
     }
 }
@@ -119,5 +138,29 @@ impl Writer {
     fn number(&mut self, value: usize) {
         let value = u32::try_from(value).expect("a size of a checked graph fits 32 bits");
         self.0.extend(value.to_le_bytes());
+    }
+
+    fn conv_window(&mut self, weights: &ConvWeights) {
+        let [height, width] = weights.kernel_size;
+        let sizes = [
+            weights.in_channels,
+            weights.out_channels,
+            height,
+            width,
+            weights.stride,
+        ];
+        let sizes = sizes.iter().chain(&weights.pad);
+        sizes.for_each(|&size| self.number(size));
+    }
+
+    fn pool_window(&mut self, window: &PoolWindow) {
+        let [top, left] = window.pad;
+        let sizes = [window.kernel_size, window.stride, top, left];
+        sizes.iter().for_each(|&size| self.number(size));
+    }
+
+    fn operand(&mut self, operand: &Operand) {
+        self.number(operand.tensor.0);
+        self.0.push(operand.upsampled.into());
     }
 }

@@ -1,0 +1,260 @@
+//! Steps on real values: what a tool left in float. Plain Rust, so that every processor gives the same bits.
+
+use super::share::{SharedSlice, ThreadShare};
+use crate::engine::int8::ir::{ConvWeights, PoolWindow};
+use crate::engine::int8::plan::float::{LANE_BYTES, LANES};
+use crate::engine::int8::plan::{Buffer, FloatStep, FloatStepOp, Reading, Source};
+use std::ops::Range;
+
+const FLOAT_BYTES: usize = size_of::<f32>();
+
+/// Results of one pixel, for a block of channels.
+type Lanes = [f32; LANES];
+
+/// The network's input, [channels][height][width], as an activation.
+///
+/// # Safety
+/// No other thread touches this share's rows of the output.
+pub(super) unsafe fn load(
+    input: &[f32],
+    arena: SharedSlice<i8>,
+    output: Buffer,
+    share: ThreadShare,
+) {
+    let pixels = output.height * output.width;
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of this share's rows.
+            let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
+            let channels = pixel
+                .chunks_exact_mut(FLOAT_BYTES)
+                .zip(input.chunks_exact(pixels));
+            for (bytes, plane) in channels {
+                write_float(bytes, plane[y * output.width + x]);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// No thread writes to the sources, and no other one touches this share's rows of the output.
+pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: ThreadShare) {
+    let view = |source: &Source| {
+        let Source { buffer, .. } = source;
+        View {
+            // SAFETY: guaranteed by the caller.
+            bytes: unsafe { arena.read(buffer.offset, buffer.bytes()) },
+            source: *source,
+        }
+    };
+    let source = view(&step.source);
+    let second = match &step.op {
+        FloatStepOp::Sum(second) => second.as_ref().map(view),
+        _ => None,
+    };
+    let output = step.output;
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of this share's rows; the output shares no memory with the sources, which are needed
+            // until the step is done.
+            let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
+            for first in (0..output.channels).step_by(LANES) {
+                let mut values = match &step.op {
+                    FloatStepOp::Conv {
+                        window,
+                        is_transposed,
+                        weights,
+                        bias,
+                    } => {
+                        let taps = Taps {
+                            window,
+                            is_transposed: *is_transposed,
+                            at: [y, x],
+                        };
+                        conv(&source, &taps, weights, bias, first)
+                    }
+                    FloatStepOp::MaxPool(window) => max_pool(&source, window, [y, x], first),
+                    FloatStepOp::Sum(_) => {
+                        let mut values = source.lanes(y, x, first);
+                        if let Some(second) = &second {
+                            let others = second.lanes(y, x, first);
+                            values
+                                .iter_mut()
+                                .zip(others)
+                                .for_each(|(value, other)| *value += other);
+                        }
+                        values
+                    }
+                };
+                let [low, high] = step.range;
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = value.max(low).min(high));
+                let count = LANES.min(output.channels - first);
+                store(&values[..count], step.result, first, pixel);
+            }
+        }
+    }
+}
+
+/// An activation, read as real values.
+struct View<'a> {
+    bytes: &'a [i8],
+    source: Source,
+}
+
+impl<'a> View<'a> {
+    fn pixel(&self, y: usize, x: usize) -> &'a [i8] {
+        let half = usize::from(self.source.upsampled);
+        let buffer = &self.source.buffer;
+        &self.bytes[buffer.at(y >> half, x >> half) - buffer.offset..][..buffer.stride]
+    }
+
+    /// Values of a pixel, from channel `first` on.
+    fn lanes(&self, y: usize, x: usize, first: usize) -> Lanes {
+        let pixel = self.pixel(y, x);
+        let mut lanes = [0.0; LANES];
+        match self.source.reading {
+            Reading::Float => {
+                let bytes = pixel[FLOAT_BYTES * first..].chunks_exact(FLOAT_BYTES);
+                lanes
+                    .iter_mut()
+                    .zip(bytes)
+                    .for_each(|(lane, bytes)| *lane = read_float(bytes));
+            }
+            Reading::Quantised { scale, zero_point } => {
+                let levels = pixel[first..].iter();
+                lanes
+                    .iter_mut()
+                    .zip(levels)
+                    .for_each(|(lane, &level)| *lane = real(level, scale, zero_point));
+            }
+        }
+        lanes
+    }
+}
+
+/// The taps of a filter for one output pixel.
+struct Taps<'a> {
+    window: &'a ConvWeights,
+    is_transposed: bool,
+    at: [usize; 2],
+}
+
+impl Taps<'_> {
+    /// The input row or column of a tap; `None` outside of the input.
+    fn from(&self, axis: usize, tap: usize, side: usize) -> Option<usize> {
+        let (stride, pad) = (self.window.stride, self.window.pad[axis]);
+        let from = match self.is_transposed {
+            false => (self.at[axis] * stride + tap).checked_sub(pad)?,
+            true => {
+                let from = (self.at[axis] + pad).checked_sub(tap)?;
+                from.is_multiple_of(stride).then(|| from / stride)?
+            }
+        };
+        (from < side).then_some(from)
+    }
+}
+
+fn conv(source: &View<'_>, taps: &Taps<'_>, weights: &[i8], bias: &[f32], first: usize) -> Lanes {
+    let [height, width] = taps.window.kernel_size;
+    let inputs = taps.window.in_channels;
+    let tap_bytes = inputs * LANE_BYTES;
+    let block_bytes = height * width * tap_bytes;
+    let block = &weights[first / LANES * block_bytes..][..block_bytes];
+    let mut sums = [0.0; LANES];
+    sums.copy_from_slice(&bias[first..][..LANES]);
+    let buffer = &source.source.buffer;
+    for row in 0..height {
+        let Some(y) = taps.from(0, row, buffer.height) else {
+            continue;
+        };
+        for column in 0..width {
+            let Some(x) = taps.from(1, column, buffer.width) else {
+                continue;
+            };
+            let weights = &block[(row * width + column) * tap_bytes..][..tap_bytes];
+            let pixel = source.pixel(y, x);
+            match source.source.reading {
+                Reading::Float => {
+                    let bytes = pixel.chunks_exact(FLOAT_BYTES);
+                    multiply(&mut sums, weights, bytes.map(read_float));
+                }
+                Reading::Quantised { scale, zero_point } => {
+                    let levels = pixel.iter();
+                    let values = levels.map(|&level| real(level, scale, zero_point));
+                    multiply(&mut sums, weights, values);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the products of the inputs of one tap.
+#[inline(always)]
+fn multiply(sums: &mut Lanes, weights: &[i8], inputs: impl Iterator<Item = f32>) {
+    for (weights, input) in weights.chunks_exact(LANE_BYTES).zip(inputs) {
+        let weights = weights.chunks_exact(FLOAT_BYTES);
+        for (sum, bytes) in sums.iter_mut().zip(weights) {
+            *sum += input * read_float(bytes);
+        }
+    }
+}
+
+fn max_pool(source: &View<'_>, window: &PoolWindow, [y, x]: [usize; 2], first: usize) -> Lanes {
+    let buffer = &source.source.buffer;
+    // Pixels outside of the picture do not count.
+    let span = |axis: usize, position: usize, side: usize| -> Range<usize> {
+        let start = window.stride * position;
+        let pad = window.pad[axis];
+        start.saturating_sub(pad)..(start + window.kernel_size - pad).min(side)
+    };
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for row in span(0, y, buffer.height) {
+        for column in span(1, x, buffer.width) {
+            let values = source.lanes(row, column, first);
+            largest
+                .iter_mut()
+                .zip(values)
+                .for_each(|(largest, value)| *largest = largest.max(value));
+        }
+    }
+    largest
+}
+
+/// Results of a pixel, from channel `first` on.
+fn store(values: &[f32], result: Reading, first: usize, pixel: &mut [i8]) {
+    match result {
+        Reading::Float => {
+            let places = pixel[FLOAT_BYTES * first..].chunks_exact_mut(FLOAT_BYTES);
+            places
+                .zip(values)
+                .for_each(|(bytes, &value)| write_float(bytes, value));
+        }
+        Reading::Quantised { scale, zero_point } => {
+            let levels = pixel[first..].iter_mut();
+            for (level, value) in levels.zip(values) {
+                let rounded = (value / scale).round_ties_even() + f32::from(zero_point);
+                *level = rounded.clamp(-128.0, 127.0) as i8;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn real(level: i8, scale: f32, zero_point: i8) -> f32 {
+    (i32::from(level) - i32::from(zero_point)) as f32 * scale
+}
+
+/// From four little-endian bytes.
+#[inline(always)]
+pub(super) fn read_float(bytes: &[i8]) -> f32 {
+    let bytes = bytes.first_chunk::<FLOAT_BYTES>().expect("four bytes");
+    f32::from_le_bytes(bytes.map(i8::cast_unsigned))
+}
+
+#[inline(always)]
+fn write_float(bytes: &mut [i8], value: f32) {
+    bytes.copy_from_slice(&value.to_le_bytes().map(u8::cast_signed));
+}
