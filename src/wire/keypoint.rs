@@ -20,7 +20,8 @@ impl FixedPoint {
         }
     }
 
-    pub(super) fn from_bits(fraction_bits: u8) -> Option<Self> {
+    /// The unit with this number of fraction bits, at most 15.
+    pub fn from_bits(fraction_bits: u8) -> Option<Self> {
         (fraction_bits <= 15).then_some(FixedPoint { fraction_bits })
     }
 

@@ -9,6 +9,29 @@ use crate::clock::Instant;
 use crate::limits::MAX_KEYPOINTS;
 use std::fmt;
 
+/// The place of a packet among all that its sender sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// Number of the stream.
+    pub instance: u8,
+    /// The sender's random number of this start.
+    pub session: u32,
+    /// Number of the packet in its session, from 0.
+    pub sequence: u32,
+}
+
+impl Numbers {
+    /// `bytes` is at least as long as a header.
+    fn of(bytes: &[u8]) -> Self {
+        let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
+        Numbers {
+            instance: bytes[INSTANCE_AT],
+            session: word(SESSION_AT),
+            sequence: word(SEQUENCE_AT),
+        }
+    }
+}
+
 /// Reason why bytes are not a packet that this build can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireError {
@@ -26,10 +49,12 @@ pub enum WireError {
     },
     /// The checksum does not match: the packet was damaged.
     Crc,
-    /// An unknown kind.
+    /// An unknown kind. The packet is whole, and its number counts.
     Kind {
         /// The kind's number.
         code: u8,
+        /// Its place in the stream.
+        numbers: Numbers,
     },
     /// A coordinate system other than source-frame pixels.
     Coordinates {
@@ -65,7 +90,7 @@ impl fmt::Display for WireError {
                 write!(f, "wire format {version}, this build reads {VERSION}")
             }
             WireError::Crc => f.write_str("the checksum does not match"),
-            WireError::Kind { code } => write!(f, "unknown packet kind {code}"),
+            WireError::Kind { code, .. } => write!(f, "unknown packet kind {code}"),
             WireError::Coordinates { code } => write!(f, "unknown coordinate system {code}"),
             WireError::FractionBits { bits } => write!(f, "{bits} fraction bits do not fit in 16"),
             WireError::Count { count } => {
@@ -138,6 +163,7 @@ impl<'a> PacketView<'a> {
         }
         let kind = Kind::from_code(bytes[KIND_AT]).ok_or(WireError::Kind {
             code: bytes[KIND_AT],
+            numbers: Numbers::of(bytes),
         })?;
         if bytes[COORDINATES_AT] != SOURCE_FRAME_PIXELS {
             return Err(WireError::Coordinates {
@@ -170,14 +196,19 @@ impl<'a> PacketView<'a> {
         Flags(u16::from_le_bytes(self.array(FLAGS_AT)))
     }
 
+    /// The packet's place in its stream.
+    pub fn numbers(&self) -> Numbers {
+        Numbers::of(self.bytes)
+    }
+
     /// The sender's random number of this start.
     pub fn session(&self) -> u32 {
-        u32::from_le_bytes(self.array(SESSION_AT))
+        self.numbers().session
     }
 
     /// Number of the packet, from 0.
     pub fn sequence(&self) -> u32 {
-        u32::from_le_bytes(self.array(SEQUENCE_AT))
+        self.numbers().sequence
     }
 
     /// Unit of the positions.
@@ -368,7 +399,8 @@ pub(super) mod tests {
                 panic!("of another kind")
             };
             assert_eq!(stats.frames, 0x0707_0707);
-            assert_eq!(with_count(5, count), Err(WireError::Kind { code: 5 }));
+            let unknown = with_count(5, count).unwrap_err();
+            assert!(matches!(unknown, WireError::Kind { code: 5, .. }));
         }
         let message = WireError::Body {
             kind: Kind::Stats,

@@ -1,47 +1,23 @@
-//! Counts of received packets, and of lost ones by their sequence numbers.
+//! Counts of received packets by kind, and of refused ones by reason.
 
 use crate::stats::Repeated;
-use crate::wire::{Kind, Packet, Refusal};
+use crate::wire::{Kind, Loss, Refusal};
 use std::fmt;
 
-const INSTANCES: usize = 1 << u8::BITS;
-
-/// Packets by kind, and losses by the sequence numbers of each instance.
-#[derive(Debug)]
+/// Packets by kind, and refused ones.
+#[derive(Debug, Default)]
 pub(super) struct Counts {
     pub valid: u64,
     keypoints: u64,
     heartbeats: u64,
     stats: u64,
     instances: u64,
-    lost: u64,
-    late: u64,
+    /// Of kinds of a later version.
+    pub unknown: u64,
     pub invalid: Repeated,
     /// Sealed packets that are not new, and sealed packets that were held back.
     replayed: Repeated,
     held_back: Repeated,
-    sessions: u64,
-    /// Session and next sequence number, for each instance that was heard.
-    expected: Box<[Option<(u32, u32)>; INSTANCES]>,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Counts {
-            valid: 0,
-            keypoints: 0,
-            heartbeats: 0,
-            stats: 0,
-            instances: 0,
-            lost: 0,
-            late: 0,
-            invalid: Repeated::default(),
-            replayed: Repeated::default(),
-            held_back: Repeated::default(),
-            sessions: 0,
-            expected: Box::new([None; INSTANCES]),
-        }
-    }
 }
 
 impl Counts {
@@ -53,98 +29,50 @@ impl Counts {
         }
     }
 
-    pub fn take(&mut self, packet: &Packet) {
+    pub fn take(&mut self, kind: Kind) {
         self.valid += 1;
-        let of_kind = match packet.kind() {
+        let of_kind = match kind {
             Kind::Keypoints => &mut self.keypoints,
             Kind::Heartbeat => &mut self.heartbeats,
             Kind::Stats => &mut self.stats,
             Kind::Instances => &mut self.instances,
         };
         *of_kind += 1;
-        let expected = &mut self.expected[usize::from(packet.instance)];
-        if let Some((session, next)) = *expected
-            && session == packet.session
-        {
-            // Sequence numbers wrap: the shorter distance decides whether the packet is ahead or behind.
-            let ahead = packet.sequence.wrapping_sub(next);
-            if ahead > u32::MAX / 2 {
-                self.late += 1;
-                self.lost = self.lost.saturating_sub(1);
-                return;
-            }
-            self.lost += u64::from(ahead);
-        } else {
-            self.sessions += 1;
-        }
-        *expected = Some((packet.session, packet.sequence.wrapping_add(1)));
+    }
+
+    /// One line of all counts. Counts that are seldom other than 0 are left out when they are 0.
+    pub fn with(&self, loss: Loss) -> impl fmt::Display + '_ {
+        Line(self, loss)
     }
 }
 
-impl fmt::Display for Counts {
+struct Line<'a>(&'a Counts, Loss);
+
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line(counts, loss) = self;
         write!(
             f,
             "{} packets ({} keypoints, {} heartbeats, {} stats",
-            self.valid, self.keypoints, self.heartbeats, self.stats
+            counts.valid, counts.keypoints, counts.heartbeats, counts.stats
         )?;
-        if self.instances > 0 {
-            write!(f, ", {} instances", self.instances)?;
+        if counts.instances > 0 {
+            write!(f, ", {} instances", counts.instances)?;
+        }
+        if counts.unknown > 0 {
+            write!(f, ", {} of unknown kinds", counts.unknown)?;
+        }
+        write!(f, "), {} lost, {} out of order", loss.lost, loss.late)?;
+        if loss.repeated > 0 {
+            write!(f, ", {} repeated", loss.repeated)?;
         }
         write!(
             f,
-            "), {} lost, {} out of order, {} invalid, {} replayed, {} held back, {} session(s)",
-            self.lost,
-            self.late,
-            self.invalid.count(),
-            self.replayed.count(),
-            self.held_back.count(),
-            self.sessions
+            ", {} invalid, {} replayed, {} held back, {} session(s)",
+            counts.invalid.count(),
+            counts.replayed.count(),
+            counts.held_back.count(),
+            loss.sessions
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::{Flags, test_packet};
-
-    fn packet(session: u32, sequence: u32) -> Packet {
-        Packet {
-            session,
-            sequence,
-            ..test_packet(Flags::default())
-        }
-    }
-
-    fn counts(packets: &[(u32, u32)]) -> (u64, u64, u64) {
-        let mut counts = Counts::default();
-        for &(session, sequence) in packets {
-            counts.take(&packet(session, sequence));
-        }
-        (counts.lost, counts.late, counts.sessions)
-    }
-
-    #[test]
-    fn gaps_late_packets_restarts_and_wrapping() {
-        assert_eq!(counts(&[(1, 5), (1, 6), (1, 7)]), (0, 0, 1));
-        assert_eq!(counts(&[(1, 0), (1, 4)]), (3, 0, 1));
-        assert_eq!(counts(&[(1, 0), (1, 2), (1, 1), (1, 3)]), (0, 1, 1));
-        assert_eq!(counts(&[(1, u32::MAX), (1, 0), (1, 1)]), (0, 0, 1));
-        assert_eq!(counts(&[(1, 9), (2, 0), (2, 1)]), (0, 0, 2));
-    }
-
-    #[test]
-    fn instances_are_apart() {
-        let mut counts = Counts::default();
-        for sequence in 0..10 {
-            for instance in [0, 1, 255] {
-                counts.take(&Packet {
-                    instance,
-                    ..packet(100 + u32::from(instance), sequence)
-                });
-            }
-        }
-        assert_eq!((counts.lost, counts.late, counts.sessions), (0, 0, 3));
     }
 }

@@ -13,11 +13,10 @@ use crate::serial::SerialSpec;
 use crate::sink::json_line;
 use crate::stats::Repeated;
 use crate::text::Shown;
-use crate::wire::{
-    Body, InstanceState, Key, Packet, PacketView, Refusal, Sealed, Sessions, Verdict,
-};
+use crate::wire::{Body, Inbox, InstanceState, Key, Packet, Received, Sessions};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
+use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::LazyLock;
@@ -119,26 +118,26 @@ fn run(given: Given) -> Result<()> {
     log::info!("listening on {}", receiver.name());
 
     let start = Instant::now();
-    let mut gate = key.map(|key| Gate {
-        key,
-        sessions: Sessions::new(clock::steady_us(), unordered),
-    });
+    let mut inbox = match key {
+        Some(key) => Inbox::sealed(key, Sessions::new(clock::steady_us(), unordered)),
+        None => Inbox::open(),
+    };
     let mut counts = Counts::default();
     while !stop.load(Ordering::Relaxed)
         && counts.valid < packets
         && limit.is_none_or(|limit| start.elapsed() < limit)
     {
-        let arrived = match receiver.receive()? {
+        let received = match receiver.receive()? {
             Arrival::Nothing => continue,
-            Arrival::Packet(bytes) => match &mut gate {
-                Some(gate) => gate.check(bytes, clock::steady_us()),
-                None => checked(bytes),
-            },
-            Arrival::Broken(why) => Err(Dropped::Invalid(why)),
+            Arrival::Packet(bytes) => inbox.take(bytes, clock::steady_us()),
+            Arrival::Broken(why) => {
+                warn_invalid(&mut counts, &why);
+                continue;
+            }
         };
-        match arrived {
-            Ok(packet) => {
-                counts.take(&packet);
+        match received {
+            Received::Packet(packet) => {
+                counts.take(packet.kind());
                 let line = if as_json {
                     json_line(&packet).to_string()
                 } else {
@@ -148,26 +147,29 @@ fn run(given: Given) -> Result<()> {
                     break;
                 }
             }
-            Err(Dropped::Learned) => {}
-            Err(Dropped::Refused(packet, why)) => {
+            Received::Unknown => counts.unknown += 1,
+            Received::Learned => {}
+            Received::Refused { numbers, why } => {
                 if let Some(count) = counts.refused(why).again() {
                     log::warn!(
                         "packet {} of instance {} is {} ({count} so far)",
-                        packet.sequence,
-                        packet.instance,
+                        numbers.sequence,
+                        numbers.instance,
                         why.name()
                     );
                 }
             }
-            Err(Dropped::Invalid(why)) => {
-                if let Some(count) = counts.invalid.again() {
-                    log::warn!("not a packet: {why} ({count} so far)");
-                }
-            }
+            Received::Invalid(why) => warn_invalid(&mut counts, &why),
         }
     }
-    log::info!("{counts}");
+    log::info!("{}", counts.with(inbox.loss()));
     Ok(())
+}
+
+fn warn_invalid(counts: &mut Counts, why: &dyn Display) {
+    if let Some(count) = counts.invalid.again() {
+        log::warn!("not a packet: {why} ({count} so far)");
+    }
 }
 
 /// Standard output that is not waited for: packets go on arriving.
@@ -197,45 +199,6 @@ impl Out {
                 Ok(true)
             }
             Err(error) => Err(Error::sink("standard output", "cannot be written").because(error)),
-        }
-    }
-}
-
-/// Why a packet is not shown.
-enum Dropped {
-    /// The bytes are no packet, or none under this key.
-    Invalid(String),
-    Refused(Box<Packet>, Refusal),
-    /// The receiver is in its probation.
-    Learned,
-}
-
-/// The packet in these bytes.
-fn checked(bytes: &[u8]) -> std::result::Result<Packet, Dropped> {
-    let view = PacketView::new(bytes).map_err(|error| Dropped::Invalid(error.to_string()))?;
-    Ok(view.to_packet())
-}
-
-/// Passes packets that are sealed with the key, and new.
-struct Gate {
-    key: Key,
-    sessions: Sessions,
-}
-
-impl Gate {
-    fn check(&mut self, bytes: &[u8], now_us: u64) -> std::result::Result<Packet, Dropped> {
-        let opened = self.key.open(bytes);
-        let (bytes, stamp) = opened.map_err(|error| Dropped::Invalid(error.to_string()))?;
-        let packet = checked(bytes)?;
-        let sealed = Sealed {
-            instance: packet.instance,
-            session: packet.session,
-            stamp,
-        };
-        match self.sessions.take(&sealed, now_us) {
-            Verdict::Act => Ok(packet),
-            Verdict::Learn => Err(Dropped::Learned),
-            Verdict::Refuse(why) => Err(Dropped::Refused(Box::new(packet), why)),
         }
     }
 }
