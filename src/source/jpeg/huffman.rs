@@ -114,6 +114,8 @@ pub(super) struct Bits<'a> {
     count: u32,
     /// Zeros among the bits that are not in the data.
     spare: u32,
+    /// Fill bytes were passed: only a marker may follow (B.1.1.2).
+    is_filled: bool,
 }
 
 /// The end of a scan's data.
@@ -137,6 +139,7 @@ impl<'a> Bits<'a> {
             next: 0,
             count: 0,
             spare: 0,
+            is_filled: false,
         }
     }
 
@@ -235,12 +238,13 @@ impl<'a> Bits<'a> {
         self.next &= !(u64::MAX.checked_shr(self.count).unwrap_or(0));
         while self.count <= 56 {
             let byte = match *self.data.get(self.at..).unwrap_or_default() {
-                [0xFF, 0x00, ..] => {
+                [0xFF, 0x00, ..] if !self.is_filled => {
                     self.at += 2;
                     0xFF
                 }
                 [0xFF, 0xFF, ..] => {
                     self.at += 1;
+                    self.is_filled = true;
                     continue;
                 }
                 // A marker, or half of one.

@@ -14,6 +14,8 @@ mod whole;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+pub(super) use tests::without_tables;
+#[cfg(test)]
 mod writer;
 
 use crate::limits::MAX_FRAME_SIDE_PX;
@@ -129,12 +131,15 @@ pub(super) fn decode_within(
     };
     let (width, height) = whole.size_px;
     rgb.resize(3 * width as usize * height as usize, 0);
-    // The decoder has panicked on legal pictures. Nothing of it is used after a panic, and any bytes are pixels.
-    let decoded = panic::catch_unwind(AssertUnwindSafe(|| decode_all(picture, whole.size_px, rgb)));
-    match decoded {
-        Ok(outcome) => outcome.map(|()| whole.size_px),
-        Err(_) => Err("the JPEG is of a form that the decoder cannot read: convert it".into()),
-    }
+    fenced(|| decode_all(picture, whole.size_px, rgb)).map(|()| whole.size_px)
+}
+
+/// Makes a panic of the decoder the error of its picture. Nothing of the decoder is used afterwards, and any bytes are
+/// pixels.
+fn fenced(decode: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err("the JPEG is of a form that the decoder cannot read: convert it".into())
+    })
 }
 
 /// Decodes a picture of known size.

@@ -13,6 +13,23 @@ const MARKERS: [u8; 26] = [
 /// Four 8x8 blocks of luma per unit, 33 x 17 pixels, with restart markers.
 const PROGRESSIVE: &[u8] = include_bytes!("../../../tests/fixtures/progressive.jpg");
 
+/// A grey picture of 8 x 8 pixels that relies on the standard's Huffman tables.
+pub(in crate::source) fn without_tables() -> Vec<u8> {
+    let picture = Picture::new(&Form {
+        width: 8,
+        height: 8,
+        sampling: vec![(1, 1)],
+        restart_units: 0,
+        seed: 3,
+    });
+    [
+        &picture.head_without_tables[..],
+        &picture.data,
+        &[0xFF, END],
+    ]
+    .concat()
+}
+
 fn decoded(bytes: &[u8]) -> Result<((u32, u32), Vec<u8>), String> {
     let mut rgb = Vec::new();
     let size = decode(bytes, &mut rgb)?;
@@ -137,6 +154,76 @@ fn forms_that_decoders_get_wrong_are_named() {
 }
 
 #[test]
+fn a_panic_of_the_decoder_costs_one_picture() {
+    let error = fenced(|| panic!("on purpose")).unwrap_err();
+    assert!(error.contains("cannot read"), "{error}");
+    assert_eq!(fenced(|| Ok(())), Ok(()));
+}
+
+#[test]
+fn colours_are_red_green_and_blue_if_a_name_or_a_segment_says_so() {
+    let form = Form {
+        width: 16,
+        height: 8,
+        sampling: vec![(1, 1); 3],
+        restart_units: 0,
+        seed: 5,
+    };
+    let picture = Picture::new(&form).bytes();
+    let named = |names: &[u8; 3]| {
+        let mut bytes = picture.clone();
+        // In the frame's header and in the scan's.
+        let frame = bytes
+            .windows(2)
+            .position(|two| two == [0xFF, 0xC0])
+            .unwrap();
+        let scan = bytes
+            .windows(2)
+            .position(|two| two == [0xFF, 0xDA])
+            .unwrap();
+        for (index, &name) in names.iter().enumerate() {
+            bytes[frame + 10 + 3 * index] = name;
+            bytes[scan + 5 + 2 * index] = name;
+        }
+        bytes
+    };
+    let with = |bytes: &[u8], segment: &[u8]| [&bytes[..2], segment, &bytes[2..]].concat();
+    let adobe = |kind: u8| {
+        [
+            b"\xFF\xEE\x00\x0EAdobe\x00\x64\x00\x00\x00\x00",
+            &[kind][..],
+        ]
+        .concat()
+    };
+    let jfif = b"\xFF\xE0\x00\x10JFIF\0\x01\x02\x00\x00\x01\x00\x01\x00\x00";
+    let ycc = decoded(&picture).unwrap().1;
+    let rgb = decoded(&with(&picture, &adobe(0))).unwrap().1;
+    assert_ne!(ycc, rgb);
+    for (index, (bytes, expected)) in [
+        (named(b"RGB"), &rgb),
+        (named(b"abc"), &ycc),
+        (with(&named(b"RGB"), &adobe(0)), &rgb),
+        (with(&picture, jfif), &ycc),
+        (with(&picture, &adobe(1)), &ycc),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (_, pixels) = decoded(&bytes).unwrap();
+        assert!(&pixels == expected, "case {index}");
+    }
+    // Decoders disagree on these.
+    for bytes in [
+        with(&with(&picture, &adobe(0)), jfif),
+        with(&named(b"RGB"), jfif),
+        with(&named(b"RGB"), &adobe(1)),
+    ] {
+        let both = refused(&bytes);
+        assert!(both.contains("YCbCr and RGB"), "{both}");
+    }
+}
+
+#[test]
 fn a_picture_larger_than_asked_for_is_refused_before_it_is_read() {
     let form = Form {
         width: 40,
@@ -180,6 +267,28 @@ proptest! {
         let picture = Picture::new(&form);
         refused(&[&picture.head[..], &picture.data, &spare, &[0xFF, 0xD9]].concat());
         refused(&[&picture.head[..], &picture.data, &spare].concat());
+    }
+
+    #[test]
+    fn fill_bytes_come_before_a_marker_only(form in forms(), at in any::<prop::sample::Index>(), fill in 1..20_usize) {
+        let picture = Picture::new(&form);
+        let fill = vec![0xFF; fill];
+        decoded(&[&picture.head[..], &picture.data, &fill, &[0xFF, 0xD9]].concat()).unwrap();
+        let stuffed: Vec<usize> = (0..picture.data.len() - 1).filter(|&at| picture.data[at..].starts_with(&[0xFF, 0])).collect();
+        if !stuffed.is_empty() {
+            let (before, after) = picture.data.split_at(stuffed[at.index(stuffed.len())]);
+            refused(&[&picture.head[..], before, &fill, after, &[0xFF, 0xD9]].concat());
+        }
+    }
+
+    #[test]
+    fn a_picture_spliced_from_two_is_refused(form in forms(), other in any::<u64>(), at in any::<prop::sample::Index>()) {
+        // The head of one, then another from somewhere in its data on: the rest of a whole picture.
+        let picture = Picture::new(&form);
+        let second = Picture::new(&Form { seed: other, ..form.clone() });
+        let cut = at.index(picture.data.len());
+        refused(&[&picture.head[..], &picture.data[..cut], &second.bytes()].concat());
+        refused(&[&picture.head[..], &picture.data, &second.data, &[0xFF, 0xD9]].concat());
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(super) fn check(bytes: &[u8], most_px: [u32; 2]) -> Result<Whole, String> {
         frame: None,
         is_done: false,
         progressive: None,
+        is_jfif: false,
+        adobe_colours: None,
     };
     walk.run(most_px)
 }
@@ -63,6 +65,10 @@ struct Walk<'a> {
     /// The one scan of a sequential frame is behind.
     is_done: bool,
     progressive: Option<Progressive>,
+    /// A JFIF segment: its colours are YCbCr.
+    is_jfif: bool,
+    /// Adobe's number for the kind of colours.
+    adobe_colours: Option<u8>,
 }
 
 impl Walk<'_> {
@@ -104,6 +110,10 @@ impl Walk<'_> {
             end = behind;
             match marker {
                 0xC4 => self.tables.define(segment)?,
+                0xE0 => self.is_jfif |= segment.starts_with(b"JFIF\0"),
+                0xEE if segment.starts_with(b"Adobe") => {
+                    self.adobe_colours = segment.get(11).copied();
+                }
                 0xDD => {
                     let &[high, low] = segment else {
                         return Err(damaged("its restart interval has another length"));
@@ -133,6 +143,13 @@ impl Walk<'_> {
             Some(progressive) => progressive.finish()?,
             None if !self.is_done => return Err(cut()),
             None => {}
+        }
+        if let [_, _, _] = frame.components() {
+            let ids = frame.components().iter().map(|component| component.id);
+            let is_rgb = self.adobe_colours == Some(0) || ids.eq(*b"RGB");
+            if is_rgb && (self.is_jfif || self.adobe_colours == Some(1)) {
+                return Err("the JPEG says YCbCr and RGB of its colours: convert it".into());
+            }
         }
         Ok(Whole {
             size_px: frame.size_px,

@@ -15,8 +15,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Shortest possible JPEG, in bytes: its tables need as much. Cameras send shorter stumps when USB loses packets.
-const SHORTEST_JPEG: usize = 125;
+/// Shortest possible JPEG, in bytes: a quantisation table, the headers and a byte of data. Cameras send shorter stumps
+/// when USB loses packets.
+const SHORTEST_JPEG: usize = 95;
 /// Longest time from the start of a camera to its first frame.
 const LONGEST_START: Duration = Duration::from_secs(5);
 /// Longest time in which pictures come and none can be used.

@@ -313,6 +313,9 @@ fn jpegs_are_checked_and_decoded() {
     // Cameras pad.
     let padded = [&jpeg[..], &[0; 100]].concat();
     frame(&mut with(padded, [8, 8]));
+    // They may leave the end marker and the standard's Huffman tables out.
+    frame(&mut with(jpeg[..jpeg.len() - 2].to_vec(), [8, 8]));
+    frame(&mut with(crate::source::jpeg::without_tables(), [8, 8]));
     for (picture, size_px) in [
         // A stump, other bytes, a cut JPEG.
         (jpeg[..100].to_vec(), [8, 8]),
