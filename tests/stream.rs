@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{TestDir, line_with, lines, posewire, run, spawn, stderr, terminate, wait_for};
+use common::{
+    TestDir, line_with, lines, posewire, run, signal, spawn, stderr, terminate, wait_for,
+};
 use posewire::source::{FrameLength, frame_length};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
@@ -269,20 +271,118 @@ fn a_flood_of_unreadable_pictures_is_said_at_powers_of_two() {
 }
 
 #[test]
-fn sigterm_ends_the_stream_with_a_last_packet() {
-    let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
+fn a_signal_ends_the_stream_with_a_last_packet() {
+    for name in ["-TERM", "-INT", "-HUP"] {
+        // Programs that `nohup` started ignore SIGHUP, and so do their children.
+        if name == "-HUP" && hangups_are_ignored() {
+            continue;
+        }
+        let mut sender = spawn(&["run", "--source", "demo", "--model", MODEL, "--json", "-"]);
+        let mut out = BufReader::new(sender.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        signal(&sender, name);
+        let mut rest = Vec::new();
+        out.read_to_end(&mut rest).unwrap();
+        assert_eq!(sender.wait().unwrap().code(), Some(0), "{name}");
+        let last = lines(&rest).pop().unwrap();
+        assert!(
+            last["flags"].as_array().unwrap().contains(&"last".into()),
+            "{name}: {last}"
+        );
+    }
+}
+
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    u64::from_str_radix(mask.unwrap().trim(), 16).unwrap() & 1 == 1
+}
+
+/// A pipe that takes no byte more, and its other end.
+fn jammed_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    for piece in [&[0; 4096][..], &[0]] {
+        while writer.write(piece).is_ok() {}
+    }
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
+}
+
+/// The next packet's flags, in bits.
+fn flags(receiver: &UdpSocket) -> u16 {
+    let mut packet = [0; 2048];
+    receiver.recv(&mut packet).expect("packets stop");
+    u16::from_le_bytes([packet[6], packet[7]])
+}
+
+#[test]
+fn readers_that_stop_hold_up_neither_packets_nor_the_end() {
+    const LAST: u16 = 1 << 5;
+    let dir = TestDir::new("stopped");
+    let fifo = dir.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    for json in ["-", fifo.to_str().unwrap()] {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let (_output, stdout) = jammed_pipe();
+        let (_log, stderr) = jammed_pipe();
+        let to = receiver.local_addr().unwrap().to_string();
+        let mut sender = posewire()
+            .args(["run", "--source", "demo", "--model", MODEL])
+            .args(["--camera-fps", "60", "--stats-seconds", "1"])
+            .args(["--udp", &to, "--json", json])
+            .env("RUST_LOG", "trace")
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        for _ in 0..60 {
+            assert_eq!(flags(&receiver) & LAST, 0);
+        }
+        terminate(&sender);
+        while flags(&receiver) & LAST == 0 {}
+        // A stream that waited for its readers would be ended with another code.
+        assert_eq!(sender.wait().unwrap().code(), Some(0), "--json {json}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_its_own_output_alone() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    receiver
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let to = receiver.local_addr().unwrap().to_string();
+    let mut sender = spawn(&[
+        "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--json", "-",
+    ]);
     let mut out = BufReader::new(sender.stdout.take().unwrap());
-    let mut first = String::new();
-    out.read_line(&mut first).unwrap();
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    for _ in 0..20 {
+        flags(&receiver);
+    }
+    assert!(sender.try_wait().unwrap().is_none());
     terminate(&sender);
-    let mut rest = Vec::new();
-    out.read_to_end(&mut rest).unwrap();
     assert_eq!(sender.wait().unwrap().code(), Some(0));
-    let last = lines(&rest).pop().unwrap();
-    assert!(
-        last["flags"].as_array().unwrap().contains(&"last".into()),
-        "{last}"
-    );
+}
+
+#[test]
+fn a_listener_without_a_reader_ends() {
+    let (to, mut listener, _log) = listen(&[]);
+    drop(listener.stdout.take());
+    let sender = run(&[
+        "run", "--source", "demo", "--model", MODEL, "--udp", &to, "--frames", "5",
+    ]);
+    assert!(sender.status.success(), "{}", stderr(&sender));
+    assert_eq!(listener.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 
 use common::{TestDir, posewire, run, serial_lines_can_be_set, stderr, stdout, terminate};
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -519,6 +520,108 @@ fn help_has_an_example() {
         assert!(
             common::stdout(&output).contains("Example: posewire "),
             "{command}"
+        );
+    }
+}
+
+#[test]
+fn outputs_that_are_inputs() {
+    let dir = TestDir::new("outputs");
+    let model = dir.file("m.onnx", &std::fs::read(fixture("hand.qdq.onnx")).unwrap());
+    let key = dir.file("key", "0123456789abcdef".repeat(4).as_bytes());
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let picture = dir.file("grey.pgm", b"P5 2 2 255\n\x00\x40\x80\xff");
+    let before = std::fs::read(&model).unwrap();
+    let [model, key] = [&model, &key].map(|path| path.to_str().unwrap());
+    let source = format!("image:{}", picture.display());
+    let always = ["run", "--source", &source, "--model", model];
+    let refused = |more: &[&str], words: &[&str]| fails(&[&always[..], more].concat(), 2, words);
+    refused(&["--json", model], &["--json", "--model"]);
+    let sealed = ["--udp", "127.0.0.1:9", "--key-file", key];
+    for (file, role) in [(model, "--model"), (key, "--key-file")] {
+        refused(
+            &[&sealed[..], &["--session-file", file]].concat(),
+            &["--session-file", role],
+        );
+    }
+    let session = dir.path().join("session");
+    let session = session.to_str().unwrap();
+    refused(
+        &[&sealed[..], &["--session-file", session, "--json", session]].concat(),
+        &["--session-file", "--json"],
+    );
+    // As the shell's `>> FILE` does.
+    for (args, file, words) in [
+        (
+            &[&always[..], &["--json", "-"]].concat()[..],
+            model,
+            "--model",
+        ),
+        (&["inspect", model], model, "the model"),
+        (&["bench", "--model", model], model, "--model"),
+        (
+            &["listen", "--udp", "127.0.0.1:9", "--key-file", key],
+            key,
+            "--key-file",
+        ),
+    ] {
+        let contents = std::fs::read(file).unwrap();
+        let out = std::fs::File::options().append(true).open(file).unwrap();
+        let output = posewire().args(args).stdout(out).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("/dev/stdout") && said.contains(words),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(file).unwrap(), contents);
+    }
+    assert_eq!(std::fs::read(model).unwrap(), before);
+}
+
+#[test]
+fn a_key_that_every_user_can_read_is_said_and_taken() {
+    let dir = TestDir::new("key-mode");
+    let key = dir.file("key", "0123456789abcdef".repeat(4).as_bytes());
+    for (mode, is_open) in [(0o600, false), (0o640, false), (0o604, true), (0o602, true)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = run(&[
+            "run",
+            "--source",
+            "image:/no/such",
+            "--udp",
+            "127.0.0.1:9",
+            "--key-file",
+            key.to_str().unwrap(),
+        ]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(6), "{said}");
+        let warning = format!("(mode {mode:03o}): chmod 600");
+        assert_eq!(said.contains(&warning), is_open, "{said}");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_an_error() {
+    let model = fixture("hand.qdq.onnx");
+    for args in [
+        &["boards"][..],
+        &["--help"],
+        &["run", "--help"],
+        &["inspect", &model],
+        &["bench", "--model", &model, "--frames", "1"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = posewire().args(args).stdout(full).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(7), "{args:?}: {said}");
+        let line = said.lines().last().unwrap();
+        assert!(
+            line.contains("standard output") && line.contains("No space"),
+            "{said}"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! `posewire bench`: the time of each stage, on a picture of its own.
 
+use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::{layers, say, say_lines};
 use crate::clock;
@@ -65,6 +66,11 @@ fn run(given: Given) -> Result<()> {
     }
     let settings = layers::partial(&given.line)?;
     let (path, threads) = (&settings.model, settings.threads);
+    let input = Named {
+        role: "--model",
+        path,
+    };
+    clash::check(&[input], &[clash::standard_output()])?;
     let model = ModelFile::open(path)?;
     let mut network = engine::load(&model, settings.engine, threads)?;
     let mut work = Workspace::new(network.workspace(), threads)?;

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::file::FileId;
+use crate::sink::STANDARD_OUTPUT;
 use crate::text::Shown;
 use std::ffi::OsString;
 use std::os::unix::fs::FileTypeExt;
@@ -13,6 +14,14 @@ use std::path::{Path, PathBuf};
 pub(super) struct Named<'a> {
     pub role: &'a str,
     pub path: &'a Path,
+}
+
+/// Standard output, of a command that prints. `>> FILE` may be a file that the command reads.
+pub(super) fn standard_output() -> Named<'static> {
+    Named {
+        role: "standard output",
+        path: Path::new(STANDARD_OUTPUT),
+    }
 }
 
 /// # Errors
@@ -51,7 +60,7 @@ enum Id {
 }
 
 impl Id {
-    /// `None` for a device, which can be many things at once.
+    /// `None` for a device or a socket, which can be many things at once.
     fn of(path: &Path) -> Option<Self> {
         let Ok(found) = path.metadata() else {
             let folder = path.parent().filter(|folder| *folder != Path::new(""));
@@ -59,7 +68,7 @@ impl Id {
             return Some(Id::Place(folder, path.file_name()?.to_owned()));
         };
         let kind = found.file_type();
-        (!kind.is_char_device()).then(|| Id::File(FileId::of_metadata(&found)))
+        (!kind.is_char_device() && !kind.is_socket()).then(|| Id::File(FileId::of_metadata(&found)))
     }
 }
 

@@ -67,7 +67,7 @@ fn run(given: Given) -> Result<()> {
     let named = |role, path| Named { role, path };
     let card = ModelFile::card_beside(&model);
     let inputs = [named("--model", &*model), named("the card", &card)];
-    clash::check(&inputs, &[named("--out", &out)])?;
+    clash::check(&inputs, &[named("--out", &out), clash::standard_output()])?;
     let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
     write(&out, &plan)?;
     say!("{}: {:.1} MB", Shown::path(&out), plan.len() as f64 / 1e6);

@@ -62,7 +62,10 @@ fn run(given: Given) -> Result<()> {
         named("the card", &card),
         named("--input", &input),
     ];
-    clash::check(&inputs, &[named("--output", &output)])?;
+    clash::check(
+        &inputs,
+        &[named("--output", &output), clash::standard_output()],
+    )?;
     let threads = settings.threads;
 
     let tensor = npy::read(&input)?;

@@ -1,5 +1,6 @@
 //! `posewire inspect`: what is in a model file.
 
+use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::startup::Startup;
 use super::{layers, say, say_lines};
@@ -50,6 +51,11 @@ fn run(given: Given) -> Result<()> {
         .positional()
         .map(PathBuf::from)
         .ok_or_else(|| Error::usage("no model file: try `posewire inspect --help`"))?;
+    let input = Named {
+        role: "the model",
+        path: &path,
+    };
+    clash::check(&[input], &[clash::standard_output()])?;
     let mut hash = None;
     let model = ModelFile::open_checked(&path, |file| {
         hash = Some(ModelHash::of(file));

@@ -160,12 +160,14 @@ fn refuse_clashes(settings: &Settings, config: Option<&Path>) -> Result<()> {
         .iter()
         .map(|sink| format!("--{}", sink.name()))
         .collect();
-    let outputs: Vec<Named<'_>> = settings
+    let mut outputs: Vec<Named<'_>> = settings
         .sinks
         .iter()
         .zip(&roles)
         .filter_map(|(sink, role)| Some(named(role, sink.writes()?)))
         .collect();
+    let session_file = settings.epoch.file.iter();
+    outputs.extend(session_file.map(|path| named("--session-file", path)));
     for output in &outputs {
         let is_device = output
             .path

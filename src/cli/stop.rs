@@ -83,6 +83,40 @@ fn mask(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::process::Command;
+
+    /// Tells this test, in a process of its own, to hang.
+    const HANGS: &str = "POSEWIRE_TEST_HANGS";
+
+    #[test]
+    fn a_stream_that_hangs_is_ended_a_second_after_the_signal() {
+        if std::env::var_os(HANGS).is_some() {
+            let stop = on_signals().unwrap();
+            within_a_second(&stop).unwrap();
+            signal_hook::low_level::raise(SIGTERM).unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
+        let runner = std::env::var("POSEWIRE_TEST_RUNNER").unwrap_or_default();
+        let program = std::env::current_exe().unwrap();
+        let mut words = runner.split_whitespace().map(OsStr::new);
+        let first = words.next();
+        let mut command = Command::new(first.unwrap_or(program.as_os_str()));
+        command.args(words).args(first.map(|_| &program));
+        let hangs = command
+            .args([
+                "--exact",
+                "cli::stop::tests::a_stream_that_hangs_is_ended_a_second_after_the_signal",
+            ])
+            .env(HANGS, "1")
+            .output();
+        match hangs {
+            Ok(ended) => assert_eq!(ended.status.code(), Some(LATE_EXIT_CODE), "{ended:?}"),
+            // Under an emulator, which starts no program of another architecture.
+            Err(error) => assert_eq!(error.raw_os_error(), Some(8), "{error}"),
+        }
+    }
 
     #[test]
     fn ignored_signals_are_read_from_the_kernels_text() {

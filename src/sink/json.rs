@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of the lines that wait for a reader: some seconds of a camera's.
 const QUEUE_BYTES: usize = 256 << 10;
 
+/// The name of standard output among files.
+pub const STANDARD_OUTPUT: &str = "/dev/stdout";
+
 /// A file or standard output.
 pub(super) const KIND: Kind = Kind {
     name: "json",
@@ -29,7 +32,12 @@ pub(super) const KIND: Kind = Kind {
     check: |_| Ok(()),
     heap_bytes: QUEUE_BYTES as u64,
     thread: Some(Role::Json),
-    writes: |to| (to != "-").then(|| Path::new(to)),
+    writes: |to| {
+        Some(Path::new(match to {
+            "-" => STANDARD_OUTPUT,
+            path => path,
+        }))
+    },
     access: |to| Access {
         write: if is_pipe(Path::new(to)) {
             vec![to.into()]

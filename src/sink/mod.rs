@@ -20,7 +20,7 @@ mod udp;
 pub use draw::{Canvas, draw_skeleton};
 pub use event::{Event, What};
 pub use fake::RecordingSink;
-pub use json::{JsonSink, json_line};
+pub use json::{JsonSink, STANDARD_OUTPUT, json_line};
 pub use kind::{Context, Kind, SinkSpec, When};
 pub use overlay::OverlaySink;
 pub use serial::SerialSink;

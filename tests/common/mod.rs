@@ -137,8 +137,12 @@ pub fn wait_for(child: &mut Child, word: &str) -> BufReader<ChildStderr> {
 
 /// Asks a program to end, as systemd does.
 pub fn terminate(child: &Child) {
+    signal(child, "-TERM");
+}
+
+pub fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status();
+    let killed = Command::new("kill").args([name, &id]).status();
     assert!(killed.unwrap().success());
 }
 

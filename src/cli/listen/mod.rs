@@ -3,6 +3,7 @@
 mod counts;
 mod receiver;
 
+use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::{layers, stop};
 use crate::clock;
@@ -87,10 +88,13 @@ fn run(given: Given) -> Result<()> {
         given.value::<String>("udp")?,
         given.value::<SerialSpec>("serial")?,
     );
-    let key = given
-        .path("key-file")
-        .map(|path| Key::read(&path))
-        .transpose()?;
+    let key_file = given.path("key-file");
+    let inputs = key_file.iter().map(|path| Named {
+        role: "--key-file",
+        path,
+    });
+    clash::check(&inputs.collect::<Vec<_>>(), &[clash::standard_output()])?;
+    let key = key_file.map(|path| Key::read(&path)).transpose()?;
     let sandbox = layers::partial(&given.line)?.sandbox;
     let unordered = given.has("unordered");
     let as_json = given.has("json");
