@@ -127,6 +127,7 @@ pub(super) struct DataEnd {
     pub marker: usize,
 }
 
+const MAX_DIFFERENCE_BITS: u8 = 11;
 /// Bits that one symbol and its extra bits may take.
 const MAX_SYMBOL_BITS: u32 = 16 + 16;
 
@@ -150,6 +151,15 @@ impl<'a> Bits<'a> {
         let (length, symbol) = table.find(self.next).ok_or(NoCode)?;
         self.skip(length + u32::from(symbol & 15));
         Ok(symbol)
+    }
+
+    /// Reads the difference of a first coefficient. Samples of 8 bits have at most 11 bits of it (F.1.2.1).
+    #[inline(always)]
+    pub(super) fn difference(&mut self, table: &Table) -> Result<(), NoCode> {
+        match self.symbol(table)? {
+            0..=MAX_DIFFERENCE_BITS => Ok(()),
+            _ => Err(NoCode),
+        }
     }
 
     /// Reads a symbol alone.

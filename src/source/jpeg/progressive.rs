@@ -262,9 +262,7 @@ fn dc(frame: &Frame, scan: &Scan<'_>, bytes: &[u8], at: usize) -> Result<DataEnd
     walk_runs(bytes, at, units, scan.restart_units, |bits, _| {
         for table in &blocks {
             match table {
-                Some(table) => {
-                    bits.symbol(table)?;
-                }
+                Some(table) => bits.difference(table)?,
                 None => {
                     bits.read(1);
                 }

@@ -154,6 +154,29 @@ fn forms_that_decoders_get_wrong_are_named() {
 }
 
 #[test]
+fn a_difference_that_8_bits_cannot_have_is_refused() {
+    let with = |symbol: u8| {
+        let mut jpeg = crate::source::mjpeg::tiny_jpeg();
+        let table = jpeg.windows(2).position(|two| two == [0xFF, 0xC4]);
+        jpeg[table.unwrap() + 21] = symbol;
+        // The code, the difference's bits, the end of the block, ones.
+        let bits = 1 + u32::from(symbol & 15) + 1;
+        let data = (u32::MAX >> bits).to_be_bytes();
+        let end = jpeg.len() - 3;
+        let length = bits.div_ceil(8) as usize;
+        jpeg.splice(end..=end, data[..length].iter().copied());
+        decoded(&jpeg).map(drop)
+    };
+    for symbol in 0..=11 {
+        with(symbol).unwrap();
+    }
+    for symbol in 12..=255 {
+        let error = with(symbol).unwrap_err();
+        assert!(error.contains("means nothing"), "{symbol}: {error}");
+    }
+}
+
+#[test]
 fn a_panic_of_the_decoder_costs_one_picture() {
     let error = fenced(|| panic!("on purpose")).unwrap_err();
     assert!(error.contains("cannot read"), "{error}");
