@@ -11,7 +11,6 @@ use posewire::source::{CameraOptions, Context, SourceSpec};
 use posewire::stats::StageTimes;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 struct Bars;
 
@@ -55,14 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         task,
         camera: &camera,
     })?;
-    let options = StreamOptions {
-        frames: None,
-        heartbeat: Duration::from_millis(100),
-        stale_after: Duration::from_millis(500),
-        stats_every: None,
-        mirrored: false,
-        instance: 0,
-    };
+    let options = StreamOptions::default();
     let mut stream = Stream::new(pipeline, vec![Box::new(Bars)], options, 1);
     let stop = AtomicBool::new(false);
     let totals = stream.run(pictures.as_mut(), &stop, &mut StageTimes::default())?;

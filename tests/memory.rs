@@ -136,9 +136,9 @@ fn resident_kib(process: &Child) -> u64 {
     row.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Resident memory after half of the frames and the first figures, the same almost as many frames later, and the
-/// program's heap figures then. The program runs until it is measured: packets that a busy machine loses only
-/// make it take longer.
+/// Runs the program and measures its resident memory twice: after `frames / 2` frames and the first statistics, and
+/// again `frames * 9 / 20` frames later. Returns both, in KiB, and the program's line about its heap. Packets that a
+/// busy machine loses delay the measurements and change nothing else.
 fn steady(format: &str, frames: u64) -> (u64, u64, String) {
     let folder = TestDir::new(&format!("steady-{format}"));
     let plan = plan(&folder);

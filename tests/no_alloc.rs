@@ -205,7 +205,7 @@ fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {
     line.take(&event, Instant::now())
 }
 
-/// A packet as a datagram and as a frame on a line.
+/// Encodes a packet as a datagram and as a frame for a serial line, and reads both back.
 fn there_and_back(packet: &Packet) {
     let bytes = packet.encode();
     assert_eq!(PacketView::new(&bytes).unwrap().to_packet(), *packet);

@@ -21,7 +21,7 @@ const HAND_CLIP: &[u8] = include_bytes!("../models/demo/clips/hand.mjpeg");
 /// Time that the kernel waits when a jammed line is closed with bytes in it.
 const CLOSING_WAIT: Duration = Duration::from_secs(30);
 
-/// The far end of a line, and the name of its near end.
+/// Opens a pseudo-terminal as a serial line: the end of the tests, and the path that the program opens.
 fn line() -> (File, String) {
     // Close-on-exec, or the started programs would hold the far end open.
     let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();

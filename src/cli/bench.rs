@@ -89,11 +89,8 @@ fn run(given: Given) -> Result<()> {
     let engine_name = pipeline.engine_name().to_string();
     let options = StreamOptions {
         frames: Some(frames),
-        heartbeat: Duration::from_millis(100),
         stale_after: Duration::from_secs(60),
-        stats_every: None,
-        mirrored: false,
-        instance: 0,
+        ..StreamOptions::default()
     };
     let mut times = StageTimes::default();
     let mut source = TestPicture::new();

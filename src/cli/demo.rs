@@ -89,11 +89,8 @@ fn play(task: Task, out: &Path) -> Result<()> {
     };
     let options = StreamOptions {
         frames: Some(clip.frames.len() as u64),
-        heartbeat: Duration::from_millis(100),
         stale_after: Duration::from_secs(1),
-        stats_every: None,
-        mirrored: false,
-        instance: 0,
+        ..StreamOptions::default()
     };
     let mut source = MjpegSource::once(format!("demo:{}", task.name()), clip.mjpeg.into());
     let mut times = StageTimes::default();

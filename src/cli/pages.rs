@@ -292,13 +292,72 @@ mod tests {
     #[test]
     fn the_seeds_of_fuzzers_are_the_examples_of_the_table() {
         let mut file = String::new();
-        for (index, row) in SETTINGS.iter().enumerate() {
-            compare(&format!("tests/fuzz/corpus/args/{index}.txt"), row.example);
+        for row in SETTINGS.iter() {
+            compare(
+                &format!("tests/fuzz/corpus/args/{}.txt", row.name),
+                row.example,
+            );
             if row.layers.has(LayerSet::FILE) {
                 let _ = writeln!(file, "{} = {}", row.name, row.value.toml(row.example));
             }
         }
         compare("tests/fuzz/corpus/config/run.toml", &file);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/args");
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let path = seed.unwrap().path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            assert!(
+                SETTINGS.iter().any(|row| Some(row.name) == name),
+                "{} is of no setting: delete it",
+                crate::text::Shown::path(&path)
+            );
+        }
+    }
+
+    /// Lists that people write. A new kind is missing there until someone adds it.
+    #[test]
+    fn the_lists_in_help_and_readmes_are_complete() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+        let readme = page("README.md");
+        for kind in crate::source::KINDS {
+            let (alone, with) = (format!("`{}`", kind.name), format!("`{}:`", kind.name));
+            assert!(
+                readme.contains(&alone) || readme.contains(&with),
+                "README.md lacks the source {with}"
+            );
+        }
+        for kind in crate::sink::KINDS {
+            let option = format!("--{}", kind.name);
+            assert!(
+                readme.contains(&option),
+                "README.md lacks the sink {option}"
+            );
+        }
+        let compile = commands().find(|command| command.name == "compile");
+        let help = compile
+            .and_then(|command| {
+                command
+                    .options
+                    .iter()
+                    .find(|option| option.name == "kernel")
+            })
+            .map_or("", |option| option.help);
+        let boards = page("boards/README.md");
+        for family in crate::engine::kernel_families() {
+            let listed = |text: &str| text.split([' ', ',', '\n']).any(|word| word == family);
+            assert!(listed(help), "the help of --kernel lacks {family}");
+            assert!(
+                boards.contains(&format!("`{family}`")),
+                "boards/README.md lacks {family}"
+            );
+        }
+        for board in crate::board::names() {
+            assert!(
+                boards.contains(&format!("`{board}`")),
+                "boards/README.md lacks {board}"
+            );
+        }
     }
 
     #[test]

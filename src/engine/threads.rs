@@ -9,6 +9,12 @@ pub struct Threads {
     pub pinned: bool,
 }
 
+impl Default for Threads {
+    fn default() -> Self {
+        Threads::from(1)
+    }
+}
+
 impl From<usize> for Threads {
     fn from(count: usize) -> Self {
         Threads {

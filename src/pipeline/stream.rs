@@ -22,7 +22,7 @@ const WARM_UP_FRAMES: u64 = 30;
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Options of the loop, apart from its source and sinks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StreamOptions {
     /// Stop after this many frames.
     pub frames: Option<u64>,
@@ -36,6 +36,20 @@ pub struct StreamOptions {
     pub mirrored: bool,
     /// Distinguishes this stream from others to the same receiver.
     pub instance: u8,
+}
+
+impl Default for StreamOptions {
+    /// The defaults of the settings, without statistics.
+    fn default() -> Self {
+        StreamOptions {
+            frames: None,
+            heartbeat: Duration::from_millis(100),
+            stale_after: Duration::from_millis(500),
+            stats_every: None,
+            mirrored: false,
+            instance: 0,
+        }
+    }
 }
 
 /// One source, one pipeline, any number of sinks.
@@ -245,12 +259,9 @@ mod tests {
 
     fn options() -> StreamOptions {
         StreamOptions {
-            frames: None,
             heartbeat: Duration::from_millis(1),
-            stale_after: Duration::from_millis(500),
-            stats_every: None,
-            mirrored: false,
             instance: 3,
+            ..StreamOptions::default()
         }
     }
 

@@ -8,84 +8,107 @@ use std::io;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
-/// The job of a thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Source, networks, decoding and sinks.
-    Main,
-    /// Runs parts of a network's steps. Workers count from 1.
-    Worker(usize),
-    /// Owns the camera.
-    Capture,
-    /// Logs a stage that hangs.
-    StageWatch,
-    /// Ends the program if a model takes too long to load. It ends when the model is loaded.
-    LoadWatch,
-    /// Writes the lines of `--json`.
-    Json,
-    /// Writes the pictures of `--overlay`.
-    Overlay,
-    /// Writes the log.
-    Log,
-    /// Ends a program that was told to end and does not.
-    Stop,
+/// How a role is scheduled in real-time mode.
+#[derive(Clone, Copy)]
+enum Rank {
+    /// One step before the main thread.
+    BeforeMain,
+    WithMain,
+    /// Ordinary scheduling: the thread can wait.
+    Ordinary,
 }
 
-const WORKER_PREFIX: &str = "posewire-";
+/// Everything that the program knows of a role.
+struct Row {
+    /// The thread's name, as the kernel shows it; of a worker, without its number.
+    name: &'static str,
+    stack_kib: usize,
+    rank: Rank,
+}
+
+/// A row is the role, the thread's name, the KiB of its stack and its rank. A role without a row cannot be written.
+macro_rules! roles {
+    ($($(#[$meaning:meta])* $role:ident: $name:literal, $stack_kib:literal, $rank:ident;)*) => {
+        /// The job of a thread.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Role {
+            $($(#[$meaning])* $role,)*
+            /// Runs parts of a network's steps. Workers count from 1.
+            Worker(usize),
+        }
+
+        impl Role {
+            /// All roles with one thread.
+            const ALONE: &[Role] = &[$(Role::$role),*];
+
+            const fn row(self) -> Row {
+                match self {
+                    $(Role::$role => Row {
+                        name: $name,
+                        stack_kib: $stack_kib,
+                        rank: Rank::$rank,
+                    },)*
+                    Role::Worker(_) => Row {
+                        name: "posewire-",
+                        stack_kib: 256,
+                        rank: Rank::WithMain,
+                    },
+                }
+            }
+        }
+    };
+}
+
+roles! {
+    /// Source, networks, decoding and sinks.
+    Main: "posewire", 1024, WithMain;
+    /// Owns the camera. It comes first: it has little to do.
+    Capture: "capture", 256, BeforeMain;
+    /// Logs a stage that hangs.
+    StageWatch: "overruns", 128, Ordinary;
+    /// Ends the program if a model takes too long to load. It ends when the model is loaded.
+    LoadWatch: "loading", 128, Ordinary;
+    /// Writes the lines of `--json`.
+    Json: "json", 128, Ordinary;
+    /// Writes the pictures of `--overlay`.
+    Overlay: "overlay", 256, Ordinary;
+    /// Writes the log.
+    Log: "log", 128, Ordinary;
+    /// Ends a program that was told to end and does not.
+    Stop: "stop", 128, WithMain;
+}
 
 impl Role {
-    /// All roles with one thread.
-    const ALONE: [Role; 8] = [
-        Role::Main,
-        Role::Capture,
-        Role::StageWatch,
-        Role::LoadWatch,
-        Role::Json,
-        Role::Overlay,
-        Role::Log,
-        Role::Stop,
-    ];
-
     /// The thread's name, as the kernel shows it.
     pub fn name(self) -> Cow<'static, str> {
+        let name = self.row().name;
         match self {
-            Role::Main => "posewire".into(),
-            Role::Worker(number) => format!("{WORKER_PREFIX}{number}").into(),
-            Role::Capture => "capture".into(),
-            Role::StageWatch => "overruns".into(),
-            Role::LoadWatch => "loading".into(),
-            Role::Json => "json".into(),
-            Role::Overlay => "overlay".into(),
-            Role::Log => "log".into(),
-            Role::Stop => "stop".into(),
+            Role::Worker(number) => format!("{name}{number}").into(),
+            _ => name.into(),
         }
     }
 
     /// The role of the thread with this name; `None` if the program did not start it.
     pub fn named(name: &str) -> Option<Self> {
-        let worker = name.strip_prefix(WORKER_PREFIX);
+        let worker = name.strip_prefix(Role::Worker(0).row().name);
         Role::ALONE
-            .into_iter()
+            .iter()
+            .copied()
             .find(|role| role.name() == name)
             .or_else(|| worker?.parse().ok().map(Role::Worker))
     }
 
     /// Bytes of the thread's stack. It is mapped whole, so that stacks can be added up.
     pub const fn stack_bytes(self) -> usize {
-        match self {
-            Role::Main => 1 << 20,
-            Role::Worker(_) | Role::Capture | Role::Overlay => 256 << 10,
-            Role::StageWatch | Role::LoadWatch | Role::Json | Role::Log | Role::Stop => 128 << 10,
-        }
+        self.row().stack_kib << 10
     }
 
-    /// The thread's SCHED_FIFO priority, if `base` is the main thread's. The camera's thread comes first: it has
-    /// little to do. `None` is ordinary scheduling.
+    /// The thread's SCHED_FIFO priority, if `base` is the main thread's. `None` is ordinary scheduling.
     pub const fn priority(self, base: u8) -> Option<u8> {
-        match self {
-            Role::Main | Role::Worker(_) | Role::Stop => Some(base),
-            Role::Capture => Some(base + 1),
-            Role::StageWatch | Role::LoadWatch | Role::Json | Role::Overlay | Role::Log => None,
+        match self.row().rank {
+            Rank::BeforeMain => Some(base + 1),
+            Rank::WithMain => Some(base),
+            Rank::Ordinary => None,
         }
     }
 }
@@ -127,7 +150,7 @@ mod tests {
 
     fn all() -> impl Iterator<Item = Role> {
         let workers = [Role::Worker(1), Role::Worker(63)];
-        Role::ALONE.into_iter().chain(workers)
+        Role::ALONE.iter().copied().chain(workers)
     }
 
     #[test]

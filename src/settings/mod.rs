@@ -30,8 +30,8 @@ use crate::wire::{EpochSource, Key};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Every setting, checked.
-#[derive(Debug, Clone)]
+/// Every setting, checked. [`Settings::from_layers`] makes it; `default` lacks the defaults of the table.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// `None` until a layer names one.
     pub source: Option<SourceSpec>,
@@ -82,33 +82,7 @@ impl Settings {
     /// # Errors
     /// None: a test applies them.
     fn new() -> Result<Settings> {
-        let mut settings = Settings {
-            source: None,
-            camera: CameraOptions::default(),
-            model: PathBuf::new(),
-            model_sha256: None,
-            bbox: None,
-            sinks: Vec::new(),
-            key_file: None,
-            key: None,
-            epoch: EpochSource::default(),
-            sandbox: sandbox::Mode::default(),
-            threads: Threads::from(1),
-            pin: None,
-            memory_budget_bytes: None,
-            realtime: None,
-            engine: EngineChoice::Auto,
-            min_score: 0.0,
-            stage_deadline: Duration::ZERO,
-            stream: StreamOptions {
-                frames: None,
-                heartbeat: Duration::ZERO,
-                stale_after: Duration::ZERO,
-                stats_every: None,
-                mirrored: false,
-                instance: 0,
-            },
-        };
+        let mut settings = Settings::default();
         settings.apply(&Layer::defaults())?;
         Ok(settings)
     }

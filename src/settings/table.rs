@@ -9,6 +9,7 @@ use crate::process::memory;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::sink::{KINDS, SinkSpec};
+use crate::source;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -83,8 +84,20 @@ const LINE: LayerSet = LayerSet::LINE;
 const LINE_FILE: LayerSet = LayerSet::LINE.and(LayerSet::FILE);
 const ALL: LayerSet = LINE_FILE.and(LayerSet::BOARD);
 
-/// Every setting in the order of the help: the rows of this file, and one row per kind of sink.
+static SOURCE_HELP: LazyLock<String> = LazyLock::new(source::help);
+
+/// Every setting in the order of the help: the source, the rows of this file, and one row per kind of sink.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let source = Setting {
+        name: "source",
+        value: Value::Text("SOURCE"),
+        default: None,
+        example: "v4l2:/dev/video0",
+        layers: LINE_FILE,
+        group: Source,
+        help: &SOURCE_HELP,
+        set: |to, _, text| choice(text).map(|value| to.source = Some(value)),
+    };
     let sinks = KINDS.iter().map(|kind| Setting {
         name: kind.name,
         value: Value::Text(kind.argument),
@@ -101,26 +114,14 @@ pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     });
     let at = ROWS.partition_point(|row| (row.group as u8) < Sinks as u8);
     let (before, after) = ROWS.split_at(at);
-    before
-        .iter()
-        .copied()
+    std::iter::once(source)
+        .chain(before.iter().copied())
         .chain(sinks)
         .chain(after.iter().copied())
         .collect()
 });
 
 static ROWS: &[Setting] = &[
-    Setting {
-        name: "source",
-        value: Value::Text("SOURCE"),
-        default: None,
-        example: "v4l2:/dev/video0",
-        layers: LINE_FILE,
-        group: Source,
-        help: "image:FILE, dir:FOLDER, mjpeg:FILE, demo (the built-in clip), or a camera: v4l2:auto, \
-               v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...",
-        set: |to, _, text| choice(text).map(|value| to.source = Some(value)),
-    },
     Setting {
         name: "camera-size",
         value: Value::Text("WxH"),

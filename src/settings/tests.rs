@@ -39,6 +39,18 @@ fn every_row_takes_its_default_and_example_and_names_itself_in_an_error() {
 }
 
 #[test]
+fn the_defaults_of_options_are_those_of_the_table() {
+    let table = Settings::new().unwrap();
+    let options = StreamOptions {
+        stats_every: table.stream.stats_every,
+        ..StreamOptions::default()
+    };
+    assert_eq!(table.stream, options);
+    assert_eq!(table.threads, Threads::default());
+    assert_eq!(table.camera.size_px, CameraOptions::default().size_px);
+}
+
+#[test]
 fn every_row_reads_its_example_from_toml_and_refuses_other_types() {
     for row in SETTINGS.iter().filter(|row| row.layers.has(LayerSet::FILE)) {
         let text = format!("{} = {}", row.name, row.value.toml(row.example));

@@ -8,6 +8,7 @@ use crate::process::sandbox::Access;
 pub(super) const KIND: Kind = Kind {
     name: "demo",
     argument: "",
+    help: "demo (the built-in clip)",
     accepts: |task| ["", "hand", "body"].contains(&task),
     footprint,
     access: |_| Access::default(),

@@ -14,6 +14,8 @@ pub struct Kind {
     pub name: &'static str,
     /// The argument behind the colon, as messages show it; empty if the name alone is enough.
     pub argument: &'static str,
+    /// The forms of the source in the help of `--source`.
+    pub help: &'static str,
     /// Checks an argument's form. The file or device need not be there.
     pub accepts: fn(&str) -> bool,
     /// The memory that the source takes.
@@ -26,6 +28,15 @@ pub struct Kind {
     pub is_camera: bool,
     /// Frames come at their own time.
     pub is_live: bool,
+}
+
+/// The help of `--source`: the forms of all kinds, cameras last.
+pub(crate) fn help() -> String {
+    let forms = |is_camera| {
+        let kinds = KINDS.iter().filter(|kind| kind.is_camera == is_camera);
+        kinds.map(|kind| kind.help).collect::<Vec<_>>().join(", ")
+    };
+    format!("{}, or a camera: {}", forms(false), forms(true))
 }
 
 /// Facts of the run that a source may need.
@@ -179,7 +190,14 @@ mod tests {
             assert!(error.contains(kind.name) || kind.is_camera, "{error}");
         }
         let error = "tape:7".parse::<SourceSpec>().unwrap_err().to_string();
-        let forms = "image:FILE, dir:FOLDER, mjpeg:FILE, v4l2:DEVICE or demo";
-        assert!(error.contains(forms), "{error}");
+        for kind in KINDS {
+            let (name, argument) = (kind.name, kind.argument);
+            let form = match argument {
+                "" => name.into(),
+                argument => format!("{name}:{argument}"),
+            };
+            assert!(error.contains(&form), "{error}");
+            assert!(kind.help.starts_with(name), "{name}: {}", kind.help);
+        }
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(super) const KIND: Kind = Kind {
     name: "mjpeg",
     argument: "FILE",
+    help: "mjpeg:FILE",
     accepts: |path| !path.is_empty(),
     footprint: file_footprint,
     access: |path| Access {

@@ -26,6 +26,7 @@ pub(crate) mod v4l2;
 pub use clip::{Clip, ClipFrame};
 pub use fault::{Fault, Faulty};
 pub use jpeg::{FrameLength, frame_length};
+pub(crate) use kind::help;
 pub use kind::{Context, Footprint, Kind, SourceSpec};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;

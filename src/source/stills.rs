@@ -19,6 +19,7 @@ use std::time::Duration;
 pub(super) const IMAGE: Kind = Kind {
     name: "image",
     argument: "FILE",
+    help: "image:FILE",
     accepts: |path| !path.is_empty(),
     footprint: file_footprint,
     access: |path| Access {
@@ -34,6 +35,7 @@ pub(super) const IMAGE: Kind = Kind {
 pub(super) const FOLDER: Kind = Kind {
     name: "dir",
     argument: "FOLDER",
+    help: "dir:FOLDER",
     accepts: |path| !path.is_empty(),
     footprint: file_footprint,
     access: |path| {

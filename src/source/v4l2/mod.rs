@@ -45,6 +45,7 @@ use std::time::{Duration, Instant};
 pub(super) const KIND: Kind = Kind {
     name: "v4l2",
     argument: "DEVICE",
+    help: "v4l2:auto, v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...",
     accepts: |device| !device.is_empty(),
     footprint: |camera| Footprint {
         mapped_bytes: camera.buffer_bytes(),

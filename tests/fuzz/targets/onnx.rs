@@ -6,7 +6,7 @@ use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 use std::panic;
 
-/// Limit on the values of input and output of a network that runs.
+/// A network with more values in its input or its outputs is not run.
 const MAX_VALUES: usize = 1 << 16;
 
 fuzz_target!(

@@ -6,7 +6,7 @@ use posewire::engine::{self, EngineChoice, Outputs, Workspace};
 use posewire::model::ModelFile;
 
 const HEADER_BYTES: usize = 40;
-/// Limit on the values of all activations of a network that runs. Larger ones take time and find nothing more.
+/// A network with more values in its activations is not run: it would take time and find nothing more.
 const MAX_VALUES: u64 = 1 << 16;
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {

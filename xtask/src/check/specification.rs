@@ -12,7 +12,7 @@ use std::path::Path;
 
 const PAGE: &str = "SPECIFICATION.md";
 
-/// Other programs of the workspace with tests, and their sources.
+/// The other crates of the workspace that have tests: name and folder of the sources.
 const MEMBERS: [(&str, &str); 2] = [("xtask", "xtask/src"), ("board-init", "boards/init/src")];
 
 /// Names without a match.

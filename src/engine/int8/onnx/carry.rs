@@ -4,38 +4,12 @@
 //! operator of the importer, tract's builder still infers and checks types and shapes, but the typed
 //! graph gets one opaque node with the ONNX node's inputs and attributes: an [`OpaqueNode`].
 
+use super::import::operators;
 use std::sync::Arc;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel, InferenceNode, InferenceOp};
 use tract_onnx::tract_hir::internal::*;
-
-/// Operators that become opaque nodes; tract knows all of them.
-const KNOWN: [&str; 23] = [
-    "Add",
-    "BatchNormalization",
-    "Cast",
-    "Clip",
-    "Conv",
-    "ConvTranspose",
-    "DequantizeLinear",
-    "Div",
-    "Dropout",
-    "HardSigmoid",
-    "HardSwish",
-    "Identity",
-    "LeakyRelu",
-    "MaxPool",
-    "Mul",
-    "Pad",
-    "QLinearConv",
-    "QuantizeLinear",
-    "Relu",
-    "Resize",
-    "Sigmoid",
-    "Sub",
-    "Tanh",
-];
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
@@ -44,7 +18,7 @@ type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 /// evaluate them.
 pub fn reader() -> tract_onnx::Onnx {
     let mut onnx = tract_onnx::onnx();
-    for name in KNOWN {
+    for name in operators() {
         onnx.op_register.insert(name, build_known);
     }
     onnx

@@ -24,7 +24,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 type Form = fn(&mut Importer, &TypedNode, &Attributes<'_>) -> Result<Value, String>;
 
 /// The operators that run in integers.
-const FORMS: [(&str, Form); 23] = [
+const FORMS: &[(&str, Form)] = &[
     ("Add", Importer::add),
     ("BatchNormalization", Importer::batch_normalization),
     ("Cast", Importer::cast),
@@ -49,6 +49,11 @@ const FORMS: [(&str, Form); 23] = [
     ("Sub", Importer::sub),
     ("Tanh", Importer::tanh),
 ];
+
+/// The names of the operators that run in integers.
+pub(super) fn operators() -> impl Iterator<Item = &'static str> {
+    FORMS.iter().map(|(name, _)| *name)
+}
 
 pub(super) struct Importer {
     /// The network's input in float, if an operation reads it so.
