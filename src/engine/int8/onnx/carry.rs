@@ -4,7 +4,6 @@
 //! operator of the importer, tract's builder still infers and checks types and shapes, but the typed
 //! graph gets one opaque node with the ONNX node's inputs and attributes: an [`OpaqueNode`].
 
-use super::import::operators;
 use std::sync::Arc;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
@@ -13,18 +12,8 @@ use tract_onnx::tract_hir::internal::*;
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// tract's ONNX reader, with opaque nodes in place of its own operators.
-/// [`Int8Runtime`](crate::engine::Int8Runtime) prepares the graphs that it reads; other runtimes cannot
-/// evaluate them.
-pub fn reader() -> tract_onnx::Onnx {
-    let mut onnx = tract_onnx::onnx();
-    for name in operators() {
-        onnx.op_register.insert(name, build_known);
-    }
-    onnx
-}
-
-fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
+/// Builds an [`OpaqueNode`] in place of tract's own operator.
+pub(super) fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
     let mut originals = OnnxOpRegister::default();
     tract_onnx::ops::register_all_ops(&mut originals);
     let builder = originals

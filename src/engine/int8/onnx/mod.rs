@@ -15,6 +15,7 @@ mod levels;
 mod map;
 mod pad;
 mod quantize;
+mod reader;
 #[cfg(test)]
 mod reference_tests;
 mod resample;
@@ -22,5 +23,5 @@ mod unary;
 mod value;
 mod weights;
 
-pub use carry::reader;
 pub(super) use import::import;
+pub use reader::reader;
