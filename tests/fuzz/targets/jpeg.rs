@@ -78,6 +78,10 @@ fn difference(one: &Picture, other: &Picture) -> f32 {
 }
 
 fn compare(bytes: &[u8], ours: &Picture) {
+    // Not in each change's check: the reference has faults of its own, which look like findings.
+    if std::env::var_os("POSEWIRE_FUZZ_REFERENCE").is_none() {
+        return;
+    }
     let Some(theirs) = reference(bytes, ColorTransform::YCbCr) else {
         return;
     };
