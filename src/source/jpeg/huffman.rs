@@ -127,6 +127,7 @@ pub(super) struct DataEnd {
     pub marker: usize,
 }
 
+/// Bits of a difference of first coefficients of 8-bit samples.
 const MAX_DIFFERENCE_BITS: u8 = 11;
 /// Bits that one symbol and its extra bits may take.
 const MAX_SYMBOL_BITS: u32 = 16 + 16;
