@@ -9,6 +9,7 @@ use posewire::process::thread::Role;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Runs the demo with this option until the process is examined.
@@ -61,12 +62,16 @@ fn threads(id: u32) -> Vec<(String, u32, u32)> {
 
 const SCHED_FIFO: u32 = 1;
 
+/// One test at a time: a thread that computes at a real-time priority stops the ordinary threads of the others.
+static PROCESSOR: Mutex<()> = Mutex::new(());
+
 #[test]
 fn threads_come_first_and_memory_is_locked_or_a_warning_says_what_is_missing() {
     if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
         // The kernel's figures would be the emulator's.
         return;
     }
+    let _alone = PROCESSOR.lock();
     let folder = TestDir::new("realtime");
     let (mut seen, mut locked_kib) = (Vec::new(), 0_u64);
     let output = watched(&folder, |id| {
@@ -134,6 +139,7 @@ fn a_thread_that_never_rests_is_ended() {
     if !may || std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
         return;
     }
+    let _alone = PROCESSOR.lock();
     let start = Instant::now();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--ignored"])
@@ -154,6 +160,7 @@ fn without_the_rights_there_is_one_warning() {
     if std::env::var_os("POSEWIRE_TEST_RUNNER").is_some() {
         return;
     }
+    let _alone = PROCESSOR.lock();
     let program = env!("CARGO_BIN_EXE_posewire");
     let none = [
         "--bounding-set=-sys_nice,-ipc_lock",
