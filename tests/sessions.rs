@@ -423,7 +423,7 @@ struct Recorded {
     came: Instant,
 }
 
-/// What the network does with a board's packets.
+/// The network's present treatment of a board's packets.
 enum Mood {
     Pass,
     Lose,
@@ -556,7 +556,7 @@ impl Network {
         }
     }
 
-    /// What the robots have taken since the last step.
+    /// Counts the packets that the robots have taken since the last step.
     fn listen(&mut self) {
         for robot in &mut self.robots {
             if let Some(restart) = robot.restart.take_if(|restart| restart.is_finished()) {

@@ -31,7 +31,7 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// What became of bytes that arrived.
+/// A receiver's decision on bytes that arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
     /// A packet. Whether a robot acts on it depends on its kind and its flags.

@@ -1,25 +1,12 @@
 //! Lost, late and repeated packets, by their sequence numbers.
 //!
-//! In: instance, session and sequence number of each packet, in the order of arrival. Out: an [`Order`], and a
-//! [`Loss`] summed over all instances. [`Losses`] owns its memory, a fixed size for each of the 256 instances.
+//! In: instance, session and sequence number of each packet, in the order of arrival. Out: a [`Loss`]
+//! summed over all instances. [`Losses`] owns its memory, a fixed size for each of the 256 instances.
 //!
 //! The rule is that of docs/wire.md; the receivers in `clients/` follow it too.
 
 use super::layout::INSTANCES;
 use super::view::Numbers;
-
-/// The place of a packet among those of its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The first packet of a session.
-    First,
-    /// Newer than all before it.
-    Newer,
-    /// It was counted as lost, and came after a newer one.
-    Late,
-    /// It came before, or it is older than the window of 64 numbers.
-    Repeated,
-}
 
 /// Counts of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +48,7 @@ impl Default for Losses {
 
 impl Losses {
     /// Counts a packet.
-    pub fn take(&mut self, packet: Numbers) -> Order {
+    pub fn take(&mut self, packet: Numbers) {
         let Numbers {
             instance,
             session,
@@ -75,7 +62,7 @@ impl Losses {
                 sequence,
                 missing: 0,
             });
-            return Order::First;
+            return;
         };
         // Numbers wrap: the shorter way round decides whether the packet is ahead or behind.
         let ahead = sequence.wrapping_sub(newest.sequence);
@@ -83,19 +70,18 @@ impl Losses {
             self.total.lost += u64::from(ahead - 1);
             newest.sequence = sequence;
             newest.missing = newest.missing.checked_shl(ahead).unwrap_or(0) | gap(ahead);
-            return Order::Newer;
+            return;
         }
         let bit = 1_u64
             .checked_shl(newest.sequence.wrapping_sub(sequence))
             .unwrap_or(0);
         if newest.missing & bit == 0 {
             self.total.repeated += 1;
-            return Order::Repeated;
+            return;
         }
         newest.missing &= !bit;
         self.total.lost -= 1;
         self.total.late += 1;
-        Order::Late
     }
 
     /// The counts so far.

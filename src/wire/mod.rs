@@ -32,7 +32,7 @@ pub use instances::{
 };
 pub use keypoint::{FixedPoint, WireKeypoint};
 pub use layout::{Encoded, MAX_PACKET_BYTES, SEAL_BYTES, VERSION};
-pub use losses::{Loss, Losses, Order};
+pub use losses::{Loss, Losses};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
 pub use packet::{Body, Flags, Kind, Packet};

@@ -1,5 +1,6 @@
 //! float16 as float32: engines compute in float32 alone, which holds each float16 number.
 
+use tract_core::prelude::f16;
 use tract_onnx::pb::{
     GraphProto, NodeProto, TensorProto, ValueInfoProto, tensor_proto::DataType, type_proto::Value,
 };
@@ -66,30 +67,25 @@ fn widen_tensor(tensor: &mut TensorProto) {
     let raw = tensor.raw_data.chunks_exact(2);
     let raw = raw.map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
     let listed = tensor.int32_data.iter().map(|&bits| bits as u16);
-    let singles = raw.chain(listed).map(single);
+    let singles = raw.chain(listed).map(|bits| f16::from_bits(bits).to_f32());
     tensor.raw_data = singles.flat_map(f32::to_le_bytes).collect();
     tensor.int32_data = Vec::new();
     tensor.data_type = SINGLE;
 }
 
-/// The number with these bits of float16.
-fn single(half: u16) -> f32 {
-    let sign = u32::from(half >> 15) << 31;
-    let (exponent, fraction) = (u32::from(half >> 10 & 31), u32::from(half & 1023));
-    match exponent {
-        // Below the normal numbers: units of 2^-24.
-        0 => {
-            let size = fraction as f32 / (1_u32 << 24) as f32;
-            f32::from_bits(size.to_bits() | sign)
-        }
-        31 => f32::from_bits(sign | 0x7F80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn single(bits: u16) -> f32 {
+        let mut tensor = TensorProto {
+            data_type: HALF,
+            raw_data: bits.to_le_bytes().into(),
+            ..TensorProto::default()
+        };
+        widen_tensor(&mut tensor);
+        f32::from_le_bytes(tensor.raw_data.try_into().unwrap())
+    }
 
     #[test]
     fn each_kind_of_half_has_its_value() {

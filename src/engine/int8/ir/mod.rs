@@ -36,13 +36,13 @@ impl QuantParams {
         i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
     }
 
-    /// What DequantizeLinear makes of a value.
+    /// The number that an 8-bit value stands for, as DequantizeLinear computes it.
     #[cfg(feature = "onnx")]
     pub(crate) fn real(self, value: i8) -> f32 {
         f32::from(i16::from(value) - i16::from(self.zero_point)) * self.scale
     }
 
-    /// What QuantizeLinear makes of a number: half to even, saturated.
+    /// The 8-bit value nearest to a number, as QuantizeLinear computes it: half to even, saturated.
     #[cfg(feature = "onnx")]
     #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
     pub(crate) fn level(self, real: f32) -> i8 {

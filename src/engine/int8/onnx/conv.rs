@@ -50,19 +50,7 @@ impl Importer {
             Value::Read(reading) if !self.graph.tensor(input).is_float => {
                 let weights = weights::quantised(kind, reading, window)?;
                 let bias = bias(outputs)?.into_iter().map(f64::from).collect();
-                let op = match kind {
-                    Kind::Conv => PendingOp::Conv {
-                        input,
-                        weights,
-                        bias,
-                    },
-                    Kind::Transposed => PendingOp::ConvTranspose {
-                        input,
-                        weights,
-                        bias,
-                    },
-                };
-                return self.wait(node, op);
+                return self.wait(node, in_integers(kind, input, weights, bias));
             }
             Value::Read(reading) => {
                 let floats = reading.weights();
@@ -156,17 +144,21 @@ impl Importer {
             "{name}: float weights quantised to 8 bits, each channel with a scale of its own"
         );
         let (weights, bias) = weights::rounded(kind, weights);
-        match kind {
-            Kind::Conv => PendingOp::Conv {
-                input,
-                weights,
-                bias,
-            },
-            Kind::Transposed => PendingOp::ConvTranspose {
-                input,
-                weights,
-                bias,
-            },
-        }
+        in_integers(kind, input, weights, bias)
+    }
+}
+
+fn in_integers(kind: Kind, input: ValueId, weights: ConvWeights, bias: Vec<f64>) -> PendingOp {
+    match kind {
+        Kind::Conv => PendingOp::Conv {
+            input,
+            weights,
+            bias,
+        },
+        Kind::Transposed => PendingOp::ConvTranspose {
+            input,
+            weights,
+            bias,
+        },
     }
 }
