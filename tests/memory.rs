@@ -128,15 +128,19 @@ fn a_network_whose_memory_is_not_fixed_has_no_budget() {
     );
 }
 
-/// Resident memory of a process from the kernel, in KiB.
-fn resident_kib(process: &Child) -> u64 {
+/// Resident memory that is a process's own, from the kernel, in KiB: heap, stacks and data that it wrote. Not pages
+/// of files: the kernel maps them 64 KiB at a time when code first runs, and takes them back when it likes.
+fn own_kib(process: &Child) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", process.id());
     let text = fs::read_to_string(path).unwrap();
-    let row = text.lines().find(|line| line.starts_with("Rss:")).unwrap();
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("Anonymous:"))
+        .unwrap();
     row.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Runs the program and measures its resident memory twice: after `frames / 2` frames and the first statistics, and
+/// Runs the program and measures its own memory twice: after `frames / 2` frames and the first statistics, and
 /// again `frames * 9 / 20` frames later. Returns both, in KiB, and the program's line about its heap. Packets that a
 /// busy machine loses delay the measurements and change nothing else.
 fn steady(format: &str, frames: u64) -> (u64, u64, String) {
@@ -184,10 +188,10 @@ fn steady(format: &str, frames: u64) -> (u64, u64, String) {
         figures |= matches!(packet.body, Body::Stats(_));
         let index = u64::from(packet.frame_index);
         if index >= late {
-            break resident_kib(&child);
+            break own_kib(&child);
         }
         if first.is_none() && figures && index >= frames / 2 {
-            first = Some(resident_kib(&child));
+            first = Some(own_kib(&child));
             late = index + frames * 9 / 20;
         }
     };
@@ -212,9 +216,8 @@ fn raw_pictures_take_nothing_of_the_heap_and_memory_stays_flat() {
     let frames = std::env::var("POSEWIRE_STEADY_FRAMES").map_or(1200, |text| text.parse().unwrap());
     for format in ["YUYV", "NV12", "GREY"] {
         let (first, last, heap) = steady(format, frames);
-        println!("{format}: at least {frames} frames, resident {first} KiB and {last} KiB; {heap}");
+        println!("{format}: at least {frames} frames, {first} KiB and {last} KiB; {heap}");
         assert!(heap.contains(" 0 allocations since"), "{format}: {heap}");
-        // It may shrink: the kernel can take back pages of files at any time.
         assert!(
             first > 1024 && last <= first,
             "{format}: {first} KiB, then {last} KiB"
