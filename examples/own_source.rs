@@ -38,6 +38,7 @@ impl FrameSource for Square {
             pixels,
             captured,
             index,
+            file: None,
         }))
     }
 }

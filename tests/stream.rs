@@ -7,6 +7,7 @@ use common::{
     TestDir, line_with, lines, posewire, run, signal, spawn, stderr, terminate, wait_for,
 };
 use posewire::source::{FrameLength, frame_length};
+use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::process::{Child, ChildStderr, Stdio};
@@ -431,12 +432,18 @@ fn a_bad_picture_in_a_folder_or_a_stream_is_counted_and_skipped() {
     std::fs::create_dir(dir.path().join("pictures")).unwrap();
     dir.file("pictures/1.jpg", good[0]);
     dir.file("pictures/2.jpg", half);
-    dir.file("pictures/3.jpg", good[2]);
+    dir.file("pictures/10.jpg", good[2]);
     dir.file("pictures/notes.txt", b"not a picture");
     let stream = dir.file("clip.mjpeg", &[good[0], half, good[2]].concat());
-    for source in [
-        format!("dir:{}", dir.path().join("pictures").display()),
-        format!("mjpeg:{}", stream.display()),
+    for (source, files) in [
+        (
+            format!("dir:{}", dir.path().join("pictures").display()),
+            [json!("1.jpg"), json!("10.jpg")],
+        ),
+        (
+            format!("mjpeg:{}", stream.display()),
+            [json!(null), json!(null)],
+        ),
     ] {
         let output = run(&["run", "--source", &source, "--model", MODEL, "--json", "-"]);
         let log = stderr(&output);
@@ -445,12 +452,18 @@ fn a_bad_picture_in_a_folder_or_a_stream_is_counted_and_skipped() {
             log.contains("2 frames") && log.contains("1 pictures skipped"),
             "{log}"
         );
-        let indexes: Vec<_> = lines(&output.stdout)
-            .iter()
+        let (indexes, names): (Vec<_>, Vec<_>) = lines(&output.stdout)
+            .into_iter()
             .filter(|packet| packet["kind"] == "keypoints")
-            .map(|packet| packet["frame_index"].as_u64().unwrap())
-            .collect();
+            .map(|packet| {
+                (
+                    packet["frame_index"].as_u64().unwrap(),
+                    packet["file"].clone(),
+                )
+            })
+            .unzip();
         assert_eq!(indexes, [0, 2], "{source}");
+        assert_eq!(names, files, "{source}");
     }
 }
 

@@ -232,6 +232,7 @@ impl FrameSource for TestPicture {
             pixels,
             captured: clock::Instant::now(),
             index,
+            file: None,
         }))
     }
 }

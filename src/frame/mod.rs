@@ -11,6 +11,7 @@ pub use encode::encode;
 
 use crate::clock::Instant;
 use crate::limits::MAX_FRAME_SIDE_PX;
+use std::path::Path;
 
 /// Layout of the bytes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +168,8 @@ pub struct Frame<'a> {
     pub captured: Instant,
     /// Index of the picture in its source, from 0. Skipped pictures count.
     pub index: u64,
+    /// The picture's own file, if it has one.
+    pub file: Option<&'a Path>,
 }
 
 #[cfg(test)]

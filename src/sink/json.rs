@@ -190,8 +190,14 @@ impl Sink for JsonSink {
             .map_err(|error| SendError::Dropped(error.to_string()))?;
         for packet in event.packets {
             line.clear();
+            let mut json = json_line(packet);
+            if let What::Scene { frame, .. } = event.what
+                && let Some(name) = frame.file.and_then(Path::file_name)
+            {
+                json["file"] = json!(name.to_string_lossy());
+            }
             // Writing to memory does not fail.
-            let _ = serde_json::to_writer(&mut line, &json_line(packet));
+            let _ = serde_json::to_writer(&mut line, &json);
             line.push(b'\n');
             if let Err(lost) = thread.put(&line) {
                 delivery = Err(lost.into());

@@ -64,6 +64,7 @@ impl<I: Iterator<Item = Fault>> Faulty<I> {
             pixels,
             captured: Instant::from_mono_us(now.mono_us.saturating_sub(age_us)),
             index,
+            file: None,
         }))
     }
 }

@@ -219,6 +219,7 @@ impl FrameSource for MjpegSource {
             pixels,
             captured: Instant::now(),
             index,
+            file: None,
         }))
     }
 

@@ -61,6 +61,7 @@ impl FrameSource for RawClip {
             pixels,
             captured: Instant::now(),
             index,
+            file: None,
         }))
     }
 }

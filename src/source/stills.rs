@@ -178,6 +178,7 @@ impl FrameSource for StillsSource {
                 pixels,
                 captured: Instant::now(),
                 index: index as u64,
+                file: Some(&self.paths[index]),
             }));
         }
         Ok(Next::End)

@@ -199,6 +199,7 @@ impl FrameSource for V4l2Source {
                 pixels,
                 captured: fresh.captured,
                 index: fresh.index,
+                file: None,
             }),
             None => Next::TimedOut {
                 camera_present: true,
