@@ -13,7 +13,7 @@ const MAX_CODE_BITS: usize = 16;
 /// One symbol, as the fast table finds it: its code's length, and its value.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// 0: the code is longer than [`LOOK_BITS`].
+    /// 0: the code is longer than [`LOOK_BITS`], or means nothing.
     code_bits: u8,
     symbol: u8,
 }
@@ -27,17 +27,46 @@ pub(super) struct Table {
     /// Index of the first symbol of each length, minus its first code.
     offsets: [i32; MAX_CODE_BITS + 1],
     symbols: [u8; 256],
+    kind: Kind,
+}
+
+/// What a table's symbols say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The bits of a difference of first coefficients.
+    Dc,
+    /// A run of zeros, and the bits of the coefficient behind it.
+    Ac,
+}
+
+impl Kind {
+    /// The largest symbol that a table may have, as in libjpeg.
+    const fn max_symbol(self) -> u8 {
+        match self {
+            Kind::Dc => 15,
+            Kind::Ac => u8::MAX,
+        }
+    }
+
+    /// Bits of the largest number that 8-bit samples give (F.1.2.1 and F.1.2.2). Decoders take more, and overflow.
+    const fn max_bits(self) -> u8 {
+        match self {
+            Kind::Dc => 11,
+            Kind::Ac => 10,
+        }
+    }
+
+    /// A symbol that 8-bit samples can have.
+    fn has(self, symbol: u8) -> bool {
+        symbol & 15 <= self.max_bits()
+    }
 }
 
 impl Table {
-    /// Makes a table from the numbers of codes per length and the symbols in their order. `None` if the codes do not
-    /// fit their lengths, or if a symbol is above `max_symbol`.
-    pub(super) fn new(
-        counts: &[u8; MAX_CODE_BITS],
-        symbols: &[u8],
-        max_symbol: u8,
-    ) -> Option<Self> {
-        if symbols.len() > 256 || symbols.iter().any(|&symbol| symbol > max_symbol) {
+    /// Makes a table from the numbers of codes per length and the symbols in their order. Codes of symbols that 8-bit
+    /// samples cannot have mean nothing. `None` if the codes do not fit their lengths, or a symbol not its kind.
+    pub(super) fn new(counts: &[u8; MAX_CODE_BITS], symbols: &[u8], kind: Kind) -> Option<Self> {
+        if symbols.len() > 256 || symbols.iter().any(|&symbol| symbol > kind.max_symbol()) {
             return None;
         }
         let mut table = Table {
@@ -48,6 +77,7 @@ impl Table {
             limits: [0; MAX_CODE_BITS + 1],
             offsets: [0; MAX_CODE_BITS + 1],
             symbols: [0; 256],
+            kind,
         };
         table.symbols[..symbols.len()].copy_from_slice(symbols);
         let (mut code, mut index) = (0_u32, 0_usize);
@@ -56,7 +86,7 @@ impl Table {
             table.offsets[bits] = index as i32 - first as i32;
             for _ in 0..count {
                 let &symbol = symbols.get(index)?;
-                if bits <= LOOK_BITS as usize {
+                if bits <= LOOK_BITS as usize && kind.has(symbol) {
                     let shift = LOOK_BITS as usize - bits;
                     let entry = Entry {
                         code_bits: bits as u8,
@@ -93,10 +123,10 @@ impl Table {
     #[cold]
     fn find_long(&self, bits: u64) -> Option<(u32, u8)> {
         let code = (bits >> (64 - MAX_CODE_BITS)) as u32;
-        let length = (LOOK_BITS as usize + 1..=MAX_CODE_BITS).find(|&n| code < self.limits[n])?;
+        let length = (1..=MAX_CODE_BITS).find(|&n| code < self.limits[n])?;
         let index = (code >> (MAX_CODE_BITS - length)) as i32 + self.offsets[length];
         let symbol = *self.symbols.get(usize::try_from(index).ok()?)?;
-        Some((length as u32, symbol))
+        self.kind.has(symbol).then_some((length as u32, symbol))
     }
 }
 
@@ -127,8 +157,6 @@ pub(super) struct DataEnd {
     pub marker: usize,
 }
 
-/// Bits of a difference of first coefficients of 8-bit samples.
-const MAX_DIFFERENCE_BITS: u8 = 11;
 /// Bits that one symbol and its extra bits may take.
 const MAX_SYMBOL_BITS: u32 = 16 + 16;
 
@@ -152,15 +180,6 @@ impl<'a> Bits<'a> {
         let (length, symbol) = table.find(self.next).ok_or(NoCode)?;
         self.skip(length + u32::from(symbol & 15));
         Ok(symbol)
-    }
-
-    /// Reads the difference of a first coefficient. Samples of 8 bits have at most 11 bits of it (F.1.2.1).
-    #[inline(always)]
-    pub(super) fn difference(&mut self, table: &Table) -> Result<(), NoCode> {
-        match self.symbol(table)? {
-            0..=MAX_DIFFERENCE_BITS => Ok(()),
-            _ => Err(NoCode),
-        }
     }
 
     /// Reads a symbol alone.

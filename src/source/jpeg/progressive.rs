@@ -262,10 +262,8 @@ fn dc(frame: &Frame, scan: &Scan<'_>, bytes: &[u8], at: usize) -> Result<DataEnd
     walk_runs(bytes, at, units, scan.restart_units, |bits, _| {
         for table in &blocks {
             match table {
-                Some(table) => bits.difference(table)?,
-                None => {
-                    bits.read(1);
-                }
+                Some(table) => drop(bits.symbol(table)?),
+                None => drop(bits.read(1)),
             }
         }
         Ok(())

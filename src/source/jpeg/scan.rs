@@ -2,15 +2,13 @@
 //!
 //! In: headers that `whole` has read, and the bytes behind them. Out: the end of the data, or what is wrong with it.
 
-use super::huffman::{Bits, DataEnd, NoCode, Table};
+use super::huffman::{Bits, DataEnd, Kind, NoCode, Table};
 use super::standard;
 
 const FIRST_RESTART: u8 = 0xD0;
 
 /// Largest number of components that are read: luma and two of colour.
 pub(super) const MAX_COMPONENTS: usize = 3;
-/// Largest number of bits of a coefficient's difference, for samples of 8 bits.
-const MAX_DC_BITS: u8 = 15;
 
 /// One component of a frame.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,13 +73,13 @@ impl Tables {
             let symbols = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = rest.split_at_checked(symbols).ok_or_else(bad)?;
             segment = rest;
-            let (kind, max_symbol) = match place >> 4 {
-                0 => (&mut self.dc, MAX_DC_BITS),
-                1 => (&mut self.ac, u8::MAX),
+            let (tables, kind) = match place >> 4 {
+                0 => (&mut self.dc, Kind::Dc),
+                1 => (&mut self.ac, Kind::Ac),
                 _ => return Err(bad()),
             };
-            let slot = kind.get_mut(usize::from(place & 15)).ok_or_else(bad)?;
-            *slot = Some(Table::new(counts, symbols, max_symbol).ok_or_else(bad)?);
+            let slot = tables.get_mut(usize::from(place & 15)).ok_or_else(bad)?;
+            *slot = Some(Table::new(counts, symbols, kind).ok_or_else(bad)?);
         }
         Ok(())
     }

@@ -153,32 +153,47 @@ fn forms_that_decoders_get_wrong_are_named() {
     }
 }
 
-#[test]
-fn a_difference_that_8_bits_cannot_have_is_refused() {
-    let with = |symbol: u8| {
-        let mut jpeg = crate::source::mjpeg::tiny_jpeg();
-        let table = jpeg.windows(2).position(|two| two == [0xFF, 0xC4]);
-        jpeg[table.unwrap() + 21] = symbol;
-        // The code, the difference's bits, the end of the block, ones.
-        let bits = 1 + u32::from(symbol & 15) + 1;
-        let data = (u32::MAX >> bits).to_be_bytes();
-        let end = jpeg.len() - 3;
-        let length = bits.div_ceil(8) as usize;
-        jpeg.splice(end..=end, data[..length].iter().copied());
-        decoded(&jpeg).map(drop)
+/// A block with one symbol in the Huffman table `table` of two: once if it is the first one, else until the block is full.
+fn with_symbol(table: usize, symbol: u8) -> Result<(), String> {
+    let mut jpeg = crate::source::mjpeg::tiny_jpeg();
+    let tables = jpeg.windows(2).enumerate();
+    let mut tables = tables.filter(|(_, two)| *two == [0xFF, 0xC4]);
+    let (at, _) = tables.nth(table).unwrap();
+    jpeg[at + 21] = symbol;
+    let value_bits = usize::from(symbol & 15);
+    // Each code is a 0. Values of zeros are the most negative ones.
+    let bits = match table {
+        0 => 1 + value_bits + 1,
+        _ => 1 + 63 * (1 + value_bits),
     };
-    for symbol in 0..=11 {
-        with(symbol).unwrap();
+    let mut data = vec![0; bits.div_ceil(8)];
+    if bits % 8 > 0 {
+        *data.last_mut().unwrap() = 0xFF >> (bits % 8);
     }
-    for symbol in 12..=255 {
-        let error = with(symbol).unwrap_err();
-        // No table may have symbols above 15.
-        let reason = if symbol > 15 {
-            "impossible"
-        } else {
-            "means nothing"
-        };
-        assert!(error.contains(reason), "{symbol}: {error}");
+    let end = jpeg.len() - 3;
+    jpeg.splice(end..=end, data);
+    decoded(&jpeg).map(drop)
+}
+
+#[test]
+fn a_coefficient_that_8_bits_cannot_have_is_refused() {
+    for bits in 0..=11 {
+        with_symbol(0, bits).unwrap();
+    }
+    for bits in 1..=10 {
+        with_symbol(1, bits).unwrap();
+    }
+    for (table, bits) in (12..=15)
+        .map(|bits| (0, bits))
+        .chain((11..=15).map(|bits| (1, bits)))
+    {
+        let error = with_symbol(table, bits).unwrap_err();
+        assert!(error.contains("means nothing"), "{table} {bits}: {error}");
+    }
+    // No run of zeros stands in front of the first coefficient.
+    for symbol in 16..=255 {
+        let error = with_symbol(0, symbol).unwrap_err();
+        assert!(error.contains("impossible"), "{symbol}: {error}");
     }
 }
 

@@ -314,7 +314,7 @@ fn sequential(frame: &Frame, scan: &Scan<'_>, bytes: &[u8], at: usize) -> Result
     let units = frame.units_across * frame.units_down;
     walk_runs(bytes, at, units, scan.restart_units, |bits, _| {
         for (dc, ac) in &blocks {
-            bits.difference(dc)?;
+            bits.symbol(dc)?;
             let mut k = 1;
             while k < 64 {
                 let symbol = bits.symbol(ac)?;
