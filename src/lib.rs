@@ -35,6 +35,8 @@ pub mod model;
 pub mod npy;
 pub mod pipeline;
 pub mod process;
+#[cfg(feature = "onnx")]
+pub mod quantise;
 pub mod scene;
 pub mod serial;
 pub mod settings;

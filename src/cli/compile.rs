@@ -74,9 +74,9 @@ fn run(given: Given) -> Result<()> {
     Ok(())
 }
 
-/// By renaming, so that the old plan or the new one is there at any time.
+/// By renaming, so that the old file or the new one is there at any time.
 #[cfg(feature = "onnx")]
-fn write(out: &Path, plan: &[u8]) -> Result<()> {
+pub(super) fn write(out: &Path, plan: &[u8]) -> Result<()> {
     Replacement::begin(out)
         .and_then(|mut file| {
             file.write_all(plan)?;

@@ -16,6 +16,7 @@ mod listen;
 mod logging;
 mod lookup;
 pub mod pages;
+mod quantize;
 mod run;
 mod startup;
 mod stop;
@@ -78,6 +79,7 @@ fn commands() -> impl Iterator<Item = &'static Command> {
         boards::COMMAND,
         inspect::COMMAND,
         compile::COMMAND,
+        quantize::COMMAND,
     ];
     COMMANDS.iter()
 }

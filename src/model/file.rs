@@ -14,7 +14,7 @@ use crate::text::Shown;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "onnx")]
-use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
+use tract_onnx::pb::{ModelProto, StringStringEntryProto, tensor_proto::DataLocation};
 
 /// The ONNX metadata key of the card.
 const CARD_KEY: &str = "posewire.card";
@@ -102,9 +102,12 @@ impl ModelFile {
         Err(Error::model(path, what))
     }
 
-    /// `path` is for messages and for the TOML file beside it.
+    /// An ONNX file's bytes. `path` is for messages and for the TOML file beside it.
+    ///
+    /// # Errors
+    /// As [`open`](ModelFile::open).
     #[cfg(feature = "onnx")]
-    fn from_onnx(path: &Path, raw: &[u8]) -> Result<Self> {
+    pub(crate) fn from_onnx(path: &Path, raw: &[u8]) -> Result<Self> {
         let proto = onnx::read(raw).map_err(|fault| match fault {
             Fault::Garbled => {
                 let what = "is not an ONNX file, or is cut off: copy or export it again";
@@ -203,6 +206,22 @@ impl ModelFile {
 
 fn bad_card(path: &Path, error: CardError) -> Error {
     Error::model_node(path, format!("card field {}", error.field), error.what)
+}
+
+/// The model with this card in its metadata.
+///
+/// # Errors
+/// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the card has no JSON form.
+#[cfg(feature = "onnx")]
+pub(crate) fn with_card(mut proto: ModelProto, card: &ModelCard) -> Result<ModelProto> {
+    let value = serde_json::to_string(card)
+        .map_err(|error| Error::engine("the card cannot be written").because(error))?;
+    proto.metadata_props.retain(|entry| entry.key != CARD_KEY);
+    proto.metadata_props.push(StringStringEntryProto {
+        key: CARD_KEY.into(),
+        value,
+    });
+    Ok(proto)
 }
 
 #[cfg(feature = "onnx")]

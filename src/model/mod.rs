@@ -19,6 +19,8 @@ pub use card::{DecodeMode, ModelCard};
 pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
 #[cfg(any(feature = "onnx", test))]
 pub(crate) use container::{VERSION as PLAN_VERSION, assemble as assemble_plan};
+#[cfg(feature = "onnx")]
+pub(crate) use file::with_card;
 pub use file::{Contents, ModelFile};
 pub use hash::ModelHash;
 pub use plan::{PlanFile, Weights};
