@@ -74,6 +74,8 @@ pub(super) struct Indirection<'a> {
 }
 
 impl<'a> Indirection<'a> {
+    // In the innermost loops, also in a program that is built for size.
+    #[inline(always)]
     fn get(&self, index: usize) -> &'a [i8] {
         match self.offsets[index] {
             OUTSIDE => &self.padding_row[..self.channels],
