@@ -25,7 +25,7 @@ from .packet import (
     decode,
 )
 from .receiver import Counts, Event, Receiver, Refusal, read_key
-from .sources import serial, serial_async, udp, udp_async
+from .sources import open_source, serial, serial_async, udp, udp_async
 
 __all__ = [
     "BODY_JOINTS",
@@ -44,6 +44,7 @@ __all__ = [
     "Stage",
     "Stats",
     "decode",
+    "open_source",
     "read_key",
     "serial",
     "serial_async",

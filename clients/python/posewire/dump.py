@@ -24,8 +24,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
     given = parser.parse_args(arguments)
     try:
         receiver = Receiver(read_key(given.key_file) if given.key_file else None)
+        place = f"udp:{given.udp}" if given.udp else f"serial:{given.serial}"
         shown = 0
-        for packet in _open(given, receiver):
+        for packet in sources.open_source(place, receiver=receiver):
             if packet is None:
                 print("silent", file=sys.stderr)
                 continue
@@ -42,15 +43,6 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return 1
     print(", ".join(f"{count} {name}" for name, count in vars(receiver.counts).items()), file=sys.stderr)
     return 0
-
-
-def _open(given: argparse.Namespace, receiver: Receiver):
-    place, _, last = (given.udp or given.serial).rpartition(":")
-    if given.udp:
-        return sources.udp((place.strip("[]"), int(last)), receiver=receiver)
-    if place and last.isdigit():
-        return sources.serial(place, int(last), receiver=receiver)
-    return sources.serial(given.serial, receiver=receiver)
 
 
 def text_line(packet: Packet) -> str:

@@ -44,6 +44,21 @@ def serial(
         yield from _packets(line, lambda: _frames(line, receiver), timeout_s)
 
 
+def open_source(
+    place: str, *, receiver: Optional[Receiver] = None, timeout_s: float = DEFAULT_TIMEOUT_S
+) -> Iterator[Optional[Packet]]:
+    """Packets of a place as users name it: `udp:[ADDRESS:]PORT` or `serial:DEVICE[:BAUD]`."""
+    kind, _, name = place.partition(":")
+    first, _, last = name.rpartition(":")
+    if kind == "udp" and last.isdigit():
+        return udp((first.strip("[]"), int(last)), receiver=receiver, timeout_s=timeout_s)
+    if kind != "serial" or not name:
+        raise ValueError(f"{place}: give udp:[ADDRESS:]PORT or serial:DEVICE[:BAUD]")
+    if first and last.isdigit():
+        return serial(first, int(last), receiver=receiver, timeout_s=timeout_s)
+    return serial(name, receiver=receiver, timeout_s=timeout_s)
+
+
 async def udp_async(
     port: Union[int, tuple[str, int]], *, receiver: Optional[Receiver] = None, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> AsyncIterator[Optional[Packet]]:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import posewire
+import pytest
 from posewire import dump
 
 from test_vectors import cases
@@ -50,6 +51,19 @@ def test_udp_gives_packets_and_says_when_nothing_comes():
     assert kinds == [posewire.Kind.HEARTBEAT, posewire.Kind.KEYPOINTS]
     assert next(packets) is None
     packets.close()
+
+
+def test_a_place_as_users_name_it():
+    controller, device = os.openpty()
+    for place in (f"udp:127.0.0.1:{free_port()}", f"udp:{free_port()}", f"serial:{os.ttyname(device)}:9600"):
+        packets = posewire.open_source(place, timeout_s=0.02)
+        assert next(packets) is None
+        packets.close()
+    os.close(controller)
+    os.close(device)
+    for place in ("", "udp:", "udp:board", "serial:", "9000", "tcp:1.2.3.4:9000"):
+        with pytest.raises(ValueError, match="give udp:"):
+            posewire.open_source(place)
 
 
 def test_udp_in_an_event_loop():

@@ -1,0 +1,1 @@
+"""Publishes the hands and bodies that posewire camera boards send."""
