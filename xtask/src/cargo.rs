@@ -60,6 +60,8 @@ pub fn board_program(target: &str) -> Outcome<PathBuf> {
             "--release",
             "--no-default-features",
             "--features=plan",
+            // A twentieth fewer bytes. Not for all programs: it makes AVX2 kernels slower by 1 %, and links for minutes.
+            "--config=profile.release.lto='fat'",
             "--target",
             target,
         ],
