@@ -50,10 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let spec: SourceSpec = format!("dir:{folder}").parse()?;
     let camera = CameraOptions::default();
-    let mut pictures = spec.open(&Context {
-        task,
-        camera: &camera,
-    })?;
+    let mut pictures = spec.open(&Context::new(task, &camera))?;
     let options = StreamOptions::default();
     let mut stream = Stream::new(pipeline, vec![Box::new(Bars)], options, 1);
     let stop = AtomicBool::new(false);

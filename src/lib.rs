@@ -35,6 +35,7 @@ pub mod model;
 pub mod npy;
 pub mod pipeline;
 pub mod process;
+pub mod producer;
 #[cfg(feature = "onnx")]
 pub mod quantise;
 pub mod scene;

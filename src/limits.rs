@@ -24,6 +24,15 @@ pub const MAX_ADDRESSES: usize = 8;
 /// Bytes of an answer of the process that looks names up: [`MAX_ADDRESSES`] of the longest.
 pub const MAX_ANSWER_BYTES: usize = 512;
 
+// The command of a camera.
+
+/// Bytes of a command: a pipeline of GStreamer has some hundred.
+pub const MAX_COMMAND_BYTES: usize = 16 << 10;
+/// Words of a command.
+pub const MAX_COMMAND_WORDS: usize = 256;
+/// Bytes of a line that the command writes to the log. A longer one is cut.
+pub const MAX_COMMAND_LINE_BYTES: usize = 512;
+
 // The scene.
 
 /// Joints of a model. Hands have 21, bodies 16 to 26; 64 fit one packet.

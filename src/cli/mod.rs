@@ -16,6 +16,7 @@ mod listen;
 mod logging;
 mod lookup;
 pub mod pages;
+mod producer;
 mod quantize;
 mod run;
 mod startup;
@@ -120,6 +121,7 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         "version" => say!("posewire {}", env!("CARGO_PKG_VERSION")),
         "pages" => return pages::main(parser),
         lookup::NAME => return lookup::main(parser),
+        producer::NAME => return producer::main(parser),
         "demo" => {
             return Err(Error::usage(
                 "this build has no demo: build with --features demo",

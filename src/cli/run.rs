@@ -3,9 +3,9 @@
 use super::clash::{self, Named};
 use super::command::{Accepts, Command};
 use super::layers;
-use super::lookup;
 use super::startup::Startup;
 use super::{logging, stop};
+use super::{lookup, producer};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, ModelFile};
@@ -13,6 +13,7 @@ use crate::pipeline::Stream;
 use crate::process::memory;
 use crate::process::realtime;
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
+use crate::producer::Producer;
 use crate::settings::Settings;
 use crate::sink::{Context, SinkSpec, Systemd, When};
 use crate::source;
@@ -68,12 +69,22 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
         Some(_) => CapabilitySet::SYS_NICE | CapabilitySet::IPC_LOCK,
         None => CapabilitySet::empty(),
     };
+    // A closed sandbox starts no programs.
+    let producer = match &settings.run_camera {
+        Some(words) => Some(
+            Producer::start(producer::command(words)?)
+                .map_err(|error| Error::source("--run-camera", "cannot be kept").because(error))?,
+        ),
+        None => None,
+    };
     let sandbox = Sandbox::enter(settings.sandbox, access(&settings)?, keep)?;
     let model = startup.model()?;
     let card = model.require_card()?.clone();
     let mut source = settings.source()?.open(&source::Context {
         task: card.task,
         camera: &settings.camera,
+        once: settings.once,
+        producer: producer.into(),
     })?;
     open(When::WithCard, Some(&card))?;
     let pipeline = startup.network(model)?;

@@ -41,6 +41,12 @@ impl Picture {
                 let chroma = &self.bytes[(self.height + y / 2) * self.stride..];
                 yuv_to_rgb(row[x], chroma[x / 2 * 2], chroma[x / 2 * 2 + 1])
             }
+            PixelFormat::Yu12 => {
+                let half = self.stride / 2;
+                let u = self.height * self.stride + y / 2 * half + x / 2;
+                let v = u + self.height.div_ceil(2) * half;
+                yuv_to_rgb(row[x], self.bytes[u], self.bytes[v])
+            }
         }
     }
 

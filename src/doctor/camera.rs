@@ -7,8 +7,25 @@ use crate::text::Shown;
 use std::path::Path;
 
 const CHECK: &str = "camera";
-const BRIDGE: &str = "use a USB camera, or feed a v4l2loopback device from rpicam-vid (Raspberry Pi) or \
-                      GStreamer (Jetson): boards/README.md";
+const PIPE: &str = "use a USB camera, or read this one from the pipe of rpicam-vid (Raspberry Pi) or GStreamer \
+                    (Jetson): boards/README.md";
+/// Programs that give the pictures of ribbon-cable cameras, and the settings that start them.
+const PRODUCERS: [(&str, &str); 3] = [
+    (
+        "/usr/bin/rpicam-vid",
+        "--source pipe:yuv420:640x480 --run-camera 'rpicam-vid -n -t 0 --flush --codec yuv420 --width 640 --height 480 -o -'",
+    ),
+    (
+        "/usr/bin/libcamera-vid",
+        "--source pipe:yuv420:640x480 --run-camera 'libcamera-vid -n -t 0 --flush --codec yuv420 --width 640 --height 480 -o -'",
+    ),
+    (
+        "/usr/lib/aarch64-linux-gnu/gstreamer-1.0/libgstnvarguscamerasrc.so",
+        "--source pipe:MJPG:640x480 --run-camera \"gst-launch-1.0 -q nvarguscamerasrc ! \
+         video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1 ! nvvidconv ! \
+         video/x-raw(memory:NVMM),width=640,height=480 ! nvjpegenc ! fdsink\"",
+    ),
+];
 const PERMISSION: &str = "sudo usermod -aG video USER, and log in again";
 
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -40,7 +57,11 @@ fn every_node(subject: &Subject<'_>, all: &[NodeReport]) -> Vec<Finding> {
         return vec![Finding::fail(
             CHECK,
             "there is no video device",
-            "plug a USB camera in; a ribbon-cable camera needs a bridge: boards/README.md",
+            match producer(subject) {
+                Some(line) => format!("plug a USB camera in, or for a ribbon-cable camera {line}"),
+                None => "plug a USB camera in; boards/README.md has lines for ribbon-cable cameras"
+                    .into(),
+            },
         )];
     }
     let mut findings: Vec<Finding> = Vec::new();
@@ -61,14 +82,26 @@ fn every_node(subject: &Subject<'_>, all: &[NodeReport]) -> Vec<Finding> {
         return findings;
     }
     let advice = if has(|what| *what == What::NoPermission) {
-        PERMISSION
+        PERMISSION.into()
     } else if has(|what| matches!(what, What::Bayer { .. })) {
-        BRIDGE
+        ribbon(subject)
     } else {
-        "plug a USB camera in"
+        "plug a USB camera in".into()
     };
     findings.push(Finding::fail(CHECK, "no video device can be used", advice));
     findings
+}
+
+/// The settings for a ribbon-cable camera with a program that this machine has.
+fn producer(subject: &Subject<'_>) -> Option<&'static str> {
+    let found = PRODUCERS
+        .iter()
+        .find(|(path, _)| subject.facts.exists(path));
+    found.map(|(_, line)| *line)
+}
+
+fn ribbon(subject: &Subject<'_>) -> String {
+    producer(subject).map_or_else(|| PIPE.into(), |line| format!("posewire run {line}"))
 }
 
 /// True for a camera that posewire uses or waits for.
@@ -138,7 +171,7 @@ fn describe(subject: &Subject<'_>, seen: &NodeReport) -> Finding {
             format!(
                 "{who}: a ribbon-cable camera with raw pictures ({offers}), which posewire does not read"
             ),
-            BRIDGE,
+            ribbon(subject),
         ),
         What::Other(what) => Finding::ok(CHECK, format!("{who}: {what}")),
     }

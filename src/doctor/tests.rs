@@ -294,18 +294,44 @@ fn a_camera_that_gives_no_usable_picture_is_told_with_the_reason() {
 }
 
 #[test]
-fn a_ribbon_cable_camera_needs_a_bridge() {
+fn a_ribbon_cable_camera_has_a_line_for_its_program() {
     let machine = Machine::with([raw_camera()]);
     for request in [nothing(), source("v4l2:/dev/video0")] {
         machine.says(
             &request,
             "camera",
             Severity::Fail,
-            &["v4l2loopback", "rpicam-vid", "GStreamer"],
+            &["pipe of rpicam-vid", "GStreamer"],
         );
     }
+    machine.write(
+        "usr/lib/aarch64-linux-gnu/gstreamer-1.0/libgstnvarguscamerasrc.so",
+        "",
+    );
+    let line = [
+        "--source pipe:MJPG:640x480",
+        "--run-camera",
+        "nvarguscamerasrc",
+    ];
+    machine.says(&nothing(), "camera", Severity::Fail, &line);
+    machine.write("usr/bin/rpicam-vid", "");
+    let line = ["--source pipe:yuv420:640x480 --run-camera 'rpicam-vid "];
+    machine.says(&nothing(), "camera", Severity::Fail, &line);
     machine.kernel.plug(Device::webcam("/dev/video8"));
-    machine.says(&nothing(), "camera", Severity::Warning, &["pBAA"]);
+    machine.says(
+        &nothing(),
+        "camera",
+        Severity::Warning,
+        &["pBAA", "rpicam-vid"],
+    );
+    let without = Machine::with([]);
+    without.write("usr/bin/rpicam-vid", "");
+    without.says(
+        &nothing(),
+        "camera",
+        Severity::Fail,
+        &["--run-camera 'rpicam-vid "],
+    );
 }
 
 #[test]

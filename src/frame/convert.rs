@@ -91,6 +91,23 @@ pub(super) fn nv12(luma: &[u8], chroma: &[u8], first_px: usize, out: &mut [WideP
     });
 }
 
+/// A row of luma, and the rows of U and V that it shares with a neighbour. All start at the first pixel of the row and
+/// have whole pairs.
+pub(super) fn yu12(luma: &[u8], [u, v]: [&[u8]; 2], first_px: usize, out: &mut [WidePixel]) {
+    yuv(first_px, out, |pairs, block| {
+        let bytes = 2 * pairs.start..2 * pairs.end;
+        for (y, &byte) in block.y.iter_mut().zip(&luma[bytes]) {
+            *y = byte.into();
+        }
+        for (out, &byte) in block.u.iter_mut().zip(&u[pairs.clone()]) {
+            *out = [byte.into(); 2];
+        }
+        for (out, &byte) in block.v.iter_mut().zip(&v[pairs]) {
+            *out = [byte.into(); 2];
+        }
+    });
+}
+
 /// Unpacked pixels. Chroma is repeated for both pixels of a pair.
 struct Block {
     y: [i16; BLOCK_PX],

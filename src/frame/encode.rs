@@ -24,24 +24,42 @@ pub fn encode(rgb: &[u8], width_px: u32, format: PixelFormat) -> Vec<u8> {
             })
             .collect(),
         PixelFormat::Nv12 => {
-            let width = width_px as usize;
-            let all: Vec<[u8; 3]> = pixels().map(yuv).collect();
-            let mut bytes: Vec<u8> = all.iter().map(|pixel| pixel[0]).collect();
-            for rows in all.chunks_exact(2 * width) {
-                for x in (0..width).step_by(2) {
-                    for channel in [1, 2] {
-                        bytes.push(mean_of(&[
-                            rows[x][channel],
-                            rows[x + 1][channel],
-                            rows[width + x][channel],
-                            rows[width + x + 1][channel],
-                        ]));
-                    }
-                }
+            let (mut bytes, chroma) = planes(rgb, width_px);
+            bytes.extend(chroma.as_flattened());
+            bytes
+        }
+        PixelFormat::Yu12 => {
+            let (mut bytes, chroma) = planes(rgb, width_px);
+            for channel in [0, 1] {
+                bytes.extend(chroma.iter().map(|pair| pair[channel]));
             }
             bytes
         }
     }
+}
+
+/// Luma of each pixel, and U and V of each 2 x 2 pixels.
+fn planes(rgb: &[u8], width_px: u32) -> (Vec<u8>, Vec<[u8; 2]>) {
+    let width = width_px as usize;
+    let all: Vec<[u8; 3]> = rgb
+        .chunks_exact(3)
+        .map(|p| yuv([p[0], p[1], p[2]]))
+        .collect();
+    let luma = all.iter().map(|pixel| pixel[0]).collect();
+    let mut chroma = Vec::new();
+    for rows in all.chunks_exact(2 * width) {
+        for x in (0..width).step_by(2) {
+            chroma.push([1, 2].map(|channel| {
+                mean_of(&[
+                    rows[x][channel],
+                    rows[x + 1][channel],
+                    rows[width + x][channel],
+                    rows[width + x + 1][channel],
+                ])
+            }));
+        }
+    }
+    (luma, chroma)
 }
 
 fn yuv([r, g, b]: [u8; 3]) -> [u8; 3] {

@@ -29,36 +29,31 @@ pub enum PixelFormat {
     /// A plane of luma, then a plane of interleaved U and V with the same stride. Each 2 x 2 pixels share one
     /// pair, so the second plane has half as many rows (rounded up).
     Nv12,
+    /// A plane of luma, then one of U and one of V with half its stride. Each 2 x 2 pixels share a U and a V, so
+    /// these planes have half as many rows (rounded up).
+    Yu12,
 }
 
 impl PixelFormat {
-    pub const ALL: [PixelFormat; 6] = [
+    pub const ALL: [PixelFormat; 7] = [
         PixelFormat::Rgb24,
         PixelFormat::Bgr24,
         PixelFormat::Grey,
         PixelFormat::Yuyv,
         PixelFormat::Uyvy,
         PixelFormat::Nv12,
+        PixelFormat::Yu12,
     ];
 
-    /// Bytes of one row of `width_px` pixels without padding. For NV12 this is a row of either plane, with room
-    /// for the last pair of an odd width.
+    /// Bytes of one row of `width_px` pixels without padding. With several planes this is a row of the first one, with
+    /// room for the last pair of an odd width.
     pub fn row_bytes(self, width_px: u32) -> usize {
         let width = width_px as usize;
         match self {
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3 * width,
             PixelFormat::Grey => width,
             PixelFormat::Yuyv | PixelFormat::Uyvy => 4 * width.div_ceil(2),
-            PixelFormat::Nv12 => 2 * width.div_ceil(2),
-        }
-    }
-
-    /// Stored rows of a frame of `height_px`: with two planes, more than its height.
-    fn stored_rows(self, height_px: u32) -> usize {
-        let height = height_px as usize;
-        match self {
-            PixelFormat::Nv12 => height + height.div_ceil(2),
-            _ => height,
+            PixelFormat::Nv12 | PixelFormat::Yu12 => 2 * width.div_ceil(2),
         }
     }
 
@@ -66,8 +61,19 @@ impl PixelFormat {
     /// row, if a row does not fit the stride, or if the size overflows `usize`.
     pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
         let row = self.row_bytes(width_px);
-        let before_last = self.stored_rows(height_px).checked_sub(1)?;
-        let bytes = stride_bytes.checked_mul(before_last)?.checked_add(row)?;
+        let height = height_px as usize;
+        // Whole rows of a stride, and the row after them: the last one.
+        let (rows, stride, last) = match self {
+            PixelFormat::Nv12 => (height + height.div_ceil(2), stride_bytes, row),
+            PixelFormat::Yu12 => (2 * height.div_ceil(2), stride_bytes / 2, row / 2),
+            _ => (height, stride_bytes, row),
+        };
+        let before_last = stride.checked_mul(rows.checked_sub(1)?)?;
+        let luma = match self {
+            PixelFormat::Yu12 => stride_bytes.checked_mul(height)?,
+            _ => 0,
+        };
+        let bytes = luma.checked_add(before_last)?.checked_add(last)?;
         (stride_bytes >= row).then_some(bytes)
     }
 }
@@ -120,6 +126,16 @@ impl<'a> Pixels<'a> {
         self.height_px
     }
 
+    /// Row `y` of the planes U and V, without padding.
+    fn chroma_rows(&self, y: usize) -> [&'a [u8]; 2] {
+        let height = self.height_px as usize;
+        let stride = self.stride_bytes / 2;
+        [0, height.div_ceil(2)].map(|plane| {
+            let start = height * self.stride_bytes + (plane + y / 2) * stride;
+            &self.bytes[start..start + self.format.row_bytes(self.width_px) / 2]
+        })
+    }
+
     /// The bytes of a stored row, without padding.
     fn stored_row(&self, index: usize) -> &'a [u8] {
         let start = index * self.stride_bytes;
@@ -142,6 +158,7 @@ impl<'a> Pixels<'a> {
                 let chroma = self.stored_row(self.height_px as usize + y / 2);
                 convert::nv12(row, chroma, first, out);
             }
+            PixelFormat::Yu12 => convert::yu12(row, self.chroma_rows(y), first, out),
         }
     }
 
@@ -238,6 +255,21 @@ mod tests {
         let nv12 = Pixels::new(PixelFormat::Nv12, 4, 3, 5, &bytes).unwrap();
         let expected = [BLACK_WHITE_RED_RED, BLACK_WHITE_RED_RED, [0; 12]].concat();
         assert_eq!(nv12.to_rgb(), expected);
+    }
+
+    #[test]
+    fn yu12_has_three_planes_and_all_are_whole() {
+        // 3 rows of luma, then 2 of U and 2 of V.
+        assert!(Pixels::new(PixelFormat::Yu12, 3, 3, 5, &[0; 3 * 5 + 3 * 2 + 2]).is_some());
+        assert!(Pixels::new(PixelFormat::Yu12, 3, 3, 5, &[0; 3 * 5 + 3 * 2 + 1]).is_none());
+        assert!(Pixels::new(PixelFormat::Yu12, 3, 3, 3, &[0; 64]).is_none());
+        assert!(Pixels::new(PixelFormat::Yu12, 3, 2, usize::MAX / 2, &[0; 64]).is_none());
+        let luma = [16, 235, 81, 81, 16, 235, 81, 81, 16, 16, 16, 16];
+        let (u, v) = ([128, 90, 128, 128], [128, 240, 128, 128]);
+        let bytes = [&luma[..], &u, &v].concat();
+        let yu12 = Pixels::new(PixelFormat::Yu12, 4, 3, 4, &bytes).unwrap();
+        let expected = [BLACK_WHITE_RED_RED, BLACK_WHITE_RED_RED, [0; 12]].concat();
+        assert_eq!(yu12.to_rgb(), expected);
     }
 
     #[test]

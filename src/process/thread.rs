@@ -62,7 +62,7 @@ macro_rules! roles {
 roles! {
     /// Source, networks, decoding and sinks.
     Main: "posewire", 1024, WithMain;
-    /// Owns the camera. It comes first: it has little to do.
+    /// Owns the camera, or drains the pipe of one. It comes first: it has little to do.
     Capture: "capture", 256, BeforeMain;
     /// Logs a stage that hangs.
     StageWatch: "overruns", 128, Ordinary;

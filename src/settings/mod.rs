@@ -23,6 +23,7 @@ use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
+use crate::producer::Words;
 use crate::scene::BBox;
 use crate::sink::{KINDS, SinkSpec};
 use crate::source::{CameraOptions, SourceSpec};
@@ -35,6 +36,10 @@ use std::time::Duration;
 pub struct Settings {
     /// `None` until a layer names one.
     pub source: Option<SourceSpec>,
+    /// The command whose pictures the source reads.
+    pub run_camera: Option<Words>,
+    /// The end of a pipe's producer is the end of the run.
+    pub once: bool,
     /// The request to a camera.
     pub camera: CameraOptions,
     /// A file, or `builtin:` and a name.
@@ -114,7 +119,18 @@ impl Settings {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no source, [`ErrorKind::Config`](crate::ErrorKind::Config)
     /// if the key cannot be read.
     pub fn finish(mut self) -> Result<Settings> {
-        self.source()?;
+        let source = self.source()?;
+        if self.run_camera.is_some() && !source.reads_stdin() {
+            return Err(Error::usage(format!(
+                "--run-camera gives its pictures to a pipe, and the source is {source}: give --source \
+                 pipe:FORMAT:WIDTHxHEIGHT"
+            )));
+        }
+        if self.once && !source.is_kind("pipe") {
+            return Err(Error::usage(format!(
+                "--once is for --source pipe:FORMAT:WIDTHxHEIGHT, and the source is {source}"
+            )));
+        }
         // The scheduler must not move a real-time thread to another processor.
         self.threads.pinned = self.pin.unwrap_or(self.realtime.is_some());
         let buffer_bytes = self.camera.buffer_bytes();

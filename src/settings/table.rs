@@ -150,9 +150,31 @@ static ROWS: &[Setting] = &[
         example: "YUYV",
         layers: ALL,
         group: Source,
-        help: "YUYV, UYVY, NV12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that reaches the \
+        help: "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that reaches the \
                rate; with --source demo: the format that its pictures are shown in",
         set: |to, _, text| choice(text).map(|value| to.camera.format = Some(value)),
+    },
+    Setting {
+        name: "run-camera",
+        value: Value::Text("COMMAND"),
+        default: None,
+        example: "rpicam-vid -n -t 0 --flush --codec yuv420 --width 640 --height 480 -o -",
+        layers: LINE_FILE,
+        group: Source,
+        help: "start a program that writes pictures to its standard output, for --source pipe:FORMAT:WxH; it is \
+               started again when it ends, and ended with posewire; no shell reads COMMAND, '...' and \"...\" \
+               keep words together",
+        set: |to, _, text| choice(text).map(|value| to.run_camera = Some(value)),
+    },
+    Setting {
+        name: "once",
+        value: Value::Switch,
+        default: None,
+        example: "true",
+        layers: LINE_FILE,
+        group: Source,
+        help: "with --source pipe: end with an error when its producer ends, instead of waiting for another",
+        set: |to, _, text| switch(text).map(|value| to.once = value),
     },
     Setting {
         name: "model",

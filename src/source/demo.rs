@@ -9,18 +9,22 @@ pub(super) const KIND: Kind = Kind {
     name: "demo",
     argument: "",
     help: "demo (the built-in clip)",
-    accepts: |task| ["", "hand", "body"].contains(&task),
+    check: |task| match task {
+        "" | "hand" | "body" => Ok(()),
+        _ => Err("the built-in clips are demo:hand and demo:body".into()),
+    },
     footprint,
     access: |_| Access::default(),
     open,
     is_camera: false,
     is_live: true,
+    reads_stdin: |_| false,
 };
 
 /// A clip's frames.
 const SIZE_PX: [u32; 2] = [640, 480];
 
-fn footprint(camera: &CameraOptions) -> Footprint {
+fn footprint(_: &str, camera: &CameraOptions) -> Footprint {
     let [width_px, height_px] = SIZE_PX;
     let raw_bytes = camera.raw_format().map_or(0, |format| {
         RAW_PICTURES * (format.row_bytes(width_px) * height_px as usize * 3 / 2) as u64

@@ -4,8 +4,11 @@ use super::{CameraOptions, FrameSource, KINDS};
 use crate::error::{Error, Result};
 use crate::process::output::Patience;
 use crate::process::sandbox::Access;
+use crate::producer::Producer;
 use crate::scene::Task;
+use std::cell::Cell;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
 
 /// One row of [`KINDS`]: all that the program knows of a kind of source.
@@ -16,10 +19,10 @@ pub struct Kind {
     pub argument: &'static str,
     /// The forms of the source in the help of `--source`.
     pub help: &'static str,
-    /// Checks an argument's form. The file or device need not be there.
-    pub accepts: fn(&str) -> bool,
+    /// Checks an argument's form, and says what is wrong. The file or device need not be there.
+    pub check: fn(&str) -> std::result::Result<(), String>,
     /// The memory that the source takes.
-    pub footprint: fn(&CameraOptions) -> Footprint,
+    pub footprint: fn(&str, &CameraOptions) -> Footprint,
     /// The files and devices that the source opens by name after the sandbox is entered.
     pub access: fn(&str) -> Access,
     /// Opens the source.
@@ -28,6 +31,16 @@ pub struct Kind {
     pub is_camera: bool,
     /// Frames come at their own time.
     pub is_live: bool,
+    /// The source reads standard input, or the pipe of a command in its place.
+    pub reads_stdin: fn(&str) -> bool,
+}
+
+/// Checks that an argument is there: for kinds that name a file.
+pub(super) fn is_named(argument: &str) -> std::result::Result<(), String> {
+    match argument {
+        "" => Err("the name is missing".into()),
+        _ => Ok(()),
+    }
 }
 
 /// The help of `--source`: the forms of all kinds, cameras last.
@@ -45,6 +58,22 @@ pub struct Context<'a> {
     pub task: Task,
     /// The settings of a camera.
     pub camera: &'a CameraOptions,
+    /// The end of a pipe's producer is the end of the run.
+    pub once: bool,
+    /// The pipe of a command, and the end of its keeper.
+    pub producer: Cell<Option<(OwnedFd, Producer)>>,
+}
+
+impl<'a> Context<'a> {
+    /// A run without a command.
+    pub fn new(task: Task, camera: &'a CameraOptions) -> Self {
+        Context {
+            task,
+            camera,
+            once: false,
+            producer: Cell::default(),
+        }
+    }
 }
 
 /// The most memory that a source takes.
@@ -66,7 +95,7 @@ pub struct SourceSpec {
 impl SourceSpec {
     /// The memory that the source takes.
     pub fn footprint(&self, camera: &CameraOptions) -> Footprint {
-        (self.kind.footprint)(camera)
+        (self.kind.footprint)(&self.argument, camera)
     }
 
     /// The files and devices that the source opens by name after the sandbox is entered.
@@ -77,6 +106,16 @@ impl SourceSpec {
     /// The device, if the source is a camera; `auto` is any.
     pub fn camera(&self) -> Option<&str> {
         self.kind.is_camera.then_some(&self.argument)
+    }
+
+    /// The source reads standard input, or the pipe of a command in its place.
+    pub fn reads_stdin(&self) -> bool {
+        (self.kind.reads_stdin)(&self.argument)
+    }
+
+    /// The source is of this kind.
+    pub fn is_kind(&self, name: &str) -> bool {
+        self.kind.name == name
     }
 
     /// Pictures in files wait for a slow reader of the results. Cameras do not.
@@ -102,13 +141,15 @@ impl FromStr for SourceSpec {
 
     fn from_str(text: &str) -> Result<Self> {
         let (name, argument) = text.split_once(':').unwrap_or((text, ""));
-        let kind = KINDS.iter().find(|kind| kind.name == name);
-        kind.filter(|kind| (kind.accepts)(argument))
-            .map(|kind| SourceSpec {
-                kind,
-                argument: argument.into(),
-            })
-            .ok_or_else(|| Error::usage(format!("unknown source {text:?}: give {}", Forms)))
+        let kind = KINDS
+            .iter()
+            .find(|kind| kind.name == name)
+            .ok_or_else(|| Error::usage(format!("unknown source {text:?}: give {}", Forms)))?;
+        (kind.check)(argument).map_err(|why| Error::usage(format!("{text:?}: {why}")))?;
+        Ok(SourceSpec {
+            kind,
+            argument: argument.into(),
+        })
     }
 }
 
@@ -169,20 +210,28 @@ mod tests {
             "v4l2:/dev/video0",
             "v4l2:/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0",
             "v4l2:auto",
+            "pipe:yuv420:640x480",
+            "pipe:MJPG:640x480:/run/camera:1",
         ] {
             assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
         }
-        for text in ["", "image", "image:", "demo:foot", "http://x", "v4l2:"] {
+        for text in [
+            "",
+            "image",
+            "image:",
+            "demo:foot",
+            "http://x",
+            "v4l2:",
+            "pipe:yuv420",
+        ] {
             assert!(text.parse::<SourceSpec>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn each_kind_refuses_an_argument_that_cannot_be_opened_and_names_itself() {
-        let context = Context {
-            task: Task::Hand,
-            camera: &CameraOptions::default(),
-        };
+        let options = CameraOptions::default();
+        let context = Context::new(Task::Hand, &options);
         for kind in KINDS.iter().filter(|kind| !kind.argument.is_empty()) {
             let error = (kind.open)("/dev/null/nowhere", &context).err();
             let error = error.map_or(String::new(), |error| error.to_string());

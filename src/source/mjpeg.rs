@@ -2,6 +2,7 @@
 
 use super::byte_reader::Reader;
 use super::jpeg::{self, FrameLength, frame_length};
+use super::kind::is_named;
 use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ pub(super) const KIND: Kind = Kind {
     name: "mjpeg",
     argument: "FILE",
     help: "mjpeg:FILE",
-    accepts: |path| !path.is_empty(),
+    check: is_named,
     footprint: file_footprint,
     access: |path| Access {
         read: vec![path.into()],
@@ -28,6 +29,7 @@ pub(super) const KIND: Kind = Kind {
     open: |path, _| Ok(Box::new(MjpegSource::open(Path::new(path))?)),
     is_camera: false,
     is_live: false,
+    reads_stdin: |_| false,
 };
 
 const READ_BYTES: usize = 64 << 10;

@@ -17,6 +17,7 @@ mod mjpeg;
 mod natural;
 mod paced;
 mod picture;
+mod pipe;
 #[cfg(feature = "clips")]
 mod raw_clip;
 mod stills;
@@ -30,6 +31,7 @@ pub(crate) use kind::help;
 pub use kind::{Context, Footprint, Kind, SourceSpec};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;
+pub use pipe::{Mark, Splitter};
 pub use stills::StillsSource;
 pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
@@ -102,11 +104,12 @@ pub static KINDS: &[Kind] = &[
     stills::FOLDER,
     mjpeg::KIND,
     v4l2::KIND,
+    pipe::KIND,
     demo::KIND,
 ];
 
 /// The memory for pictures of a file.
-fn file_footprint(_: &CameraOptions) -> Footprint {
+fn file_footprint(_: &str, _: &CameraOptions) -> Footprint {
     Footprint {
         mapped_bytes: 0,
         heap_bytes: FILE_BYTES + jpeg::decoding_bytes(FILE_SIZE_PX),

@@ -1,5 +1,6 @@
 //! Pictures in files: one file, or the files of a folder in the natural order of their names.
 
+use super::kind::is_named;
 use super::natural;
 use super::picture;
 use super::{FrameSource, Kind, Next, SourceCounts, file_footprint};
@@ -20,7 +21,7 @@ pub(super) const IMAGE: Kind = Kind {
     name: "image",
     argument: "FILE",
     help: "image:FILE",
-    accepts: |path| !path.is_empty(),
+    check: is_named,
     footprint: file_footprint,
     access: |path| Access {
         read: vec![path.into()],
@@ -29,6 +30,7 @@ pub(super) const IMAGE: Kind = Kind {
     open: |path, _| Ok(Box::new(StillsSource::image(Path::new(path))?)),
     is_camera: false,
     is_live: false,
+    reads_stdin: |_| false,
 };
 
 /// The pictures of a folder, by name: `2.jpg` before `10.jpg`.
@@ -36,7 +38,7 @@ pub(super) const FOLDER: Kind = Kind {
     name: "dir",
     argument: "FOLDER",
     help: "dir:FOLDER",
-    accepts: |path| !path.is_empty(),
+    check: is_named,
     footprint: file_footprint,
     access: |path| {
         let mut read = vec![path.into()];
@@ -49,6 +51,7 @@ pub(super) const FOLDER: Kind = Kind {
     open: |path, _| Ok(Box::new(StillsSource::folder(Path::new(path))?)),
     is_camera: false,
     is_live: false,
+    reads_stdin: |_| false,
 };
 
 /// Symbolic links in a folder, which may lead out of it. A folder that cannot be read has none; opening it gives

@@ -53,17 +53,18 @@ pub(super) enum Encoding {
 
 /// Supported formats, the cheapest first. Raw formats need no decoder. Grey is late because it gives the network
 /// no colours.
-const FORMATS: [(&[u8; 4], Encoding); 8] = [
+const FORMATS: [(&[u8; 4], Encoding); 9] = [
     (b"YUYV", Encoding::Raw(PixelFormat::Yuyv)),
     (b"UYVY", Encoding::Raw(PixelFormat::Uyvy)),
     (b"NV12", Encoding::Raw(PixelFormat::Nv12)),
+    (b"YU12", Encoding::Raw(PixelFormat::Yu12)),
     (b"RGB3", Encoding::Raw(PixelFormat::Rgb24)),
     (b"BGR3", Encoding::Raw(PixelFormat::Bgr24)),
     (b"MJPG", Encoding::Jpeg),
     (b"JPEG", Encoding::Jpeg),
     (b"GREY", Encoding::Raw(PixelFormat::Grey)),
 ];
-const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, RGB3, BGR3, MJPG and GREY";
+const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG and GREY";
 
 /// Requested properties of a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +108,9 @@ impl CameraOptions {
         let [width_px, height_px] = self.size_px.map(u64::from);
         let bytes_a_pixel = match self.format.and_then(encoding) {
             Some(Encoding::Raw(PixelFormat::Grey)) => 1,
-            Some(Encoding::Raw(PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12)) => 2,
+            Some(Encoding::Raw(
+                PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 | PixelFormat::Yu12,
+            )) => 2,
             Some(Encoding::Raw(PixelFormat::Rgb24 | PixelFormat::Bgr24) | Encoding::Jpeg)
             | None => 3,
         };
@@ -321,7 +324,7 @@ impl fmt::Display for NoCamera {
             NoCamera::Formats { offered, bayer } => {
                 write!(f, "offers {offered}; read are {FORMAT_NAMES}")?;
                 if *bayer {
-                    f.write_str("; raw Bayer pictures of a ribbon-cable camera need a bridge: see boards/README.md")?;
+                    f.write_str("; a ribbon-cable camera with raw Bayer pictures is read from a pipe: see boards/README.md")?;
                 }
                 Ok(())
             }

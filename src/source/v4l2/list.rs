@@ -44,7 +44,7 @@ pub(crate) enum What {
     Metadata,
     /// A codec, a converter or an image processor.
     Processor,
-    /// A ribbon-cable camera without a bridge.
+    /// A ribbon-cable camera, whose pictures come from a pipe.
     Bayer {
         offers: String,
     },

@@ -28,6 +28,7 @@ pub use node::FourCc;
 pub(crate) use node::Nodes;
 pub(crate) use trial::PATIENCE;
 
+use super::kind::is_named;
 use super::{Footprint, FrameSource, Kind, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Pixels};
@@ -46,8 +47,8 @@ pub(super) const KIND: Kind = Kind {
     name: "v4l2",
     argument: "DEVICE",
     help: "v4l2:auto, v4l2:/dev/video0, v4l2:/dev/v4l/by-id/...",
-    accepts: |device| !device.is_empty(),
-    footprint: |camera| Footprint {
+    check: is_named,
+    footprint: |_, camera| Footprint {
         mapped_bytes: camera.buffer_bytes(),
         heap_bytes: match camera.may_be_jpeg() {
             true => jpeg::decoding_bytes(CameraOptions::jpeg_room_px(camera.size_px)),
@@ -61,6 +62,7 @@ pub(super) const KIND: Kind = Kind {
     open: |device, context| Ok(Box::new(V4l2Source::open(device, context.camera)?)),
     is_camera: true,
     is_live: true,
+    reads_stdin: |_| false,
 };
 
 /// Longest wait for the thread at the end. A driver that hangs in the kernel must not keep the program from

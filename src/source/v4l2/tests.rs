@@ -409,7 +409,7 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     assert!(capabilities(1).contains("not a capture device"));
     let bayer = refused(&|d| d.formats = vec![(FourCc(*b"pBAA"), 30.0)]);
     assert!(
-        bayer.contains("offers pBAA") && bayer.contains("bridge"),
+        bayer.contains("offers pBAA") && bayer.contains("from a pipe"),
         "{bayer}"
     );
     let other =

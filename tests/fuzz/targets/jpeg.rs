@@ -7,7 +7,9 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use mozjpeg::Decompress;
-use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length};
+use posewire::source::{
+    FrameLength, FrameSource, Mark, MjpegSource, Next, Splitter, frame_length,
+};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -78,7 +80,32 @@ fn compare(bytes: &[u8], ours: &Picture) {
     assert!(far <= MAX_DIFFERENCE, "brightness differs by {far} levels");
 }
 
+/// The splitter of pipes, which gets its bytes in pieces, finds the same end of the first picture.
+fn check_splitter(bytes: &[u8]) {
+    if !bytes.starts_with(&START) {
+        return;
+    }
+    let mut splitter = Splitter::default();
+    let (mut at, mut marks) = (0, Vec::new());
+    while at < bytes.len() && marks.len() < 2 {
+        // Pieces of 1 to 16 bytes.
+        let end = bytes.len().min(at + 1 + usize::from(bytes[at] & 15));
+        let (length, mark) = splitter.walk(&bytes[at..end]);
+        assert!(length > 0, "the walk stands still");
+        at += length;
+        marks.extend(mark.map(|mark| (at, mark)));
+    }
+    assert_eq!(marks[0], (START.len(), Mark::Begin));
+    let end = marks.get(1).filter(|(_, mark)| *mark == Mark::End);
+    let expected = match frame_length(bytes) {
+        FrameLength::Complete(length) => Some(length),
+        _ => None,
+    };
+    assert_eq!(end.map(|(end, _)| *end), expected);
+}
+
 fuzz_target!(|bytes: &[u8]| -> Corpus {
+    check_splitter(bytes);
     // Up to the end of the first picture.
     let mut first = bytes;
     match frame_length(bytes) {

@@ -84,6 +84,7 @@ pub fn encode(rgb: &[u8], code: &str) -> Outcome<Vec<u8>> {
         "YUYV" => PixelFormat::Yuyv,
         "UYVY" => PixelFormat::Uyvy,
         "NV12" => PixelFormat::Nv12,
+        "YU12" => PixelFormat::Yu12,
         other => return Err(format!("pictures are not made in {other}")),
     };
     Ok(frame::encode(rgb, WIDTH_PX as u32, format))

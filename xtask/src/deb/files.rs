@@ -164,10 +164,12 @@ impl Contents<'_> {
              # The profile that is taken for what is not said here: posewire boards {name}\n\
              board = \"{name}\"\n\
              source = \"v4l2:auto\"\n\
+             {ribbon}\
              model = \"/{PLANS}/hand.plan\"\n\n\
              # Where the keypoints go.\n\
              udp = \"127.0.0.1:9000\"\n",
             name = board.name,
+            ribbon = ribbon(board),
         );
         if let Some(device) = &board.serial.device {
             for trap in &board.serial.traps {
@@ -199,6 +201,29 @@ impl Contents<'_> {
             self.date
         )
     }
+}
+
+/// Settings for a ribbon-cable camera in place of the line before them, as comments; none for other boards.
+fn ribbon(board: &Profile) -> String {
+    let (source, command) = match &board.name {
+        name if name.starts_with("rpi") => (
+            "pipe:yuv420:640x480",
+            "rpicam-vid -n -t 0 --flush --codec yuv420 --width 640 --height 480 -o -",
+        ),
+        name if name.starts_with("jetson") => (
+            "pipe:MJPG:640x480",
+            "gst-launch-1.0 -q nvarguscamerasrc ! 'video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1' \
+             ! nvvidconv ! 'video/x-raw(memory:NVMM),width=640,height=480' ! nvjpegenc ! fdsink",
+        ),
+        _ => return String::new(),
+    };
+    format!(
+        "# A ribbon-cable camera, instead of the line above. The camera's program needs more rights and memory than\n\
+         # posewire: `systemctl edit posewire`, and put there, below a line [Service], the lines that begin with\n\
+         # #camera in /lib/systemd/system/posewire.service, without #camera.\n\
+         #source = \"{source}\"\n\
+         #run-camera = \"{command}\"\n"
+    )
 }
 
 /// The copyright file in machine-readable form (DEP 5).

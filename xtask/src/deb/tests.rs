@@ -97,6 +97,16 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
         let all = contents
             .configuration()
             .replace("\n#key-file", "\n# key-file");
+        // A ribbon-cable camera replaces the other one.
+        let ribbons = all.contains("\n#run-camera = ");
+        let is_known = ["rpi", "jetson"]
+            .iter()
+            .any(|kind| board.name.starts_with(kind));
+        assert_eq!(ribbons, is_known, "{}", board.name);
+        let all = match ribbons {
+            true => all.replacen("source = \"v4l2:auto\"\n", "", 1),
+            false => all,
+        };
         let offered: String = all
             .lines()
             .map(|line| {
@@ -111,6 +121,7 @@ fn every_board_has_settings_that_run_takes_and_a_unit_without_gaps() {
         fs::write(&file, offered).unwrap();
         let layer = Layer::read(&file).unwrap();
         assert_eq!(layer.get("board"), Some(board.name.as_str()));
+        assert_eq!(layer.get("run-camera").is_some(), ribbons);
         assert_eq!(layer.get("threads"), board.settings.get("threads"));
         assert_eq!(layer.get("serial"), board.serial.device.as_deref());
         // The key file is on the board.
