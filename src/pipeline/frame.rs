@@ -66,6 +66,7 @@ impl Pipeline {
             presence: self.tracker.absorb(&self.scene.frame, &keypoints),
             keypoints,
             region,
+            track: None,
         };
         // One region fits.
         let _ = self.scene.instances.push(instance);

@@ -1,6 +1,6 @@
 //! Hands and bodies in one frame.
 
-use super::{CropBox, Keypoints, Task};
+use super::{CropBox, Crowd, Keypoints, Task, Track};
 use crate::clock::Instant;
 use crate::limits::MAX_INSTANCES;
 
@@ -57,6 +57,8 @@ pub struct Instance {
     pub keypoints: Keypoints,
     /// The region that the network processed.
     pub region: Region,
+    /// Its history, if several instances can be followed.
+    pub track: Option<Track>,
 }
 
 /// The instances of one frame.
@@ -66,6 +68,8 @@ pub struct Scene {
     pub frame: FrameInfo,
     /// One instance for each region that a network processed.
     pub instances: heapless::Vec<Instance, MAX_INSTANCES>,
+    /// Counts, if several instances can be followed.
+    pub crowd: Option<Crowd>,
 }
 
 impl Scene {

@@ -8,9 +8,13 @@
 mod instance;
 mod keypoint;
 mod region;
+mod side;
 mod task;
+mod track;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
 pub use keypoint::{Keypoint, Keypoints};
 pub use region::{BBox, CropBox, SizePx};
+pub use side::Side;
 pub use task::{JointTable, Task};
+pub use track::{Crowd, Track, TrackState};

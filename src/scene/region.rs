@@ -73,6 +73,40 @@ impl BBox {
             self.y_px + 0.5 * self.height_px,
         )
     }
+
+    /// Intersection over union with another box, 0 to 1. 0 if a number is not finite.
+    pub fn overlap(&self, other: &BBox) -> f32 {
+        let both = self.shared_px(other);
+        let either = self.width_px * self.height_px + other.width_px * other.height_px - both;
+        let share = both / either;
+        if share.is_finite() {
+            share.clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// The share of its area that another box covers, 0 to 1.
+    pub fn share_within(&self, other: &BBox) -> f32 {
+        let share = self.shared_px(other) / (self.width_px * self.height_px);
+        if share.is_finite() {
+            share.clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// The area of both.
+    fn shared_px(&self, other: &BBox) -> f32 {
+        let along = |a: f32, length: f32, b: f32, other: f32| {
+            ((a + length).min(b + other) - a.max(b)).max(0.0)
+        };
+        if !(self.x_px - other.x_px).is_finite() || !(self.y_px - other.y_px).is_finite() {
+            return 0.0;
+        }
+        along(self.x_px, self.width_px, other.x_px, other.width_px)
+            * along(self.y_px, self.height_px, other.y_px, other.height_px)
+    }
 }
 
 /// The part of a frame that a network sees. It may extend beyond the frame; the outside is black.
@@ -159,5 +193,29 @@ mod tests {
         assert_eq!((around.width_px, around.height_px), (2.0, 6.0));
         assert_eq!(around.center_px(), (2.0, 7.0));
         assert_eq!(BBox::around([]), None);
+    }
+
+    #[test]
+    fn boxes_overlap_by_their_common_area() {
+        let shifted = BBox { x_px: 200.0, ..BOX };
+        assert_eq!(BOX.overlap(&BOX), 1.0);
+        assert_eq!(BOX.overlap(&shifted), 1.0 / 3.0);
+        assert_eq!(BOX.share_within(&shifted), 0.5);
+        let far = BBox { x_px: 900.0, ..BOX };
+        assert_eq!(BOX.overlap(&far), 0.0);
+        let bad = BBox {
+            x_px: f32::NAN,
+            ..BOX
+        };
+        assert_eq!(BOX.overlap(&bad), 0.0);
+        let point = BBox {
+            width_px: 0.0,
+            height_px: 0.0,
+            ..BOX
+        };
+        assert_eq!(
+            (point.overlap(&point), point.share_within(&BOX)),
+            (0.0, 0.0)
+        );
     }
 }

@@ -1,0 +1,28 @@
+//! Chooses where to look in a frame, and which findings are the same instance.
+//!
+//! In: keypoints in source-frame pixels, and the capture times of their frames. Out: regions to look at, and the
+//! instances of a [`Scene`](crate::scene::Scene). No pixels, no networks, no clock, and no heap: everything has a
+//! fixed size. [`Tracker`] follows one instance. [`Follower`] follows several: docs/tracking.md has its rules.
+
+mod cut;
+mod follow;
+mod kind;
+mod likeness;
+mod motion;
+mod pair;
+mod place;
+#[cfg(test)]
+mod scenario_tests;
+mod search;
+mod service;
+mod side;
+mod single;
+mod slot;
+mod tracks;
+mod wrists;
+
+pub use cut::{GRID_COLUMNS, GRID_ROWS, Grid};
+pub use follow::{Candidates, FollowOptions, Follower, Look, Looker};
+pub use kind::{Kind, Thresholds};
+pub use place::Candidate;
+pub use single::Tracker;

@@ -1,0 +1,98 @@
+//! Belief in a hand's side: a sum of evidence that fades, and a side that changes rarely.
+
+use crate::scene::Side;
+
+/// Bound of the sum, in natural log odds.
+const MOST: f32 = 4.0;
+/// Time after which evidence falls to 37 %.
+const FADE_S: f32 = 2.0;
+/// A side is shown from here on.
+const SHOWN: f32 = 1.0;
+/// A shown side changes beyond this on the other side, for [`CHANGE_US`].
+const CHANGE: f32 = 1.5;
+const CHANGE_US: u64 = 500_000;
+
+/// Above 0 for the right side.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Belief {
+    log_odds: f32,
+    at_us: u64,
+    shown: Option<Side>,
+    against_since_us: Option<u64>,
+}
+
+impl Belief {
+    /// Adds evidence of a frame.
+    pub fn add(&mut self, side: Side, weight: f32, now_us: u64) {
+        let step_s = now_us.saturating_sub(self.at_us) as f32 / 1e6;
+        let sign = if side == Side::Right { 1.0 } else { -1.0 };
+        let faded = self.log_odds * (-step_s / FADE_S).exp();
+        self.log_odds = (faded + sign * weight).clamp(-MOST, MOST);
+        self.at_us = now_us;
+        let likely = if self.log_odds > 0.0 {
+            Side::Right
+        } else {
+            Side::Left
+        };
+        let sureness = self.log_odds.abs();
+        match self.shown {
+            None if sureness >= SHOWN => self.shown = Some(likely),
+            Some(shown) if shown != likely && sureness > CHANGE => {
+                let since = *self.against_since_us.get_or_insert(now_us);
+                if now_us.saturating_sub(since) >= CHANGE_US {
+                    self.shown = Some(likely);
+                    self.against_since_us = None;
+                }
+            }
+            _ => self.against_since_us = None,
+        }
+    }
+
+    pub fn shown(&self) -> Option<Side> {
+        self.shown
+    }
+
+    /// The shown side, and the probability that it is right.
+    pub fn side(&self) -> Option<(Side, f32)> {
+        let side = self.shown?;
+        let sign = if side == Side::Right { 1.0 } else { -1.0 };
+        Some((side, 1.0 / (1.0 + (-sign * self.log_odds).exp())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_is_shown_once_it_is_likely_and_changes_only_after_half_a_second() {
+        let mut belief = Belief::default();
+        belief.add(Side::Left, 0.6, 0);
+        assert_eq!(belief.side(), None);
+        belief.add(Side::Left, 0.6, 33_000);
+        assert_eq!(belief.shown(), Some(Side::Left));
+        let mut now_us = 33_000;
+        let mut changed_us = None;
+        while changed_us.is_none() {
+            now_us += 33_000;
+            belief.add(Side::Right, 0.6, now_us);
+            changed_us = (belief.shown() == Some(Side::Right)).then_some(now_us);
+        }
+        assert!((600_000..900_000).contains(&changed_us.unwrap()));
+        assert!(belief.side().unwrap().1 > 0.8);
+    }
+
+    #[test]
+    fn a_short_contradiction_changes_nothing() {
+        let mut belief = Belief::default();
+        for frame in 0..300 {
+            let side = if frame % 10 == 5 {
+                Side::Right
+            } else {
+                Side::Left
+            };
+            belief.add(side, 2.0, frame * 33_000);
+            assert_eq!(belief.shown(), Some(Side::Left), "{frame}");
+        }
+    }
+}
