@@ -6,17 +6,19 @@
 use posewire::clock::Instant;
 use posewire::crop::Cropper;
 use posewire::decode::Decoder;
-use posewire::engine::{self, EngineChoice, Outputs, Workspace, WorkspaceSize};
-use posewire::frame::{PixelFormat, Pixels};
+use posewire::engine::{self, EngineChoice, FakeNetwork, Outputs, Workspace, WorkspaceSize};
+use posewire::frame::{Frame, PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
+use posewire::pipeline::{Estimator, Pipeline, SeveralOptions};
 use posewire::process::memory::{self, Heap, Meter};
 use posewire::scene::FrameInfo;
 use posewire::sink::{Delivery, Event, SerialSink, Sink, What};
 use posewire::source::{CameraOptions, FrameSource, SourceSpec, StillsSource};
-use posewire::stats::Probe;
+use posewire::stats::{Probe, StageTimes};
 use posewire::track::Tracker;
 use posewire::wire::{
-    Body, FixedPoint, Flags, Key, Packet, PacketView, Sealer, WireKeypoint, WireStats, cobs,
+    Body, FixedPoint, Flags, Key, Packet, PacketView, Sealer, Sender, StreamId, WireKeypoint,
+    WireStats, cobs,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::path::Path;
@@ -38,6 +40,7 @@ fn main() {
     network();
     one_workspace();
     around_the_network();
+    several_instances();
     decoding();
 }
 
@@ -195,6 +198,70 @@ fn around_the_network() {
     frame();
     assert_eq!(allocations(frame), 0);
     println!("around the network: no allocations");
+}
+
+/// Two networks, eight instances, and their packets, encoded.
+fn several_instances() {
+    let estimator = |task: &str, peaks: usize| {
+        let model = ModelFile::open(Path::new(&format!("builtin:{task}"))).unwrap();
+        let card = model.require_card().unwrap().clone();
+        let side = card.input_px.width as usize;
+        let scale = side as f32 / 4.0 / 64.0;
+        let peaks = (0..peaks).map(|joint| {
+            let (x, y) = (11.0 + 2.0 * joint as f32, 11.0 + 8.0 * (joint % 6) as f32);
+            (scale * x, scale * y, 0.9)
+        });
+        let network = FakeNetwork::new(side, peaks.collect());
+        Estimator::with_card(card, Box::new(network))
+    };
+    let options = SeveralOptions {
+        hands: 6,
+        bodies: 2,
+        limit: 8,
+        roi: None,
+        budget: Some(Duration::from_secs(1)),
+        is_mirrored: false,
+        min_score: 0.3,
+    };
+    let estimators = vec![estimator("hand", 21), estimator("body", 16)];
+    let work = Workspace::new(None, 1).unwrap();
+    let mut pipeline = Pipeline::several(estimators, work, &options).unwrap();
+    let card = pipeline.card();
+    let id = StreamId {
+        session: 1,
+        instance: 0,
+        task: card.task,
+        joint_table: card.joint_table_id(),
+        mirrored: false,
+    };
+    let mut sender = Sender::new(id, Duration::from_secs(1));
+    let mut times = StageTimes::default();
+    let bytes = vec![90; 640 * 480];
+    let pixels = Pixels::new(PixelFormat::Grey, 640, 480, 640, &bytes).unwrap();
+    let mut most = 0;
+    let mut frame = |index: u64| {
+        let frame = Frame {
+            pixels,
+            captured: Instant::now(),
+            index,
+        };
+        let scene = pipeline.process(&frame, &mut times).unwrap();
+        most = most.max(scene.instances.len());
+        for packet in sender.scene(scene, Instant::now()) {
+            there_and_back(packet);
+        }
+    };
+    for index in 0..20 {
+        frame(index);
+    }
+    let count = allocations(|| {
+        for index in 20..60 {
+            frame(index);
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(most > 2, "{most}");
+    println!("{most} instances: no allocations");
 }
 
 fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {

@@ -65,7 +65,7 @@ fn run(given: Given) -> Result<()> {
         )));
     }
     let settings = layers::partial(&given.line)?;
-    let (path, threads) = (&settings.model, settings.threads);
+    let (path, threads) = (settings.model()?, settings.threads);
     let input = Named {
         role: "--model",
         path,

@@ -78,7 +78,12 @@ fn play(task: Task, out: &Path) -> Result<()> {
         card.input_px.height,
         pipeline.engine_name()
     );
-    let overlay = OverlaySink::open(out, task.name(), &card, Patience::UntilRead)?;
+    let overlay = OverlaySink::open(
+        out,
+        task.name(),
+        std::slice::from_ref(&card),
+        Patience::UntilRead,
+    )?;
     let lines = out.join(format!("{}.jsonl", task.name()));
     let lines = JsonSink::open(&lines.to_string_lossy(), Patience::UntilRead)?;
     let samples = RefCell::new(Vec::new());

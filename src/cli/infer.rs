@@ -56,9 +56,10 @@ fn run(given: Given) -> Result<()> {
     );
     let settings = layers::partial(&given.line)?;
     let named = |role, path| Named { role, path };
-    let card = ModelFile::card_beside(&settings.model);
+    let path = settings.model()?;
+    let card = ModelFile::card_beside(path);
     let inputs = [
-        named("--model", &*settings.model),
+        named("--model", path),
         named("the card", &card),
         named("--input", &input),
     ];
@@ -69,7 +70,7 @@ fn run(given: Given) -> Result<()> {
     let threads = settings.threads;
 
     let tensor = npy::read(&input)?;
-    let mut model = ModelFile::open(&settings.model)?;
+    let mut model = ModelFile::open(path)?;
     if let Ok(shape) = <[usize; 4]>::try_from(&tensor.shape[..]) {
         model.assume_input(shape);
     }

@@ -103,8 +103,8 @@ fn print_budget(given: &Given) -> Result<()> {
     }
     let settings = settings.finish()?;
     let mut startup = Startup::begin(&settings)?;
-    let model = startup.model()?;
-    startup.network(model)?;
+    let models = startup.models()?;
+    startup.pipeline(models)?;
     let budget = startup.budget();
     say_lines(&budget);
     settings

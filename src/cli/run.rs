@@ -46,10 +46,10 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
     // that is open needs no right to open it later.
     let sealer = sealer(&settings)?;
     let mut sinks = Vec::new();
-    let mut open = |when: When, card: Option<&ModelCard>| -> Result<()> {
+    let mut open = |when: When, cards: &[ModelCard]| -> Result<()> {
         let context = Context {
             sealer: sealer.as_ref(),
-            card,
+            cards,
             lookup: Some(&|host| lookup::command(host, settings.sandbox)),
             patience: settings.source()?.patience(),
         };
@@ -58,7 +58,7 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
         }
         Ok(())
     };
-    open(When::First, None)?;
+    open(When::First, &[])?;
     settings.sinks.iter().try_for_each(SinkSpec::prepare)?;
     if settings.sinks.iter().all(|sink| sink.when() == When::Last) {
         return Err(Error::usage(
@@ -78,34 +78,38 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
         None => None,
     };
     let sandbox = Sandbox::enter(settings.sandbox, access(&settings)?, keep)?;
-    let model = startup.model()?;
-    let card = model.require_card()?.clone();
+    let models = startup.models()?;
+    let cards = models
+        .iter()
+        .map(|model| model.require_card().cloned())
+        .collect::<Result<Vec<ModelCard>>>()?;
     let mut source = settings.source()?.open(&source::Context {
-        task: card.task,
+        task: cards[0].task,
         camera: &settings.camera,
         once: settings.once,
         producer: producer.into(),
     })?;
-    open(When::WithCard, Some(&card))?;
-    let pipeline = startup.network(model)?;
+    open(When::WithCard, &cards)?;
+    let pipeline = startup.pipeline(models)?;
     startup.enforce()?;
     // Last: opening a watchdog starts it, and it must hear only of packets that all other sinks have got.
-    open(When::Last, Some(&card))?;
+    open(When::Last, &cards)?;
     if let Some(systemd) = Systemd::from_environment()? {
         sinks.push(Box::new(systemd));
     }
     // Threads have the rights of the thread that starts them, so not before the sandbox is entered.
     logging::start_thread();
     sinks.iter_mut().try_for_each(|sink| sink.start())?;
-    log::info!(
-        "{} at {} x {} from {} on {}, {} thread(s)",
-        card.task.name(),
-        card.input_px.width,
-        card.input_px.height,
-        settings.source()?,
-        pipeline.engine_name(),
-        settings.threads.count
-    );
+    for (card, engine_name) in pipeline.models() {
+        log::info!(
+            "{} at {} x {} from {} on {engine_name}, {} thread(s)",
+            card.task.name(),
+            card.input_px.width,
+            card.input_px.height,
+            settings.source()?,
+            settings.threads.count
+        );
+    }
     let mut times = StageTimes::default();
     let _watch = StageWatch::watch(times.clock(), settings.stage_deadline);
     if let Some(priority) = settings.realtime {
@@ -149,11 +153,20 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
 
 /// Refuses an output that is an input, or another output.
 fn refuse_clashes(settings: &Settings, config: Option<&Path>) -> Result<()> {
-    let card = ModelFile::card_beside(&settings.model);
     let read = settings.source()?.access().read;
     let pictures: Vec<PathBuf> = read.iter().flat_map(|path| clash::files_of(path)).collect();
     let named = |role, path| Named { role, path };
-    let mut inputs = vec![named("--model", &*settings.model), named("the card", &card)];
+    let cards: Vec<PathBuf> = settings
+        .models
+        .iter()
+        .map(|model| ModelFile::card_beside(model))
+        .collect();
+    let mut inputs: Vec<Named<'_>> = settings
+        .models
+        .iter()
+        .map(|model| named("--model", &**model))
+        .chain(cards.iter().map(|card| named("the card", &**card)))
+        .collect();
     inputs.extend(config.map(|path| named("--config", path)));
     inputs.extend(
         settings
@@ -196,13 +209,14 @@ fn refuse_clashes(settings: &Settings, config: Option<&Path>) -> Result<()> {
 
 /// The files and devices that are opened by name from here on, perhaps again and again.
 fn access(settings: &Settings) -> Result<Access> {
-    let model = &settings.model;
     // The run's health: see stats::Probe.
     let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
     let mut access = settings.source()?.access();
-    access
-        .read
-        .extend([model.clone(), ModelFile::card_beside(model)]);
+    for model in &settings.models {
+        access
+            .read
+            .extend([model.clone(), ModelFile::card_beside(model)]);
+    }
     access.read.extend(sensors.map(PathBuf::from));
     for sink in &settings.sinks {
         access.add(sink.access());

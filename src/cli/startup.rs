@@ -4,12 +4,14 @@ use super::logging;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::model::ModelFile;
-use crate::pipeline::{Estimator, Pipeline};
+use crate::pipeline::{Estimator, Pipeline, SeveralOptions};
 use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
+use crate::scene::Task;
 use crate::settings::Settings;
 use crate::sink::SinkSpec;
 use crate::text::Shown;
+use std::path::PathBuf;
 
 /// The least heap while the model is read: enough for the table of a budget that is too small.
 const LEAST_LOADING_BYTES: u64 = 64 << 20;
@@ -62,36 +64,72 @@ impl<'a> Startup<'a> {
 
     /// # Errors
     /// As for [`ModelFile::open`].
-    pub(super) fn model(&mut self) -> Result<ModelFile> {
-        let path = &self.settings.model;
-        let model = self.meter.measure(|| match &self.settings.model_sha256 {
+    pub(super) fn models(&mut self) -> Result<Vec<ModelFile>> {
+        let settings = self.settings;
+        let open = |at: usize, path: &PathBuf| match settings.model_hashes.get(at) {
             Some(hash) => ModelFile::open_checked(path, |file| hash.check(path, file)),
             None => ModelFile::open(path),
+        };
+        let models = self.meter.measure(|| {
+            let paths = settings.models.iter().enumerate();
+            paths
+                .map(|(at, path)| open(at, path))
+                .collect::<Result<Vec<ModelFile>>>()
         })?;
-        self.shares.weights = model.mapped_bytes();
-        Ok(model)
+        self.shares.weights = models.iter().map(ModelFile::mapped_bytes).sum();
+        Ok(models)
     }
 
-    /// Builds the network; the model's file is not needed any more.
+    /// Builds the networks, which share one workspace; the models' files are not needed any more.
     ///
     /// # Errors
-    /// As for [`engine::load`], [`Workspace::new`] and [`Estimator::new`]; [`ErrorKind::Memory`](crate::ErrorKind::Memory) if there is a budget and the
-    /// engine cannot keep to any.
-    pub(super) fn network(&mut self, model: ModelFile) -> Result<Pipeline> {
+    /// As for [`engine::load`], [`Workspace::new`], [`Estimator::new`] and [`Pipeline::several`];
+    /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) if there is a budget and the engine cannot keep to any.
+    pub(super) fn pipeline(&mut self, models: Vec<ModelFile>) -> Result<Pipeline> {
         let settings = self.settings;
         let pipeline = self.meter.measure(|| {
-            let network = engine::load(&model, settings.engine, settings.threads)?;
-            if settings.memory_budget_bytes.is_some() && network.workspace().is_none() {
-                return Err(Error::memory(format!(
-                    "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
-                     kept: quantise it (models/quantize.py)",
-                    Shown::path(model.path()),
-                    network.describe().name
-                )));
+            let mut estimators = Vec::with_capacity(models.len());
+            let mut sizes = Vec::with_capacity(models.len());
+            for model in models {
+                let network = engine::load(&model, settings.engine, settings.threads)?;
+                if settings.memory_budget_bytes.is_some() && network.workspace().is_none() {
+                    return Err(Error::memory(format!(
+                        "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
+                         kept: quantise it (models/quantize.py)",
+                        Shown::path(model.path()),
+                        network.describe().name
+                    )));
+                }
+                sizes.extend(network.workspace());
+                estimators.push(Estimator::new(&model, network)?);
             }
-            let work = Workspace::new(network.workspace(), settings.threads)?;
-            let estimator = Estimator::new(&model, network)?;
-            drop(model);
+            let work = Workspace::new(sizes, settings.threads)?;
+            if settings.follows_several() {
+                let most = settings.most;
+                let options = SeveralOptions {
+                    hands: most.of(Task::Hand),
+                    bodies: most.of(Task::Body),
+                    limit: most.of_all(),
+                    roi: settings.roi,
+                    budget: settings.frame_budget,
+                    is_mirrored: settings.stream.mirrored,
+                    min_score: settings.min_score,
+                };
+                for (name, given, task) in [
+                    ("hands", most.hands, Task::Hand),
+                    ("bodies", most.bodies, Task::Body),
+                ] {
+                    let has_model = estimators.iter().any(|one| one.card().task == task);
+                    if given.is_some() && !has_model {
+                        return Err(Error::usage(format!(
+                            "--{name}: no model is for the task {}: give --model a second time",
+                            task.name()
+                        )));
+                    }
+                }
+                return Pipeline::several(estimators, work, &options);
+            }
+            let estimator = estimators.pop().ok_or_else(|| Error::usage("no model"))?;
             Ok(Pipeline::new(
                 estimator,
                 work,

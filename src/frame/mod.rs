@@ -3,9 +3,11 @@
 //! The source owns the memory. A [`Frame`] is valid until the next request for a frame. Pixel (0, 0) is at the
 //! top left, and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
 
+mod brightness;
 mod convert;
 mod encode;
 
+pub use brightness::brightness;
 pub use convert::WidePixel;
 pub use encode::encode;
 

@@ -14,7 +14,7 @@ mod plan;
 #[cfg(feature = "demo")]
 mod shipped;
 
-pub use card::{DecodeMode, ModelCard};
+pub use card::{DecodeMode, ModelCard, PresenceRule};
 #[cfg(feature = "onnx")]
 pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
 #[cfg(any(feature = "onnx", test))]

@@ -1,8 +1,9 @@
-//! One frame to a scene: chooses the region, estimates keypoints, and judges whether they are an instance.
+//! One frame to a scene: chooses the regions, estimates keypoints, and judges whether they are instances.
 
 use super::estimator::Estimator;
+use super::several::{Eyes, Several, SeveralOptions};
 use crate::engine::Workspace;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::model::ModelCard;
 use crate::scene::{BBox, FrameInfo, Instance, Scene};
@@ -10,39 +11,78 @@ use crate::stats::StageTimes;
 use crate::track::Tracker;
 
 /// The stages between a source and a sink. It owns the scene and lends it until the next frame. It owns the
-/// workspace and lends it to the network.
+/// workspace and lends it to the networks, one after another.
 pub struct Pipeline {
-    estimator: Estimator,
+    /// At least one.
+    estimators: Vec<Estimator>,
     work: Workspace,
-    tracker: Tracker,
+    followed: Followed,
     scene: Scene,
 }
 
+enum Followed {
+    One(Tracker),
+    Several(Box<Several>),
+}
+
 impl Pipeline {
-    /// `work` is the network's workspace, `bbox` the user's box, if any. A joint counts from `min_score` on.
+    /// Follows one instance. `work` is the network's workspace, `bbox` the user's box, if any. A joint counts from
+    /// `min_score` on.
     pub fn new(estimator: Estimator, work: Workspace, bbox: Option<BBox>, min_score: f32) -> Self {
         let card = estimator.card();
+        let tracker = Tracker::new(bbox, card.crop_padding, card.input_px, min_score);
         Pipeline {
             work,
-            tracker: Tracker::new(bbox, card.crop_padding, card.input_px, min_score),
-            estimator,
+            followed: Followed::One(tracker),
+            estimators: vec![estimator],
             scene: Scene::default(),
         }
     }
 
-    /// The model's card.
+    /// Follows several instances. `work` fits each of the networks, of which there is at most one for a task.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no network, or one that cannot be used together with the
+    /// others or for several instances.
+    pub fn several(
+        estimators: Vec<Estimator>,
+        work: Workspace,
+        options: &SeveralOptions,
+    ) -> Result<Self> {
+        if estimators.is_empty() {
+            return Err(Error::usage("no model: give --model"));
+        }
+        let several = Several::new(&estimators, options)?;
+        Ok(Pipeline {
+            work,
+            followed: Followed::Several(Box::new(several)),
+            estimators,
+            scene: Scene::default(),
+        })
+    }
+
+    /// The first model's card.
     pub fn card(&self) -> &ModelCard {
-        self.estimator.card()
+        self.estimators[0].card()
     }
 
-    /// The engine that runs the network, for reports.
+    /// The engine that runs the first model, for reports.
     pub fn engine_name(&self) -> &str {
-        self.estimator.engine_name()
+        self.estimators[0].engine_name()
     }
 
-    /// Forgets the tracked instance, because the next frame does not continue the last one.
+    /// The card and the engine of each model.
+    pub fn models(&self) -> impl Iterator<Item = (&ModelCard, &str)> {
+        let models = self.estimators.iter();
+        models.map(|one| (one.card(), one.engine_name()))
+    }
+
+    /// Forgets the tracked instances, because the next frame does not continue the last one.
     pub fn reset(&mut self) {
-        self.tracker.reset();
+        match &mut self.followed {
+            Followed::One(tracker) => tracker.reset(),
+            Followed::Several(several) => several.reset(),
+        }
     }
 
     /// Processes a frame. Stage times go to `times`.
@@ -50,26 +90,40 @@ impl Pipeline {
     /// # Errors
     /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
     pub fn process(&mut self, frame: &Frame<'_>, times: &mut StageTimes) -> Result<&Scene> {
-        self.scene.frame = FrameInfo {
+        let info = FrameInfo {
             index: frame.index,
             width_px: frame.pixels.width_px(),
             height_px: frame.pixels.height_px(),
             captured: frame.captured,
         };
-        self.scene.instances.clear();
-        let region = self.tracker.region(&self.scene.frame);
-        let keypoints =
-            self.estimator
-                .estimate(&frame.pixels, &region.crop, &mut self.work, times)?;
-        let instance = Instance {
-            task: self.estimator.card().task,
-            presence: self.tracker.absorb(&self.scene.frame, &keypoints),
-            keypoints,
-            region,
-            track: None,
-        };
-        // One region fits.
-        let _ = self.scene.instances.push(instance);
+        match &mut self.followed {
+            Followed::One(tracker) => {
+                self.scene.frame = info;
+                self.scene.instances.clear();
+                let region = tracker.region(&info);
+                let estimator = &mut self.estimators[0];
+                let keypoints =
+                    estimator.estimate(&frame.pixels, &region.crop, &mut self.work, times)?;
+                let instance = Instance {
+                    task: estimator.card().task,
+                    presence: tracker.absorb(&info, &keypoints),
+                    keypoints,
+                    region,
+                    track: None,
+                };
+                // One region fits.
+                let _ = self.scene.instances.push(instance);
+            }
+            Followed::Several(several) => {
+                let mut eyes = Eyes {
+                    estimators: &mut self.estimators,
+                    work: &mut self.work,
+                    pixels: &frame.pixels,
+                    times,
+                };
+                several.process(info, &mut eyes, &mut self.scene)?;
+            }
+        }
         Ok(&self.scene)
     }
 }

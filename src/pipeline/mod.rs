@@ -8,10 +8,12 @@ mod estimator;
 mod frame;
 mod outlets;
 mod report;
+mod several;
 mod stream;
 mod totals;
 
 pub use estimator::Estimator;
 pub use frame::Pipeline;
+pub use several::SeveralOptions;
 pub use stream::{Stream, StreamOptions};
 pub use totals::Totals;

@@ -234,6 +234,7 @@ impl<'a> Stream<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::estimator::Estimator;
+    use super::super::several::SeveralOptions;
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::ErrorKind;
@@ -283,6 +284,105 @@ mod tests {
             &mut StageTimes::default(),
         );
         (totals, sink.packets())
+    }
+
+    /// A network that sees a hand which fills every region as a followed one does.
+    fn large_hand() -> FakeNetwork {
+        let peaks = (0..21)
+            .map(|joint| {
+                (
+                    11.0 + 2.1 * joint as f32,
+                    11.0 + 8.0 * (joint % 6) as f32,
+                    0.9,
+                )
+            })
+            .collect();
+        FakeNetwork::new(256, peaks)
+    }
+
+    fn several(networks: Vec<(crate::model::ModelCard, FakeNetwork)>, most: usize) -> Pipeline {
+        let estimators = networks
+            .into_iter()
+            .map(|(card, network)| Estimator::with_card(card, Box::new(network)));
+        let options = SeveralOptions {
+            hands: most,
+            bodies: most,
+            limit: most,
+            roi: None,
+            budget: None,
+            is_mirrored: false,
+            min_score: 0.3,
+        };
+        let work = Workspace::new(None, 1).unwrap();
+        Pipeline::several(estimators.collect(), work, &options).unwrap()
+    }
+
+    #[test]
+    fn several_instances_go_out_in_packets_of_their_own_kind() {
+        let sink = RecordingSink::new();
+        let pipeline = several(vec![(crate::model::test_card(), large_hand())], 3);
+        let mut stream = Stream::new(pipeline, vec![Box::new(sink.clone())], options(), 77);
+        let mut source = Faulty::script([Fault::Frame; 12].into_iter());
+        let stop = AtomicBool::new(false);
+        let totals = stream
+            .run(&mut source, &stop, &mut StageTimes::default())
+            .unwrap();
+        assert_eq!((totals.frames, totals.failed), (12, 0));
+        let packets = sink.packets();
+        let sequence: Vec<u32> = packets.iter().map(|packet| packet.sequence).collect();
+        assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>());
+        let (frames, last) = packets.split_at(packets.len() - 1);
+        assert!(last[0].flags.contains(Flags::LAST));
+        let mut most = 0;
+        for packet in frames {
+            let Body::Instances(part) = &packet.body else {
+                panic!("{packet:?}")
+            };
+            assert_eq!((packet.score, packet.instance), (0, 3));
+            let mut numbers: Vec<u16> = part.instances().map(|one| one.number).collect();
+            most = most.max(part.counts().confirmed);
+            numbers.dedup();
+            assert!(numbers.len() <= 3);
+            for one in part.instances().filter(|one| one.state == 1) {
+                assert_eq!((one.task, one.joint_table, one.joints.len()), (1, 1, 21));
+                assert!(one.presence > 220 && one.look_age_ms == 0);
+            }
+        }
+        assert!((1..=3).contains(&most), "{most}");
+        // A packet of the same frame has the same index and another part.
+        assert!(frames.iter().any(|packet| packet.frame_index == 11));
+    }
+
+    #[test]
+    fn two_models_of_one_task_and_too_many_joints_are_refused() {
+        let card = crate::model::test_card;
+        let estimator = |card, network: FakeNetwork| Estimator::with_card(card, Box::new(network));
+        let options = SeveralOptions {
+            hands: 2,
+            bodies: 2,
+            limit: 4,
+            roi: None,
+            budget: None,
+            is_mirrored: false,
+            min_score: 0.3,
+        };
+        let mut wide = card();
+        wide.joint_table = "own".into();
+        wide.joints = (0..60).map(|joint| joint.to_string()).collect();
+        for (cards, word) in [
+            (vec![card(), card()], "two models"),
+            (vec![wide], "60 joints"),
+            (vec![], "no model"),
+        ] {
+            let estimators = cards.into_iter().map(|card| {
+                let peaks = vec![(9.0, 9.0, 0.5); card.joints.len()];
+                estimator(card, FakeNetwork::new(256, peaks))
+            });
+            let work = Workspace::new(None, 1).unwrap();
+            let refused = Pipeline::several(estimators.collect(), work, &options).err();
+            let error = refused.unwrap().to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

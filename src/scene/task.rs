@@ -13,6 +13,9 @@ pub enum Task {
 }
 
 impl Task {
+    /// All tasks.
+    pub const ALL: [Task; 2] = [Task::Hand, Task::Body];
+
     /// The name in cards.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@
 
 use super::layer_set::LayerSet;
 use super::suggest::nearest;
-use super::{SETTINGS, Setting, setting};
+use super::{SETTINGS, Setting, Value, setting};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::limits::MAX_CONFIG_BYTES;
@@ -99,23 +99,31 @@ impl Layer {
         let mut layer = Layer::new(origin);
         for (name, value) in table {
             let row = layer.row(name)?;
-            let text = row
-                .value
-                .text_of(value)
-                .map_err(|what| layer.origin.error(name, what))?;
-            layer.values.push((row, text));
+            let several = match (row.value, value) {
+                (Value::Texts(_), toml::Value::Array(several)) => &several[..],
+                _ => std::slice::from_ref(value),
+            };
+            for value in several {
+                let text = row
+                    .value
+                    .text_of(value)
+                    .map_err(|what| layer.origin.error(name, what))?;
+                layer.values.push((row, text));
+            }
         }
         Ok(layer)
     }
 
-    /// Adds a value, which replaces an earlier one of the same name.
+    /// Adds a value, which replaces an earlier one of the same name, except for a list.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) or [`ErrorKind::Config`](crate::ErrorKind::Config) if this origin
     /// has no such setting.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<()> {
         let row = self.row(name)?;
-        self.values.retain(|(known, _)| known.name != name);
+        if !matches!(row.value, Value::Texts(_)) {
+            self.values.retain(|(known, _)| known.name != name);
+        }
         self.values.push((row, value.into()));
         Ok(())
     }

@@ -19,16 +19,17 @@ pub use value::Value;
 
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
+use crate::limits::MAX_INSTANCES;
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::producer::Words;
-use crate::scene::BBox;
+use crate::scene::{BBox, Task};
 use crate::sink::{KINDS, SinkSpec};
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::{EpochSource, Key};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every setting, checked. [`Settings::from_layers`] makes it; `default` lacks the defaults of the table.
@@ -42,10 +43,16 @@ pub struct Settings {
     pub once: bool,
     /// The request to a camera.
     pub camera: CameraOptions,
-    /// A file, or `builtin:` and a name.
-    pub model: PathBuf,
-    /// Required SHA-256 of the model file.
-    pub model_sha256: Option<ModelHash>,
+    /// Files, or `builtin:` and a name: at most one of each task. [`Settings::from_layers`] gives at least one.
+    pub models: Vec<PathBuf>,
+    /// Required SHA-256 of the model files, in the same order.
+    pub model_hashes: Vec<ModelHash>,
+    /// The most instances that are followed, of all tasks and of each.
+    pub most: Most,
+    /// New instances are searched only here.
+    pub roi: Option<BBox>,
+    /// `None`: a share of the camera's period.
+    pub frame_budget: Option<Duration>,
     /// A fixed box, instead of searching and following.
     pub bbox: Option<BBox>,
     /// Receivers, at most one of each kind.
@@ -74,6 +81,33 @@ pub struct Settings {
     pub stage_deadline: Duration,
     /// Options of the stream.
     pub stream: StreamOptions,
+}
+
+/// The most instances that are followed; `None` where the user gives no number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Most {
+    /// Of all tasks.
+    pub all: Option<usize>,
+    /// Hands.
+    pub hands: Option<usize>,
+    /// Persons.
+    pub bodies: Option<usize>,
+}
+
+impl Most {
+    /// The most of a task: without a number, as many as of all tasks, or 4 hands and 2 bodies.
+    pub fn of(self, task: Task) -> usize {
+        let (own, default) = match task {
+            Task::Hand => (self.hands, 4),
+            Task::Body => (self.bodies, 2),
+        };
+        own.or(self.all).unwrap_or(default)
+    }
+
+    /// The most of all tasks.
+    pub fn of_all(self) -> usize {
+        self.all.unwrap_or(MAX_INSTANCES)
+    }
 }
 
 /// The row of this name.
@@ -107,6 +141,13 @@ impl Settings {
     }
 
     fn apply(&mut self, layer: &Layer) -> Result<()> {
+        // A list of a stronger layer replaces that of a weaker one.
+        if layer.get("model").is_some() {
+            self.models.clear();
+        }
+        if layer.get("model-sha256").is_some() {
+            self.model_hashes.clear();
+        }
         for (row, value) in layer.values() {
             (row.set)(self, row, value).map_err(|what| layer.origin().error(row.name, what))?;
         }
@@ -131,6 +172,7 @@ impl Settings {
                 "--once is for --source pipe:FORMAT:WIDTHxHEIGHT, and the source is {source}"
             )));
         }
+        self.check_models()?;
         // The scheduler must not move a real-time thread to another processor.
         self.threads.pinned = self.pin.unwrap_or(self.realtime.is_some());
         let buffer_bytes = self.camera.buffer_bytes();
@@ -140,6 +182,62 @@ impl Settings {
         self.sinks.sort_by_key(rank);
         self.key = self.key_file.as_deref().map(Key::read).transpose()?;
         Ok(self)
+    }
+
+    /// The model of a command that takes one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if several are given.
+    pub fn model(&self) -> Result<&Path> {
+        match &self.models[..] {
+            [model] => Ok(model),
+            models => Err(Error::usage(format!(
+                "--model is given {} times, this command takes one",
+                models.len()
+            ))),
+        }
+    }
+
+    /// Whether more than one instance can be followed.
+    pub fn follows_several(&self) -> bool {
+        let Most { all, hands, bodies } = self.most;
+        let is_many = |most: Option<usize>| most.is_some_and(|most| most > 1);
+        self.models.len() > 1
+            || is_many(all)
+            || (all.is_none() && (is_many(hands) || is_many(bodies)))
+    }
+
+    fn check_models(&self) -> Result<()> {
+        let (models, hashes) = (self.models.len(), self.model_hashes.len());
+        if models > Task::ALL.len() {
+            return Err(Error::usage(format!(
+                "--model is given {models} times, there are {} tasks",
+                Task::ALL.len()
+            )));
+        }
+        if hashes > 0 && hashes != models {
+            return Err(Error::usage(format!(
+                "--model-sha256 is given {hashes} times and --model {models} times: give one for each, in the same \
+                 order"
+            )));
+        }
+        let several = self.follows_several();
+        for (name, is_given) in [
+            ("roi", self.roi.is_some()),
+            ("frame-budget-ms", self.frame_budget.is_some()),
+        ] {
+            if is_given && !several {
+                return Err(Error::usage(format!(
+                    "--{name} is for several instances: give --instances, --hands or --bodies above 1"
+                )));
+            }
+        }
+        if self.bbox.is_some() && several {
+            return Err(Error::usage(
+                "--bbox is for one instance: --roi limits where several are searched",
+            ));
+        }
+        Ok(())
     }
 
     /// Adds a receiver. It replaces one of the same kind from a weaker layer.

@@ -5,6 +5,7 @@ use super::value::{
 };
 use super::{LayerSet, Settings, Value};
 use crate::engine::EngineChoice;
+use crate::limits::MAX_INSTANCES;
 use crate::process::memory;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
@@ -178,23 +179,24 @@ static ROWS: &[Setting] = &[
     },
     Setting {
         name: "model",
-        value: Value::Text("FILE"),
+        value: Value::Texts("FILE"),
         default: Some("builtin:hand"),
         example: "hand.int8.onnx",
         layers: LINE_FILE,
         group: Model,
-        help: "a plan, an ONNX file with a model card, builtin:hand or builtin:body",
-        set: |to, _, text| path(text).map(|value| to.model = value),
+        help: "a plan, an ONNX file with a model card, builtin:hand or builtin:body; given twice, hands and persons are \
+               followed, each by its model",
+        set: |to, _, text| path(text).map(|value| to.models.push(value)),
     },
     Setting {
         name: "model-sha256",
-        value: Value::Text("HEX"),
+        value: Value::Texts("HEX"),
         default: None,
         example: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
         layers: LINE_FILE,
         group: Model,
         help: "refuse a model file with another SHA-256; `posewire inspect` prints it",
-        set: |to, _, text| sha256(text).map(|value| to.model_sha256 = Some(value)),
+        set: |to, _, text| sha256(text).map(|value| to.model_hashes.push(value)),
     },
     Setting {
         name: "bbox",
@@ -206,6 +208,59 @@ static ROWS: &[Setting] = &[
         help: "fixed box around the hand or person, in pixels; without it, posewire searches the whole \
                frame and then follows the keypoints",
         set: |to, _, text| bbox(text).map(|value| to.bbox = Some(value)),
+    },
+    Setting {
+        name: "instances",
+        value: Value::Integer("N"),
+        default: None,
+        example: "4",
+        layers: LINE_FILE,
+        group: Model,
+        help: "follow at most N hands and persons, each with a number that stays (docs/tracking.md); without this \
+               option, --hands, --bodies and a second --model, one is followed",
+        set: |to, _, text| number(text, 1..=MAX_INSTANCES).map(|value| to.most.all = Some(value)),
+    },
+    Setting {
+        name: "hands",
+        value: Value::Integer("N"),
+        default: None,
+        example: "2",
+        layers: LINE_FILE,
+        group: Model,
+        help: "follow at most N hands; with several models 4 if not given",
+        set: |to, _, text| number(text, 1..=MAX_INSTANCES).map(|value| to.most.hands = Some(value)),
+    },
+    Setting {
+        name: "bodies",
+        value: Value::Integer("N"),
+        default: None,
+        example: "2",
+        layers: LINE_FILE,
+        group: Model,
+        help: "follow at most N persons; with several models 2 if not given",
+        set: |to, _, text| {
+            number(text, 1..=MAX_INSTANCES).map(|value| to.most.bodies = Some(value))
+        },
+    },
+    Setting {
+        name: "roi",
+        value: Value::Numbers("X,Y,W,H"),
+        default: None,
+        example: "0,120,640,360",
+        layers: LINE_FILE,
+        group: Model,
+        help: "part of the frame, in pixels, in which new hands and persons are searched; they are followed anywhere",
+        set: |to, _, text| bbox(text).map(|value| to.roi = Some(value)),
+    },
+    Setting {
+        name: "frame-budget-ms",
+        value: Value::Integer("N"),
+        default: None,
+        example: "28",
+        layers: LINE_FILE,
+        group: Model,
+        help: "time for the networks in each frame when several are followed; 85 % of the camera's period if not given",
+        set: |to, _, text| milliseconds(text).map(|value| to.frame_budget = Some(value)),
     },
     Setting {
         name: "min-score",

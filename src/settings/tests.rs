@@ -60,7 +60,7 @@ fn every_row_reads_its_example_from_toml_and_refuses_other_types() {
             let parsed = Layer::parse(Path::new("run.toml"), &text);
             let fits = match row.value {
                 Value::Switch => wrong == "true",
-                Value::Text(_) => wrong == "'2'",
+                Value::Text(_) | Value::Texts(_) => wrong == "'2'",
                 Value::Integer(_) | Value::OptionalInteger(..) => wrong == "7",
                 Value::Number(_) => matches!(wrong, "7" | "0.5"),
                 Value::Numbers(_) => wrong == "[1, 2, 3, 4]",
@@ -75,6 +75,65 @@ fn every_row_reads_its_example_from_toml_and_refuses_other_types() {
             }
         }
     }
+}
+
+#[test]
+fn models_add_up_in_a_layer_and_a_stronger_layer_replaces_them() {
+    let file = file("source = 'demo'\nmodel = ['a.plan', 'b.plan']\n");
+    let settings = Settings::from_layers([&file]).unwrap().finish().unwrap();
+    assert_eq!(settings.models, [Path::new("a.plan"), Path::new("b.plan")]);
+    assert!(settings.follows_several());
+    assert!(
+        settings
+            .model()
+            .unwrap_err()
+            .to_string()
+            .contains("2 times")
+    );
+    let mut line = Layer::new(Origin::Line);
+    line.set("model", "c.plan").unwrap();
+    let settings = Settings::from_layers([&file, &line]).unwrap();
+    assert_eq!(settings.model().unwrap(), Path::new("c.plan"));
+    assert!(!settings.follows_several());
+    line.set("model-sha256", "0".repeat(64)).unwrap();
+    line.set("model", "d.plan").unwrap();
+    let settings = Settings::from_layers([&file, &line]).unwrap();
+    let error = settings.finish().unwrap_err().to_string();
+    assert!(
+        error.contains("1 times") && error.contains("2 times"),
+        "{error}"
+    );
+}
+
+#[test]
+fn options_of_several_instances_need_several_instances() {
+    for (text, word) in [
+        ("roi = [0, 0, 9, 9]", "--roi"),
+        ("frame-budget-ms = 20\nhands = 1", "--frame-budget-ms"),
+        ("instances = 1\nhands = 4\nroi = [0, 0, 9, 9]", "--roi"),
+        ("instances = 2\nbbox = [0, 0, 9, 9]", "--bbox"),
+        ("model = ['a', 'b', 'c']", "--model"),
+    ] {
+        let layer = file(&format!("source = 'demo'\n{text}\n"));
+        let settings = Settings::from_layers([&layer]).unwrap();
+        let error = settings.finish().unwrap_err().to_string();
+        assert!(error.contains(word), "{text}: {error}");
+    }
+    let most = |text: &str| {
+        let layer = file(&format!("source = 'demo'\n{text}\n"));
+        let settings = Settings::from_layers([&layer]).unwrap().finish().unwrap();
+        let most = settings.most;
+        (
+            settings.follows_several(),
+            most.of(Task::Hand),
+            most.of(Task::Body),
+            most.of_all(),
+        )
+    };
+    assert_eq!(most("instances = 3"), (true, 3, 3, 3));
+    assert_eq!(most("hands = 3"), (true, 3, 2, 8));
+    assert_eq!(most("model = ['a', 'b']"), (true, 4, 2, 8));
+    assert!(!most("instances = 1").0);
 }
 
 #[test]
@@ -108,7 +167,7 @@ fn a_stronger_layer_wins() {
     let sinks = format!("{:?}", settings.sinks);
     assert_eq!(sinks, r#"[udp:"10.0.0.1:9000", serial:"/dev/ttyS0:9600"]"#);
     assert_eq!(settings.min_score, 0.3);
-    assert_eq!(settings.model, Path::new("builtin:hand"));
+    assert_eq!(settings.models, [Path::new("builtin:hand")]);
 }
 
 #[test]

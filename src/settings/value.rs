@@ -16,6 +16,8 @@ pub enum Value {
     Switch,
     /// A string.
     Text(&'static str),
+    /// A string that may be given several times; in TOML also an array of them.
+    Texts(&'static str),
     /// A whole number.
     Integer(&'static str),
     /// A number.
@@ -32,6 +34,7 @@ impl Value {
         match self {
             Value::Switch => None,
             Value::Text(name)
+            | Value::Texts(name)
             | Value::Integer(name)
             | Value::Number(name)
             | Value::Numbers(name)
@@ -44,6 +47,7 @@ impl Value {
         match self {
             Value::Switch => "true or false",
             Value::Text(_) => "a string",
+            Value::Texts(_) => "a string or an array of strings",
             Value::Integer(_) | Value::OptionalInteger(..) => "a whole number",
             Value::Number(_) => "a number",
             Value::Numbers(_) => "an array of four numbers",
@@ -63,7 +67,7 @@ impl Value {
         };
         let text = match (self, value) {
             (Value::Switch, Toml::Boolean(value)) => Some(value.to_string()),
-            (Value::Text(_), Toml::String(text)) => Some(text.clone()),
+            (Value::Text(_) | Value::Texts(_), Toml::String(text)) => Some(text.clone()),
             (Value::Integer(_) | Value::OptionalInteger(..), Toml::Integer(number)) => {
                 Some(number.to_string())
             }
@@ -89,7 +93,7 @@ impl Value {
     /// The right side of a TOML line: the inverse of [`Value::text_of`].
     pub fn toml(self, text: &str) -> String {
         match self {
-            Value::Text(_) => format!("{text:?}"),
+            Value::Text(_) | Value::Texts(_) => format!("{text:?}"),
             Value::Numbers(_) => format!("[{}]", text.replace(',', ", ")),
             _ => text.to_owned(),
         }

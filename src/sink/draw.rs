@@ -2,7 +2,7 @@
 
 use crate::frame::Pixels;
 use crate::model::ModelCard;
-use crate::scene::Keypoint;
+use crate::scene::{BBox, Keypoint};
 
 /// Joints below this score are drawn hollow and their bones thin, because they are guesses.
 const SURE_SCORE: f32 = 0.3;
@@ -121,6 +121,44 @@ pub fn draw_skeleton(canvas: &mut Canvas, card: &ModelCard, keypoints: &[Keypoin
     }
 }
 
+/// Dots of the digits, three in a row, five rows.
+const DIGITS: [[u8; 5]; 10] = [
+    [0b111, 0b101, 0b101, 0b101, 0b111],
+    [0b010, 0b110, 0b010, 0b010, 0b111],
+    [0b111, 0b001, 0b111, 0b100, 0b111],
+    [0b111, 0b001, 0b111, 0b001, 0b111],
+    [0b101, 0b101, 0b111, 0b001, 0b001],
+    [0b111, 0b100, 0b111, 0b001, 0b111],
+    [0b111, 0b100, 0b111, 0b101, 0b111],
+    [0b111, 0b001, 0b010, 0b010, 0b010],
+    [0b111, 0b101, 0b111, 0b101, 0b111],
+    [0b111, 0b101, 0b111, 0b001, 0b111],
+];
+
+/// Writes an instance's number above its joints.
+pub fn draw_number(canvas: &mut Canvas, number: u16, keypoints: &[Keypoint]) {
+    let found = keypoints.iter().filter(|joint| joint.is_found());
+    let Some(bbox) = BBox::around(found.map(|joint| (joint.x_px, joint.y_px))) else {
+        return;
+    };
+    let dot_px = (canvas.width_px.max(canvas.height_px) as f32 / 250.0).max(2.0);
+    let top = (bbox.y_px - 8.0 * dot_px).max(dot_px);
+    for (place, digit) in number.to_string().bytes().enumerate() {
+        let left = bbox.x_px.max(dot_px) + 4.0 * dot_px * place as f32;
+        let dots = (0..15).filter(|dot| {
+            let row = DIGITS[usize::from(digit - b'0')][dot / 3];
+            row & (0b100 >> (dot % 3)) != 0
+        });
+        for (width, color) in [(2.0, OUTLINE), (1.2, [255, 255, 255])] {
+            for dot in dots.clone() {
+                let x = left + dot_px * (dot % 3) as f32;
+                let y = top + dot_px * (dot / 3) as f32;
+                canvas.disc((x, y), width * dot_px, color);
+            }
+        }
+    }
+}
+
 /// A colour for each finger, and for each side of a body.
 fn color_of(card: &ModelCard, joint: usize) -> [u8; 3] {
     const COLORS: [(&str, [u8; 3]); 7] = [
@@ -163,6 +201,20 @@ mod tests {
         for bad in [-1e30, 1e30, f32::NAN, f32::INFINITY] {
             canvas.line((bad, 1.0), (3.0, bad), 4.0, [255; 3]);
         }
+    }
+
+    #[test]
+    fn a_number_is_written_above_the_joints_and_none_without_joints() {
+        let joint = |x_px, y_px, score| Keypoint { x_px, y_px, score };
+        let mut empty = canvas();
+        draw_number(&mut empty, 7, &[joint(8.0, 8.0, 0.0)]);
+        assert!(empty.rgb().iter().all(|&byte| byte == 0));
+        let [mut one, mut eight] = [canvas(), canvas()];
+        for (canvas, number) in [(&mut one, 1), (&mut eight, 8)] {
+            draw_number(canvas, number, &[joint(4.0, 15.0, 0.9)]);
+        }
+        let white = |canvas: &Canvas| canvas.rgb().iter().filter(|&&byte| byte == 255).count();
+        assert!(0 < white(&one) && white(&one) < white(&eight));
     }
 
     #[test]

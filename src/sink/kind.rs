@@ -53,8 +53,8 @@ pub enum When {
 pub struct Context<'a> {
     /// Seals packets, if there is a key.
     pub sealer: Option<&'a Sealer>,
-    /// The model's card; `None` for a sink that is opened first.
-    pub card: Option<&'a ModelCard>,
+    /// The models' cards; none for a sink that is opened first.
+    pub cards: &'a [ModelCard],
     /// A program that looks the HOST:PORT up again and again; `None` means that names are looked up once.
     pub lookup: Option<&'a dyn Fn(&str) -> Command>,
     /// For a source that can wait, a sink may wait a little as well.
@@ -146,7 +146,7 @@ mod tests {
         let card = test_card();
         let context = Context {
             sealer: None,
-            card: Some(&card),
+            cards: std::slice::from_ref(&card),
             lookup: None,
             patience: Patience::None,
         };

@@ -17,7 +17,7 @@ mod serial;
 mod supervise;
 mod udp;
 
-pub use draw::{Canvas, draw_skeleton};
+pub use draw::{Canvas, draw_number, draw_skeleton};
 pub use event::{Event, What};
 pub use fake::RecordingSink;
 pub use json::{JsonSink, STANDARD_OUTPUT, json_line};

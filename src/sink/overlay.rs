@@ -1,7 +1,7 @@
 //! One PNG per frame, with the skeleton drawn on it: for people, not for robots.
 
 use super::draw::Canvas;
-use super::picture_thread::{Picture, PictureThread};
+use super::picture_thread::{Picture, PictureThread, Skeleton};
 use super::{Delivery, Event, Kind, SendError, Sink, What, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -11,6 +11,7 @@ use crate::process::sandbox::Access;
 use crate::process::thread::Role;
 use crate::scene::Keypoint;
 use crate::text::Shown;
+use crate::wire::{Body, FixedPoint, Packet, WireKeypoint};
 use std::path::{Path, PathBuf};
 
 /// A folder of pictures.
@@ -32,8 +33,8 @@ pub(super) const KIND: Kind = Kind {
     when: When::WithCard,
     open: |folder, context| {
         let fail = || Error::sink(name(Path::new(folder)), "there is no model card");
-        let card = context.card.ok_or_else(fail)?;
-        let sink = OverlaySink::open(Path::new(folder), card.task.name(), card, context.patience)?;
+        let prefix = context.cards.first().ok_or_else(fail)?.task.name();
+        let sink = OverlaySink::open(Path::new(folder), prefix, context.cards, context.patience)?;
         Ok(Box::new(sink))
     },
 };
@@ -43,7 +44,7 @@ pub struct OverlaySink {
     name: String,
     folder: PathBuf,
     prefix: String,
-    card: ModelCard,
+    cards: Vec<ModelCard>,
     patience: Patience,
     thread: Option<PictureThread>,
 }
@@ -62,13 +63,18 @@ impl OverlaySink {
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be made.
-    pub fn open(folder: &Path, prefix: &str, card: &ModelCard, patience: Patience) -> Result<Self> {
+    pub fn open(
+        folder: &Path,
+        prefix: &str,
+        cards: &[ModelCard],
+        patience: Patience,
+    ) -> Result<Self> {
         Self::make_folder(folder)?;
         Ok(OverlaySink {
             name: name(folder),
             folder: folder.into(),
             prefix: prefix.into(),
-            card: card.clone(),
+            cards: cards.to_vec(),
             patience,
             thread: None,
         })
@@ -79,27 +85,51 @@ fn name(folder: &Path) -> String {
     format!("overlay:{}", Shown::path(folder))
 }
 
+/// The skeletons of a packet: the positions are those that receivers get.
+fn skeletons(packet: &Packet) -> Vec<Skeleton> {
+    let joint = |point: &WireKeypoint, unit: FixedPoint| {
+        let (x_px, y_px) = point.position_px(unit).unwrap_or_default();
+        Keypoint {
+            x_px,
+            y_px,
+            score: point.score(),
+        }
+    };
+    match &packet.body {
+        Body::Instances(part) => part
+            .instances()
+            .map(|one| Skeleton {
+                task: one.task,
+                number: Some(one.number),
+                keypoints: one
+                    .joints
+                    .iter()
+                    .map(|held| joint(&held.point, packet.unit))
+                    .collect(),
+            })
+            .collect(),
+        _ => vec![Skeleton {
+            task: packet.task,
+            number: None,
+            keypoints: packet
+                .keypoints()
+                .iter()
+                .map(|point| joint(point, packet.unit))
+                .collect(),
+        }],
+    }
+}
+
 impl Sink for OverlaySink {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
-        let (What::Scene { frame, .. }, [packet, ..]) = (event.what, event.packets) else {
+        let What::Scene { frame, .. } = event.what else {
             return Ok(());
         };
-        let keypoints: Vec<Keypoint> = packet
-            .keypoints()
-            .iter()
-            .map(|keypoint| {
-                let (x_px, y_px) = keypoint.position_px(packet.unit).unwrap_or_default();
-                Keypoint {
-                    x_px,
-                    y_px,
-                    score: keypoint.score(),
-                }
-            })
-            .collect();
+        let skeletons = event.packets.iter().flat_map(skeletons).collect();
         self.start()
             .map_err(|error| SendError::Dropped(error.to_string()))?;
         let Some(thread) = &self.thread else {
@@ -109,7 +139,7 @@ impl Sink for OverlaySink {
         thread.put(
             Picture {
                 canvas: Canvas::new(&frame.pixels),
-                keypoints,
+                skeletons,
                 path: self.folder.join(name),
             },
             self.patience,
@@ -118,7 +148,7 @@ impl Sink for OverlaySink {
 
     fn start(&mut self) -> Result<()> {
         if self.thread.is_none() {
-            let thread = PictureThread::start(self.card.clone())
+            let thread = PictureThread::start(self.cards.clone())
                 .map_err(|error| Error::sink(&self.name, "no thread").because(error))?;
             self.thread = Some(thread);
         }

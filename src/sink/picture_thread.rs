@@ -2,13 +2,14 @@
 //!
 //! In: pictures, of which one waits while another is written. Out: PNGs, each whole or not there.
 
-use super::draw::{Canvas, draw_skeleton};
+use super::draw::{Canvas, draw_number, draw_skeleton};
 use super::{Delivery, SendError};
 use crate::file::Replacement;
 use crate::model::ModelCard;
 use crate::process::output::Patience;
 use crate::process::thread::{Role, spawn};
 use crate::scene::Keypoint;
+use crate::wire::Packet;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,9 +21,18 @@ const DISK_PATIENCE: Duration = Duration::from_millis(100);
 /// A picture to draw on and write.
 pub(super) struct Picture {
     pub canvas: Canvas,
+    pub skeletons: Vec<Skeleton>,
+    pub path: PathBuf,
+}
+
+/// A skeleton to draw.
+pub(super) struct Skeleton {
+    /// As in a packet's header.
+    pub task: u8,
+    /// The instance's number, if it has one.
+    pub number: Option<u16>,
     /// Pixels of the picture.
     pub keypoints: Vec<Keypoint>,
-    pub path: PathBuf,
 }
 
 pub(super) struct PictureThread(Arc<Shared>);
@@ -58,10 +68,10 @@ impl Shared {
 }
 
 impl PictureThread {
-    pub fn start(card: ModelCard) -> io::Result<Self> {
+    pub fn start(cards: Vec<ModelCard>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        spawn(Role::Overlay, move || work(&theirs, &card))?;
+        spawn(Role::Overlay, move || work(&theirs, &cards))?;
         Ok(PictureThread(shared))
     }
 
@@ -122,7 +132,7 @@ impl Drop for PictureThread {
     }
 }
 
-fn work(shared: &Shared, card: &ModelCard) {
+fn work(shared: &Shared, cards: &[ModelCard]) {
     loop {
         let mut state = shared.lock();
         let picture = loop {
@@ -140,7 +150,7 @@ fn work(shared: &Shared, card: &ModelCard) {
         state.is_writing = true;
         drop(state);
         shared.changed.notify_all();
-        let written = write(picture, card);
+        let written = write(picture, cards);
         let mut state = shared.lock();
         state.is_writing = false;
         state.is_stalled = false;
@@ -152,9 +162,17 @@ fn work(shared: &Shared, card: &ModelCard) {
     }
 }
 
-fn write(mut picture: Picture, card: &ModelCard) -> io::Result<()> {
+fn write(mut picture: Picture, cards: &[ModelCard]) -> io::Result<()> {
     let canvas = &mut picture.canvas;
-    draw_skeleton(canvas, card, &picture.keypoints);
+    for skeleton in &picture.skeletons {
+        let is_of_task = |card: &&ModelCard| Packet::task_code(card.task) == skeleton.task;
+        if let Some(card) = cards.iter().find(is_of_task) {
+            draw_skeleton(canvas, card, &skeleton.keypoints);
+        }
+        if let Some(number) = skeleton.number {
+            draw_number(canvas, number, &skeleton.keypoints);
+        }
+    }
     let mut out = BufWriter::new(Replacement::begin(&picture.path)?);
     let png = image::codecs::png::PngEncoder::new(&mut out);
     let color = image::ExtendedColorType::Rgb8;
@@ -181,12 +199,12 @@ mod tests {
     fn a_picture_is_whole_and_one_that_cannot_be_written_leaves_nothing() {
         let folder = std::env::temp_dir().join(format!("posewire-thread-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("taken.png")).unwrap();
-        let thread = PictureThread::start(crate::model::test_card()).unwrap();
+        let thread = PictureThread::start(vec![crate::model::test_card()]).unwrap();
         let put = |name: &str| {
             let pixels = Pixels::new(PixelFormat::Grey, 8, 8, 8, &[7; 64]).unwrap();
             let picture = Picture {
                 canvas: Canvas::new(&pixels),
-                keypoints: Vec::new(),
+                skeletons: Vec::new(),
                 path: folder.join(name),
             };
             thread.put(picture, Patience::UntilRead)

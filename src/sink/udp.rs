@@ -161,6 +161,7 @@ impl Sink for UdpSink {
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
         self.update();
+        let mut lost: Option<(u64, String)> = None;
         for packet in event.packets {
             let bytes = wire::encode(packet, self.sealer.as_mut());
             // The socket is not connected, so that an ICMP answer for an absent receiver is not an error of the next packet.
@@ -172,10 +173,15 @@ impl Sink for UdpSink {
                 if let Some(lookups) = &mut self.lookups {
                     lookups.ask();
                 }
-                return Err(SendError::Dropped(error.to_string()));
+                let count = lost.map_or(0, |(count, _)| count);
+                lost = Some((count + 1, error.to_string()));
             }
         }
-        Ok(())
+        match lost {
+            None => Ok(()),
+            Some((1, why)) => Err(SendError::Dropped(why)),
+            Some((count, why)) => Err(SendError::Lost(count, why)),
+        }
     }
 }
 

@@ -274,7 +274,7 @@ impl Follower {
         let look = looker.look(task, &crop)?;
         self.costs[index(task)].record(look.took_us);
         if look.presence >= kind.presence.keep
-            && let Some(bbox) = super::tracks::box_of(&look.keypoints)
+            && let Some(bbox) = super::tracks::box_of(&look.keypoints, kind.min_score)
         {
             // The list has room: wrists are at most 16.
             let _ = self.candidates.push(Candidate {

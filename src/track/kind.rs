@@ -22,6 +22,8 @@ pub struct Kind {
     pub padding: f32,
     /// The network's input, for the aspect ratio of regions.
     pub input_px: SizePx,
+    /// A joint counts from about this score on, with some hysteresis.
+    pub min_score: f32,
     /// Presence that counts.
     pub presence: Thresholds,
     /// The most instances that are followed.

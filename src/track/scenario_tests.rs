@@ -214,6 +214,7 @@ fn kind(task: Task, limit: usize) -> Kind {
             Task::Body => 1.25,
         },
         input_px: [256, 256].into(),
+        min_score: 0.3,
         presence: Thresholds {
             birth: 0.49,
             keep: 0.35,

@@ -17,9 +17,9 @@ use crate::scene::{
 };
 use std::cmp::Ordering;
 
-/// A joint counts for the region from the first score on, and until it falls below the second.
-const SURE_ON: f32 = 0.35;
-const SURE_OFF: f32 = 0.2;
+/// A joint counts for the region from this much above the minimum score on, until it falls this much below it.
+const SURE_ABOVE: f32 = 0.05;
+const SURE_BELOW: f32 = 0.1;
 /// Less of a region in the frame than this is a border: a new instance there needs [`BORDER_BIRTH`].
 const BORDER_SHARE: f32 = 0.4;
 const BORDER_BIRTH: f32 = 0.7;
@@ -193,7 +193,7 @@ impl Tracks {
             AUDITS.. => kind.presence.keep.max(AUDIT_PRESENCE),
             _ => kind.presence.keep,
         };
-        let seen = see(slot.sure, &pose).filter(|_| presence >= keep);
+        let seen = see(slot.sure, &pose, kind.min_score).filter(|_| presence >= keep);
         let is_gone = seen.as_ref().map_or_else(
             || !is_inside(frame, &slot.motion.at(now_us)),
             |seen| !is_inside(frame, &seen.place),
@@ -783,14 +783,14 @@ fn finite(pose: &[Keypoint]) -> Keypoints {
 }
 
 /// The square around the sure joints, if it is an instance's.
-fn see(sure_before: u64, pose: &[Keypoint]) -> Option<Seen> {
+fn see(sure_before: u64, pose: &[Keypoint], min_score: f32) -> Option<Seen> {
     let mut sure = 0_u64;
     for (joint, keypoint) in pose.iter().enumerate() {
         let bit = 1 << joint;
         let needed = if sure_before & bit == 0 {
-            SURE_ON
+            min_score + SURE_ABOVE
         } else {
-            SURE_OFF
+            min_score - SURE_BELOW
         };
         if keypoint.score >= needed {
             sure |= bit;
@@ -813,9 +813,11 @@ fn see(sure_before: u64, pose: &[Keypoint]) -> Option<Seen> {
 }
 
 /// The box around the sure joints of a search, if there is one.
-pub(super) fn box_of(pose: &[Keypoint]) -> Option<BBox> {
+pub(super) fn box_of(pose: &[Keypoint], min_score: f32) -> Option<BBox> {
     let pose = finite(pose);
-    let sure = pose.iter().filter(|joint| joint.score >= SURE_ON);
+    let sure = pose
+        .iter()
+        .filter(|joint| joint.score >= min_score + SURE_ABOVE);
     BBox::around(sure.map(|joint| (joint.x_px, joint.y_px)))
 }
 

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod cobs;
+mod crowd;
 mod epoch;
 mod inbox;
 mod instances;

@@ -84,17 +84,24 @@ impl Sink for SerialSink {
     }
 
     fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
-        let rank = match event.what {
-            What::Stats => Rank::Stats,
-            _ => Rank::Frame,
-        };
-        for packet in event.packets {
+        let mut lost = None;
+        for (part, packet) in event.packets.iter().enumerate() {
+            let rank = match event.what {
+                What::Stats => Rank::Stats,
+                _ if part > 0 => Rank::Part,
+                _ => Rank::Frame,
+            };
             let frame = cobs::encode(&wire::encode(packet, self.sealer.as_mut()));
-            self.line
-                .send(&frame, rank, now.mono_us)
-                .map_err(|why| SendError::Dropped(why.into()))?;
+            if let Err(why) = self.line.send(&frame, rank, now.mono_us) {
+                let (count, _) = lost.unwrap_or((0, why));
+                lost = Some((count + 1, why));
+            }
         }
-        Ok(())
+        match lost {
+            None => Ok(()),
+            Some((1, why)) => Err(SendError::Dropped(why.into())),
+            Some((count, why)) => Err(SendError::Lost(count, why.into())),
+        }
     }
 }
 

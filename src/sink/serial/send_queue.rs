@@ -7,6 +7,7 @@
 
 use super::kernel_queue::KernelQueue;
 use super::port::{Opener, Port};
+use crate::limits::MAX_INSTANCES;
 use crate::serial::BITS_PER_BYTE;
 use crate::wire::{LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
 use std::io;
@@ -16,8 +17,9 @@ use std::io;
 const MAX_QUEUED_US: u64 = 50_000;
 
 /// Packets that can wait for room in the kernel's queue. Each waiting packet makes all later ones older. Two are
-/// enough for a result and the last packet, which follows at once.
+/// enough for a result and the last packet, which follows at once. The parts of one frame wait together.
 const WAITING_PACKETS: usize = 2;
+const MAX_WAITING: usize = MAX_INSTANCES + WAITING_PACKETS;
 
 /// Longest wait for the kernel. An older packet is dropped.
 const MAX_WAIT_US: u64 = 100_000;
@@ -40,6 +42,8 @@ const GONE: &str = "the device is gone";
 pub(super) enum Rank {
     /// Displaces older packets.
     Frame,
+    /// Belongs to the packet before it. A newer frame displaces all parts of an older one.
+    Part,
     /// No robot acts on it: it displaces no other packet, and is dropped first.
     Stats,
 }
@@ -62,7 +66,7 @@ pub(super) struct SendQueue<O: Opener> {
     tried_us: u64,
     kernel_bytes: usize,
     jammed_us: u64,
-    waiting: heapless::Deque<Outgoing, WAITING_PACKETS>,
+    waiting: heapless::Deque<Outgoing, MAX_WAITING>,
     /// A frame that the kernel accepted in part.
     started: Option<Outgoing>,
     backlog: KernelQueue,
@@ -158,7 +162,12 @@ impl<O: Opener> SendQueue<O> {
     }
 
     fn queue(&mut self, frame: &LineFrame, rank: Rank, now_us: u64) {
-        if self.waiting.is_full() {
+        let is_part = |waiting: &Outgoing| waiting.rank == Rank::Part;
+        if rank == Rank::Frame && self.waiting.iter().any(is_part) {
+            let before = self.waiting.len();
+            self.waiting.retain(|waiting| waiting.rank == Rank::Stats);
+            self.lose((before - self.waiting.len()) as u64, SLOW);
+        } else if rank != Rank::Part && self.waiting.len() >= WAITING_PACKETS {
             self.lose(1, SLOW);
             if rank == Rank::Stats {
                 return;
@@ -168,13 +177,15 @@ impl<O: Opener> SendQueue<O> {
             let mut index = 0..;
             self.waiting.retain(|_| index.next() != Some(given_up));
         }
-        // There is room now.
-        let _ = self.waiting.push_back(Outgoing {
+        let outgoing = Outgoing {
             frame: frame.clone(),
             rank,
             since_us: now_us,
             sent_bytes: 0,
-        });
+        };
+        if self.waiting.push_back(outgoing).is_err() {
+            self.lose(1, SLOW);
+        }
     }
 
     /// Gives the kernel as much as the rules allow.

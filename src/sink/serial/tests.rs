@@ -35,7 +35,7 @@ fn frame(rank: Rank, sequence: u32) -> LineFrame {
         instance: 0,
         score: 0,
         body: match rank {
-            Rank::Frame => Body::Keypoints(std::iter::repeat_n(joint, 21).collect()),
+            Rank::Frame | Rank::Part => Body::Keypoints(std::iter::repeat_n(joint, 21).collect()),
             Rank::Stats => Body::Stats(WireStats::default()),
         },
     };
@@ -125,6 +125,32 @@ fn the_kernel_gets_no_more_than_leaves_soon() {
     let _ = bench.send();
     bench.wait(INTERVAL_US * 2);
     assert_eq!(bench.received(), [0, 1, 2, 3, 18, 19, 20, 21]);
+}
+
+#[test]
+fn a_slow_line_thins_out_whole_frames_of_several_parts() {
+    let mut bench = Bench::new(BAUD / 4);
+    for _ in 0..60 {
+        for rank in [Rank::Frame, Rank::Part, Rank::Part] {
+            let _ = bench.send_ranked(rank);
+        }
+        bench.wait(INTERVAL_US);
+    }
+    bench.wait(10 * INTERVAL_US);
+    while !bench.line.is_done(bench.now_us) {
+        bench.wait(INTERVAL_US);
+    }
+    let received = bench.received();
+    let left = bench.line.close();
+    assert_eq!(
+        received.len() as u64 + u64::from(bench.reported) + left,
+        180
+    );
+    assert!(received.is_sorted() && received.len() > 20, "{received:?}");
+    // A frame arrives from its first part on: no part comes without those before it.
+    for &sequence in received.iter().filter(|&&sequence| sequence % 3 > 0) {
+        assert!(received.contains(&(sequence - 1)), "{received:?}");
+    }
 }
 
 #[test]

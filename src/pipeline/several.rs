@@ -1,0 +1,131 @@
+//! Several instances of a frame: the networks as a [`Looker`], and the options of following.
+
+use super::estimator::Estimator;
+use crate::engine::Workspace;
+use crate::error::{Error, Result};
+use crate::frame::{Pixels, brightness};
+use crate::model::{ModelCard, PresenceRule};
+use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task};
+use crate::stats::StageTimes;
+use crate::track::{
+    FollowOptions, Follower, GRID_COLUMNS, GRID_ROWS, Grid, Kind, Look, Looker, Thresholds,
+};
+use crate::wire::MAX_INSTANCE_JOINTS;
+use std::time::{Duration, Instant};
+
+/// Options of a [`Pipeline`](super::Pipeline) that follows several instances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeveralOptions {
+    /// The most hands.
+    pub hands: usize,
+    /// The most bodies.
+    pub bodies: usize,
+    /// The most of both together.
+    pub limit: usize,
+    /// New instances are searched only here.
+    pub roi: Option<BBox>,
+    /// The time of the networks for a frame; by default 85 % of the camera's period.
+    pub budget: Option<Duration>,
+    /// The pictures are mirror images.
+    pub is_mirrored: bool,
+    /// A joint counts from about this score on.
+    pub min_score: f32,
+}
+
+/// Follows several instances.
+pub(super) struct Several {
+    follower: Follower,
+    grid: Grid,
+}
+
+impl Several {
+    pub fn new(estimators: &[Estimator], options: &SeveralOptions) -> Result<Several> {
+        let kinds = estimators
+            .iter()
+            .map(|one| kind(one.card(), options))
+            .collect::<Result<Vec<Kind>>>()?;
+        if let [first, second] = kinds[..]
+            && first.task == second.task
+        {
+            return Err(Error::usage(format!(
+                "two models are for the task {}: give one for each task",
+                first.task.name()
+            )));
+        }
+        let budget_us = |budget: Duration| u64::try_from(budget.as_micros()).unwrap_or(u64::MAX);
+        Ok(Several {
+            follower: Follower::new(&FollowOptions {
+                kinds,
+                limit: options.limit,
+                roi: options.roi,
+                budget_us: options.budget.map(budget_us),
+                is_mirrored: options.is_mirrored,
+            }),
+            grid: [0; GRID_COLUMNS * GRID_ROWS],
+        })
+    }
+
+    pub fn reset(&mut self) {
+        self.follower.reset();
+    }
+
+    pub fn process(
+        &mut self,
+        frame: FrameInfo,
+        eyes: &mut Eyes<'_, '_>,
+        scene: &mut Scene,
+    ) -> Result<()> {
+        brightness(eyes.pixels, GRID_COLUMNS as u32, &mut self.grid);
+        self.follower.frame(frame, Some(&self.grid), eyes, scene)
+    }
+}
+
+fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
+    let joints = card.joints.len();
+    if joints > MAX_INSTANCE_JOINTS {
+        return Err(Error::usage(format!(
+            "the {} model has {joints} joints, several instances can have {MAX_INSTANCE_JOINTS} each: follow one",
+            card.task.name()
+        )));
+    }
+    let rule = card.presence();
+    Ok(Kind {
+        task: card.task,
+        joint_table: card.joint_table_id(),
+        padding: card.crop_padding,
+        input_px: card.input_px,
+        min_score: options.min_score,
+        presence: Thresholds {
+            birth: rule.birth,
+            keep: rule.keep,
+        },
+        limit: match card.task {
+            Task::Hand => options.hands,
+            Task::Body => options.bodies,
+        },
+    })
+}
+
+/// The networks and the frame that they look at.
+pub(super) struct Eyes<'a, 'p> {
+    pub estimators: &'a mut [Estimator],
+    pub work: &'a mut Workspace,
+    pub pixels: &'a Pixels<'p>,
+    pub times: &'a mut StageTimes,
+}
+
+impl Looker for Eyes<'_, '_> {
+    fn look(&mut self, task: Task, crop: &CropBox) -> Result<Look> {
+        let begun = Instant::now();
+        let mut estimators = self.estimators.iter_mut();
+        let estimator = estimators
+            .find(|one| one.card().task == task)
+            .ok_or_else(|| Error::engine("no network is for this task"))?;
+        let keypoints = estimator.estimate(self.pixels, crop, self.work, self.times)?;
+        Ok(Look {
+            presence: PresenceRule::presence(&keypoints),
+            keypoints,
+            took_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        })
+    }
+}
