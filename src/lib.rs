@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 mod file;
+pub mod filter;
 pub mod frame;
 mod hex;
 pub mod limits;

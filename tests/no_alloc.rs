@@ -7,6 +7,7 @@ use posewire::clock::Instant;
 use posewire::crop::Cropper;
 use posewire::decode::Decoder;
 use posewire::engine::{self, EngineChoice, FakeNetwork, Outputs, Workspace, WorkspaceSize};
+use posewire::filter::Smooth;
 use posewire::frame::{Frame, PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::pipeline::{Estimator, Pipeline, SeveralOptions};
@@ -222,6 +223,7 @@ fn several_instances() {
         budget: Some(Duration::from_secs(1)),
         is_mirrored: false,
         min_score: 0.3,
+        smooth: Smooth::Light,
     };
     let estimators = vec![estimator("hand", 21), estimator("body", 16)];
     let work = Workspace::new(None, 1).unwrap();

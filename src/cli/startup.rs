@@ -114,6 +114,7 @@ impl<'a> Startup<'a> {
                     budget: settings.frame_budget,
                     is_mirrored: settings.stream.mirrored,
                     min_score: settings.min_score,
+                    smooth: settings.smooth.unwrap_or_default(),
                 };
                 for (name, given, task) in [
                     ("hands", most.hands, Task::Hand),

@@ -3,6 +3,7 @@
 use super::estimator::Estimator;
 use crate::engine::Workspace;
 use crate::error::{Error, Result};
+use crate::filter::{Smooth, Smoother};
 use crate::frame::{Pixels, brightness};
 use crate::model::{ModelCard, PresenceRule};
 use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task};
@@ -30,11 +31,14 @@ pub struct SeveralOptions {
     pub is_mirrored: bool,
     /// A joint counts from about this score on.
     pub min_score: f32,
+    /// Smoothing of the joints over time.
+    pub smooth: Smooth,
 }
 
 /// Follows several instances.
 pub(super) struct Several {
     follower: Follower,
+    smoother: Option<Smoother>,
     grid: Grid,
 }
 
@@ -61,6 +65,10 @@ impl Several {
                 budget_us: options.budget.map(budget_us),
                 is_mirrored: options.is_mirrored,
             }),
+            smoother: options
+                .smooth
+                .strength()
+                .map(|strength| Smoother::new(strength, options.min_score)),
             grid: [0; GRID_COLUMNS * GRID_ROWS],
         })
     }
@@ -76,7 +84,11 @@ impl Several {
         scene: &mut Scene,
     ) -> Result<()> {
         brightness(eyes.pixels, GRID_COLUMNS as u32, &mut self.grid);
-        self.follower.frame(frame, Some(&self.grid), eyes, scene)
+        self.follower.frame(frame, Some(&self.grid), eyes, scene)?;
+        if let Some(smoother) = &mut self.smoother {
+            smoother.apply(scene);
+        }
+        Ok(())
     }
 }
 

@@ -238,6 +238,7 @@ mod tests {
     use super::*;
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::ErrorKind;
+    use crate::filter::Smooth;
     use crate::sink::{Delivery, RecordingSink, SendError};
     use crate::source::{Fault, Faulty};
     use crate::wire::{Body, Flags, Kind, Packet, WireStats};
@@ -312,6 +313,7 @@ mod tests {
             budget: None,
             is_mirrored: false,
             min_score: 0.3,
+            smooth: Smooth::Light,
         };
         let work = Workspace::new(None, 1).unwrap();
         Pipeline::several(estimators.collect(), work, &options).unwrap()
@@ -365,6 +367,7 @@ mod tests {
             budget: None,
             is_mirrored: false,
             min_score: 0.3,
+            smooth: Smooth::Light,
         };
         let mut wide = card();
         wide.joint_table = "own".into();

@@ -19,6 +19,7 @@ pub use value::Value;
 
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
+use crate::filter::Smooth;
 use crate::limits::MAX_INSTANCES;
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub most: Most,
     /// New instances are searched only here.
     pub roi: Option<BBox>,
+    /// `None`: light where several are followed.
+    pub smooth: Option<Smooth>,
     /// `None`: a share of the camera's period.
     pub frame_budget: Option<Duration>,
     /// A fixed box, instead of searching and following.
@@ -225,6 +228,10 @@ impl Settings {
         for (name, is_given) in [
             ("roi", self.roi.is_some()),
             ("frame-budget-ms", self.frame_budget.is_some()),
+            (
+                "smooth",
+                self.smooth.is_some_and(|smooth| smooth != Smooth::Off),
+            ),
         ] {
             if is_given && !several {
                 return Err(Error::usage(format!(

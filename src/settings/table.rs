@@ -5,6 +5,7 @@ use super::value::{
 };
 use super::{LayerSet, Settings, Value};
 use crate::engine::EngineChoice;
+use crate::filter::Smooth;
 use crate::limits::MAX_INSTANCES;
 use crate::process::memory;
 use crate::process::realtime::Priority;
@@ -261,6 +262,17 @@ static ROWS: &[Setting] = &[
         group: Model,
         help: "time for the networks in each frame when several are followed; 85 % of the camera's period if not given",
         set: |to, _, text| milliseconds(text).map(|value| to.frame_budget = Some(value)),
+    },
+    Setting {
+        name: "smooth",
+        value: Value::Text("HOW"),
+        default: None,
+        example: "strong",
+        layers: LINE_FILE,
+        group: Model,
+        help: "off, light or strong: steadies the joints over time when several instances are followed; light if not \
+               given",
+        set: |to, _, text| choice::<Smooth>(text).map(|value| to.smooth = Some(value)),
     },
     Setting {
         name: "min-score",

@@ -111,6 +111,7 @@ fn options_of_several_instances_need_several_instances() {
         ("roi = [0, 0, 9, 9]", "--roi"),
         ("frame-budget-ms = 20\nhands = 1", "--frame-budget-ms"),
         ("instances = 1\nhands = 4\nroi = [0, 0, 9, 9]", "--roi"),
+        ("smooth = 'light'", "--smooth"),
         ("instances = 2\nbbox = [0, 0, 9, 9]", "--bbox"),
         ("model = ['a', 'b', 'c']", "--model"),
     ] {
