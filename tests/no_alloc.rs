@@ -246,6 +246,7 @@ fn several_instances() {
             pixels,
             captured: Instant::now(),
             index,
+            file: None,
         };
         let scene = pipeline.process(&frame, &mut times).unwrap();
         most = most.max(scene.instances.len());

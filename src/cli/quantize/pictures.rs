@@ -46,10 +46,7 @@ impl Crops {
         most: usize,
     ) -> Result<Self> {
         let card = model.require_card()?.clone();
-        let mut frames = source.open(&source::Context {
-            task: card.task,
-            camera,
-        })?;
+        let mut frames = source.open(&source::Context::new(card.task, camera))?;
         let network = engine::load(model, EngineChoice::Tract, threads)?;
         let mut work = Workspace::new(network.workspace(), threads)?;
         let mut estimator = Estimator::new(model, network)?;

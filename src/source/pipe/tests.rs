@@ -284,7 +284,7 @@ impl Drop for Fifo {
 #[test]
 fn a_fifo_is_waited_for_and_no_two_producers_share_a_picture() {
     let fifo = Fifo::new("producers");
-    let argument = format!("GREY:16x16:{}", fifo.0.display());
+    let argument = format!("GREY:16x16:{}", fifo.0.to_str().unwrap());
     let options = CameraOptions::default();
     let context = Context::new(Task::Hand, &options);
     let mut source = PipeSource::open(&argument, &context).unwrap();
