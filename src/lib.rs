@@ -10,7 +10,7 @@
 //! | [`decode`] | heatmaps | [`scene::Keypoint`]s |
 //! | [`track`] | a frame's keypoints | where to look in the next frame |
 //! | [`wire`] | keypoints | bytes for a robot |
-//! | [`sink`] | packets | UDP, a serial line, JSON lines, pictures |
+//! | [`sink`] | packets | UDP, a serial line, JSON lines, pictures, recordings |
 //!
 //! [`pipeline`] connects them. [`cli`] is the program around them.
 
@@ -31,6 +31,7 @@ pub mod filter;
 pub mod frame;
 mod hex;
 pub mod limits;
+pub mod mcap;
 pub mod metrics;
 pub mod model;
 pub mod npy;

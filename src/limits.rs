@@ -119,6 +119,17 @@ pub const MAX_FINDING_CHARS: usize = 400;
 /// Bytes of a log line. A pipe with room takes 4,096 at once (`PIPE_BUF`); half of it is enough.
 pub const MAX_LOG_LINE_BYTES: usize = 2048;
 
+// Recordings.
+
+/// Bytes of a chunk of a recording. Other tools write chunks of up to 8 MiB.
+pub const MAX_RECORDING_CHUNK_BYTES: u64 = 16 << 20;
+/// Bytes of a channel's description, or of a message outside of chunks.
+pub const MAX_RECORDED_MESSAGE_BYTES: u64 = 1 << 20;
+/// Channels of packets in one recording: one, or one for each board of recordings that were merged.
+pub const MAX_RECORDING_CHANNELS: usize = 256;
+/// Files of one recording. A folder with more is hard to look at, and the next name is searched for at each start.
+pub const MAX_RECORDING_FILES: u32 = 9999;
+
 // Networks: ONNX graphs and plans in the integer engine.
 
 /// Rows or columns of a network's input and of every activation, in pixels. 16 times those of the

@@ -8,6 +8,7 @@ mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod export;
 mod help;
 mod infer;
 mod inspect;
@@ -18,6 +19,8 @@ mod lookup;
 pub mod pages;
 mod producer;
 mod quantize;
+mod recording;
+mod replay;
 mod run;
 mod startup;
 mod stop;
@@ -74,6 +77,8 @@ fn commands() -> impl Iterator<Item = &'static Command> {
         demo::COMMAND,
         run::COMMAND,
         listen::COMMAND,
+        replay::COMMAND,
+        export::COMMAND,
         bench::COMMAND,
         infer::COMMAND,
         doctor::COMMAND,

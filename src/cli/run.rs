@@ -52,6 +52,7 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
             cards,
             lookup: Some(&|host| lookup::command(host, settings.sandbox)),
             patience: settings.source()?.patience(),
+            record: settings.record,
         };
         for sink in settings.sinks.iter().filter(|sink| sink.when() == when) {
             sinks.push(sink.open(&context)?);
@@ -62,7 +63,7 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
     settings.sinks.iter().try_for_each(SinkSpec::prepare)?;
     if settings.sinks.iter().all(|sink| sink.when() == When::Last) {
         return Err(Error::usage(
-            "nowhere to send keypoints to: give --udp, --serial, --json or --overlay",
+            "nowhere to send keypoints to: give --udp, --serial, --json, --overlay or --record",
         ));
     }
     let keep = match settings.realtime {

@@ -72,6 +72,8 @@ roles! {
     Json: "json", 128, Ordinary;
     /// Writes the pictures of `--overlay`.
     Overlay: "overlay", 256, Ordinary;
+    /// Writes the files of `--record`.
+    Record: "record", 128, Ordinary;
     /// Writes the log.
     Log: "log", 128, Ordinary;
     /// Ends a program that was told to end and does not.

@@ -27,7 +27,7 @@ use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::producer::Words;
 use crate::scene::{BBox, Task};
-use crate::sink::{KINDS, SinkSpec};
+use crate::sink::{KINDS, RecordOptions, SinkSpec};
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::{EpochSource, Key};
 use std::path::{Path, PathBuf};
@@ -60,6 +60,8 @@ pub struct Settings {
     pub bbox: Option<BBox>,
     /// Receivers, at most one of each kind.
     pub sinks: Vec<SinkSpec>,
+    /// Bounds of the files of a recording.
+    pub record: RecordOptions,
     /// The file of `key`.
     pub key_file: Option<PathBuf>,
     /// The key that packets are sealed with; [`Settings::finish`] reads it.

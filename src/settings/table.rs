@@ -12,11 +12,15 @@ use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::sink::{KINDS, SinkSpec};
 use crate::source;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The value that lifts a board's memory budget.
 const NO_BUDGET: &str = "none";
+
+/// Bytes of a file of a recording: room for a chunk and the index, and what any file system has.
+const RECORDING_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -293,6 +297,36 @@ static ROWS: &[Setting] = &[
         group: Model,
         help: "auto or tract",
         set: |to, _, text| choice::<EngineChoice>(text).map(|value| to.engine = value),
+    },
+    Setting {
+        name: "record-size",
+        value: Value::Text("BYTES"),
+        default: Some("256MiB"),
+        example: "64MiB",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "largest file of a recording; then the next one begins",
+        set: |to, _, text| {
+            let bytes = memory::parse_bytes(text)?;
+            if !RECORDING_BYTES.contains(&bytes) {
+                return Err(format!("{text:?} is not between 1MiB and 1024GiB"));
+            }
+            to.record.file_bytes = bytes;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "record-minutes",
+        value: Value::Integer("N"),
+        default: Some("10"),
+        example: "30",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "longest time of a file of a recording; then the next one begins",
+        set: |to, _, text| {
+            number(text, 1..=60)
+                .map(|minutes| to.record.file_time = Duration::from_secs(60 * minutes))
+        },
     },
     Setting {
         name: "key-file",

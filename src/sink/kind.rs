@@ -1,6 +1,6 @@
 //! Kinds of sink, and a sink as the user names it.
 
-use super::{KINDS, Sink};
+use super::{KINDS, RecordOptions, Sink};
 use crate::error::Result;
 use crate::model::ModelCard;
 use crate::process::output::Patience;
@@ -59,6 +59,8 @@ pub struct Context<'a> {
     pub lookup: Option<&'a dyn Fn(&str) -> Command>,
     /// For a source that can wait, a sink may wait a little as well.
     pub patience: Patience,
+    /// Bounds of the files of a recording.
+    pub record: RecordOptions,
 }
 
 /// A sink as the user names it: a kind and its argument.
@@ -149,6 +151,7 @@ mod tests {
             cards: std::slice::from_ref(&card),
             lookup: None,
             patience: Patience::None,
+            record: RecordOptions::default(),
         };
         for kind in KINDS {
             assert_eq!(

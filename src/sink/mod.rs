@@ -13,6 +13,7 @@ mod json;
 mod kind;
 mod overlay;
 mod picture_thread;
+mod record;
 mod serial;
 mod supervise;
 mod udp;
@@ -23,6 +24,7 @@ pub use fake::RecordingSink;
 pub use json::{JsonSink, STANDARD_OUTPUT, json_line};
 pub use kind::{Context, Kind, SinkSpec, When};
 pub use overlay::OverlaySink;
+pub use record::{PACKET_ENCODING, RecordOptions, Recorder, folder_of};
 pub use serial::SerialSink;
 pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
@@ -37,6 +39,7 @@ pub static KINDS: &[Kind] = &[
     serial::KIND,
     json::KIND,
     overlay::KIND,
+    record::KIND,
     supervise::WATCHDOG,
 ];
 

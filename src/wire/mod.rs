@@ -41,4 +41,4 @@ pub use seal::{Key, SealError, Sealer, encode};
 pub use sender::{Sender, StreamId};
 pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
 pub use stats::{WireStage, WireStats};
-pub use view::{Numbers, PacketView, WireError};
+pub use view::{Numbers, PacketView, WireError, without_seal};

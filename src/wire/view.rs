@@ -135,6 +135,16 @@ pub struct PacketView<'a> {
     unit: FixedPoint,
 }
 
+/// The packet of bytes that may have a seal behind it. The caller has checked both, or checks the packet.
+pub fn without_seal(bytes: &[u8]) -> &[u8] {
+    let length = bytes
+        .get(COUNT_AT)
+        .map(|&count| packet_bytes(usize::from(count)));
+    length
+        .and_then(|length| bytes.get(..length))
+        .unwrap_or(bytes)
+}
+
 impl<'a> PacketView<'a> {
     /// Checks length, magic, version, checksum and every coded field.
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {

@@ -8,13 +8,13 @@ use super::command::{Accepts, Command, CommandOption, Given};
 use super::{layers, stop};
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::process::output::{LineWriter, NoWait};
+use crate::process::output::{LineWriter, NoWait, Patience};
 use crate::process::sandbox::{Access, CapabilitySet, Sandbox};
 use crate::serial::SerialSpec;
-use crate::sink::json_line;
+use crate::sink::{Recorder, folder_of, json_line};
 use crate::stats::Repeated;
 use crate::text::Shown;
-use crate::wire::{Body, Inbox, InstanceState, Key, Packet, Received, Sessions};
+use crate::wire::{Body, Inbox, InstanceState, Key, Packet, Received, Sessions, without_seal};
 use counts::Counts;
 use receiver::{Arrival, Receiver, SerialReceiver, UdpReceiver};
 use std::fmt::Display;
@@ -65,6 +65,13 @@ Receive keypoints and print them, one line a packet, until stopped; then the cou
             help: "print each packet as a JSON line",
         },
         CommandOption {
+            name: "record",
+            argument: Some("FILE"),
+            default: None,
+            help: "record the packets, and drawn keypoints, in an MCAP file for Foxglove and `posewire replay`; an \
+                   existing file is kept, and FILE-2 is written, FILE-3 and so on",
+        },
+        CommandOption {
             name: "packets",
             argument: Some("N"),
             default: None,
@@ -77,11 +84,14 @@ Receive keypoints and print them, one line a packet, until stopped; then the cou
             help: "stop after N seconds",
         },
     ],
-    settings: Accepts::These(&["sandbox"]),
+    settings: Accepts::These(&["record-size", "record-minutes", "sandbox"]),
     notes: "",
     examples: &["--udp 127.0.0.1:9000", "--serial /dev/ttyUSB0:115200"],
     run,
 };
+
+/// The longest wait for the disk at the end.
+const RECORDING_PATIENCE: Duration = Duration::from_secs(3);
 
 fn run(given: Given) -> Result<()> {
     let (address, line) = (
@@ -93,9 +103,15 @@ fn run(given: Given) -> Result<()> {
         role: "--key-file",
         path,
     });
-    clash::check(&inputs.collect::<Vec<_>>(), &[clash::standard_output()])?;
+    let record = given.path("record");
+    let mut outputs = vec![clash::standard_output()];
+    outputs.extend(record.iter().map(|path| Named {
+        role: "--record",
+        path,
+    }));
+    clash::check(&inputs.collect::<Vec<_>>(), &outputs)?;
     let key = key_file.map(|path| Key::read(&path)).transpose()?;
-    let sandbox = layers::partial(&given.line)?.sandbox;
+    let settings = layers::partial(&given.line)?;
     let unordered = given.has("unordered");
     let as_json = given.has("json");
     let packets = given.value("packets")?.unwrap_or(u64::MAX);
@@ -117,8 +133,22 @@ fn run(given: Given) -> Result<()> {
     };
     let stop = stop::on_signals()?;
     let mut out = Out::new();
-    // All files and sockets are open now.
-    Sandbox::enter(sandbox, Access::default(), CapabilitySet::empty())?.close()?;
+    let mut recorder = record
+        .as_deref()
+        .map(|path| Recorder::open(path, settings.record, Patience::None))
+        .transpose()?;
+    // All files and sockets are open now, except the next files of a recording.
+    let access = Access {
+        create_in: record.iter().map(|path| folder_of(path).into()).collect(),
+        ..Access::default()
+    };
+    let sandbox = Sandbox::enter(settings.sandbox, access, CapabilitySet::empty())?;
+    if let Some(recorder) = &mut recorder {
+        recorder
+            .start()
+            .map_err(|error| Error::sink(recorder.name(), "no thread").because(error))?;
+    }
+    sandbox.close()?;
     log::info!("listening on {}", receiver.name());
 
     let start = Instant::now();
@@ -127,13 +157,28 @@ fn run(given: Given) -> Result<()> {
         None => Inbox::open(),
     };
     let mut counts = Counts::default();
+    let mut unrecorded = Repeated::default();
     while !stop.load(Ordering::Relaxed)
         && counts.valid < packets
         && limit.is_none_or(|limit| start.elapsed() < limit)
     {
         let received = match receiver.receive()? {
             Arrival::Nothing => continue,
-            Arrival::Packet(bytes) => inbox.take(bytes, clock::steady_us()),
+            Arrival::Packet(bytes) => {
+                let received = inbox.take(bytes, clock::steady_us());
+                if let (Some(recorder), Received::Packet(_) | Received::Unknown) =
+                    (&recorder, &received)
+                    && let Err(lost) = recorder.put(without_seal(bytes), clock::Instant::now())
+                    && let Some(count) = unrecorded.again()
+                {
+                    log::warn!(
+                        "{}: {} ({count} packets lost so far)",
+                        recorder.name(),
+                        lost.why
+                    );
+                }
+                received
+            }
             Arrival::Broken(why) => {
                 warn_invalid(&mut counts, &why);
                 continue;
@@ -164,6 +209,17 @@ fn run(given: Given) -> Result<()> {
                 }
             }
             Received::Invalid(why) => warn_invalid(&mut counts, &why),
+        }
+    }
+    if let Some(recorder) = &mut recorder {
+        let ended = Instant::now();
+        if let Err(lost) = recorder.finish(&|| ended.elapsed() >= RECORDING_PATIENCE) {
+            log::warn!(
+                "{}: {} packets lost: {}",
+                recorder.name(),
+                lost.lines,
+                lost.why
+            );
         }
     }
     log::info!("{}", counts.with(inbox.loss()));

@@ -105,8 +105,10 @@ const OLD: &[Sysno] = &[
 #[cfg(target_arch = "aarch64")]
 const OLD: &[Sysno] = &[];
 
-/// Calls of a program that replaces files by renaming.
+/// Calls of a program that replaces files by renaming, or writes files that survive a power cut.
 const REPLACES: &[Sysno] = &[
+    Sysno::fdatasync,
+    Sysno::fsync,
     Sysno::renameat,
     Sysno::renameat2,
     Sysno::unlinkat,
