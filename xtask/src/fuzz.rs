@@ -32,7 +32,7 @@ const TARGETS: &[Target] = &[
     target("wire", 512),
     target("cobs", 2048),
     target("jpeg", 8192),
-    target("mcap", 4096),
+    target("mcap", 8192),
     target("plan", 16_384),
     target("config", 4096),
     target("args", 256),

@@ -2,7 +2,7 @@
 
 use super::annotations::Annotator;
 use super::disk::Disk;
-use super::recorder::RecordOptions;
+use super::options::RecordOptions;
 use super::{ANNOTATIONS, CHANNELS, CHUNK_BYTES, CHUNK_MESSAGES, FILE_CHUNKS, PACKETS};
 use crate::mcap::Writer;
 use crate::wire::PacketView;

@@ -9,13 +9,15 @@
 mod annotations;
 mod disk;
 mod files;
+mod options;
 mod queue;
 mod recorder;
 #[cfg(test)]
 mod tests;
 
 pub use disk::folder_of;
-pub use recorder::{RecordOptions, Recorder};
+pub use options::RecordOptions;
+pub use recorder::Recorder;
 
 use super::{Context, Delivery, Event, Kind, Sink, When};
 use crate::clock::Instant;

@@ -3,6 +3,7 @@
 use super::QUEUE_BYTES;
 use super::disk::{Disk, Folder};
 use super::files::{CHUNK_TIME, Files};
+use super::options::RecordOptions;
 use super::queue::PacketQueue;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -20,24 +21,6 @@ use std::time::Duration;
 const DISK_PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of the longest packet that can be put in.
 const PACKET_BYTES: usize = 1024;
-
-/// Bounds of one file of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordOptions {
-    /// Most bytes of a file.
-    pub file_bytes: u64,
-    /// Longest time of a file.
-    pub file_time: Duration,
-}
-
-impl Default for RecordOptions {
-    fn default() -> Self {
-        RecordOptions {
-            file_bytes: 256 << 20,
-            file_time: Duration::from_secs(600),
-        }
-    }
-}
 
 /// A recording: a queue and the thread that writes.
 pub struct Recorder {

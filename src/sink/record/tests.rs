@@ -366,3 +366,41 @@ fn annotations_are_json_with_the_picture_corner_as_origin() {
     assert_eq!(cleared["points"], serde_json::json!([]));
     assert!((KIND.check)("/").is_err());
 }
+
+/// Files for other readers: the Python package `mcap`, and the fuzzer's first input. `POSEWIRE_BLESS=1` writes them.
+#[test]
+#[cfg_attr(miri, ignore = "Miri reads no files")]
+fn the_files_for_other_readers_are_what_the_code_writes() {
+    let recorded = |count: u32, body: fn(Packet) -> Packet| {
+        let disk = Model::default();
+        let mut files = Files::begin(disk.clone(), RecordOptions::default()).unwrap();
+        for index in 0..count {
+            let at_ns = START_NS + u64::from(index) * 100_000_000;
+            files.take(&body(packet(index)).encode(), at_ns).unwrap();
+        }
+        files.end().unwrap();
+        disk.0.take().files.remove(0)
+    };
+    let heartbeat = |packet| Packet {
+        body: Body::Heartbeat,
+        ..packet
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, bytes) in [
+        (
+            "clients/vectors/recording.mcap",
+            recorded(12, |packet| packet),
+        ),
+        ("tests/fuzz/corpus/mcap/heartbeat", recorded(1, heartbeat)),
+    ] {
+        let path = root.join(name);
+        if std::env::var_os("POSEWIRE_BLESS").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let kept = std::fs::read(&path).unwrap_or_default();
+        assert!(
+            kept == bytes,
+            "{name}: POSEWIRE_BLESS=1 cargo test --lib record"
+        );
+    }
+}
