@@ -4,8 +4,8 @@
 //! start, and writes into whatever the caller has. [`Reader`] bounds every length, and gives what a file that was cut
 //! off still has.
 //!
-//! It is written here because the crate `mcap` keeps the index of each chunk with maps of its own until the file ends,
-//! so that a recording grows, and because that crate has no reader of files that are cut off within a chunk. Compression is left out: a second of packets is a few kilobytes.
+//! It is written here because the crate `mcap` (0.24) keeps the index of each chunk, with a map of its own, until the file
+//! ends, so that a recording grows. Compression is left out: a second of packets is some kilobytes.
 
 #![warn(missing_docs)]
 
