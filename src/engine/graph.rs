@@ -6,8 +6,8 @@ use crate::model::ModelFile;
 use crate::text::Shown;
 use std::collections::HashMap;
 use tract_onnx::pb::{
-    ModelProto, TensorProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto::dimension,
-    type_proto::Value,
+    ModelProto, NodeProto, TensorProto, ValueInfoProto, tensor_proto::DataType,
+    tensor_shape_proto::dimension, type_proto::Value,
 };
 
 /// The same bound as in a plan.
@@ -23,6 +23,14 @@ const SCALES: [(&str, &[usize]); 4] = [
 
 /// Attributes that are sides and places of a window, in pixels.
 const WINDOWS: [&str; 4] = ["pads", "strides", "dilations", "kernel_shape"];
+
+/// Whether a node reads or makes quantised values.
+pub(crate) fn is_quantised(node: &NodeProto) -> bool {
+    let operator = &node.op_type;
+    operator.contains("QuantizeLinear")
+        || operator.starts_with("QLinear")
+        || operator.ends_with("Integer")
+}
 
 /// Refuses numbers that tract does not check itself: it would compute with them, or panic.
 ///

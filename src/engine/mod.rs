@@ -21,6 +21,8 @@ mod threads;
 mod tract;
 
 pub use fake::FakeNetwork;
+#[cfg(feature = "onnx")]
+pub(crate) use graph::is_quantised;
 pub use int8::run::{Workspace, WorkspaceSize};
 #[cfg(feature = "onnx")]
 pub use int8::{Int8Runtime, compile, quantised_reader};
@@ -120,9 +122,11 @@ fn load_onnx(
         (Ok(network), misfit) => {
             if let Some(misfit) = misfit {
                 let path = Shown::path(model.path());
-                let remedy = match is_float(proto) {
-                    true => "; `posewire quantize` makes a faster int8 network of it",
-                    false => "",
+                let graph = proto.graph.as_ref();
+                let mut nodes = graph.iter().flat_map(|graph| &graph.node);
+                let remedy = match nodes.any(is_quantised) {
+                    true => "",
+                    false => "; `posewire quantize` makes a faster int8 network of it",
                 };
                 log::info!("{path}: runs on tract, not in integers: {misfit}{remedy}");
             }
@@ -148,15 +152,6 @@ fn load_onnx(
         }
         (Err(error), _) => Err(error),
     }
-}
-
-/// Nothing in the graph is quantised.
-#[cfg(feature = "onnx")]
-fn is_float(proto: &ModelProto) -> bool {
-    let graph = proto.graph.as_ref();
-    let mut nodes = graph.iter().flat_map(|graph| &graph.node);
-    !nodes
-        .any(|node| node.op_type.contains("QuantizeLinear") || node.op_type.starts_with("QLinear"))
 }
 
 /// Checks that the network has the shapes of its card.

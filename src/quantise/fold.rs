@@ -3,6 +3,7 @@
 
 use super::Fault;
 use super::tensor::{floats, of_floats};
+use crate::engine::is_quantised;
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, attribute_proto::AttributeType};
 
@@ -14,13 +15,7 @@ const EPSILON: f32 = 1e-5;
 /// # Errors
 /// The first node that is quantised already.
 pub(super) fn fold(graph: &mut GraphProto) -> Result<(), Fault> {
-    let is_quantised = |node: &&NodeProto| {
-        let operator = &node.op_type;
-        operator.contains("QuantizeLinear")
-            || operator.starts_with("QLinear")
-            || operator.ends_with("Integer")
-    };
-    if let Some(node) = graph.node.iter().find(is_quantised) {
+    if let Some(node) = graph.node.iter().find(|node| is_quantised(node)) {
         let what = "is quantised already: give the float network";
         return Err(Fault::new(name_of(node), what));
     }
