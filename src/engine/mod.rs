@@ -16,6 +16,8 @@ mod layer_time;
 mod network;
 #[cfg(feature = "onnx")]
 mod probe;
+#[cfg(all(test, feature = "onnx"))]
+pub(crate) mod random;
 mod threads;
 #[cfg(feature = "onnx")]
 mod tract;

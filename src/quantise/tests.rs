@@ -2,6 +2,7 @@
 
 use super::FloatNetwork;
 use super::tensor::of_floats;
+use crate::engine::random::Random;
 use crate::engine::{self, EngineChoice, Outputs, Workspace};
 use crate::model::{ModelFile, test_card, with_card};
 use prost::Message;
@@ -18,21 +19,8 @@ use tract_onnx::pb::{
 const SIDE: usize = 32;
 const JOINTS: usize = 4;
 
-/// Numbers from -1 to 1, the same in each run (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
-
-    fn list(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.next()).collect()
-    }
+fn list(random: &mut Random, count: usize) -> Vec<f32> {
+    (0..count).map(|_| random.real() as f32).collect()
 }
 
 struct Builder {
@@ -59,9 +47,7 @@ impl Builder {
 
     fn constant(&mut self, name: &str, dims: &[usize], scale: f32, shift: f32) {
         let count = dims.iter().product();
-        let values: Vec<f32> = self
-            .random
-            .list(count)
+        let values: Vec<f32> = list(&mut self.random, count)
             .iter()
             .map(|value| value * scale + shift)
             .collect();
@@ -186,10 +172,12 @@ fn the_int8_network_gives_the_heatmaps_of_the_float_one() {
     assert_eq!(calibration.input_shape(), [1, 3, SIDE, SIDE]);
     let mut random = Random(9);
     for _ in 0..8 {
-        calibration.see(&random.list(3 * SIDE * SIDE)).unwrap();
+        calibration
+            .see(&list(&mut random, 3 * SIDE * SIDE))
+            .unwrap();
     }
     let int8 = file(&calibration.finish(&float).unwrap());
-    let input = random.list(3 * SIDE * SIDE);
+    let input = list(&mut random, 3 * SIDE * SIDE);
     let (_, wanted) = heatmaps(&float, EngineChoice::Tract, &input);
     let (engine, found) = heatmaps(&int8, EngineChoice::Auto, &input);
     assert!(engine.starts_with("int8"), "{engine}");

@@ -8,6 +8,7 @@ use super::{import, reader};
 use crate::engine::int8::from_onnx;
 use crate::engine::int8::kernel;
 use crate::engine::int8::run::{Workspace, WorkspaceSize};
+use crate::engine::random::Random;
 use tract_core::prelude::{Datum, Framework};
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
@@ -18,28 +19,6 @@ use tract_onnx::pb::{
     type_proto,
 };
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt};
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// In -1..1.
-    fn real(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
-}
 
 /// A float value of the graph: its name, its sides, its numbers and the scale that it was last rounded with.
 #[derive(Clone)]
