@@ -450,9 +450,13 @@ mod tests {
             ..sender
         };
         assert_eq!(stream(&mut sessions, &restarted, 20 * S, 2), 40);
+        // A session that comes back begins anew, whatever it sent before.
+        assert_eq!(stream(&mut sessions, &sender, 24 * S, 1), 20);
+        let back = restarted.recorded(5 * S, 2);
+        assert_eq!(acted(&mut sessions, &back, 26 * S), 2);
         // A sender with an epoch takes the place at once, and epoch 0 never takes it back.
         let ordered = Sender::new(1);
-        assert_eq!(stream(&mut sessions, &ordered, 22 * S, 1), 20);
+        assert_eq!(stream(&mut sessions, &ordered, 27 * S, 1), 20);
         let verdict = sessions.take(&restarted.packet(60 * S), 60 * S);
         assert_eq!(verdict, Verdict::Refuse(Refusal::Old));
     }
@@ -530,30 +534,32 @@ mod tests {
                 && last.is_some_and(|(taken, at)| {
                     taken.stamp.epoch == 0 && taken.session != packet.session && now_us - at >= S
                 });
-            let is_newer = own.iter().all(|(taken, _)| {
-                let orders = (taken.stamp.epoch, taken.session) == (epoch, packet.session);
-                taken.stamp.epoch < epoch
-                    || (orders && taken.stamp.sent_us < packet.stamp.sent_us)
-                    || (epoch == 0 && taken.stamp.epoch == 0 && taken.session != packet.session)
-            });
+            // The session that the packet continues: a session of epoch 0 that comes back after another one begins anew.
+            let is_own =
+                |taken: &Sealed| (taken.stamp.epoch, taken.session) == (epoch, packet.session);
+            let present: Vec<_> = own
+                .iter()
+                .rev()
+                .take_while(|(taken, _)| is_own(taken))
+                .collect();
+            let is_newer = present
+                .iter()
+                .all(|(taken, _)| taken.stamp.sent_us < packet.stamp.sent_us)
+                && own[..own.len() - present.len()]
+                    .iter()
+                    .all(|(taken, _)| taken.stamp.epoch < epoch || taken.stamp.epoch + epoch == 0);
             let replaces = last.is_none_or(|(taken, _)| {
                 taken.stamp.epoch != epoch || taken.session == packet.session
             });
-            // A session of epoch 0 that comes back after another one begins anew.
-            let begins = is_restart_without_order;
             let delay = |packet: &Sealed, at: u64| at as i128 - packet.stamp.sent_us as i128;
-            let quickest = own
+            let quickest = present
                 .iter()
-                .rev()
-                .take_while(|(taken, _)| {
-                    (taken.stamp.epoch, taken.session) == (epoch, packet.session)
-                })
                 .map(|(taken, at)| delay(taken, *at) + (now_us - at) as i128 / 5_000)
                 .min();
             let is_late =
                 quickest.is_some_and(|quickest| delay(packet, now_us) > quickest + 500_000);
             let is_taken = (epoch != 0 || self.takes_unordered)
-                && (begins || (is_newer && replaces && !is_late));
+                && (is_restart_without_order || (is_newer && replaces && !is_late));
             if is_taken {
                 self.taken.push((*packet, now_us));
             }
