@@ -18,6 +18,7 @@
 compile_error!("nothing to run: build with the feature onnx or plan");
 
 pub mod address;
+mod bench;
 pub mod board;
 pub mod cli;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod filter;
 pub mod frame;
 mod hex;
 pub mod limits;
+mod machine;
 pub mod mcap;
 pub mod metrics;
 pub mod model;

@@ -14,7 +14,7 @@ const GOOD: [&str; 5] = [
 
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-    vec![match subject.facts.text(path) {
+    vec![match subject.facts.files.text(path) {
         None => Finding::ok(CHECK, "not known"),
         Some(name) if GOOD.contains(&name.as_str()) => Finding::ok(CHECK, name),
         Some(name) => Finding::warning(

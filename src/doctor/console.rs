@@ -11,7 +11,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     };
     let terminal = serial::terminal(subject, &device);
     // `console=ttyS0,115200`, and names of links: `console=serial0,115200`.
-    let of_command_line = facts.text("/proc/cmdline").unwrap_or_default();
+    let of_command_line = facts.files.text("/proc/cmdline").unwrap_or_default();
     let on_line = of_command_line
         .split_whitespace()
         .filter_map(|word| word.strip_prefix("console="))
@@ -21,6 +21,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 || serial::terminal(subject, format!("/dev/{name}").as_ref()) == terminal
         });
     let is_active = facts
+        .files
         .text("/sys/class/tty/console/active")
         .is_some_and(|names| names.split_whitespace().any(|name| name == terminal));
     let gettys = facts.gettys(&terminal);

@@ -8,7 +8,7 @@ const CHECK: &str = "cpu";
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let facts = subject.facts;
     let here = facts.kernel_family;
-    let features = facts.field("/proc/cpuinfo", "Features");
+    let features = facts.files.field("/proc/cpuinfo", "Features");
     let has_dot =
         features.is_some_and(|list| list.split_whitespace().any(|word| word == "asimddp"));
     // A generic profile promises only the minimum. A named or recognised board promises its own family.

@@ -4,17 +4,17 @@
 
 use crate::engine;
 use crate::error::Result;
-use crate::limits::{MAX_FACT_BYTES, MAX_FOLDER_NAMES, MAX_LINKS};
+use crate::limits::MAX_LINKS;
+use crate::machine::Files;
 use crate::process::sandbox;
 use crate::source::v4l2::{Kernel, Nodes};
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A machine.
 pub struct Facts {
-    pub(super) root: PathBuf,
+    pub(super) files: Files,
     pub(super) nodes: Box<dyn Nodes>,
     /// The kernel family of its processor.
     pub(super) kernel_family: &'static str,
@@ -34,65 +34,22 @@ impl Facts {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if `POSEWIRE_KERNEL` names a kernel that the machine lacks.
     pub fn of_this_machine() -> Result<Facts> {
         Ok(Facts {
-            root: "/".into(),
+            files: Files::below("/"),
             nodes: Box::new(Kernel),
             kernel_family: engine::kernel_family()?,
             landlock_abi: sandbox::landlock_abi(),
         })
     }
 
-    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        let path = path.as_ref();
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// The trimmed text of a file; `None` if it cannot be read or is empty. Use it for files in /proc, /sys and /etc,
-    /// which do not block.
-    pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
-        let mut bytes = Vec::new();
-        let file = File::open(self.at(path)).ok()?;
-        file.take(MAX_FACT_BYTES).read_to_end(&mut bytes).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-        (!text.is_empty()).then(|| text.to_owned())
-    }
-
-    pub(super) fn number<T: std::str::FromStr>(&self, path: impl AsRef<Path>) -> Option<T> {
-        self.text(path)?.parse().ok()
-    }
-
-    /// The value of a line `key value...` or `key: value...`.
-    pub(super) fn field(&self, path: &str, key: &str) -> Option<String> {
-        let text = self.text(path)?;
-        text.lines().find_map(|line| {
-            let rest = line.strip_prefix(key)?;
-            let value = rest.strip_prefix(':').unwrap_or(rest);
-            (value.len() < rest.len() || value.starts_with(char::is_whitespace))
-                .then(|| value.trim().to_owned())
-        })
-    }
-
-    /// The names in a folder, in order.
-    pub(super) fn names(&self, path: impl AsRef<Path>) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.at(path))
-            .into_iter()
-            .flatten()
-            .take(MAX_FOLDER_NAMES)
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names
-    }
-
     pub(super) fn exists(&self, path: impl AsRef<Path>) -> bool {
-        fs::metadata(self.at(path)).is_ok()
+        fs::metadata(self.files.at(path)).is_ok()
     }
 
     /// The device that a path leads to over links, such as `/dev/ttyS0` for `/dev/serial0`.
     pub(super) fn device(&self, path: impl AsRef<Path>) -> PathBuf {
         let mut path = path.as_ref().to_path_buf();
         for _ in 0..MAX_LINKS {
-            let Ok(target) = fs::read_link(self.at(&path)) else {
+            let Ok(target) = fs::read_link(self.files.at(&path)) else {
                 break;
             };
             let joined = path.parent().unwrap_or(Path::new("/")).join(target);
@@ -111,7 +68,7 @@ impl Facts {
     /// True if its mode lets `me` read and write it; `None` if it does not exist.
     pub(super) fn may_use(&self, path: impl AsRef<Path>, me: &Me) -> Option<bool> {
         const READ_WRITE: u32 = 0o6;
-        let file = fs::metadata(self.at(path)).ok()?;
+        let file = fs::metadata(self.files.at(path)).ok()?;
         let shift = if me.uid == file.uid() {
             6
         } else if me.groups.contains(&file.gid()) {
@@ -124,10 +81,10 @@ impl Facts {
 
     pub(super) fn me(&self) -> Option<Me> {
         let status = "/proc/self/status";
-        let group_ids = self.field(status, "Groups")?;
+        let group_ids = self.files.field(status, "Groups")?;
         // Real, effective, saved: the effective id counts.
         let ids = |key: &str| -> Option<u32> {
-            let ids = self.field(status, key)?;
+            let ids = self.files.field(status, key)?;
             ids.split_whitespace().nth(1)?.parse().ok()
         };
         let mut groups: Vec<u32> = group_ids
@@ -143,7 +100,8 @@ impl Facts {
 
     /// The processes, each with its folder.
     fn processes(&self) -> impl Iterator<Item = PathBuf> {
-        self.names("/proc")
+        self.files
+            .names("/proc")
             .into_iter()
             .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
             .map(|pid| Path::new("/proc").join(pid))
@@ -153,15 +111,15 @@ impl Facts {
     pub(super) fn holders(&self, device: &Path) -> Vec<String> {
         let has = |process: &PathBuf| {
             let open = process.join("fd");
-            self.names(&open)
-                .iter()
-                .any(|fd| fs::read_link(self.at(open.join(fd))).is_ok_and(|file| file == device))
+            self.files.names(&open).iter().any(|fd| {
+                fs::read_link(self.files.at(open.join(fd))).is_ok_and(|file| file == device)
+            })
         };
         self.processes()
             .filter(has)
             .map(|process| {
                 let pid = process.file_name().unwrap_or_default().to_string_lossy();
-                let name = self.text(process.join("comm")).unwrap_or_default();
+                let name = self.files.text(process.join("comm")).unwrap_or_default();
                 format!("{name} (process {pid})")
             })
             .collect()
@@ -171,7 +129,7 @@ impl Facts {
     pub(super) fn gettys(&self, terminal: &str) -> Vec<String> {
         self.processes()
             .filter_map(|process| {
-                let line = self.text(process.join("cmdline"))?;
+                let line = self.files.text(process.join("cmdline"))?;
                 let mut words = line.split('\0');
                 let program = Path::new(words.next()?).file_name()?.to_str()?.to_owned();
                 let is_for = words.any(|word| word.trim_start_matches("/dev/") == terminal);

@@ -1,6 +1,7 @@
 //! A machine made of files in its own folder, and of the model of a kernel from the camera's tests.
 
 use super::{Facts, Finding, Report, Request, Severity};
+use crate::machine::Files;
 use crate::source::v4l2::fake::{Device, FakeKernel};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -64,7 +65,7 @@ impl Machine {
         let kernel = FakeKernel::with([Device::webcam("/dev/video0")]);
         let machine = Machine {
             facts: Facts {
-                root,
+                files: Files::below(root),
                 nodes: Box::new(kernel.clone()),
                 kernel_family: "neon",
                 landlock_abi: Some(4),
@@ -86,24 +87,24 @@ impl Machine {
     }
 
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
-        let path = self.facts.root.join(path);
+        let path = self.facts.files.at(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     pub fn link(&self, path: &str, target: &str) {
-        let path = self.facts.root.join(path);
+        let path = self.facts.files.at(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
     pub fn mode(&self, path: &str, mode: u32) {
-        let path = self.facts.root.join(path);
+        let path = self.facts.files.at(path);
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
     pub fn remove(&self, path: &str) {
-        let path = self.facts.root.join(path);
+        let path = self.facts.files.at(path);
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap();
         } else {
@@ -136,6 +137,6 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.facts.root);
+        let _ = fs::remove_dir_all(self.facts.files.at("/"));
     }
 }

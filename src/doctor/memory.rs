@@ -8,6 +8,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let budget_mib = subject.board.limits.memory_budget_mib;
     let available = subject
         .facts
+        .files
         .field("/proc/meminfo", "MemAvailable")
         .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
     let Some(available_mib) = available.map(|kib| kib >> 10) else {
@@ -27,7 +28,10 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 /// Checks the accounting that `MemoryMax=` needs. Raspberry Pi OS starts its kernel without it.
 pub(super) fn check_cgroup(subject: &Subject<'_>) -> Vec<Finding> {
     const CHECK: &str = "cgroup";
-    let controllers = subject.facts.text("/sys/fs/cgroup/cgroup.controllers");
+    let controllers = subject
+        .facts
+        .files
+        .text("/sys/fs/cgroup/cgroup.controllers");
     vec![match controllers {
         None => Finding::ok(CHECK, "not known"),
         Some(names) if names.split_whitespace().any(|name| name == "memory") => {

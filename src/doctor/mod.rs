@@ -173,7 +173,7 @@ impl Report {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the named board is unknown.
     pub fn make(facts: &Facts, request: &Request) -> Result<Report> {
-        let model = facts.text("/proc/device-tree/model");
+        let model = facts.files.text("/proc/device-tree/model");
         let board = board::of(request.board.as_deref(), model.as_deref())?;
         let subject = Subject {
             facts,

@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         )];
     }
     let id = |wanted: &str| -> Option<u32> {
-        let groups = facts.text("/etc/group")?;
+        let groups = facts.files.text("/etc/group")?;
         groups.lines().find_map(|line| {
             let mut fields = line.split(':');
             (fields.next()? == wanted).then(|| fields.nth(1)?.parse().ok())?

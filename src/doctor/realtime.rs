@@ -50,7 +50,7 @@ fn is_root(subject: &Subject<'_>) -> bool {
 
 /// The hard limit. The inner `None` means unlimited.
 fn limit(subject: &Subject<'_>, name: &str) -> Option<Option<u64>> {
-    let values = subject.facts.field(LIMITS, name)?;
+    let values = subject.facts.files.field(LIMITS, name)?;
     match values.split_whitespace().nth(1)? {
         "unlimited" => Some(None),
         number => number.parse().ok().map(Some),

@@ -7,6 +7,7 @@ const CHECK: &str = "sandbox";
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let seccomp = subject
         .facts
+        .files
         .field("/proc/self/status", "Seccomp")
         .is_some();
     let landlock = match subject.facts.landlock_abi {

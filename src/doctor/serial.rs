@@ -38,6 +38,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         real => format!("{shown} ({real})"),
     };
     let compatible = facts
+        .files
         .text(format!(
             "/sys/class/tty/{terminal}/device/of_node/compatible"
         ))

@@ -527,7 +527,7 @@ fn a_model_is_opened_and_held_against_the_processor() {
         &["cannot be opened"],
     );
     machine.write("garbage.plan", "posewire and nothing else");
-    let garbage = machine.facts.root.join("garbage.plan");
+    let garbage = machine.facts.files.at("garbage.plan");
     machine.says(&model(&garbage), "model", Severity::Fail, &["garbage.plan"]);
 }
 
