@@ -82,6 +82,8 @@ pub const MAX_THREADS: usize = 64;
 pub const MAX_INFER_RUNS: usize = 1_000_000;
 /// Frames of `bench`: minutes with the smallest network, days with the largest.
 pub const MAX_BENCH_FRAMES: u64 = 1_000_000;
+/// Bytes of a record of `bench`: some thousand layers and frame rates.
+pub const MAX_BENCH_RECORD_BYTES: u64 = 4 << 20;
 /// Crops that `quantize` keeps in memory: a gigabyte of the largest network's.
 pub const MAX_CALIBRATION_CROPS: usize = 500;
 /// Real-time priority of the main thread. The camera's thread has one more, and from 50 on the kernel's own

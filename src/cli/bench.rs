@@ -1,36 +1,30 @@
-//! `posewire bench`: the time of each stage, on a picture of its own.
+//! `posewire bench`: the time of each stage, on a picture of its own, and two such measurements compared.
 
 use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
-use super::{layers, say, say_lines};
-use crate::clock;
-use crate::engine::{self, LayerTime, Network, Outputs, Workspace};
+use super::{layers, say_lines};
+use crate::bench::{self, LayerRecord, Plan, Record, Subject};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::file::Replacement;
 use crate::limits::MAX_BENCH_FRAMES;
-use crate::model::ModelFile;
-use crate::pipeline::{Estimator, Pipeline, Stream, StreamOptions};
-use crate::scene::BBox;
-use crate::sink::{Delivery, Event, Sink};
-use crate::source::{FrameSource, Next};
-use crate::stats::{Stage, StageTimes};
+use crate::machine::Files;
+use crate::model::{ModelFile, ModelHash};
 use crate::text::Shown;
-use serde_json::json;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 pub const COMMAND: Command = Command {
     name: "bench",
     summary: "measure the time of each stage",
     about: "Measure the time of each stage: a 640 x 480 YUYV frame in, an encoded packet out.",
-    usage: &["[OPTIONS]"],
+    usage: &["[OPTIONS]", "--compare FIRST.json --to SECOND.json"],
     positional: None,
     options: &[
         CommandOption {
             name: "frames",
             argument: Some("N"),
             default: Some("100"),
-            help: "frames to measure, after two that are not",
+            help: "frames to measure, after some that are not",
         },
         CommandOption {
             name: "layers",
@@ -40,6 +34,31 @@ pub const COMMAND: Command = Command {
                    against the peak of a core",
         },
         CommandOption {
+            name: "sweep",
+            argument: None,
+            default: None,
+            help: "also offer frame rates from a quarter to four times what the program reaches, with one thread, two, \
+                   four and so on up to --threads",
+        },
+        CommandOption {
+            name: "report",
+            argument: Some("FOLDER"),
+            default: None,
+            help: "write bench.json, bench.md and plots there: the times, the machine, and what disturbed the run",
+        },
+        CommandOption {
+            name: "compare",
+            argument: Some("FIRST.json"),
+            default: None,
+            help: "compare two reports instead: ratios, and how far the noise reaches",
+        },
+        CommandOption {
+            name: "to",
+            argument: Some("SECOND.json"),
+            default: None,
+            help: "the other report",
+        },
+        CommandOption {
             name: "json",
             argument: None,
             default: None,
@@ -47,17 +66,36 @@ pub const COMMAND: Command = Command {
         },
     ],
     settings: Accepts::These(&["model", "threads", "pin", "engine"]),
-    notes: "",
-    examples: &["--model builtin:hand --frames 200 --json"],
+    notes: "A run is not clean if the board slowed itself down, or if other programs had its processor. The report says so.",
+    examples: &[
+        "--model builtin:hand --frames 200 --json",
+        "--model hand.plan --threads 4 --sweep --report results",
+        "--compare before/bench.json --to after/bench.json",
+    ],
     run,
 };
 
 const DEFAULT_FRAMES: u64 = 100;
-const WARM_UP_FRAMES: u64 = 2;
-const WIDTH_PX: u32 = 640;
-const HEIGHT_PX: u32 = 480;
 
 fn run(given: Given) -> Result<()> {
+    let compared = [given.value::<PathBuf>("compare")?, given.value("to")?];
+    match &compared {
+        [None, None] => measure(&given),
+        [Some(first), Some(second)] => compare(first, second),
+        _ => Err(Error::usage(
+            "--compare and --to belong together: give two reports",
+        )),
+    }
+}
+
+fn compare(first: &Path, second: &Path) -> Result<()> {
+    let (first, second) = (Record::read(first)?, Record::read(second)?);
+    let ratios = bench::compare(&first, &second)?;
+    say_lines(bench::comparison(&first, &second, &ratios));
+    Ok(())
+}
+
+fn measure(given: &Given) -> Result<()> {
     let frames = given.value("frames")?.unwrap_or(DEFAULT_FRAMES);
     if !(1..=MAX_BENCH_FRAMES).contains(&frames) {
         return Err(Error::usage(format!(
@@ -70,185 +108,100 @@ fn run(given: Given) -> Result<()> {
         role: "--model",
         path,
     };
-    clash::check(&[input], &[clash::standard_output()])?;
-    let model = ModelFile::open(path)?;
-    let mut network = engine::load(&model, settings.engine, threads)?;
-    let mut work = Workspace::new(network.workspace(), threads)?;
+    let folder: Option<PathBuf> = given.value("report")?;
+    let files = folder.as_deref().map(report_files).unwrap_or_default();
+    let mut outputs: Vec<Named<'_>> = files
+        .iter()
+        .map(|path| Named {
+            role: "--report",
+            path,
+        })
+        .collect();
+    outputs.push(clash::standard_output());
+    clash::check(&[input], &outputs)?;
+    let mut hash = None;
+    let model = ModelFile::open_checked(path, |file| {
+        hash = Some(ModelHash::of(file));
+        Ok(())
+    })?;
+    let subject = Subject {
+        model: &model,
+        hash: hash.ok_or_else(|| Error::model(path, "was not read"))?,
+        engine: settings.engine,
+        threads,
+        min_score: settings.min_score,
+    };
     if given.has("layers") {
-        return print_layers(network.as_mut(), &mut work, frames);
+        return print_layers(&bench::layers(&subject, frames)?, path);
     }
-    // A fixed box: every frame then does the same work.
-    let bbox = BBox {
-        x_px: 200.0,
-        y_px: 120.0,
-        width_px: 240.0,
-        height_px: 240.0,
+    let doublings = std::iter::successors(Some(1), |count| Some(2 * count));
+    let below = doublings.take_while(|&count| count < threads.count);
+    let sweep_threads = match given.has("sweep") {
+        true => below.chain([threads.count]).collect(),
+        false => Vec::new(),
     };
-    let estimator = Estimator::new(&model, network)?;
-    let pipeline = Pipeline::new(estimator, work, Some(bbox), settings.min_score);
-    let engine_name = pipeline.engine_name().to_string();
-    let options = StreamOptions {
-        frames: Some(frames),
-        stale_after: Duration::from_secs(60),
-        ..StreamOptions::default()
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| Shown::path(Path::new(&argument)).to_string())
+        .collect();
+    let plan = Plan {
+        frames,
+        sweep_threads,
+        command: format!("posewire {}", arguments.join(" ")),
     };
-    let mut times = StageTimes::default();
-    let mut source = TestPicture::new();
-    let stop = AtomicBool::new(false);
-    let mut stream = Stream::new(pipeline, vec![Box::new(EncodeOnly)], options, 0);
-    stream.warm_up(&mut source, WARM_UP_FRAMES)?;
-    stream.run(&mut source, &stop, &mut times)?;
-    if given.has("json") {
-        say!(
-            "{}",
-            report(
-                &Shown::path(path).to_string(),
-                &engine_name,
-                threads.count,
-                &times
-            )
-        );
-    } else {
-        say!(
-            "{}: {frames} frames on {engine_name}, {} thread(s)",
-            Shown::path(path),
-            threads.count
-        );
-        say_lines(times);
+    let record = bench::measure(&subject, &plan, &Files::below("/"))?;
+    if let Some(folder) = folder {
+        write_report(&folder, &record)?;
+    }
+    match given.has("json") {
+        true => say_lines(record.to_json().trim_end()),
+        false => say_lines(bench::summary(&record)),
     }
     Ok(())
 }
 
-/// The median time of each layer over `frames` runs.
-fn print_layers(network: &mut dyn Network, work: &mut Workspace, frames: u64) -> Result<()> {
-    let input = vec![0.25; network.describe().input_len()];
-    let mut outputs = Outputs::new(network.describe());
-    let mut runs = Vec::new();
-    for _ in 0..frames {
-        runs.push(network.profile(work, &input, &mut outputs)?);
+const RECORD: &str = "bench.json";
+const REPORT: &str = "bench.md";
+const BLOCKS: &str = "blocks.svg";
+const LOADS: &str = "loads.svg";
+
+fn report_files(folder: &Path) -> Vec<PathBuf> {
+    [RECORD, REPORT, BLOCKS, LOADS]
+        .map(|name| folder.join(name))
+        .to_vec()
+}
+
+fn write_report(folder: &Path, record: &Record) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Error::data(folder, format!("cannot be made: {error}")))?;
+    let loads = bench::load_plot(record);
+    let mut plots = vec![BLOCKS];
+    plots.extend(loads.as_ref().map(|_| LOADS));
+    let files = [
+        (RECORD, Some(record.to_json())),
+        (REPORT, Some(bench::report(record, &plots))),
+        (BLOCKS, Some(bench::block_plot(record))),
+        (LOADS, loads),
+    ];
+    for (name, text) in files {
+        let path = folder.join(name);
+        let Some(text) = text else { continue };
+        let written = Replacement::begin(&path).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.finish()
+        });
+        written.map_err(|error| Error::data(&path, format!("cannot be written: {error}")))?;
     }
-    let mut layers: Vec<(Duration, &LayerTime)> = runs[0]
-        .iter()
-        .enumerate()
-        .map(|(index, layer)| {
-            let mut times: Vec<Duration> = runs.iter().map(|run| run[index].time).collect();
-            times.sort_unstable();
-            (times[times.len() / 2], layer)
-        })
-        .collect();
+    Ok(())
+}
+
+fn print_layers(layers: &[LayerRecord], path: &Path) -> Result<()> {
     if layers.is_empty() {
         return Err(Error::usage(format!(
-            "{} cannot tell the time of its layers",
-            network.describe().name
+            "the engine of {} cannot tell the time of its layers",
+            Shown::path(path)
         )));
     }
-    let peak = network.peak_macs_per_s().unwrap_or(f64::INFINITY);
-    let total: Duration = layers.iter().map(|(time, _)| *time).sum();
-    layers.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
-    say!(
-        "{:>9} {:>6} {:>9} {:>8} {:>6}  layer",
-        "ms",
-        "%",
-        "MMAC",
-        "GMAC/s",
-        "% peak"
-    );
-    for (time, layer) in &layers {
-        let seconds = time.as_secs_f64();
-        let rate = layer.macs as f64 / seconds;
-        say!(
-            "{:9.3} {:6.1} {:9.1} {:8.1} {:6.0}  {}",
-            1e3 * seconds,
-            100.0 * seconds / total.as_secs_f64(),
-            layer.macs as f64 / 1e6,
-            rate / 1e9,
-            100.0 * rate / peak,
-            layer.name
-        );
-    }
-    let macs: u64 = layers.iter().map(|(_, layer)| layer.macs).sum();
-    if peak.is_finite() {
-        say!(
-            "One core's peak is {:.1} GMAC/s; Winograd's method may pass it.",
-            peak / 1e9
-        );
-    }
-    say!(
-        "{:9.3} ms in all on {}, {:.2} GMAC, {:.1} GMAC/s",
-        1e3 * total.as_secs_f64(),
-        network.describe().name,
-        macs as f64 / 1e9,
-        macs as f64 / 1e9 / total.as_secs_f64()
-    );
+    say_lines(bench::layer_table(layers));
     Ok(())
-}
-
-fn report(model: &str, engine: &str, threads: usize, times: &StageTimes) -> serde_json::Value {
-    let stages: serde_json::Map<_, _> = Stage::ALL
-        .iter()
-        .filter_map(|&stage| {
-            let s = times.summary(stage)?;
-            let row = json!({
-                "count": s.count,
-                "min_ms": s.min_ms,
-                "median_ms": s.median_ms,
-                "p95_ms": s.p95_ms,
-                "p99_ms": s.p99_ms,
-                "max_ms": s.max_ms,
-            });
-            Some((stage.name().to_string(), row))
-        })
-        .collect();
-    json!({ "model": model, "engine": engine, "threads": threads, "stages": stages })
-}
-
-/// A YUYV picture of noise, always the same one.
-struct TestPicture {
-    bytes: Vec<u8>,
-    index: u64,
-}
-
-impl TestPicture {
-    fn new() -> Self {
-        let mut state = 1_u32;
-        let bytes = (0..PixelFormat::Yuyv.row_bytes(WIDTH_PX) * HEIGHT_PX as usize)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 24) as u8
-            })
-            .collect();
-        TestPicture { bytes, index: 0 }
-    }
-}
-
-impl FrameSource for TestPicture {
-    fn next_frame(&mut self, _timeout: Duration) -> Result<Next<'_>> {
-        let stride = PixelFormat::Yuyv.row_bytes(WIDTH_PX);
-        let pixels = Pixels::new(PixelFormat::Yuyv, WIDTH_PX, HEIGHT_PX, stride, &self.bytes)
-            .ok_or_else(|| Error::source("bench", "the test picture has no valid size"))?;
-        let index = self.index;
-        self.index += 1;
-        Ok(Next::Frame(Frame {
-            pixels,
-            captured: clock::Instant::now(),
-            index,
-            file: None,
-        }))
-    }
-}
-
-/// Encodes packets, and sends them nowhere.
-struct EncodeOnly;
-
-impl Sink for EncodeOnly {
-    fn name(&self) -> &str {
-        "encode"
-    }
-
-    fn take(&mut self, event: &Event<'_>, _now: clock::Instant) -> Delivery {
-        for packet in event.packets {
-            std::hint::black_box(packet.encode());
-        }
-        Ok(())
-    }
 }

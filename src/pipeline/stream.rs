@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// Options of the loop, apart from its source and sinks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamOptions {
-    /// Stop after this many frames.
+    /// Stop after this many frames of all runs.
     pub frames: Option<u64>,
     /// The longest silence on the wire while there are no frames.
     pub heartbeat: Duration,
@@ -112,6 +112,12 @@ impl<'a> Stream<'a> {
         self.send_heartbeat(What::Last, camera_present);
         self.outlets.finish(stop, &mut self.totals);
         outcome.map(|()| self.totals)
+    }
+
+    /// The next [`run`](Stream::run) ends after this many frames.
+    pub fn stop_after(&mut self, frames: u64) {
+        let done = self.totals.frames + self.totals.failed;
+        self.options.frames = Some(done.saturating_add(frames));
     }
 
     /// Processes frames without reporting or counting them, so that caches and buffers are filled.

@@ -1,5 +1,6 @@
 //! Durations in buckets of equal relative width: a year of frames in 17 KiB, allocated once.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// 2^7 buckets per doubling: values are accurate to 0.8 %.
@@ -73,8 +74,8 @@ impl Histogram {
             return None;
         }
         let ms = |ns: u64| ns as f64 / 1e6;
-        let percentile = |percent: u64| {
-            let rank = (self.total * percent).div_ceil(100);
+        let percentile = |per_mille: u64| {
+            let rank = (self.total * per_mille).div_ceil(1000);
             let mut seen = 0;
             let reached = self.counts.iter().position(|&count| {
                 seen += u64::from(count);
@@ -86,22 +87,26 @@ impl Histogram {
         Some(Summary {
             count: self.total,
             min_ms: ms(self.min_ns),
-            median_ms: percentile(50),
-            p95_ms: percentile(95),
-            p99_ms: percentile(99),
+            median_ms: percentile(500),
+            p90_ms: percentile(900),
+            p99_ms: percentile(990),
+            p999_ms: percentile(999),
             max_ms: ms(self.max_ns),
         })
     }
 }
 
 /// Order statistics of durations, in milliseconds. Minimum and maximum are exact.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Summary {
     pub count: u64,
     pub min_ms: f64,
     pub median_ms: f64,
-    pub p95_ms: f64,
+    pub p90_ms: f64,
     pub p99_ms: f64,
+    /// The 99.9th percentile.
+    pub p999_ms: f64,
     pub max_ms: f64,
 }
 
@@ -121,8 +126,9 @@ mod tests {
         assert_eq!((found.count, found.min_ms, found.max_ms), (100, 1.0, 100.0));
         for (percentile, expected) in [
             (found.median_ms, 50.0),
-            (found.p95_ms, 95.0),
+            (found.p90_ms, 90.0),
             (found.p99_ms, 99.0),
+            (found.p999_ms, 100.0),
         ] {
             assert!((percentile / expected - 1.0).abs() < 0.004, "{found:?}");
         }

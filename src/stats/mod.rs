@@ -119,19 +119,20 @@ impl fmt::Display for StageTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
-            "stage", "min", "median", "p95", "p99", "max"
+            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
+            "stage", "min", "median", "p90", "p99", "p99.9", "max"
         )?;
         for stage in Stage::ALL {
             if let Some(s) = self.summary(stage) {
                 write!(
                     f,
-                    "\n{:<8}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
+                    "\n{:<8}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
                     stage.name(),
                     s.min_ms,
                     s.median_ms,
-                    s.p95_ms,
+                    s.p90_ms,
                     s.p99_ms,
+                    s.p999_ms,
                     s.max_ms
                 )?;
             }
