@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Processors of qemu-user and their kernel families.
-const PROCESSORS: [(&str, &str); 3] = [
+pub const PROCESSORS: [(&str, &str); 3] = [
     ("cortex-a72", "neon"),
     ("cortex-a76", "neon-dot"),
     ("max", "neon-i8mm"),

@@ -9,6 +9,7 @@ mod debian;
 mod emulator;
 mod fixtures;
 mod fuzz;
+mod guard;
 mod image;
 mod plans;
 mod processor;
@@ -28,6 +29,7 @@ Usage: cargo xtask arm-test
        cargo xtask deb-test
        cargo xtask image --board NAME [--out FILE] [--size MIB] [--module NAME]...
        cargo xtask processor-test [--list] [PROCESSOR...]
+       cargo xtask guard [--renew]
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
        cargo xtask record [--program FILE] [--out FILE] [--compare FILE]
@@ -62,6 +64,9 @@ Usage: cargo xtask arm-test
     --runs      executions of each target instead
     --stable    without AddressSanitizer, which needs a nightly toolchain
 
+  guard         ARM instructions of the shipped networks, against benches/instructions.json
+    --renew     write the counts as the new baseline
+
   sanitize      the unsafe parts under Miri, AddressSanitizer and ThreadSanitizer; needs nightly
 
   record        hash what a change of structure must not change: plans, heatmaps, packets, texts
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         Some((task, rest)) if task == "deb" => deb::main(rest),
         Some((task, [])) if task == "deb-test" => deb::trial::main(),
         Some((task, rest)) if task == "fuzz" => fuzz::main(rest),
+        Some((task, rest)) if task == "guard" => guard::main(rest),
         Some((task, rest)) if task == "processor-test" => processor::main(rest),
         Some((task, rest)) if task == "record" => record::main(rest),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
