@@ -16,6 +16,12 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import nn
 
+from posewire_models import card
+from posewire_models.cli import UserError
+
+# The networks of the demo's int8 files, by their card's task.
+SHIPPED = {"hand": "simple", "body": "hourglass"}
+
 
 class StartError(Exception):
     """A file of weights that cannot be read or is not the network's."""
@@ -32,13 +38,13 @@ def save(path, network, record):
 
 
 def about(path):
-    """What `save` was told; of the shipped hand, which has no such record, what matters here."""
-    if Path(path).suffix == ".onnx":
-        return {"network": "simple"}
+    """What `save` was told; of the demo's int8 files, which have no such record, what matters here."""
     try:
+        if Path(path).suffix == ".onnx":
+            return {"network": SHIPPED[card.read(onnx.load(path), path)["task"]]}
         with np.load(path, allow_pickle=False) as file:
             return json.loads(str(file["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, DecodeError, UserError) as error:
         raise StartError(f"{path}: not a checkpoint: {error}") from error
 
 
