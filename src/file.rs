@@ -390,7 +390,7 @@ mod tests {
     const OTHERS: [&str; 9] = [
         "src/file.rs",
         // Files of the kernel, by fixed names.
-        "src/doctor/facts.rs",
+        "src/machine/files.rs",
         "src/process/memory/program.rs",
         "src/process/realtime.rs",
         "src/source/pipe/waits.rs",
