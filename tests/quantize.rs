@@ -88,7 +88,10 @@ fn the_int8_network_and_its_plan_run_in_integers_with_the_card() {
         assert!(bench.status.success(), "{}", stderr(&bench));
         let report: serde_json::Value = serde_json::from_slice(&bench.stdout).unwrap();
         assert!(
-            report["engine"].as_str().unwrap().starts_with("int8"),
+            report["model"]["engine"]
+                .as_str()
+                .unwrap()
+                .starts_with("int8"),
             "{report}"
         );
     }
