@@ -18,6 +18,8 @@
 compile_error!("nothing to run: build with the feature onnx or plan");
 
 pub mod address;
+#[cfg(feature = "pictures")]
+mod base64;
 pub mod board;
 pub mod cli;
 pub mod clock;
@@ -30,7 +32,10 @@ mod file;
 pub mod filter;
 pub mod frame;
 mod hex;
+#[cfg(feature = "preview")]
+pub mod http;
 pub mod limits;
+pub mod mavlink;
 pub mod mcap;
 pub mod metrics;
 pub mod model;
