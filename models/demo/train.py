@@ -1,15 +1,17 @@
 """Trains the networks on rendered people, from nothing to int8 files and their figures, in one command.
 
     python models/demo/train.py hand|body|finder|all [--quick] [--resume] [--minutes N] [--without SWITCH]
-                                [--from FILE] [--jobs N] [--cache DIR]
+                                [--from FILE [--blend SHARE]] [--jobs N] [--cache DIR]
 
 Fetches, renders, trains, exports, quantises and measures on unseen renders. Everything lies in the cache:
 renders under `people`; checkpoints, curves, networks and REPORT.md under `runs/NAME`. --quick goes through
 every step on a few pictures. --minutes squeezes each training's schedule into that long. --resume goes on
-from the run's checkpoint, --from starts with the weights of a file. --without leaves a sort of picture out.
+from the run's checkpoint, --from starts with the weights of a file; --blend then leaves that share of what
+the training changed. --without leaves a sort of picture out.
 """
 
 import argparse
+import copy
 import os
 import sys
 from pathlib import Path
@@ -43,6 +45,7 @@ def record(options, task, size, steps):
         "without": sorted(options.without),
         "code": code[:16],
         "from": os.path.basename(options.origin) if options.origin else None,
+        "blend": options.blend,
     }
     sittings = [*before.get("sittings", []), sitting]
     return {"task": task, "network": before["network"], "sittings": sittings}
@@ -63,6 +66,9 @@ def main():
     parser.add_argument(
         "--from", dest="origin", metavar="FILE", help="start from a checkpoint's or the shipped hand's weights"
     )
+    parser.add_argument(
+        "--blend", type=float, default=1.0, metavar="SHARE", help="of the trained weights, the rest the start's"
+    )
     parser.add_argument("--without", action="append", default=[], metavar="SWITCH", help="leave a sort out")
     parser.add_argument("--jobs", type=int, help="rendering processes; all cores if not given")
     parser.add_argument("--cache", default=os.path.join(HERE, ".cache"))
@@ -73,6 +79,8 @@ def main():
         parser.error(str(error))
     if options.origin and options.task not in ("hand", "body"):
         parser.error("--from is for one network: hand or body")
+    if not 0 < options.blend <= 1 or (options.blend < 1 and not options.origin):
+        parser.error("--blend is above 0 and at most 1, and needs --from")
     try:
         # Before the hours of rendering.
         if options.origin:
@@ -88,7 +96,10 @@ def main():
             lesson = recipe.lesson(task, options.origin)
         except (FetchError, start.StartError) as error:
             sys.exit(f"train.py: error: {error}")
+        before = copy.deepcopy(lesson.network.state_dict())
         network, steps = learn.learn(lesson, folder, options.resume, options.minutes)
+        if options.blend < 1:
+            start.blend(before, network, options.blend)
         start.save(folder / f"{task}.npz", network, record(options, task, recipe.size, steps))
         results.write(recipe, task, network, folder)
         found[task] = results.measure(recipe, task, folder)

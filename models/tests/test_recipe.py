@@ -298,6 +298,24 @@ def test_the_shipped_hand_goes_on_from_what_it_computes():
     assert (made[21:] == 0).all() and np.abs(trained - made).max() < 0.1 * wanted.max()
 
 
+@pytest.mark.parametrize("name", ["simple", "hourglass"])
+def test_a_blend_lies_between_start_and_end(name):
+    torch.manual_seed(0)
+    before, after = NETWORKS[name](5), NETWORKS[name](5)
+    with torch.no_grad():
+        # The fifth map is new: the start has nothing there.
+        learn.last_layer(before).weight[4:] = 0
+        learn.last_layer(before).bias[4:] = 0
+    old, new = before.state_dict(), {key: value.clone() for key, value in after.state_dict().items()}
+    got = start.blend(old, after, 0.25).state_dict()
+    last = next(key for key in got if new[key].shape[:1] == (5,) and new[key].dim() == 4)
+    for key, value in got.items():
+        if value.dtype.is_floating_point and key not in (last, last.replace("weight", "bias")):
+            assert torch.allclose(value, 0.75 * old[key] + 0.25 * new[key], atol=1e-6), key
+    assert torch.equal(got[last][4:], new[last][4:])
+    assert torch.allclose(got[last][:4], 0.75 * old[last][:4] + 0.25 * new[last][:4], atol=1e-6)
+
+
 def test_training_learns_stops_and_goes_on(parts, tmp_path):
     joints = 21
     torch.manual_seed(0)

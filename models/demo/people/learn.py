@@ -116,9 +116,15 @@ class Average:
                 value.lerp_(theirs[key], 1 - decay)
 
 
+def last_layer(network):
+    """The 1x1 convolution that makes the maps."""
+    head = getattr(network, "keypoint_head", network)
+    return head.multi_final_layers[0] if hasattr(head, "multi_final_layers") else head.final_layer
+
+
 def initialise(network):
     """Small last layer: the maps start near zero, where nearly all of their pixels belong."""
-    last = network.keypoint_head.final_layer if hasattr(network, "keypoint_head") else network.final_layer
+    last = last_layer(network)
     torch.nn.init.normal_(last.weight, std=0.001)
     torch.nn.init.zeros_(last.bias)
     return network.to(memory_format=torch.channels_last)

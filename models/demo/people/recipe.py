@@ -7,6 +7,7 @@ import numpy as np
 
 from posewire_models import card
 from posewire_models.basic import BasicBaseline, Finder
+from posewire_models.hourglass import Hourglass
 from posewire_models.resnet import SimpleBaseline
 
 from . import crops, learn, render, scenes, start
@@ -15,8 +16,12 @@ from . import crops, learn, render, scenes, start
 TRAINED_SIDE = 128
 # The maps that follow the joints'.
 EXTRA = {"hand": ("presence", "right_hand"), "body": ("presence",)}
-# By the name that a checkpoint gives its network. `simple` is the shipped hand's.
-NETWORKS = {"basic": BasicBaseline, "simple": lambda maps: SimpleBaseline(maps, (2, 2, 3, 2), 16, 64)}
+# By the name that a checkpoint gives its network. `simple` is the demo's hand, `hourglass` its body.
+NETWORKS = {
+    "basic": BasicBaseline,
+    "simple": lambda maps: SimpleBaseline(maps, (2, 2, 3, 2), 16, 64),
+    "hourglass": lambda maps: Hourglass(maps, 24, 48, (48, 48, 64, 64, 64, 96), (1,) * 6),
+}
 DEFINITIONS = {"hand": card.HAND, "body": card.BODY}
 # In-plane turns: standard deviation in degrees, and the share of any turn at all.
 TURNS = {"hand": (40, 0.2), "body": (18, 0.08)}
@@ -54,6 +59,12 @@ QUICK = Size(
 )
 
 
+def crop_recipe(task):
+    """How a task's crops vary."""
+    definition = DEFINITIONS[task]
+    return augment.Recipe(1 / definition["crop_padding"], *TURNS[task], definition["flip_pairs"])
+
+
 class Recipe:
     """All pictures and lessons of a run. `switches` holds for training; judging always has all of them on."""
 
@@ -78,18 +89,13 @@ class Recipe:
             hands,
         )
 
-    def crop_recipe(self, task):
-        definition = DEFINITIONS[task]
-        turn, any_turn = TURNS[task]
-        return augment.Recipe(1 / definition["crop_padding"], turn, any_turn, definition["flip_pairs"])
-
     def lesson(self, task, origin=None):
         """`origin` is a file of weights to start from (start.py)."""
         return self._finder() if task == "finder" else self._keypoints(task, origin)
 
     def _keypoints(self, task, origin):
         joints = len(DEFINITIONS[task]["joints"])
-        seen, unseen, recipe = self.sources(task, "train"), self.sources(task, "test"), self.crop_recipe(task)
+        seen, unseen, recipe = self.sources(task, "train"), self.sources(task, "test"), crop_recipe(task)
 
         def batch(rng, source=seen, switches=self.switches, count=learn.BATCH):
             return crops.batch(rng, source, TRAINED_SIDE, recipe, switches, count)

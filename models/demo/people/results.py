@@ -19,7 +19,7 @@ from posewire_models.basic import FINDER, FINDER_STRIDE
 from posewire_models.export import export
 
 from . import crops, learn, render, scenes
-from .recipe import DEFINITIONS, EXTRA, TRAINED_SIDE
+from .recipe import DEFINITIONS, EXTRA, TRAINED_SIDE, crop_recipe
 from .switches import Switches
 
 CALIBRATION_SEED, ROW_SEED = 11, 4242
@@ -62,11 +62,10 @@ def _normalised(pictures):
 def joints_alone(network, joints):
     """The network without the extra maps, for a program that does not know them."""
     network = copy.deepcopy(network)
-    old = network.keypoint_head.final_layer
-    new = torch.nn.Conv2d(old.in_channels, joints, 1)
-    new.weight = torch.nn.Parameter(old.weight[:joints].detach().clone())
-    new.bias = torch.nn.Parameter(old.bias[:joints].detach().clone())
-    network.keypoint_head.final_layer = new
+    last = learn.last_layer(network)
+    last.weight = torch.nn.Parameter(last.weight[:joints].detach().clone())
+    last.bias = torch.nn.Parameter(last.bias[:joints].detach().clone())
+    last.out_channels = joints
     return network
 
 
@@ -83,14 +82,21 @@ def write(recipe, task, network, folder):
         _both(network, _finder_card(source, network), folder / task, inputs)
         return
     made = crops.batch(
-        rng, recipe.sources(task, "train"), SIDE, recipe.crop_recipe(task), recipe.switches, count
+        rng, recipe.sources(task, "train"), SIDE, crop_recipe(task), recipe.switches, count
     )
-    inputs = _normalised(made.crops)
+    write_keypoints(task, network, folder / task, source, made.crops)
+
+
+def write_keypoints(task, network, stem, source, pictures):
+    """`STEM.onnx` and `STEM.int8.onnx` with all maps, and `STEM-joints`; RGB pictures (N, SIDE, SIDE, 3)
+    calibrate them.
+    """
+    network, inputs = network.eval(), _normalised(pictures)
     full = card.make(task, SIDE, source, _digest(network), stride=8, extra_channels=EXTRA[task])
-    _both(halving(network), full, folder / task, inputs)
+    _both(halving(network), full, stem, inputs)
     plain = card.make(task, SIDE, source, _digest(network), stride=8)
     joints = joints_alone(network, len(DEFINITIONS[task]["joints"]))
-    _both(halving(joints), plain, folder / f"{task}-joints", inputs)
+    _both(halving(joints), plain, f"{stem}-joints", inputs)
 
 
 def _both(network, made, stem, inputs):
@@ -133,13 +139,13 @@ def rows(recipe, task):
     none = Switches(**{field.name: 0.0 for field in fields(Switches)})
     # Negatives belong to each row: presence is measured against them.
     none = Switches(**{**vars(none), "negatives": render.ALL.negatives, "person": render.ALL.person})
-    crop_recipe, size = recipe.crop_recipe(task), recipe.size
+    placing, size = crop_recipe(task), recipe.size
     source = recipe.sources(task, "test")
 
     def made(figures, switches):
         rng = np.random.default_rng(ROW_SEED)
         mine = crops.Sources(task, figures, source.others, source.backgrounds)
-        return [crops.batch(rng, mine, SIDE, crop_recipe, switches, size.rows)]
+        return [crops.batch(rng, mine, SIDE, placing, switches, size.rows)]
 
     out = [("all", made(source.figures, render.ALL))]
     quiet = render.Figures(recipe.cache, task, "test", size.unseen, none, recipe.jobs)

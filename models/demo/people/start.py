@@ -16,6 +16,14 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import nn
 
+from posewire_models import card
+from posewire_models.cli import UserError
+
+from . import learn
+
+# The networks of the demo's int8 files, by their card's task.
+SHIPPED = {"hand": "simple", "body": "hourglass"}
+
 
 class StartError(Exception):
     """A file of weights that cannot be read or is not the network's."""
@@ -32,13 +40,13 @@ def save(path, network, record):
 
 
 def about(path):
-    """What `save` was told; of the shipped hand, which has no such record, what matters here."""
-    if Path(path).suffix == ".onnx":
-        return {"network": "simple"}
+    """What `save` was told; of the demo's int8 files, which have no such record, what matters here."""
     try:
+        if Path(path).suffix == ".onnx":
+            return {"network": SHIPPED[card.read(onnx.load(path), path)["task"]]}
         with np.load(path, allow_pickle=False) as file:
             return json.loads(str(file["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, DecodeError, UserError) as error:
         raise StartError(f"{path}: not a checkpoint: {error}") from error
 
 
@@ -56,6 +64,26 @@ def load(path, network, x):
     except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, DecodeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise StartError(f"{path}: not the weights of this network: {reason}") from error
+
+
+def blend(before, network, share):
+    """The network with `share` of its own weights, the rest those of the state `before` its training.
+
+    Weights between a start and what was trained from it compute what lies between them: what the start
+    knew is not forgotten. The maps that training added had nothing before; they stay whole.
+    """
+    state = network.state_dict()
+    last = next(name for name, module in network.named_modules() if module is learn.last_layer(network))
+    for key, value in state.items():
+        if not value.dtype.is_floating_point:
+            continue
+        mixed = before[key] + (value - before[key]) * share
+        if key.startswith(last):
+            new = (before[key].flatten(1) if before[key].dim() > 1 else before[key][:, None]).abs().sum(1) == 0
+            mixed[new] = value[new]
+        state[key] = mixed
+    network.load_state_dict(state)
+    return network
 
 
 def _dequantised(graph):
