@@ -240,6 +240,16 @@ impl Drop for Replacement {
     }
 }
 
+/// Replaces the plain file `path`, which need not exist, with these bytes.
+///
+/// # Errors
+/// Those of [`Replacement::begin`] and [`Replacement::finish`], and of writing. The old file is unchanged then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = Replacement::begin(path)?;
+    file.write_all(bytes)?;
+    file.finish()
+}
+
 /// A number that others cannot guess: the standard library keys its hashes with the kernel's random numbers.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()

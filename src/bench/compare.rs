@@ -20,7 +20,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// What the ratio says, in a word or two.
+    /// The second record against the first.
     pub fn verdict(&self) -> &'static str {
         match self.noise {
             [_, high] if high < 1.0 => "faster",
@@ -72,7 +72,7 @@ pub fn compare(first: &Record, second: &Record) -> Result<Vec<Ratio>> {
     Ok(ratios)
 }
 
-/// What differs between two records besides the times, each for people.
+/// Differences between two records besides the times, as text for people.
 pub fn differences(first: &Record, second: &Record) -> Vec<String> {
     let board = |record: &Record| {
         let machine = &record.machine;

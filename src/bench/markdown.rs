@@ -175,6 +175,8 @@ pub fn block_plot(record: &Record) -> String {
         .stages
         .iter()
         .filter(|stage| ["infer", "age"].contains(&stage.name.as_str()));
+    let blocks = record.stages.first();
+    let blocks = blocks.map_or(1, |stage| stage.block_medians_ms.len());
     let line = |name: &str, medians: &[f64]| {
         let points = medians.iter().enumerate();
         Line {
@@ -186,7 +188,7 @@ pub fn block_plot(record: &Record) -> String {
     };
     Plot {
         title: "Median times over the run".into(),
-        x_label: format!("block of {} frames", (record.frames / 16).max(1)),
+        x_label: format!("block of {} frames", record.frames / blocks.max(1) as u64),
         y_label: "ms".into(),
         lines: shown
             .map(|stage| line(&stage.name, &stage.block_medians_ms))

@@ -34,7 +34,7 @@ const FEWEST_LOAD_FRAMES: f64 = 30.0;
 /// The share of a run that its thread may wait for a processor. More is another program's doing.
 const MOST_WAITING: f64 = 0.02;
 
-/// What runs.
+/// The model to measure, and how to run it.
 pub struct Subject<'a> {
     /// An opened model with a card.
     pub model: &'a ModelFile,
@@ -48,11 +48,13 @@ pub struct Subject<'a> {
     pub min_score: f32,
 }
 
-/// What is measured.
+/// Amount of a measurement.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Frames to measure.
     pub frames: u64,
+    /// Runs of the network whose layers are timed; 0 leaves the layers out.
+    pub layer_frames: u64,
     /// Frame rates from a quarter to four times what the program reaches, for each of these numbers of threads.
     pub sweep_threads: Vec<usize>,
     /// For the record.
@@ -107,7 +109,7 @@ pub fn measure(subject: &Subject<'_>, plan: &Plan, files: &Files) -> Result<Reco
         stages: stages.collect(),
         resident_kib: [first_kib, last_kib],
         energy_mj: energy_mj.map(|energy_mj| energy_mj / plan.frames as f64),
-        layers: layers(subject, plan.frames.min(50))?,
+        layers: layers(subject, plan.layer_frames)?,
         loads: Vec::new(),
     };
     for &count in &plan.sweep_threads {
@@ -115,7 +117,7 @@ pub fn measure(subject: &Subject<'_>, plan: &Plan, files: &Files) -> Result<Reco
             count,
             ..subject.threads
         };
-        record.loads.extend(sweep(subject, threads, &mut camera)?);
+        record.loads.extend(sweep(subject, threads)?);
     }
     Ok(record)
 }
@@ -187,7 +189,7 @@ impl Sink for EncodeOnly {
     }
 }
 
-/// Reasons not to trust a run, each for people.
+/// Reasons not to trust a run, as text for people.
 fn disturbances(before: &State, after: &State, took: Duration) -> Vec<String> {
     let mut found = Vec::new();
     if let (Some(first), Some(last)) = (before.throttling, after.throttling) {
@@ -225,8 +227,12 @@ fn disturbances(before: &State, after: &State, took: Duration) -> Vec<String> {
     found
 }
 
-/// The median time of each layer over `frames` runs, in order; empty if the engine does not measure layers.
+/// The median time of each layer over `frames` runs, in order; empty without frames, or if the engine does not
+/// measure layers.
 pub fn layers(subject: &Subject<'_>, frames: u64) -> Result<Vec<LayerRecord>> {
+    if frames == 0 {
+        return Ok(Vec::new());
+    }
     let mut network = engine::load(subject.model, subject.engine, subject.threads)?;
     let mut work = Workspace::new(network.workspace(), subject.threads)?;
     let input = vec![0.25; network.describe().input_len()];
@@ -254,18 +260,14 @@ pub fn layers(subject: &Subject<'_>, frames: u64) -> Result<Vec<LayerRecord>> {
 }
 
 /// Frame rates up to and past what the program reaches.
-fn sweep(
-    subject: &Subject<'_>,
-    threads: Threads,
-    camera: &mut TestCamera,
-) -> Result<Vec<LoadRecord>> {
+fn sweep(subject: &Subject<'_>, threads: Threads) -> Result<Vec<LoadRecord>> {
     let mut bench = Bench::new(subject, threads)?;
-    let mut eager = TestCamera::eager();
-    bench.stream.warm_up(&mut eager, WARM_UP_FRAMES)?;
+    let mut camera = TestCamera::eager();
+    bench.stream.warm_up(&mut camera, WARM_UP_FRAMES)?;
     let begun = Instant::now();
     let mut frames = 0;
     while begun.elapsed().as_secs_f64() < LOAD_TIME_S / 2.0 {
-        bench.run(&mut eager, 4, &mut StageTimes::default())?;
+        bench.run(&mut camera, 4, &mut StageTimes::default())?;
         frames += 4;
     }
     let reached_fps = f64::from(frames) / begun.elapsed().as_secs_f64();
@@ -273,18 +275,18 @@ fn sweep(
         .into_iter()
         .map(|load| {
             let offered_fps = load * reached_fps;
-            let wanted = (offered_fps.min(reached_fps) * LOAD_TIME_S).max(FEWEST_LOAD_FRAMES);
+            let wanted = (load.min(1.0) * reached_fps * LOAD_TIME_S).max(FEWEST_LOAD_FRAMES) as u64;
             let mut times = StageTimes::default();
             camera.pace(offered_fps);
             let begun = Instant::now();
-            bench.run(camera, wanted as u64, &mut times)?;
+            bench.run(&mut camera, wanted, &mut times)?;
             let took_s = begun.elapsed().as_secs_f64();
             let median_ms = |stage| times.summary(stage).map_or(0.0, |found| found.median_ms);
             let work = [Stage::Crop, Stage::Infer, Stage::Decode, Stage::Send];
             Ok(LoadRecord {
                 threads: threads.count,
                 offered_fps,
-                sent_fps: (wanted as u64) as f64 / took_s,
+                sent_fps: wanted as f64 / took_s,
                 passed_over: camera.counts().passed_over,
                 age_ms: times.summary(Stage::Age).unwrap_or_default(),
                 work_ms: work.into_iter().map(median_ms).sum(),

@@ -21,11 +21,11 @@ pub struct Record {
     pub version: String,
     /// The command line.
     pub command: String,
-    /// Where it ran.
+    /// The machine.
     pub machine: Identity,
     /// The integer engine's kernel family.
     pub kernel_family: String,
-    /// What ran.
+    /// The model.
     pub model: ModelRecord,
     /// Threads of the network.
     pub threads: usize,
@@ -35,7 +35,7 @@ pub struct Record {
     pub before: State,
     /// The machine after the last frame.
     pub after: State,
-    /// What disturbed the run. A clean run has none.
+    /// Disturbances of the run. A clean run has none.
     pub disturbed: Vec<String>,
     /// Times of each stage.
     pub stages: Vec<StageRecord>,

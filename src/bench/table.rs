@@ -1,7 +1,8 @@
 //! A run, its layers and a comparison as text for a terminal.
 
 use super::compare::{Ratio, differences};
-use super::record::{LayerRecord, Record, StageRecord};
+use super::record::{LayerRecord, Record};
+use crate::stats::write_table;
 
 /// A comparison as text for a terminal.
 pub fn comparison(first: &Record, second: &Record, ratios: &[Ratio]) -> String {
@@ -32,22 +33,15 @@ pub fn summary(record: &Record) -> String {
         model,
         ..
     } = record;
-    let mut lines = vec![
-        format!(
-            "{}: {frames} frames on {}, {threads} thread(s)",
-            model.name, model.engine
-        ),
-        format!(
-            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
-            "stage", "min", "p50", "p90", "p99", "p99.9", "max"
-        ),
-    ];
-    lines.extend(record.stages.iter().map(|StageRecord { name, ms, .. }| {
-        format!(
-            "{name:<8}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
-            ms.min_ms, ms.median_ms, ms.p90_ms, ms.p99_ms, ms.p999_ms, ms.max_ms
-        )
-    }));
+    let mut stages = String::new();
+    let times = record.stages.iter();
+    // Writing to a String does not fail.
+    let _ = write_table(&mut stages, times.map(|stage| (&*stage.name, stage.ms)));
+    let title = format!(
+        "{}: {frames} frames on {}, {threads} thread(s)",
+        model.name, model.engine
+    );
+    let mut lines = vec![title, stages];
     if !record.loads.is_empty() {
         lines.push(format!(
             "{:<8}{:>12}{:>12}{:>13}{:>12}{:>12}{:>12}",

@@ -5,12 +5,11 @@ use super::command::{Accepts, Command, CommandOption, Given};
 use super::{layers, say_lines};
 use crate::bench::{self, LayerRecord, Plan, Record, Subject};
 use crate::error::{Error, Result};
-use crate::file::Replacement;
+use crate::file;
 use crate::limits::MAX_BENCH_FRAMES;
 use crate::machine::Files;
-use crate::model::{ModelFile, ModelHash};
+use crate::model::ModelFile;
 use crate::text::Shown;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub const COMMAND: Command = Command {
@@ -76,6 +75,8 @@ pub const COMMAND: Command = Command {
 };
 
 const DEFAULT_FRAMES: u64 = 100;
+/// Frames whose layers a record has the times of.
+const LAYER_FRAMES: u64 = 50;
 
 fn run(given: Given) -> Result<()> {
     let compared = [given.value::<PathBuf>("compare")?, given.value("to")?];
@@ -119,14 +120,10 @@ fn measure(given: &Given) -> Result<()> {
         .collect();
     outputs.push(clash::standard_output());
     clash::check(&[input], &outputs)?;
-    let mut hash = None;
-    let model = ModelFile::open_checked(path, |file| {
-        hash = Some(ModelHash::of(file));
-        Ok(())
-    })?;
+    let (model, hash) = ModelFile::open_hashed(path)?;
     let subject = Subject {
         model: &model,
-        hash: hash.ok_or_else(|| Error::model(path, "was not read"))?,
+        hash,
         engine: settings.engine,
         threads,
         min_score: settings.min_score,
@@ -144,8 +141,10 @@ fn measure(given: &Given) -> Result<()> {
         .skip(1)
         .map(|argument| Shown::path(Path::new(&argument)).to_string())
         .collect();
+    let is_kept = folder.is_some() || given.has("json");
     let plan = Plan {
         frames,
+        layer_frames: if is_kept { frames.min(LAYER_FRAMES) } else { 0 },
         sweep_threads,
         command: format!("posewire {}", arguments.join(" ")),
     };
@@ -173,7 +172,7 @@ fn report_files(folder: &Path) -> Vec<PathBuf> {
 
 fn write_report(folder: &Path, record: &Record) -> Result<()> {
     std::fs::create_dir_all(folder)
-        .map_err(|error| Error::data(folder, format!("cannot be made: {error}")))?;
+        .map_err(|error| Error::data(folder, "cannot be made").because(error))?;
     let loads = bench::load_plot(record);
     let mut plots = vec![BLOCKS];
     plots.extend(loads.as_ref().map(|_| LOADS));
@@ -186,11 +185,8 @@ fn write_report(folder: &Path, record: &Record) -> Result<()> {
     for (name, text) in files {
         let path = folder.join(name);
         let Some(text) = text else { continue };
-        let written = Replacement::begin(&path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.finish()
-        });
-        written.map_err(|error| Error::data(&path, format!("cannot be written: {error}")))?;
+        file::replace(&path, text.as_bytes())
+            .map_err(|error| Error::data(&path, "cannot be written").because(error))?;
     }
     Ok(())
 }

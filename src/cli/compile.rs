@@ -9,13 +9,11 @@ use super::say;
 use crate::engine;
 use crate::error::{Error, Result};
 #[cfg(feature = "onnx")]
-use crate::file::Replacement;
+use crate::file;
 #[cfg(feature = "onnx")]
 use crate::model::ModelFile;
 #[cfg(feature = "onnx")]
 use crate::text::Shown;
-#[cfg(feature = "onnx")]
-use std::io::Write;
 #[cfg(feature = "onnx")]
 use std::path::Path;
 
@@ -77,10 +75,5 @@ fn run(given: Given) -> Result<()> {
 /// By renaming, so that the old file or the new one is there at any time.
 #[cfg(feature = "onnx")]
 pub(super) fn write(out: &Path, plan: &[u8]) -> Result<()> {
-    Replacement::begin(out)
-        .and_then(|mut file| {
-            file.write_all(plan)?;
-            file.finish()
-        })
-        .map_err(|error| Error::data(out, "cannot be written").because(error))
+    file::replace(out, plan).map_err(|error| Error::data(out, "cannot be written").because(error))
 }

@@ -6,7 +6,7 @@ use super::startup::Startup;
 use super::{layers, say, say_lines};
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
-use crate::model::{Contents, ModelCard, ModelFile, ModelHash};
+use crate::model::{Contents, ModelCard, ModelFile};
 use crate::text::Shown;
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
@@ -56,19 +56,13 @@ fn run(given: Given) -> Result<()> {
         path: &path,
     };
     clash::check(&[input], &[clash::standard_output()])?;
-    let mut hash = None;
-    let model = ModelFile::open_checked(&path, |file| {
-        hash = Some(ModelHash::of(file));
-        Ok(())
-    })?;
+    let (model, hash) = ModelFile::open_hashed(&path)?;
     say!(
         "file       {} ({:.1} MB)",
         Shown::path(&path),
         model.bytes() as f64 / 1e6
     );
-    if let Some(hash) = hash {
-        say!("sha256     {hash}");
-    }
+    say!("sha256     {hash}");
     match model.card() {
         Some(card) => print_card(card),
         None => say!("card       none: `run` and `bench` need one, `infer` does not"),

@@ -1,5 +1,6 @@
 //! Reading a model file: its size, its protobuf, and the card inside or beside it.
 
+use super::ModelHash;
 use super::card::{CardError, ModelCard};
 use super::container;
 #[cfg(feature = "onnx")]
@@ -48,6 +49,19 @@ impl ModelFile {
     /// files, or has a card with a bad field.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_checked(path, |_| Ok(()))
+    }
+
+    /// Like [`open`](ModelFile::open), and gives the hash of the file.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn open_hashed(path: &Path) -> Result<(Self, ModelHash)> {
+        let mut hash = ModelHash::of(&[]);
+        let model = Self::open_checked(path, |file| {
+            hash = ModelHash::of(file);
+            Ok(())
+        })?;
+        Ok((model, hash))
     }
 
     /// Like [`open`](ModelFile::open), except that `check` sees all bytes first, in the same memory that is then

@@ -1,6 +1,7 @@
 //! Durations in buckets of equal relative width: a year of frames in 17 KiB, allocated once.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// 2^7 buckets per doubling: values are accurate to 0.8 %.
@@ -108,6 +109,27 @@ pub struct Summary {
     /// The 99.9th percentile.
     pub p999_ms: f64,
     pub max_ms: f64,
+}
+
+impl Summary {
+    /// Names of the columns that a summary is shown in.
+    pub const COLUMNS: [&str; 6] = ["min", "median", "p90", "p99", "p99.9", "max"];
+}
+
+/// The columns, each ten characters wide.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        [
+            self.min_ms,
+            self.median_ms,
+            self.p90_ms,
+            self.p99_ms,
+            self.p999_ms,
+            self.max_ms,
+        ]
+        .iter()
+        .try_for_each(|ms| write!(f, "{ms:>10.3}"))
+    }
 }
 
 #[cfg(test)]

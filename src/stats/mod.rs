@@ -117,28 +117,30 @@ impl StageTimes {
 
 impl fmt::Display for StageTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}  ms",
-            "stage", "min", "median", "p90", "p99", "p99.9", "max"
-        )?;
-        for stage in Stage::ALL {
-            if let Some(s) = self.summary(stage) {
-                write!(
-                    f,
-                    "\n{:<8}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>10.3}",
-                    stage.name(),
-                    s.min_ms,
-                    s.median_ms,
-                    s.p90_ms,
-                    s.p99_ms,
-                    s.p999_ms,
-                    s.max_ms
-                )?;
-            }
-        }
-        Ok(())
+        let found = Stage::ALL
+            .into_iter()
+            .filter_map(|stage| Some((stage.name(), self.summary(stage)?)));
+        write_table(f, found)
     }
+}
+
+/// A heading, and a line for each stage.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_table<'a>(
+    out: &mut dyn fmt::Write,
+    stages: impl IntoIterator<Item = (&'a str, Summary)>,
+) -> fmt::Result {
+    write!(out, "{:<8}", "stage")?;
+    for column in Summary::COLUMNS {
+        write!(out, "{column:>10}")?;
+    }
+    out.write_str("  ms")?;
+    for (name, summary) in stages {
+        write!(out, "\n{name:<8}{summary}")?;
+    }
+    Ok(())
 }
 
 /// One line for the current period: frames per second, and median, 99th percentile and maximum of each stage.
