@@ -35,8 +35,13 @@ pub const MAX_COMMAND_LINE_BYTES: usize = 512;
 
 // The scene.
 
+/// Models of a run: one for each task, and a finder.
+pub const MAX_MODELS: usize = 3;
+
 /// Joints of a model. Hands have 21, bodies 16 to 26; 64 fit one packet.
 pub const MAX_KEYPOINTS: usize = 64;
+/// Hands, or persons, that a finder sees in one pass: as many as can be followed.
+pub const MAX_FINDER_PEAKS: usize = MAX_INSTANCES;
 /// Instances in a scene. A frame's time is spent on far fewer.
 pub const MAX_INSTANCES: usize = 8;
 
@@ -92,6 +97,8 @@ pub const MAX_PRIORITY: u8 = 48;
 /// Bytes of a model card in a file: the names of 64 joints and their pairs take a tenth.
 #[cfg(feature = "onnx")]
 pub(crate) const MAX_CARD_FILE_BYTES: u64 = 64 << 10;
+/// Bytes of a file of labels: the largest of InterHand2.6M have some hundred million.
+pub const MAX_LABEL_BYTES: u64 = 1 << 30;
 /// Bytes of a key file: 64 digits, a line's end and some space. A longer file is no key.
 pub const MAX_KEY_FILE_BYTES: u64 = 256;
 /// Bytes of a session file: the digits of the largest epoch, and the line's end.

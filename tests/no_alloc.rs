@@ -229,7 +229,7 @@ fn several_instances() {
     };
     let estimators = vec![estimator("hand", 21), estimator("body", 16)];
     let work = Workspace::new(None, 1).unwrap();
-    let mut pipeline = Pipeline::several(estimators, work, &options).unwrap();
+    let mut pipeline = Pipeline::several(estimators, None, work, &options).unwrap();
     let card = pipeline.card();
     let id = StreamId {
         session: 1,

@@ -2,11 +2,11 @@
 
 use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
-use super::startup::Startup;
+use super::startup::{self, Startup};
 use super::{layers, say, say_lines};
 use crate::engine::{self, EngineChoice};
 use crate::error::{Error, Result};
-use crate::model::{Contents, ModelCard, ModelFile};
+use crate::model::{Contents, FinderCard, ModelCard, ModelFile, PresenceRule};
 use crate::text::Shown;
 #[cfg(feature = "onnx")]
 use std::collections::BTreeMap;
@@ -63,9 +63,10 @@ fn run(given: Given) -> Result<()> {
         model.bytes() as f64 / 1e6
     );
     say!("sha256     {hash}");
-    match model.card() {
-        Some(card) => print_card(card),
-        None => say!("card       none: `run` and `bench` need one, `infer` does not"),
+    match (model.card(), model.finder()) {
+        (Some(card), _) => print_card(card),
+        (None, Some(card)) => print_finder(card),
+        (None, None) => say!("card       none: `run` and `bench` need one, `infer` does not"),
     }
     match model.contents() {
         #[cfg(feature = "onnx")]
@@ -74,7 +75,10 @@ fn run(given: Given) -> Result<()> {
     }
     let network = engine::load(&model, EngineChoice::Auto, 1)?;
     if let Some(card) = model.card() {
-        engine::check_shapes(&model, card, network.as_ref())?;
+        engine::check_shapes(&path, card, network.as_ref())?;
+    }
+    if let Some(card) = model.finder() {
+        engine::check_finder_shapes(&path, card, network.as_ref())?;
     }
     let description = network.describe();
     say!("input      {:?} float32", description.input_shape);
@@ -98,6 +102,7 @@ fn print_budget(given: &Given) -> Result<()> {
     let settings = settings.finish()?;
     let mut startup = Startup::begin(&settings)?;
     let models = startup.models()?;
+    startup::cards(&models)?;
     startup.pipeline(models)?;
     let budget = startup.budget();
     say_lines(&budget);
@@ -114,6 +119,12 @@ fn print_card(card: &ModelCard) {
         card.joint_table
     );
     say!("joints     {}", card.joints.join(" "));
+    if !card.extra_channels.is_empty() {
+        let names: Vec<&str> = card.extra_channels.iter().map(|one| one.name()).collect();
+        say!("also tells {}", names.join(" "));
+    }
+    let PresenceRule { birth, keep } = card.presence();
+    say!("presence   from {birth} on for a new instance, from {keep} on for a followed one");
     say!(
         "crop       padding {}, mean {:?}, std {:?}",
         card.crop_padding,
@@ -121,11 +132,23 @@ fn print_card(card: &ModelCard) {
         card.std
     );
     say!("decode     {:?}", card.decode);
-    let hash = match card.source_sha256.as_str() {
+    print_source(&card.source, &card.source_sha256);
+}
+
+fn print_finder(card: &FinderCard) {
+    say!("task       finder: places of hands and persons");
+    say!("input      mean {:?}, std {:?}", card.mean, card.std);
+    let PresenceRule { birth, keep } = card.presence();
+    say!("peaks      from {birth} on for a new instance, from {keep} on for a followed one");
+    print_source(&card.source, &card.source_sha256);
+}
+
+fn print_source(source: &str, sha256: &str) {
+    let hash = match sha256 {
         "" => "no checkpoint",
         hash => hash,
     };
-    say!("source     {} ({hash})", card.source);
+    say!("source     {source} ({hash})");
 }
 
 #[cfg(feature = "onnx")]

@@ -8,6 +8,7 @@ mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod eval;
 mod export;
 mod help;
 mod infer;
@@ -86,6 +87,7 @@ fn commands() -> impl Iterator<Item = &'static Command> {
         inspect::COMMAND,
         compile::COMMAND,
         quantize::COMMAND,
+        eval::COMMAND,
     ];
     COMMANDS.iter()
 }

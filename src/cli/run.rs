@@ -3,7 +3,7 @@
 use super::clash::{self, Named};
 use super::command::{Accepts, Command};
 use super::layers;
-use super::startup::Startup;
+use super::startup::{self, Startup};
 use super::{logging, stop};
 use super::{lookup, producer};
 use crate::clock;
@@ -80,10 +80,7 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
     };
     let sandbox = Sandbox::enter(settings.sandbox, access(&settings)?, keep)?;
     let models = startup.models()?;
-    let cards = models
-        .iter()
-        .map(|model| model.require_card().cloned())
-        .collect::<Result<Vec<ModelCard>>>()?;
+    let cards = startup::cards(&models)?;
     let mut source = settings.source()?.open(&source::Context {
         task: cards[0].task,
         camera: &settings.camera,
@@ -101,12 +98,11 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
     // Threads have the rights of the thread that starts them, so not before the sandbox is entered.
     logging::start_thread();
     sinks.iter_mut().try_for_each(|sink| sink.start())?;
-    for (card, engine_name) in pipeline.models() {
+    for (name, input_px, engine_name) in pipeline.networks() {
         log::info!(
-            "{} at {} x {} from {} on {engine_name}, {} thread(s)",
-            card.task.name(),
-            card.input_px.width,
-            card.input_px.height,
+            "{name} at {} x {} from {} on {engine_name}, {} thread(s)",
+            input_px.width,
+            input_px.height,
             settings.source()?,
             settings.threads.count
         );

@@ -3,8 +3,8 @@
 use super::logging;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
-use crate::model::ModelFile;
-use crate::pipeline::{Estimator, Pipeline, SeveralOptions};
+use crate::model::{ModelCard, ModelFile};
+use crate::pipeline::{Estimator, Finder, Pipeline, SeveralOptions};
 use crate::process::memory::{self, Budget, Meter, Parts};
 use crate::process::thread::{self, Role};
 use crate::scene::Task;
@@ -15,6 +15,29 @@ use std::path::PathBuf;
 
 /// The least heap while the model is read: enough for the table of a budget that is too small.
 const LEAST_LOADING_BYTES: u64 = 64 << 20;
+
+/// The cards of the networks of joints, in order.
+///
+/// # Errors
+/// [`ErrorKind::Model`](crate::ErrorKind::Model) if a model has no card, [`ErrorKind::Usage`](crate::ErrorKind::Usage) if
+/// there are two finders, or nothing but a finder.
+pub(super) fn cards(models: &[ModelFile]) -> Result<Vec<ModelCard>> {
+    let (finders, others): (Vec<_>, Vec<_>) =
+        models.iter().partition(|model| model.finder().is_some());
+    let cards = others.iter().map(|model| model.require_card().cloned());
+    let cards = cards.collect::<Result<Vec<ModelCard>>>()?;
+    match (&finders[..], &cards[..]) {
+        ([first, ..], []) => Err(Error::usage(format!(
+            "{} is a finder, which sees no joints: give --model a second time, for hands or persons",
+            Shown::path(first.path())
+        ))),
+        ([_, second, ..], _) => Err(Error::usage(format!(
+            "{} is a second finder: give one",
+            Shown::path(second.path())
+        ))),
+        _ => Ok(cards),
+    }
+}
 
 /// A model on its way into memory.
 pub(super) struct Startup<'a> {
@@ -89,6 +112,7 @@ impl<'a> Startup<'a> {
         let settings = self.settings;
         let pipeline = self.meter.measure(|| {
             let mut estimators = Vec::with_capacity(models.len());
+            let mut finder = None;
             let mut sizes = Vec::with_capacity(models.len());
             for model in models {
                 let network = engine::load(&model, settings.engine, settings.threads)?;
@@ -101,7 +125,11 @@ impl<'a> Startup<'a> {
                     )));
                 }
                 sizes.extend(network.workspace());
-                estimators.push(Estimator::new(&model, network)?);
+                if model.finder().is_some() {
+                    finder = Some(Finder::new(&model, network)?);
+                } else {
+                    estimators.push(Estimator::new(&model, network)?);
+                }
             }
             let work = Workspace::new(sizes, settings.threads)?;
             if settings.follows_several() {
@@ -128,7 +156,7 @@ impl<'a> Startup<'a> {
                         )));
                     }
                 }
-                return Pipeline::several(estimators, work, &options);
+                return Pipeline::several(estimators, finder, work, &options);
             }
             let estimator = estimators.pop().ok_or_else(|| Error::usage("no model"))?;
             Ok(Pipeline::new(
@@ -173,5 +201,42 @@ impl<'a> Startup<'a> {
             allowed / 1024
         );
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{assemble_plan, finder_test_card, test_card};
+    use serde::Serialize;
+
+    /// A plan with this card and no network.
+    fn model(name: &str, card: &impl Serialize) -> ModelFile {
+        let json = serde_json::to_string(card).unwrap();
+        let file = assemble_plan(1, json.as_bytes(), "portable", &[1], &[9]).unwrap();
+        let path = std::env::temp_dir().join(format!("posewire-{name}-{}", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        let model = ModelFile::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        model
+    }
+
+    #[test]
+    fn a_finder_comes_with_another_model_and_alone() {
+        let hand = || model("a-hand", &test_card());
+        let finder = |name| model(name, &finder_test_card());
+        let both = [finder("a-finder"), hand()];
+        assert_eq!(cards(&both).unwrap(), [test_card()]);
+        let refused = |models: &[ModelFile]| cards(models).unwrap_err().to_string();
+        let error = refused(&[finder("alone")]);
+        assert!(
+            error.contains("alone") && error.contains("a second time"),
+            "{error}"
+        );
+        let error = refused(&[finder("first"), hand(), finder("second")]);
+        assert!(
+            error.contains("second-") && error.contains("give one"),
+            "{error}"
+        );
     }
 }

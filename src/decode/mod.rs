@@ -2,15 +2,20 @@
 //!
 //! In: joints x H x W raw heatmaps (no sigmoid), f32. Out: one [`Keypoint`] per joint in heatmap
 //! pixels. A heatmap whose maximum is not above 0 gives (-1, -1), as in MMPose. The [`Decoder`] owns
-//! its scratch space. Nothing is allocated after [`Decoder::new`].
+//! its scratch space. Nothing is allocated after [`Decoder::new`]. [`Middle`] reads the maps that are no joint's, [`FinderDecoder`] those of a
+//! finder.
 
 mod dark;
+mod finder;
+mod middle;
 mod peak;
 
 use crate::limits::MAX_KEYPOINTS;
 use crate::model::DecodeMode;
 use crate::scene::{Keypoint, Keypoints};
 use dark::Dark;
+pub use finder::{FinderDecoder, Peak, Peaks};
+pub use middle::Middle;
 
 /// Decodes heatmaps of one fixed shape.
 #[derive(Debug)]

@@ -26,7 +26,9 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn look(path: &Path, here: &str) -> Result<Finding> {
     let model = ModelFile::open(path)?;
-    let card = model.require_card()?;
+    if model.finder().is_none() {
+        model.require_card()?;
+    }
     let shown = Shown::path(path);
     let network = match (
         engine::load(&model, EngineChoice::Auto, 1),
@@ -43,14 +45,17 @@ fn look(path: &Path, here: &str) -> Result<Finding> {
         }
         (loaded, _) => loaded?,
     };
-    engine::check_shapes(&model, card, network.as_ref())?;
+    let what = if let Some(card) = model.finder() {
+        engine::check_finder_shapes(path, card, network.as_ref())?;
+        "finder".to_string()
+    } else {
+        let card = model.require_card()?;
+        engine::check_shapes(path, card, network.as_ref())?;
+        format!("{}, {} joints", card.task.name(), card.joints.len())
+    };
+    let engine = &network.describe().name;
     Ok(Finding::ok(
         CHECK,
-        format!(
-            "{shown}: {}, {} joints, runs on {}",
-            card.task.name(),
-            card.joints.len(),
-            network.describe().name
-        ),
+        format!("{shown}: {what}, runs on {engine}"),
     ))
 }

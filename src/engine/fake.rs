@@ -10,6 +10,8 @@ pub struct FakeNetwork {
     description: Description,
     /// Column, row and height of each joint's peak, in heatmap pixels.
     peaks: Vec<(f32, f32, f32)>,
+    /// Values of flat maps after those of the joints.
+    levels: Vec<f32>,
     runs: usize,
     fail_on_run: Option<usize>,
 }
@@ -24,9 +26,17 @@ impl FakeNetwork {
                 output_shapes: vec![[1, peaks.len(), input_side / 4, input_side / 4]],
             },
             peaks,
+            levels: Vec::new(),
             runs: 0,
             fail_on_run: None,
         }
+    }
+
+    /// Adds a map of this value everywhere, after those of the joints.
+    pub fn with_level(mut self, level: f32) -> Self {
+        self.levels.push(level);
+        self.description.output_shapes[0][1] += 1;
+        self
     }
 
     /// The run with this index returns an error.
@@ -52,8 +62,12 @@ impl Network for FakeNetwork {
             return Err(Error::engine("the fake engine was told to fail"));
         }
         let [_, _, side, _] = self.description.output_shapes[0];
-        let heatmaps = outputs.get_mut(0).chunks_exact_mut(side * side);
-        for (heatmap, &(x, y, height)) in heatmaps.zip(&self.peaks) {
+        let joints = self.peaks.len() * side * side;
+        let (heatmaps, flat) = outputs.get_mut(0).split_at_mut(joints);
+        for (map, &level) in flat.chunks_exact_mut(side * side).zip(&self.levels) {
+            map.fill(level);
+        }
+        for (heatmap, &(x, y, height)) in heatmaps.chunks_exact_mut(side * side).zip(&self.peaks) {
             for (index, value) in heatmap.iter_mut().enumerate() {
                 let dx = (index % side) as f32 - x;
                 let dy = (index / side) as f32 - y;

@@ -38,9 +38,10 @@ pub use threads::Threads;
 #[cfg(feature = "onnx")]
 use crate::error::Place;
 use crate::error::{Error, Result};
-use crate::model::{Contents, ModelCard, ModelFile};
+use crate::model::{Contents, FinderCard, ModelCard, ModelFile};
 use crate::text::Shown;
 use int8::Int8Network;
+use std::path::Path;
 use std::str::FromStr;
 #[cfg(feature = "onnx")]
 use tract::TractNetwork;
@@ -156,24 +157,59 @@ fn load_onnx(
     }
 }
 
-/// Checks that the network has the shapes of its card.
+/// Checks that the network has the shapes of its card. `path` is that of the model.
+///
+/// # Errors
+/// [`ErrorKind::Model`](crate::ErrorKind::Model) with both shapes, or with the maps that one of them lacks.
+pub fn check_shapes(path: &Path, card: &ModelCard, network: &dyn Network) -> Result<()> {
+    let (input, output) = (card.input_shape(), card.output_shape());
+    if let Description {
+        input_shape,
+        output_shapes,
+        ..
+    } = network.describe()
+        && let [[_, maps, height, width]] = output_shapes[..]
+        && *input_shape == input
+        && [height, width] == output[2..]
+        && maps != output[1]
+    {
+        let what = format!(
+            "the network gives {maps} maps, the card names {} joints and {}: name each map after the joints' maps",
+            card.joints.len(),
+            card.extra_names()
+        );
+        return Err(Error::model_node(path, "card field extra_channels", what));
+    }
+    check_tensors(path, network, input, output)
+}
+
+/// As [`check_shapes`], for a finder.
 ///
 /// # Errors
 /// [`ErrorKind::Model`](crate::ErrorKind::Model) with both shapes.
-pub fn check_shapes(model: &ModelFile, card: &ModelCard, network: &dyn Network) -> Result<()> {
+pub fn check_finder_shapes(path: &Path, card: &FinderCard, network: &dyn Network) -> Result<()> {
+    check_tensors(path, network, card.input_shape(), card.output_shape())
+}
+
+fn check_tensors(
+    path: &Path,
+    network: &dyn Network,
+    input: [usize; 4],
+    output: [usize; 4],
+) -> Result<()> {
     let description = network.describe();
     let [output_shape] = description.output_shapes[..] else {
         let count = description.output_shapes.len();
         let what = format!("has {count} outputs, a pose network has one: its heatmaps");
-        return Err(Error::model(model.path(), what));
+        return Err(Error::model(path, what));
     };
     for (what, found, expected) in [
-        ("input", description.input_shape, card.input_shape()),
-        ("heatmaps", output_shape, card.heatmap_shape()),
+        ("input", description.input_shape, input),
+        ("heatmaps", output_shape, output),
     ] {
         if found != expected {
             return Err(Error::model(
-                model.path(),
+                path,
                 format!(
                     "its {what} are {found:?}, but its card says {expected:?}: export it again"
                 ),
@@ -181,4 +217,32 @@ pub fn check_shapes(model: &ModelFile, card: &ModelCard, network: &dyn Network) 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ExtraChannel, test_card};
+
+    #[test]
+    fn maps_that_the_card_does_not_name_or_the_network_has_not_are_refused_by_name() {
+        let hand = || FakeNetwork::new(256, vec![(1.0, 1.0, 1.0); 21]);
+        let check = |card: &ModelCard, network: FakeNetwork| {
+            check_shapes(Path::new("hand.plan"), card, &network).map_err(|error| error.to_string())
+        };
+        let mut card = test_card();
+        assert_eq!(check(&card, hand()), Ok(()));
+        let error = check(&card, hand().with_level(0.5)).unwrap_err();
+        for word in ["hand.plan", "22 maps", "21 joints", "no extra_channels"] {
+            assert!(error.contains(word), "{error}");
+        }
+        card.extra_channels = vec![ExtraChannel::Presence, ExtraChannel::RightHand];
+        let both = hand().with_level(0.5).with_level(0.5);
+        assert_eq!(check(&card, both), Ok(()));
+        let error = check(&card, hand()).unwrap_err();
+        assert!(error.contains("presence, right_hand"), "{error}");
+        card.input_px = [128, 128].into();
+        let error = check(&card, hand()).unwrap_err();
+        assert!(error.contains("[1, 3, 256, 256]"), "{error}");
+    }
 }

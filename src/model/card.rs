@@ -4,8 +4,9 @@
 //! another tool. Unknown fields are errors: ignoring a field could make every crop wrong without a message.
 //! docs/model-card.md lists the fields.
 
+use super::extra::ExtraChannel;
 use crate::limits::*;
-use crate::scene::{JointTable, Keypoint, SizePx, Task};
+use crate::scene::{JointTable, SizePx, Task};
 use serde::{Deserialize, Serialize};
 
 /// The card format that this build reads.
@@ -21,8 +22,8 @@ pub enum DecodeMode {
     Dark,
 }
 
-/// Values of presence from which an instance counts, where several are followed. Presence is the mean of the joints'
-/// scores, of which none counts as less than 0.
+/// Values of presence from which an instance counts. Presence is the map [`ExtraChannel::Presence`]; without one, where
+/// several are followed, it is the mean of the joints' scores, of which none counts as less than 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PresenceRule {
@@ -35,16 +36,17 @@ pub struct PresenceRule {
 impl PresenceRule {
     /// For networks whose card has no values. Measured with the shipped hand network: of crops of hands 90 %
     /// reach `birth` in three looks, of crops without one 2.1 %. For bodies nobody has measured better ones.
-    const DEFAULT: PresenceRule = PresenceRule {
+    pub const DEFAULT: PresenceRule = PresenceRule {
         birth: 0.44,
         keep: 0.35,
     };
 
-    /// The evidence of an instance.
-    pub fn presence(keypoints: &[Keypoint]) -> f32 {
-        let total: f32 = keypoints.iter().map(|joint| joint.score.max(0.0)).sum();
-        total / keypoints.len().max(1) as f32
-    }
+    /// For networks with a map of presence whose card has no values: the middle of the map's range, and less for
+    /// an instance that is followed. `posewire eval presence` measures better ones.
+    const OF_MAP: PresenceRule = PresenceRule {
+        birth: 0.5,
+        keep: 0.35,
+    };
 }
 
 /// The fields of a card. Mean and std are RGB, for values 0 to 255.
@@ -68,9 +70,12 @@ pub struct ModelCard {
     pub mean: [f32; 3],
     pub std: [f32; 3],
     pub decode: DecodeMode,
-    /// Without it, the values of the task.
+    /// Without it, the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<PresenceRule>,
+    /// The network's maps after those of the joints, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_channels: Vec<ExtraChannel>,
     /// The checkpoint of the weights, and its SHA-256 ("" if there is none).
     pub source: String,
     pub source_sha256: String,
@@ -106,30 +111,59 @@ impl ModelCard {
 
     /// The card's values of presence, or the defaults.
     pub fn presence(&self) -> PresenceRule {
-        self.presence.unwrap_or(PresenceRule::DEFAULT)
+        let default = match self.tells_presence() {
+            true => PresenceRule::OF_MAP,
+            false => PresenceRule::DEFAULT,
+        };
+        self.presence.unwrap_or(default)
+    }
+
+    /// Whether the network has a map of presence.
+    pub fn tells_presence(&self) -> bool {
+        self.extra_map(ExtraChannel::Presence).is_some()
+    }
+
+    /// Index of a map among all maps of the network.
+    pub fn extra_map(&self, channel: ExtraChannel) -> Option<usize> {
+        let place = self.extra_channels.iter().position(|&own| own == channel)?;
+        Some(self.joints.len() + place)
     }
 
     /// The network's input shape, N x C x H x W.
     pub fn input_shape(&self) -> [usize; 4] {
-        plane_shape(3, self.input_px)
+        self.input_px.planes(3)
     }
 
-    /// The network's output shape, N x joints x H x W.
+    /// The shape of the joints' heatmaps, N x joints x H x W.
     pub fn heatmap_shape(&self) -> [usize; 4] {
-        plane_shape(self.joints.len(), self.heatmap_px)
+        self.heatmap_px.planes(self.joints.len())
+    }
+
+    /// The network's output shape, N x maps x H x W: those of the joints, then the extra ones.
+    pub fn output_shape(&self) -> [usize; 4] {
+        let maps = self.joints.len() + self.extra_channels.len();
+        self.heatmap_px.planes(maps)
+    }
+
+    /// The names of the extra maps, for messages.
+    pub fn extra_names(&self) -> String {
+        let names: Vec<&str> = self.extra_channels.iter().map(|one| one.name()).collect();
+        match &names[..] {
+            [] => "no extra_channels".into(),
+            names => format!("the extra_channels {}", names.join(", ")),
+        }
     }
 
     fn checked(self) -> Result<Self, CardError> {
         let fail = |field, what: String| Err(CardError { field, what });
-        if self.format != CARD_FORMAT {
-            return fail(
-                "format",
-                format!(
-                    "is {}, this build reads {CARD_FORMAT}: export the model again, or update posewire",
-                    self.format
-                ),
-            );
+        Shared {
+            format: self.format,
+            sizes: [self.input_px, self.heatmap_px],
+            mean: self.mean,
+            std: self.std,
+            presence: self.presence(),
         }
+        .check()?;
         let joints = self.joints.len();
         if !(1..=MAX_KEYPOINTS).contains(&joints) {
             return fail(
@@ -159,30 +193,62 @@ impl ModelCard {
                 );
             }
         }
-        for (field, size, range) in [
-            (
-                "input_size",
-                self.input_px,
-                MIN_INPUT_SIDE_PX..=MAX_INPUT_SIDE_PX,
-            ),
-            (
-                "heatmap_size",
-                self.heatmap_px,
-                MIN_HEATMAP_SIDE_PX..=MAX_HEATMAP_SIDE_PX,
-            ),
-        ] {
-            let size: [u32; 2] = size.into();
-            if !size.iter().all(|side| range.contains(side)) {
-                return fail(field, format!("is {size:?}, each must be in {range:?}"));
-            }
-        }
         if !(0.5..=4.0).contains(&self.crop_padding) {
             return fail(
                 "crop_padding",
                 format!("is {}, must be in 0.5..4", self.crop_padding),
             );
         }
-        let PresenceRule { birth, keep } = self.presence();
+        for (at, channel) in self.extra_channels.iter().enumerate() {
+            let name = channel.name();
+            if self.extra_channels[..at].contains(channel) {
+                return fail("extra_channels", format!("names {name} twice"));
+            }
+            if *channel == ExtraChannel::RightHand && self.task != Task::Hand {
+                let task = self.task.name();
+                return fail(
+                    "extra_channels",
+                    format!("names {name}, and the task is {task}: only hands have it"),
+                );
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Fields that cards of every kind have.
+pub(super) struct Shared {
+    pub format: u32,
+    /// Of the input and of the maps.
+    pub sizes: [SizePx; 2],
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    pub presence: PresenceRule,
+}
+
+impl Shared {
+    pub fn check(&self) -> Result<(), CardError> {
+        let fail = |field, what: String| Err(CardError { field, what });
+        if self.format != CARD_FORMAT {
+            return fail(
+                "format",
+                format!(
+                    "is {}, this build reads {CARD_FORMAT}: export the model again, or update posewire",
+                    self.format
+                ),
+            );
+        }
+        let ranges = [
+            ("input_size", MIN_INPUT_SIDE_PX..=MAX_INPUT_SIDE_PX),
+            ("heatmap_size", MIN_HEATMAP_SIDE_PX..=MAX_HEATMAP_SIDE_PX),
+        ];
+        for (size, (field, range)) in self.sizes.into_iter().zip(ranges) {
+            let size: [u32; 2] = size.into();
+            if !size.iter().all(|side| range.contains(side)) {
+                return fail(field, format!("is {size:?}, each must be in {range:?}"));
+            }
+        }
+        let PresenceRule { birth, keep } = self.presence;
         if !(0.0..=birth).contains(&keep) || !(0.0..=1.0).contains(&birth) {
             return fail(
                 "presence",
@@ -190,21 +256,14 @@ impl ModelCard {
             );
         }
         if !self.mean.iter().all(|mean| mean.is_finite()) {
-            return fail(
-                "mean",
-                format!("is {:?}, must be finite numbers", self.mean),
-            );
+            let what = format!("is {:?}, must be finite numbers", self.mean);
+            return fail("mean", what);
         }
         if !self.std.iter().all(|&std| std.is_finite() && std > 1e-3) {
             return fail("std", format!("is {:?}, must be above 0.001", self.std));
         }
-        Ok(self)
+        Ok(())
     }
-}
-
-/// The shape of `channels` planes, N x C x H x W.
-fn plane_shape(channels: usize, size: SizePx) -> [usize; 4] {
-    [1, channels, size.height as usize, size.width as usize]
 }
 
 #[cfg(test)]
@@ -226,6 +285,7 @@ pub(crate) mod tests {
             std: [58.395, 57.12, 57.375],
             decode: DecodeMode::Default,
             presence: None,
+            extra_channels: vec![],
             source: String::new(),
             source_sha256: String::new(),
         }
@@ -326,7 +386,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn presence_is_the_mean_of_the_maxima_and_its_values_are_the_cards() {
+    fn the_values_of_presence_are_the_cards() {
         let mut card = hand_card();
         assert_eq!(card.presence().birth, 0.44);
         card.presence = Some(PresenceRule {
@@ -335,13 +395,32 @@ pub(crate) mod tests {
         });
         let json = serde_json::to_string(&card).unwrap();
         assert_eq!(ModelCard::from_json(&json).unwrap().presence().keep, 0.5);
-        let joint = |score| Keypoint {
-            score,
-            ..Keypoint::default()
-        };
-        let joints = [joint(0.9), joint(-0.4), joint(0.3)];
-        assert!((PresenceRule::presence(&joints) - 0.4).abs() < 1e-6);
-        assert_eq!(PresenceRule::presence(&[]), 0.0);
+    }
+
+    #[test]
+    fn extra_channels_follow_the_joints_and_each_is_named_once() {
+        let mut card = hand_card();
+        let plain = serde_json::to_string(&card).unwrap();
+        assert!(!plain.contains("extra_channels"));
+        assert_eq!(card.output_shape(), card.heatmap_shape());
+        card.extra_channels = vec![ExtraChannel::RightHand, ExtraChannel::Presence];
+        let json = serde_json::to_string(&card).unwrap();
+        assert!(json.contains(r#""extra_channels":["right_hand","presence"]"#));
+        let read = ModelCard::from_json(&json).unwrap();
+        assert_eq!(read, card);
+        assert_eq!(read.output_shape(), [1, 23, 64, 64]);
+        assert_eq!(read.heatmap_shape(), [1, 21, 64, 64]);
+        assert_eq!(read.extra_map(ExtraChannel::RightHand), Some(21));
+        assert_eq!(read.extra_map(ExtraChannel::Presence), Some(22));
+        assert_eq!(read.presence().birth, 0.5);
+
+        card.extra_channels.push(ExtraChannel::Presence);
+        assert_eq!(error_field(card.clone()), "extra_channels");
+        card.extra_channels = vec![ExtraChannel::RightHand];
+        card.task = Task::Body;
+        assert_eq!(error_field(card), "extra_channels");
+        let error = ModelCard::from_json(&json.replace("presence", "depth")).unwrap_err();
+        assert!(error.what.contains("depth"), "{}", error.what);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Reading a model file: its size, its protobuf, and the card inside or beside it.
 
 use super::ModelHash;
+use super::any::Card;
 use super::card::{CardError, ModelCard};
 use super::container;
+use super::finder::FinderCard;
 #[cfg(feature = "onnx")]
 use super::onnx::{self, Fault};
 use super::plan::PlanFile;
@@ -26,7 +28,7 @@ pub struct ModelFile {
     path: PathBuf,
     bytes: u64,
     contents: Contents,
-    card: Option<ModelCard>,
+    card: Option<Card>,
     /// The size of the pictures that it will read, for a graph that leaves it open.
     assumed_input: Option<[usize; 4]>,
 }
@@ -98,7 +100,7 @@ impl ModelFile {
     fn from_plan(path: &Path, plan: PlanFile) -> Result<Self> {
         let card = match String::from_utf8(plan.card()).as_deref() {
             Ok("") => None,
-            Ok(text) => Some(ModelCard::from_json(text).map_err(|error| bad_card(path, error))?),
+            Ok(text) => Some(Card::from_json(text).map_err(|error| bad_card(path, error))?),
             Err(_) => return Err(Error::model_node(path, "card", "is not text")),
         };
         Ok(ModelFile {
@@ -146,7 +148,7 @@ impl ModelFile {
             path: path.into(),
             bytes: raw.len() as u64,
             contents: Contents::Onnx(Box::new(proto)),
-            assumed_input: card.as_ref().map(ModelCard::input_shape),
+            assumed_input: card.as_ref().map(Card::input_shape),
             card,
         })
     }
@@ -198,23 +200,47 @@ impl ModelFile {
         }
     }
 
-    /// The card in the file or in the TOML file beside it, if any.
+    /// The card of a network of joints, in the file or in the TOML file beside it, if any.
     pub fn card(&self) -> Option<&ModelCard> {
-        self.card.as_ref()
+        match &self.card {
+            Some(Card::Pose(card)) => Some(card),
+            Some(Card::Finder(_)) | None => None,
+        }
     }
 
-    /// The card, or an error that says how to add one.
+    /// The card of a finder, if it is one.
+    pub fn finder(&self) -> Option<&FinderCard> {
+        match &self.card {
+            Some(Card::Finder(card)) => Some(card),
+            Some(Card::Pose(_)) | None => None,
+        }
+    }
+
+    /// The card of a network of joints, or an error that says how to add one.
     pub fn require_card(&self) -> Result<&ModelCard> {
-        self.card.as_ref().ok_or_else(|| {
-            Error::model(
-                &self.path,
-                format!(
-                    "has no model card (ONNX metadata {CARD_KEY}): export it with models/export.py, \
-                     or put the card beside it as {}",
-                    Shown::path(&Self::card_beside(&self.path))
-                ),
-            )
-        })
+        let what = match &self.card {
+            Some(Card::Pose(card)) => return Ok(card),
+            Some(Card::Finder(_)) => {
+                "is a finder, which sees places and no joints: give it to `posewire run` as a further --model".into()
+            }
+            None => format!(
+                "has no model card (ONNX metadata {CARD_KEY}): export it with models/export.py, or put the card \
+                 beside it as {}",
+                Shown::path(&Self::card_beside(&self.path))
+            ),
+        };
+        Err(Error::model(&self.path, what))
+    }
+
+    /// The card of any kind as JSON; empty without one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if it has no JSON form.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn card_json(&self) -> Result<String> {
+        let json = self.card.as_ref().map(serde_json::to_string);
+        json.unwrap_or(Ok(String::new()))
+            .map_err(|error| Error::model(&self.path, error.to_string()))
     }
 }
 
@@ -239,19 +265,19 @@ pub(crate) fn with_card(mut proto: ModelProto, card: &ModelCard) -> Result<Model
 }
 
 #[cfg(feature = "onnx")]
-fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<ModelCard>> {
+fn read_card(path: &Path, proto: &ModelProto) -> Result<Option<Card>> {
     if let Some(entry) = proto
         .metadata_props
         .iter()
         .find(|entry| entry.key == CARD_KEY)
     {
-        return ModelCard::from_json(&entry.value)
+        return Card::from_json(&entry.value)
             .map(Some)
             .map_err(|error| bad_card(path, error));
     }
     let beside = ModelFile::card_beside(path);
     match file::read_text(&beside, MAX_CARD_FILE_BYTES) {
-        Ok(text) => ModelCard::from_toml(&text)
+        Ok(text) => Card::from_toml(&text)
             .map(Some)
             .map_err(|error| bad_card(&beside, error)),
         Err(error) if error.is_missing() => Ok(None),

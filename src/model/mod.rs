@@ -4,9 +4,12 @@
 //! [`ModelCard`] and the contents that an [engine](crate::engine) is built from. No code here runs a
 //! network.
 
+mod any;
 mod card;
 mod container;
+mod extra;
 mod file;
+mod finder;
 mod hash;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -19,11 +22,15 @@ pub use card::{DecodeMode, ModelCard, PresenceRule};
 pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
 #[cfg(any(feature = "onnx", test))]
 pub(crate) use container::{VERSION as PLAN_VERSION, assemble as assemble_plan};
+pub use extra::ExtraChannel;
 #[cfg(feature = "onnx")]
 pub(crate) use file::with_card;
 pub use file::{Contents, ModelFile};
+pub use finder::{FINDER_CHANNELS, FinderCard};
 pub use hash::ModelHash;
 pub use plan::{PlanFile, Weights};
 
 #[cfg(test)]
 pub(crate) use card::tests::hand_card as test_card;
+#[cfg(test)]
+pub(crate) use finder::tests::finder_card as finder_test_card;

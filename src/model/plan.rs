@@ -149,7 +149,33 @@ impl Deref for Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ModelFile, ModelHash};
+    use crate::model::{ExtraChannel, ModelFile, ModelHash};
+
+    #[test]
+    fn a_plan_carries_the_extra_channels_of_its_card() {
+        let mut card = crate::model::test_card();
+        card.extra_channels = vec![ExtraChannel::Presence, ExtraChannel::RightHand];
+        let json = serde_json::to_string(&card).unwrap();
+        let file = container::assemble(container::VERSION, json.as_bytes(), "portable", &[1], &[9]);
+        let path = std::env::temp_dir().join(format!("posewire-extra-{}", std::process::id()));
+        std::fs::write(&path, file.unwrap()).unwrap();
+        assert_eq!(ModelFile::open(&path).unwrap().card(), Some(&card));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_finder_is_no_network_of_joints() {
+        let card = crate::model::finder_test_card();
+        let json = serde_json::to_string(&card).unwrap();
+        let file = container::assemble(container::VERSION, json.as_bytes(), "portable", &[1], &[9]);
+        let path = std::env::temp_dir().join(format!("posewire-finder-{}", std::process::id()));
+        std::fs::write(&path, file.unwrap()).unwrap();
+        let model = ModelFile::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((model.card(), model.finder()), (None, Some(&card)));
+        let error = model.require_card().unwrap_err().to_string();
+        assert!(error.contains("is a finder"), "{error}");
+    }
 
     #[test]
     fn a_pinned_plan_is_hashed_before_it_is_looked_at() {

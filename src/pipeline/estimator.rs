@@ -1,16 +1,27 @@
-//! One model file at work: a region of a frame in, keypoints out.
+//! One model file at work: a region of a frame in, an [`Estimate`] out.
 //!
 //! An [`Estimator`] owns the network and its input and output tensors (f32, N x C x H x W). Keypoints are in
 //! source-frame pixels.
 
 use crate::crop::Cropper;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Middle};
 use crate::engine::{self, Network, Outputs, Workspace};
 use crate::error::Result;
 use crate::frame::Pixels;
-use crate::model::{ModelCard, ModelFile};
-use crate::scene::{CropBox, Keypoints};
+use crate::model::{ExtraChannel, ModelCard, ModelFile};
+use crate::scene::{CropBox, Keypoints, mean_score};
 use crate::stats::{Stage, StageTimes};
+
+/// What a network sees in a region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// In source-frame pixels.
+    pub keypoints: Keypoints,
+    /// Evidence of an instance: the network's map of it, or else the mean of the joints' scores.
+    pub presence: f32,
+    /// The probability that a hand is a right one, if the network tells.
+    pub right_hand: Option<f32>,
+}
 
 /// A network, with the crop and the decoding that its card describes.
 pub struct Estimator {
@@ -18,6 +29,7 @@ pub struct Estimator {
     network: Box<dyn Network>,
     cropper: Cropper,
     decoder: Decoder,
+    middle: Middle,
     input: Vec<f32>,
     outputs: Outputs,
 }
@@ -29,7 +41,7 @@ impl Estimator {
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the model has no card, or if its shapes differ from the card.
     pub fn new(model: &ModelFile, network: Box<dyn Network>) -> Result<Self> {
         let card = model.require_card()?;
-        engine::check_shapes(model, card, network.as_ref())?;
+        engine::check_shapes(model.path(), card, network.as_ref())?;
         Ok(Self::with_card(card.clone(), network))
     }
 
@@ -39,6 +51,7 @@ impl Estimator {
         Estimator {
             cropper: Cropper::new(card.input_px, card.mean, card.std),
             decoder: Decoder::new(joints, width, height, card.decode),
+            middle: Middle::new(width, height),
             input: vec![0.0; card.input_shape().iter().product()],
             outputs: Outputs::new(network.describe()),
             network,
@@ -57,7 +70,7 @@ impl Estimator {
     }
 
     /// Crops `crop` (source-frame pixels) out of a frame, runs the network in the lent workspace, and decodes
-    /// its heatmaps.
+    /// its maps.
     ///
     /// # Errors
     /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
@@ -67,7 +80,7 @@ impl Estimator {
         crop: &CropBox,
         work: &mut Workspace,
         times: &mut StageTimes,
-    ) -> Result<Keypoints> {
+    ) -> Result<Estimate> {
         let begun = times.begin(Stage::Crop);
         self.cropper.crop(pixels, crop, &mut self.input);
         times.end(begun);
@@ -77,7 +90,9 @@ impl Estimator {
         times.end(begun);
 
         let begun = times.begin(Stage::Decode);
-        let mut keypoints = self.decoder.decode(self.outputs.get(0));
+        let maps = self.outputs.get(0);
+        let heatmaps = self.card.heatmap_shape().iter().product();
+        let mut keypoints = self.decoder.decode(&maps[..heatmaps]);
         let (input, heatmap) = (self.card.input_px, self.card.heatmap_px);
         let scale_x = input.width as f32 / heatmap.width as f32;
         let scale_y = input.height as f32 / heatmap.height as f32;
@@ -85,7 +100,62 @@ impl Estimator {
             let (x_px, y_px) = (keypoint.x_px * scale_x, keypoint.y_px * scale_y);
             (keypoint.x_px, keypoint.y_px) = crop.to_source(x_px, y_px, input);
         }
+        let plane = heatmaps / self.card.joints.len();
+        let extra = |channel| {
+            let first = plane * self.card.extra_map(channel)?;
+            Some(self.middle.mean(&maps[first..first + plane]))
+        };
+        let estimate = Estimate {
+            presence: extra(ExtraChannel::Presence).unwrap_or_else(|| mean_score(&keypoints)),
+            right_hand: extra(ExtraChannel::RightHand),
+            keypoints,
+        };
         times.end(begun);
-        Ok(keypoints)
+        Ok(estimate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FakeNetwork;
+    use crate::frame::PixelFormat;
+    use crate::model::test_card;
+
+    /// What a network of these maps after the joints' maps sees in a grey picture.
+    fn estimate(channels: &[(ExtraChannel, f32)]) -> Estimate {
+        let mut card = test_card();
+        let mut network = FakeNetwork::new(256, vec![(20.0, 30.0, 0.5); 21]);
+        for &(channel, level) in channels {
+            card.extra_channels.push(channel);
+            network = network.with_level(level);
+        }
+        let pixels = Pixels::new(PixelFormat::Grey, 64, 64, 64, &[90; 64 * 64]).unwrap();
+        let crop = CropBox {
+            center_x_px: 32.0,
+            center_y_px: 32.0,
+            width_px: 64.0,
+            height_px: 64.0,
+        };
+        let mut work = Workspace::new(None, 1).unwrap();
+        let mut estimator = Estimator::with_card(card, Box::new(network));
+        estimator
+            .estimate(&pixels, &crop, &mut work, &mut StageTimes::default())
+            .unwrap()
+    }
+
+    #[test]
+    fn extra_maps_tell_presence_and_side_and_change_no_joint() {
+        let plain = estimate(&[]);
+        assert!((plain.presence - 0.5).abs() < 1e-6);
+        assert_eq!((plain.keypoints.len(), plain.right_hand), (21, None));
+
+        let (side, presence) = (ExtraChannel::RightHand, ExtraChannel::Presence);
+        let both = estimate(&[(side, 0.125), (presence, 0.75)]);
+        assert_eq!((both.presence, both.right_hand), (0.75, Some(0.125)));
+        assert_eq!(both.keypoints, plain.keypoints);
+
+        let one = estimate(&[(side, 2.0)]);
+        assert_eq!((one.presence, one.right_hand), (plain.presence, Some(1.0)));
     }
 }

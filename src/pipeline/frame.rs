@@ -1,12 +1,13 @@
 //! One frame to a scene: chooses the regions, estimates keypoints, and judges whether they are instances.
 
 use super::estimator::Estimator;
-use super::several::{Eyes, Several, SeveralOptions};
+use super::finder::Finder;
+use super::several::{Eyes, Several, SeveralOptions, thresholds};
 use crate::engine::Workspace;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::model::ModelCard;
-use crate::scene::{BBox, FrameInfo, Instance, Scene};
+use crate::scene::{BBox, FrameInfo, Instance, Scene, SizePx};
 use crate::stats::StageTimes;
 use crate::track::Tracker;
 
@@ -15,6 +16,7 @@ use crate::track::Tracker;
 pub struct Pipeline {
     /// At least one.
     estimators: Vec<Estimator>,
+    finder: Option<Finder>,
     work: Workspace,
     followed: Followed,
     scene: Scene,
@@ -30,33 +32,40 @@ impl Pipeline {
     /// `min_score` on.
     pub fn new(estimator: Estimator, work: Workspace, bbox: Option<BBox>, min_score: f32) -> Self {
         let card = estimator.card();
-        let tracker = Tracker::new(bbox, card.crop_padding, card.input_px, min_score);
+        let mut tracker = Tracker::new(bbox, card.crop_padding, card.input_px, min_score);
+        if card.tells_presence() {
+            tracker = tracker.with_presence(thresholds(card));
+        }
         Pipeline {
             work,
             followed: Followed::One(tracker),
             estimators: vec![estimator],
+            finder: None,
             scene: Scene::default(),
         }
     }
 
-    /// Follows several instances. `work` fits each of the networks, of which there is at most one for a task.
+    /// Follows several instances. `work` fits each of the networks, of which there is at most one for a task. Without a
+    /// finder, they search themselves.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no network, or one that cannot be used together with the
     /// others or for several instances.
     pub fn several(
         estimators: Vec<Estimator>,
+        finder: Option<Finder>,
         work: Workspace,
         options: &SeveralOptions,
     ) -> Result<Self> {
         if estimators.is_empty() {
             return Err(Error::usage("no model: give --model"));
         }
-        let several = Several::new(&estimators, options)?;
+        let several = Several::new(&estimators, finder.as_ref(), options)?;
         Ok(Pipeline {
             work,
             followed: Followed::Several(Box::new(several)),
             estimators,
+            finder,
             scene: Scene::default(),
         })
     }
@@ -71,10 +80,18 @@ impl Pipeline {
         self.estimators[0].engine_name()
     }
 
-    /// The card and the engine of each model.
-    pub fn models(&self) -> impl Iterator<Item = (&ModelCard, &str)> {
+    /// Name, input size and engine of each network.
+    pub fn networks(&self) -> impl Iterator<Item = (&'static str, SizePx, &str)> {
         let models = self.estimators.iter();
-        models.map(|one| (one.card(), one.engine_name()))
+        let models = models.map(|one| {
+            (
+                one.card().task.name(),
+                one.card().input_px,
+                one.engine_name(),
+            )
+        });
+        let finder = self.finder.iter();
+        models.chain(finder.map(|one| ("finder", one.card().input_px, one.engine_name())))
     }
 
     /// Forgets the tracked instances, because the next frame does not continue the last one.
@@ -102,12 +119,12 @@ impl Pipeline {
                 self.scene.instances.clear();
                 let region = tracker.region(&info);
                 let estimator = &mut self.estimators[0];
-                let keypoints =
+                let estimate =
                     estimator.estimate(&frame.pixels, &region.crop, &mut self.work, times)?;
                 let instance = Instance {
                     task: estimator.card().task,
-                    presence: tracker.absorb(&info, &keypoints),
-                    keypoints,
+                    presence: tracker.absorb(&info, &estimate.keypoints, estimate.presence),
+                    keypoints: estimate.keypoints,
                     region,
                     track: None,
                 };
@@ -117,6 +134,7 @@ impl Pipeline {
             Followed::Several(several) => {
                 let mut eyes = Eyes {
                     estimators: &mut self.estimators,
+                    finder: self.finder.as_mut(),
                     work: &mut self.work,
                     pixels: &frame.pixels,
                     times,

@@ -5,6 +5,9 @@
 //! around it, between a source and sinks.
 
 mod estimator;
+mod finder;
+#[cfg(test)]
+mod finder_tests;
 mod frame;
 mod outlets;
 mod report;
@@ -12,7 +15,8 @@ mod several;
 mod stream;
 mod totals;
 
-pub use estimator::Estimator;
+pub use estimator::{Estimate, Estimator};
+pub use finder::Finder;
 pub use frame::Pipeline;
 pub use several::SeveralOptions;
 pub use stream::{Stream, StreamOptions};

@@ -1,6 +1,7 @@
 //! Several instances of a frame: the networks as a [`Looker`], and the options of following.
 
 use super::estimator::Estimator;
+use super::finder::Finder;
 use crate::engine::Workspace;
 use crate::error::{Error, Result};
 use crate::filter::{Smooth, Smoother};
@@ -9,7 +10,8 @@ use crate::model::{ModelCard, PresenceRule};
 use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task};
 use crate::stats::StageTimes;
 use crate::track::{
-    FollowOptions, Follower, GRID_COLUMNS, GRID_ROWS, Grid, Kind, Look, Looker, Thresholds,
+    Candidates, FollowOptions, Follower, GRID_COLUMNS, GRID_ROWS, Grid, Kind, Look, Looker, Pass,
+    Thresholds,
 };
 use crate::wire::MAX_INSTANCE_JOINTS;
 use std::time::{Duration, Instant};
@@ -43,7 +45,11 @@ pub(super) struct Several {
 }
 
 impl Several {
-    pub fn new(estimators: &[Estimator], options: &SeveralOptions) -> Result<Several> {
+    pub fn new(
+        estimators: &[Estimator],
+        finder: Option<&Finder>,
+        options: &SeveralOptions,
+    ) -> Result<Several> {
         let kinds = estimators
             .iter()
             .map(|one| kind(one.card(), options))
@@ -60,6 +66,7 @@ impl Several {
         Ok(Several {
             follower: Follower::new(&FollowOptions {
                 kinds,
+                finder: finder.map(|finder| as_thresholds(finder.card().presence())),
                 limit: options.limit,
                 roi: options.roi,
                 budget_us: options.budget.map(budget_us),
@@ -100,16 +107,16 @@ fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
             card.task.name()
         )));
     }
-    let rule = card.presence();
     Ok(Kind {
         task: card.task,
         joint_table: card.joint_table_id(),
         padding: card.crop_padding,
         input_px: card.input_px,
         min_score: options.min_score,
-        presence: Thresholds {
-            birth: rule.birth,
-            keep: rule.keep,
+        presence: thresholds(card),
+        search_score: match card.tells_presence() {
+            true => PresenceRule::DEFAULT.keep,
+            false => card.presence().keep,
         },
         limit: match card.task {
             Task::Hand => options.hands,
@@ -118,9 +125,22 @@ fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
     })
 }
 
+/// The presence from which an instance counts.
+pub(super) fn thresholds(card: &ModelCard) -> Thresholds {
+    as_thresholds(card.presence())
+}
+
+fn as_thresholds(rule: PresenceRule) -> Thresholds {
+    Thresholds {
+        birth: rule.birth,
+        keep: rule.keep,
+    }
+}
+
 /// The networks and the frame that they look at.
 pub(super) struct Eyes<'a, 'p> {
     pub estimators: &'a mut [Estimator],
+    pub finder: Option<&'a mut Finder>,
     pub work: &'a mut Workspace,
     pub pixels: &'a Pixels<'p>,
     pub times: &'a mut StageTimes,
@@ -133,11 +153,29 @@ impl Looker for Eyes<'_, '_> {
         let estimator = estimators
             .find(|one| one.card().task == task)
             .ok_or_else(|| Error::engine("no network is for this task"))?;
-        let keypoints = estimator.estimate(self.pixels, crop, self.work, self.times)?;
+        let estimate = estimator.estimate(self.pixels, crop, self.work, self.times)?;
         Ok(Look {
-            presence: PresenceRule::presence(&keypoints),
-            keypoints,
-            took_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            keypoints: estimate.keypoints,
+            presence: estimate.presence,
+            right_hand: estimate.right_hand,
+            took_us: elapsed_us(begun),
         })
     }
+
+    fn find(&mut self, area: &BBox, found: &mut Candidates) -> Result<Pass> {
+        let begun = Instant::now();
+        let finder = self
+            .finder
+            .as_mut()
+            .ok_or_else(|| Error::engine("there is no finder"))?;
+        let sure_side_px = finder.find(self.pixels, area, self.work, self.times, found)?;
+        Ok(Pass {
+            took_us: elapsed_us(begun),
+            sure_side_px,
+        })
+    }
+}
+
+fn elapsed_us(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

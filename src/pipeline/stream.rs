@@ -322,7 +322,7 @@ mod tests {
             smooth: Smooth::Light,
         };
         let work = Workspace::new(None, 1).unwrap();
-        Pipeline::several(estimators.collect(), work, &options).unwrap()
+        Pipeline::several(estimators.collect(), None, work, &options).unwrap()
     }
 
     #[test]
@@ -362,6 +362,42 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_tells_presence_is_believed_more_than_its_joints() {
+        let card = || {
+            let mut card = crate::model::test_card();
+            card.extra_channels = vec![crate::model::ExtraChannel::Presence];
+            card
+        };
+        let sent = |pipeline: Pipeline| {
+            let sink = RecordingSink::new();
+            let mut stream = Stream::new(pipeline, vec![Box::new(sink.clone())], options(), 77);
+            let mut source = Faulty::script([Fault::Frame; 8].into_iter());
+            let stop = AtomicBool::new(false);
+            stream
+                .run(&mut source, &stop, &mut StageTimes::default())
+                .unwrap();
+            sink.packets()
+        };
+        for (level, is_there) in [(0.2, false), (0.8, true)] {
+            let network = large_hand().with_level(level);
+            let estimator = Estimator::with_card(card(), Box::new(network.clone()));
+            let work = Workspace::new(None, 1).unwrap();
+            let one = sent(Pipeline::new(estimator, work, None, 0.3));
+            for packet in &one[..8] {
+                assert!((packet.score() - level).abs() < 0.01);
+                assert_eq!(!packet.flags.contains(Flags::LOST), is_there);
+            }
+
+            let many = sent(several(vec![(card(), network)], 3));
+            let confirmed = many.iter().filter_map(|packet| match &packet.body {
+                Body::Instances(part) => Some(part.counts().confirmed),
+                _ => None,
+            });
+            assert_eq!(confirmed.max().unwrap() > 0, is_there);
+        }
+    }
+
+    #[test]
     fn two_models_of_one_task_and_too_many_joints_are_refused() {
         let card = crate::model::test_card;
         let estimator = |card, network: FakeNetwork| Estimator::with_card(card, Box::new(network));
@@ -388,7 +424,7 @@ mod tests {
                 estimator(card, FakeNetwork::new(256, peaks))
             });
             let work = Workspace::new(None, 1).unwrap();
-            let refused = Pipeline::several(estimators.collect(), work, &options).err();
+            let refused = Pipeline::several(estimators.collect(), None, work, &options).err();
             let error = refused.unwrap().to_string();
             assert!(error.contains(word), "{error}");
         }

@@ -13,7 +13,7 @@ mod task;
 mod track;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
-pub use keypoint::{Keypoint, Keypoints};
+pub use keypoint::{Keypoint, Keypoints, mean_score};
 pub use region::{BBox, CropBox, SizePx};
 pub use side::Side;
 pub use task::{JointTable, Task};

@@ -12,6 +12,13 @@ pub struct SizePx {
     pub height: u32,
 }
 
+impl SizePx {
+    /// The shape of a tensor of `channels` planes of this size, N x C x H x W.
+    pub fn planes(self, channels: usize) -> [usize; 4] {
+        [1, channels, self.height as usize, self.width as usize]
+    }
+}
+
 impl From<[u32; 2]> for SizePx {
     fn from([width, height]: [u32; 2]) -> Self {
         SizePx { width, height }
@@ -72,6 +79,12 @@ impl BBox {
             self.x_px + 0.5 * self.width_px,
             self.y_px + 0.5 * self.height_px,
         )
+    }
+
+    /// Whether a point is in it, its edges included.
+    pub fn holds(&self, x_px: f32, y_px: f32) -> bool {
+        (self.x_px..=self.x_px + self.width_px).contains(&x_px)
+            && (self.y_px..=self.y_px + self.height_px).contains(&y_px)
     }
 
     /// Intersection over union with another box, 0 to 1. 0 if a number is not finite.

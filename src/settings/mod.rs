@@ -20,7 +20,7 @@ pub use value::Value;
 use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::filter::Smooth;
-use crate::limits::MAX_INSTANCES;
+use crate::limits::{MAX_INSTANCES, MAX_MODELS};
 use crate::model::ModelHash;
 use crate::pipeline::StreamOptions;
 use crate::process::realtime::Priority;
@@ -44,7 +44,7 @@ pub struct Settings {
     pub once: bool,
     /// The request to a camera.
     pub camera: CameraOptions,
-    /// Files, or `builtin:` and a name: at most one of each task. [`Settings::from_layers`] gives at least one.
+    /// Files, or `builtin:` and a name: at most one of each task, and a finder. [`Settings::from_layers`] gives at least one.
     pub models: Vec<PathBuf>,
     /// Required SHA-256 of the model files, in the same order.
     pub model_hashes: Vec<ModelHash>,
@@ -214,10 +214,9 @@ impl Settings {
 
     fn check_models(&self) -> Result<()> {
         let (models, hashes) = (self.models.len(), self.model_hashes.len());
-        if models > Task::ALL.len() {
+        if models > MAX_MODELS {
             return Err(Error::usage(format!(
-                "--model is given {models} times, there are {} tasks",
-                Task::ALL.len()
+                "--model is given {models} times, at most {MAX_MODELS} work together: for hands, for persons, and a finder"
             )));
         }
         if hashes > 0 && hashes != models {

@@ -113,7 +113,7 @@ fn options_of_several_instances_need_several_instances() {
         ("instances = 1\nhands = 4\nroi = [0, 0, 9, 9]", "--roi"),
         ("smooth = 'light'", "--smooth"),
         ("instances = 2\nbbox = [0, 0, 9, 9]", "--bbox"),
-        ("model = ['a', 'b', 'c']", "--model"),
+        ("model = ['a', 'b', 'c', 'd']", "--model"),
     ] {
         let layer = file(&format!("source = 'demo'\n{text}\n"));
         let settings = Settings::from_layers([&layer]).unwrap();

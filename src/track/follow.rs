@@ -1,56 +1,25 @@
 //! A frame of several instances: who is looked at, what is searched, and what is reported.
 
 use super::cut::{CutWatch, Grid};
-use super::kind::Kind;
+use super::kind::{Kind, Thresholds};
+use super::look::{Candidates, Looker};
 use super::place::Candidate;
 use super::search::{Due, Search};
 use super::service::{Cost, Pace};
-use super::tracks::{MAX_CANDIDATES, Tracks};
+use super::tracks::Tracks;
 use crate::error::Result;
-use crate::scene::{BBox, CropBox, FrameInfo, Keypoints, Scene, Task};
+use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task, mean_score};
 
-/// A finder's peak counts from here on.
-const MIN_PEAK: f32 = 0.5;
 /// Padding of the box around the joints of a search that found something is that of the network.
 const NO_PADDING: f32 = 1.0;
-
-/// What a network saw in a region.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Look {
-    /// In source-frame pixels.
-    pub keypoints: Keypoints,
-    /// Evidence of an instance, 0 to 1.
-    pub presence: f32,
-    /// The time that it took.
-    pub took_us: u64,
-}
-
-/// Candidates of one pass.
-pub type Candidates = heapless::Vec<Candidate, MAX_CANDIDATES>;
-
-/// The networks that look at a frame.
-pub trait Looker {
-    /// Looks at a region for one hand or body.
-    ///
-    /// # Errors
-    /// Those of the network.
-    fn look(&mut self, task: Task, crop: &CropBox) -> Result<Look>;
-
-    /// Searches an area with a finder network, if there is one, and gives the time that it took. Without one, the
-    /// networks of [`Looker::look`] search.
-    ///
-    /// # Errors
-    /// Those of the network.
-    fn find(&mut self, _area: &BBox, _found: &mut Candidates) -> Result<Option<u64>> {
-        Ok(None)
-    }
-}
 
 /// Options of a [`Follower`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct FollowOptions {
     /// The networks, at most one of a task.
     pub kinds: Vec<Kind>,
+    /// Heights of a finder's peaks that count, if there is one: for a new instance, and for a followed one.
+    pub finder: Option<Thresholds>,
     /// The most instances of all kinds.
     pub limit: usize,
     /// New instances are searched only here.
@@ -61,13 +30,27 @@ pub struct FollowOptions {
     pub is_mirrored: bool,
 }
 
+/// The schedule and the cost of a finder.
+struct Finder {
+    thresholds: Thresholds,
+    search: Search,
+    cost: Cost,
+}
+
+/// A search of new instances.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Searcher {
+    Finder,
+    /// The network of a task.
+    Own(Task),
+}
+
 /// Follows several hands and bodies.
 pub struct Follower {
     tracks: Tracks,
     searches: [Search; 2],
     costs: [Cost; 2],
-    finder_cost: Cost,
-    has_finder: bool,
+    finder: Option<Finder>,
     pace: Pace,
     cut: CutWatch,
     roi: Option<BBox>,
@@ -82,8 +65,11 @@ impl Follower {
             tracks: Tracks::new(&options.kinds, options.limit, options.is_mirrored),
             searches: Default::default(),
             costs: Default::default(),
-            finder_cost: Cost::default(),
-            has_finder: false,
+            finder: options.finder.map(|thresholds| Finder {
+                thresholds,
+                search: Search::of_finder(),
+                cost: Cost::default(),
+            }),
             pace: Pace::new(options.budget_us),
             cut: CutWatch::default(),
             roi: options.roi,
@@ -96,6 +82,9 @@ impl Follower {
     pub fn reset(&mut self) {
         self.tracks.cut(self.last_us);
         self.searches.iter_mut().for_each(Search::restart);
+        if let Some(finder) = &mut self.finder {
+            finder.search.restart();
+        }
     }
 
     /// Processes a frame, and fills the scene with its instances. `grid` is the frame's brightness.
@@ -130,7 +119,7 @@ impl Follower {
         self.candidates.clear();
         let pass = self.next_pass(now_us);
         let reserve_us = match pass {
-            Some((task, Due::Now)) => self.pass_cost_us(task),
+            Some((searcher, Due::Now)) => self.pass_cost_us(searcher),
             _ => 0,
         };
         let is_forced = matches!(pass, Some((_, Due::Now)));
@@ -150,18 +139,20 @@ impl Follower {
             spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             looks += 1;
         }
-        if let Some((task, _)) = pass {
+        if let Some((searcher, _)) = pass {
             let fits = |spent_us: u64, cost_us| spent_us.saturating_add(cost_us) <= budget_us;
-            if is_forced || looks == 0 || fits(spent_us, self.pass_cost_us(task)) {
-                spent_us = spent_us.saturating_add(self.pass(task, frame, looker)?);
+            if is_forced || looks == 0 || fits(spent_us, self.pass_cost_us(searcher)) {
+                spent_us = spent_us.saturating_add(self.pass(searcher, frame, looker)?);
             }
             // Nothing else needs the time.
             while self.tracks.is_idle()
                 && self.candidates.is_empty()
-                && fits(spent_us, self.pass_cost_us(task))
-                && self.searches[index(task)].is_in_round()
+                && fits(spent_us, self.pass_cost_us(searcher))
+                && self
+                    .search(searcher)
+                    .is_some_and(|search| search.is_in_round())
             {
-                spent_us = spent_us.saturating_add(self.pass(task, frame, looker)?);
+                spent_us = spent_us.saturating_add(self.pass(searcher, frame, looker)?);
             }
         }
         self.offer(frame);
@@ -199,11 +190,18 @@ impl Follower {
         self.costs[index(task)].mean_us()
     }
 
-    fn pass_cost_us(&self, task: Task) -> u64 {
-        if self.has_finder {
-            self.finder_cost.mean_us()
-        } else {
-            self.cost_us(task)
+    fn pass_cost_us(&self, searcher: Searcher) -> u64 {
+        match (searcher, &self.finder) {
+            (Searcher::Finder, Some(finder)) => finder.cost.mean_us(),
+            (Searcher::Finder, None) => 0,
+            (Searcher::Own(task), _) => self.cost_us(task),
+        }
+    }
+
+    fn search(&mut self, searcher: Searcher) -> Option<&mut Search> {
+        match searcher {
+            Searcher::Finder => self.finder.as_mut().map(|finder| &mut finder.search),
+            Searcher::Own(task) => Some(&mut self.searches[index(task)]),
         }
     }
 
@@ -216,8 +214,7 @@ impl Follower {
         };
         let look = looker.look(task, &crop)?;
         self.costs[index(task)].record(look.took_us);
-        self.tracks
-            .absorb(at, frame, &look.keypoints, look.presence);
+        self.tracks.absorb(at, frame, &look);
         if task == Task::Body {
             for hand in self.tracks.hands_of(at, frame) {
                 // More hands than the list holds wait for the next frame.
@@ -227,60 +224,110 @@ impl Follower {
         Ok(look.took_us)
     }
 
-    /// The task whose search is the most overdue, and how urgent it is.
-    fn next_pass(&mut self, now_us: u64) -> Option<(Task, Due)> {
-        let is_idle = self.tracks.is_idle();
+    /// Whether one more of any kind may be followed.
+    fn has_room(&self) -> bool {
+        let mut kinds = self.tracks.kinds().iter();
+        kinds.any(|kind| self.tracks.has_room(kind.task))
+    }
+
+    /// The search that is the most overdue, and how urgent it is.
+    fn next_pass(&mut self, now_us: u64) -> Option<(Searcher, Due)> {
+        let (is_idle, has_room) = (self.tracks.is_idle(), self.has_room());
+        if let Some(finder) = &mut self.finder {
+            return match finder.search.due(now_us, is_idle) {
+                // Full slots are looked at too, if rarely, to find ghosts among them.
+                Due::IfThereIsTime if !has_room => None,
+                Due::No => None,
+                due => Some((Searcher::Finder, due)),
+            };
+        }
         let mut next: Option<(Task, Due)> = None;
         for place in 0..self.tracks.kinds().len() {
             let task = self.tracks.kinds()[place].task;
-            let has_room = self.tracks.has_room(task);
-            let search = &mut self.searches[index(task)];
-            let due = match search.due(now_us, is_idle) {
-                // A finder looks at full slots too, to find ghosts among them.
-                Due::IfThereIsTime if !has_room => Due::No,
-                _ if !has_room && !self.has_finder => Due::No,
-                due => due,
-            };
+            let due = self.searches[index(task)].due(now_us, is_idle);
             let last_us = |task| self.searches[index(task)].last_us();
             let is_first = next.is_none_or(|(other, _)| last_us(task) < last_us(other));
-            if due != Due::No && is_first {
+            if due != Due::No && self.tracks.has_room(task) && is_first {
                 next = Some((task, due));
             }
         }
-        next
+        next.map(|(task, due)| (Searcher::Own(task), due))
     }
 
     /// Searches the next place for new instances.
-    fn pass(&mut self, task: Task, frame: &FrameInfo, looker: &mut dyn Looker) -> Result<u64> {
+    fn pass(
+        &mut self,
+        searcher: Searcher,
+        frame: &FrameInfo,
+        looker: &mut dyn Looker,
+    ) -> Result<u64> {
         let now_us = frame.captured.mono_us;
         let whole = BBox::whole(frame.width_px, frame.height_px);
-        let area = self.searches[index(task)].take(self.roi.as_ref().unwrap_or(&whole), now_us);
-        let before = self.candidates.len();
-        if let Some(took_us) = looker.find(&area, &mut self.candidates)? {
-            self.has_finder = true;
-            self.finder_cost.record(took_us);
-            let peaks = &self.candidates[before..];
-            if area == whole {
-                self.tracks.audit(now_us, peaks);
-            }
-            self.candidates
-                .retain(|found| found.parent.is_some() || found.score >= MIN_PEAK);
-            return Ok(took_us);
+        let roi = self.roi.unwrap_or(whole);
+        let has_room = self.has_room();
+        let Some(search) = self.search(searcher) else {
+            return Ok(0);
+        };
+        let area = if has_room {
+            search.take(&roi, now_us)
+        } else {
+            // Nothing is searched: the pass is for those that are followed.
+            search.passed(now_us);
+            whole
+        };
+        match searcher {
+            Searcher::Finder => self.find(&area, area == whole, now_us, looker),
+            Searcher::Own(task) => self.search_with(task, &area, looker),
         }
+    }
+
+    /// A pass of the finder. Peaks of the whole frame also tell which followed instances are doubtful.
+    fn find(
+        &mut self,
+        area: &BBox,
+        is_whole: bool,
+        now_us: u64,
+        looker: &mut dyn Looker,
+    ) -> Result<u64> {
+        let Some(finder) = &mut self.finder else {
+            return Ok(0);
+        };
+        let before = self.candidates.len();
+        let pass = looker.find(area, &mut self.candidates)?;
+        finder.cost.record(pass.took_us);
+        let peaks = &mut self.candidates[before..];
+        for peak in peaks.iter_mut() {
+            peak.side = peak.side.map(|side| self.tracks.true_side(side));
+        }
+        if is_whole {
+            let is_sure = |peak: &&Candidate| peak.score >= finder.thresholds.keep;
+            let sure: Candidates = peaks.iter().filter(is_sure).copied().collect();
+            self.tracks.audit(now_us, &sure, pass.sure_side_px);
+        }
+        let birth = finder.thresholds.birth;
+        self.candidates
+            .retain(|found| found.parent.is_some() || found.score >= birth);
+        Ok(pass.took_us)
+    }
+
+    /// A pass of a task's own network.
+    fn search_with(&mut self, task: Task, area: &BBox, looker: &mut dyn Looker) -> Result<u64> {
         let Some(&kind) = self.tracks.kinds().iter().find(|kind| kind.task == task) else {
             return Ok(0);
         };
-        let crop = CropBox::new(area, NO_PADDING, kind.input_px);
+        let crop = CropBox::new(*area, NO_PADDING, kind.input_px);
         let look = looker.look(task, &crop)?;
         self.costs[index(task)].record(look.took_us);
-        if look.presence >= kind.presence.keep
+        // A map of presence speaks of the middle of a region, and a search finds anywhere in it.
+        let score = mean_score(&look.keypoints);
+        if score >= kind.search_score
             && let Some(bbox) = super::tracks::box_of(&look.keypoints, kind.min_score)
         {
             // The list has room: wrists are at most 16.
             let _ = self.candidates.push(Candidate {
                 task,
                 bbox,
-                score: look.presence,
+                score,
                 side: None,
                 parent: None,
             });

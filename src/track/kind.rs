@@ -26,6 +26,8 @@ pub struct Kind {
     pub min_score: f32,
     /// Presence that counts.
     pub presence: Thresholds,
+    /// Mean score of the joints from which a pass of search finds a candidate.
+    pub search_score: f32,
     /// The most instances that are followed.
     pub limit: usize,
 }

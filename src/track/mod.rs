@@ -8,6 +8,7 @@ mod cut;
 mod follow;
 mod kind;
 mod likeness;
+mod look;
 mod motion;
 mod pair;
 mod place;
@@ -22,7 +23,9 @@ mod tracks;
 mod wrists;
 
 pub use cut::{GRID_COLUMNS, GRID_ROWS, Grid};
-pub use follow::{Candidates, FollowOptions, Follower, Look, Looker};
+pub use follow::{FollowOptions, Follower};
 pub use kind::{Kind, Thresholds};
+pub use look::{Candidates, Look, Looker, Pass};
 pub use place::Candidate;
 pub use single::Tracker;
+pub use slot::birth_looks;

@@ -6,6 +6,8 @@ use crate::scene::{BBox, Side, Task};
 pub(super) const MIN_BIRTH_SIDE_PX: f32 = 24.0;
 /// Smallest side of a followed box. Smaller ones come from keypoints that collapsed to a point.
 pub(super) const MIN_SIDE_PX: f32 = 12.0;
+/// Candidates of one frame that are considered.
+pub(super) const MAX_CANDIDATES: usize = 32;
 /// Coordinates beyond this are no place in any frame.
 const FAR_PX: f32 = 1e6;
 

@@ -1,8 +1,9 @@
 //! Scenes of drawn hands and bodies, with noise from a fixed seed: a fake network looks at them.
 
 use super::cut::Grid;
-use super::follow::{Candidates, FollowOptions, Follower, Look, Looker};
+use super::follow::{FollowOptions, Follower};
 use super::kind::{Kind, Thresholds};
+use super::look::{Candidates, Look, Looker, Pass};
 use super::place::Candidate;
 use crate::clock::Instant;
 use crate::error::Result;
@@ -25,6 +26,8 @@ struct Thing {
     side_px: f32,
     /// The presence that the network finds.
     presence: f32,
+    /// The probability of a right hand that the network finds.
+    right_hand: Option<f32>,
 }
 
 fn hand(x_px: f32, y_px: f32) -> Thing {
@@ -34,8 +37,15 @@ fn hand(x_px: f32, y_px: f32) -> Thing {
         y_px,
         side_px: 80.0,
         presence: 0.65,
+        right_hand: None,
     }
 }
+
+/// A finder's thresholds.
+const PEAKS: Thresholds = Thresholds {
+    birth: 0.5,
+    keep: 0.3,
+};
 
 struct Noise(u32);
 
@@ -61,6 +71,8 @@ struct Eyes {
     spent_us: u64,
     /// A finder sees everything, at this cost.
     finder_us: Option<u64>,
+    passes: usize,
+    is_finder_blind: bool,
 }
 
 impl Eyes {
@@ -72,6 +84,8 @@ impl Eyes {
             looks: Vec::new(),
             spent_us: 0,
             finder_us: None,
+            passes: 0,
+            is_finder_blind: false,
         }
     }
 
@@ -158,6 +172,7 @@ impl Looker for Eyes {
                 y_px: y,
                 side_px: 0.5 * side,
                 presence: 0.2,
+                right_hand: None,
             }),
         };
         let presence = keypoints
@@ -168,18 +183,18 @@ impl Looker for Eyes {
         Ok(Look {
             keypoints,
             presence,
+            right_hand: seen.and_then(|thing| thing.right_hand),
             took_us: self.cost_us,
         })
     }
 
-    fn find(&mut self, _area: &BBox, found: &mut Candidates) -> Result<Option<u64>> {
-        let Some(cost_us) = self.finder_us else {
-            return Ok(None);
-        };
+    fn find(&mut self, area: &BBox, found: &mut Candidates) -> Result<Pass> {
+        let cost_us = self.finder_us.unwrap();
         self.spent_us += cost_us;
+        self.passes += 1;
         for at in 0..self.things.len() {
-            if self.is_visible(at) {
-                let thing = self.things[at];
+            let thing = self.things[at];
+            if self.is_visible(at) && area.holds(thing.x_px, thing.y_px) && !self.is_finder_blind {
                 let _ = found.push(Candidate {
                     task: thing.task,
                     bbox: box_of(&thing),
@@ -189,7 +204,10 @@ impl Looker for Eyes {
                 });
             }
         }
-        Ok(Some(cost_us))
+        Ok(Pass {
+            took_us: cost_us,
+            sure_side_px: 32.0,
+        })
     }
 }
 
@@ -219,6 +237,7 @@ fn kind(task: Task, limit: usize) -> Kind {
             birth: 0.49,
             keep: 0.35,
         },
+        search_score: 0.35,
         limit,
     }
 }
@@ -239,19 +258,42 @@ struct Run {
 
 impl Run {
     fn new(hands: usize, bodies: usize, cost_us: u64) -> Run {
+        Run::with_options(hands, bodies, cost_us, None, false)
+    }
+
+    /// With a finder of this cost.
+    fn with_finder(hands: usize, bodies: usize, cost_us: u64, finder_us: u64) -> Run {
+        Run::with_options(hands, bodies, cost_us, Some(finder_us), false)
+    }
+
+    /// Pictures that are mirror images, or not.
+    fn mirrored(is_mirrored: bool) -> Run {
+        Run::with_options(2, 0, 2_000, None, is_mirrored)
+    }
+
+    fn with_options(
+        hands: usize,
+        bodies: usize,
+        cost_us: u64,
+        finder_us: Option<u64>,
+        is_mirrored: bool,
+    ) -> Run {
+        let mut eyes = Eyes::new(cost_us);
+        eyes.finder_us = finder_us;
         let follower = Follower::new(&FollowOptions {
             kinds: [kind(Task::Hand, hands), kind(Task::Body, bodies)]
                 .into_iter()
                 .filter(|kind| kind.limit > 0)
                 .collect(),
+            finder: finder_us.map(|_| PEAKS),
             limit: MAX_INSTANCES,
             roi: None,
             budget_us: None,
-            is_mirrored: false,
+            is_mirrored,
         });
         Run {
             follower,
-            eyes: Eyes::new(cost_us),
+            eyes,
             scene: Scene::default(),
             frame: 0,
             most_us: 0,
@@ -369,8 +411,7 @@ fn two_hands_at_rest_are_found_and_keep_their_numbers() {
 
 #[test]
 fn a_finder_locks_on_in_200_ms() {
-    let mut run = Run::new(4, 0, 4_000);
-    run.eyes.finder_us = Some(5_000);
+    let mut run = Run::with_finder(4, 0, 4_000, 5_000);
     for _ in 0..60 {
         run.show(&[Some(hand(150.0, 200.0)), Some(hand(480.0, 300.0))], None);
     }
@@ -386,8 +427,7 @@ fn clutter_is_never_born_and_an_empty_scene_stays_empty() {
         ..hand(x, 240.0)
     };
     for finder_us in [None, Some(3_000)] {
-        let mut run = Run::new(4, 0, 2_000);
-        run.eyes.finder_us = finder_us;
+        let mut run = Run::with_options(4, 0, 2_000, finder_us, false);
         for _ in 0..600 {
             run.show(&[Some(clutter(200.0)), Some(clutter(420.0))], None);
             assert_eq!(run.followed(), []);
@@ -505,10 +545,52 @@ fn a_hand_enters_at_the_border_and_leaves_at_the_other() {
     assert!(lock_us < 700_000, "{lock_us}");
 }
 
+/// Looks that take the whole budget leave no time for the finder, which waits for a second at most. Then its pass is
+/// the only thing that a followed hand waits for.
+#[test]
+fn a_finder_costs_a_followed_hand_one_pass_a_second() {
+    let mut run = Run::with_finder(4, 0, 26_000, 20_000);
+    let there = [Some(hand(200.0, 240.0))];
+    for _ in 0..60 {
+        run.show(&there, None);
+    }
+    assert_eq!(run.followed().len(), 1);
+    (run.eyes.passes, run.most_us) = (0, 0);
+    for _ in 0..300 {
+        run.show(&there, None);
+        assert_eq!(run.followed()[0].look_age_us, 0);
+    }
+    // 10 s.
+    assert!((9..=10).contains(&run.eyes.passes), "{}", run.eyes.passes);
+    assert_eq!(run.most_us, 26_000 + 20_000);
+}
+
+#[test]
+fn full_slots_are_searched_once_a_second_and_a_ghost_is_given_up() {
+    let mut run = Run::with_finder(1, 0, 2_000, 2_000);
+    let mut ghost = hand(200.0, 240.0);
+    // Sure enough to be born, and to stay.
+    for _ in 0..60 {
+        run.show(&[Some(ghost)], None);
+    }
+    assert_eq!(run.followed().len(), 1);
+    run.eyes.passes = 0;
+    for _ in 0..90 {
+        run.show(&[Some(ghost)], None);
+    }
+    assert!((2..=3).contains(&run.eyes.passes), "{}", run.eyes.passes);
+    // Not any more, and the finder has not seen it for a while.
+    ghost.presence = 0.42;
+    run.eyes.is_finder_blind = true;
+    for _ in 0..150 {
+        run.show(&[Some(ghost)], None);
+    }
+    assert_eq!(run.followed(), []);
+}
+
 #[test]
 fn more_than_there_are_slots_for_wait_and_are_counted() {
-    let mut run = Run::new(2, 0, 2_000);
-    run.eyes.finder_us = Some(2_000);
+    let mut run = Run::with_finder(2, 0, 2_000, 2_000);
     let things: Vec<Option<Thing>> = (0..4)
         .map(|at| Some(hand(80.0 + 150.0 * at as f32, 240.0)))
         .collect();
@@ -523,8 +605,7 @@ fn more_than_there_are_slots_for_wait_and_are_counted() {
 /// Eight hands on a budget of four looks.
 #[test]
 fn eight_instances_on_a_budget_of_four_are_served_by_staleness() {
-    let mut run = Run::new(8, 0, 7_000);
-    run.eyes.finder_us = Some(7_000);
+    let mut run = Run::with_finder(8, 0, 7_000, 7_000);
     let things: Vec<Option<Thing>> = (0..8)
         .map(|at| {
             Some(hand(
@@ -570,8 +651,7 @@ fn eight_instances_on_a_budget_of_four_are_served_by_staleness() {
 
 #[test]
 fn a_slow_board_follows_as_many_as_it_looks_at_often_enough() {
-    let mut run = Run::new(8, 0, 28_000);
-    run.eyes.finder_us = Some(10_000);
+    let mut run = Run::with_finder(8, 0, 28_000, 10_000);
     let things: Vec<Option<Thing>> = (0..6)
         .map(|at| Some(hand(60.0 + 105.0 * at as f32, 240.0)))
         .collect();
@@ -593,6 +673,7 @@ fn a_body_gives_its_hands_their_boxes_sides_and_parents() {
         y_px: 240.0,
         side_px: 400.0,
         presence: 0.7,
+        right_hand: None,
     };
     // A wrist of a hand is at its lower edge.
     let at_wrist = |column: f32| Thing {
@@ -625,6 +706,52 @@ fn a_body_gives_its_hands_their_boxes_sides_and_parents() {
 }
 
 #[test]
+fn the_network_tells_a_hands_side_and_a_mirror_exchanges_it() {
+    for (is_mirrored, side) in [(false, Side::Right), (true, Side::Left)] {
+        let mut run = Run::mirrored(is_mirrored);
+        let mut right = hand(200.0, 240.0);
+        right.right_hand = Some(0.9);
+        for _ in 0..60 {
+            run.show(&[Some(right)], None);
+        }
+        let (found, sureness) = run.followed()[0].side.unwrap();
+        assert_eq!(found, side);
+        assert!(sureness > 0.9);
+        // Ten looks that say the contrary change nothing.
+        right.right_hand = Some(0.1);
+        for _ in 0..10 {
+            run.show(&[Some(right)], None);
+        }
+        assert_eq!(run.followed()[0].side.unwrap().0, side);
+    }
+}
+
+#[test]
+fn a_bodys_word_on_a_side_outweighs_the_networks() {
+    let mut run = Run::new(2, 1, 1_500);
+    let body = Thing {
+        task: Task::Body,
+        x_px: 320.0,
+        y_px: 240.0,
+        side_px: 400.0,
+        presence: 0.7,
+        right_hand: None,
+    };
+    // The body's right wrist, and a hand network that takes the hand for a left one.
+    let at_wrist = Thing {
+        side_px: 50.0,
+        right_hand: Some(0.02),
+        ..hand(320.0 - 400.0 * 0.42, 240.0 - 80.0 - 25.0)
+    };
+    for _ in 0..120 {
+        run.show(&[Some(body), Some(at_wrist)], None);
+    }
+    let tracks = run.followed();
+    let linked = tracks.iter().find(|track| track.parent.is_some()).unwrap();
+    assert_eq!(linked.side.unwrap().0, Side::Right);
+}
+
+#[test]
 fn two_tracks_never_stay_on_one_hand() {
     // The second hand disappears behind the first one for good.
     let mut run = Run::new(4, 0, 2_000);
@@ -649,7 +776,7 @@ prop_compose! {
         is_hand: bool,
     ) -> Thing {
         let task = if is_hand { Task::Hand } else { Task::Body };
-        Thing { task, x_px, y_px, side_px, presence }
+        Thing { task, x_px, y_px, side_px, presence, right_hand: Some(presence) }
     }
 }
 
@@ -676,11 +803,12 @@ impl Looker for Madness {
         Ok(Look {
             keypoints: keypoints.collect(),
             presence: self.next(),
+            right_hand: Some(self.next()),
             took_us: self.next() as u64,
         })
     }
 
-    fn find(&mut self, _: &BBox, found: &mut Candidates) -> Result<Option<u64>> {
+    fn find(&mut self, _: &BBox, found: &mut Candidates) -> Result<Pass> {
         for _ in 0..3 {
             let _ = found.push(Candidate {
                 task: Task::Hand,
@@ -695,7 +823,10 @@ impl Looker for Madness {
                 parent: None,
             });
         }
-        Ok(self.at.is_multiple_of(2).then_some(self.next() as u64))
+        Ok(Pass {
+            took_us: self.next() as u64,
+            sure_side_px: self.next(),
+        })
     }
 }
 
@@ -709,8 +840,8 @@ proptest! {
         bodies in 0_usize..3,
         with_finder: bool,
     ) {
-        let mut run = Run::new(hands, bodies, 2_000);
-        run.eyes.finder_us = with_finder.then_some(1_000);
+        let finder_us = with_finder.then_some(1_000);
+        let mut run = Run::with_options(hands, bodies, 2_000, finder_us, false);
         let mut known = std::collections::BTreeSet::new();
         let mut lost = std::collections::BTreeSet::new();
         let mut newest = 0;
@@ -782,9 +913,11 @@ proptest! {
             1 => Just(f32::NAN),
             1 => Just(f32::INFINITY),
         ], 40..200),
+        with_finder: bool,
     ) {
         let mut follower = Follower::new(&FollowOptions {
             kinds: vec![kind(Task::Hand, 3)],
+            finder: with_finder.then_some(PEAKS),
             limit: 3,
             roi: None,
             budget_us: None,

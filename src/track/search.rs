@@ -1,7 +1,8 @@
 //! The schedule of search: where and when to look for new instances.
 //!
 //! Without a finder, the pose networks themselves search: the whole frame, then four tiles of 0.6 of its sides,
-//! then nine of 0.4. One pass is one place.
+//! then nine of 0.4. A finder sees the whole frame before each of the four tiles, once a frame at most. One pass is
+//! one place.
 
 use crate::scene::BBox;
 
@@ -14,8 +15,9 @@ const LONGEST_WAIT_US: u64 = 1_000_000;
 
 /// Share of the frame's sides, and tiles along each side.
 const SCALES: [(f32, usize); 3] = [(1.0, 1), (0.6, 2), (0.4, 3)];
-/// Passes of a whole round.
-pub(super) const PLACES: usize = 14;
+/// Places of a round: one for each pass of a pose network, and those of a finder.
+const PLACES: usize = 14;
+const FINDER_PLACES: [usize; 8] = [0, 1, 0, 2, 0, 3, 0, 4];
 
 /// Whether a pass runs in this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +32,29 @@ pub(super) enum Due {
 /// When the last pass was, and which is next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Search {
+    is_finders: bool,
     next: usize,
+    /// The last pass of the whole frame.
+    whole_us: Option<u64>,
     last_us: Option<u64>,
     frames: u32,
 }
 
 impl Search {
+    /// For a finder.
+    pub fn of_finder() -> Search {
+        Search {
+            is_finders: true,
+            ..Search::default()
+        }
+    }
+
     /// Starts again with the whole frame, at once.
     pub fn restart(&mut self) {
-        *self = Search::default();
+        *self = Search {
+            is_finders: self.is_finders,
+            ..Search::default()
+        };
     }
 
     /// Call once a frame. `is_idle`: nothing is followed.
@@ -68,10 +84,30 @@ impl Search {
 
     /// The place of the next pass, within `area`.
     pub fn take(&mut self, area: &BBox, now_us: u64) -> BBox {
-        let place = tile(area, self.next);
-        self.next = (self.next + 1) % PLACES;
+        let mut place = self.step();
+        if self.is_finders && place == 0 && self.whole_us == Some(now_us) {
+            place = self.step();
+        }
+        if place == 0 {
+            self.whole_us = Some(now_us);
+        }
+        self.passed(now_us);
+        tile(area, place)
+    }
+
+    /// A pass was made, perhaps beside the round.
+    pub fn passed(&mut self, now_us: u64) {
         self.last_us = Some(now_us);
         self.frames = 0;
+    }
+
+    /// The next place of the round.
+    fn step(&mut self) -> usize {
+        let (place, count) = match self.is_finders {
+            true => (FINDER_PLACES[self.next], FINDER_PLACES.len()),
+            false => (self.next, PLACES),
+        };
+        self.next = (self.next + 1) % count;
         place
     }
 }
@@ -123,6 +159,24 @@ mod tests {
                 assert!(places[scale].iter().any(covers), "{x}");
             }
         }
+    }
+
+    #[test]
+    fn a_finder_sees_the_whole_frame_in_turn_with_each_tile() {
+        let area = BBox::whole(640, 480);
+        let mut search = Search::of_finder();
+        let mut widths = |now_us| search.take(&area, now_us).width_px;
+        // A pass a frame.
+        for frame in 0..8 {
+            assert_eq!(widths(frame) == 640.0, frame % 2 == 0, "{frame}");
+        }
+        // Several a frame: the whole frame once.
+        let all: Vec<bool> = (0..5).map(|_| widths(100) == 640.0).collect();
+        assert_eq!(all, [true, false, false, false, false]);
+        assert!(!search.is_in_round());
+        search.take(&area, 200);
+        search.restart();
+        assert_eq!(search.take(&area, 200), area);
     }
 
     #[test]

@@ -12,6 +12,11 @@ const SHOWN: f32 = 1.0;
 const CHANGE: f32 = 1.5;
 const CHANGE_US: u64 = 500_000;
 
+/// A network's probability counts up to this one, so that no look is proof.
+const SUREST: f32 = 0.95;
+/// Weight of a network's probability: looks at neighbouring frames tell almost the same.
+const LOOK_WEIGHT: f32 = 0.25;
+
 /// Above 0 for the right side.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Belief {
@@ -48,6 +53,21 @@ impl Belief {
         }
     }
 
+    /// Adds a network's probability that it is the right side.
+    pub fn tell(&mut self, right: f32, now_us: u64) {
+        if right.is_nan() {
+            return;
+        }
+        let right = right.clamp(1.0 - SUREST, SUREST);
+        let log_odds = (right / (1.0 - right)).ln();
+        let side = if log_odds > 0.0 {
+            Side::Right
+        } else {
+            Side::Left
+        };
+        self.add(side, LOOK_WEIGHT * log_odds.abs(), now_us);
+    }
+
     pub fn shown(&self) -> Option<Side> {
         self.shown
     }
@@ -80,6 +100,23 @@ mod tests {
         }
         assert!((600_000..900_000).contains(&changed_us.unwrap()));
         assert!(belief.side().unwrap().1 > 0.8);
+    }
+
+    #[test]
+    fn a_network_tells_a_side_in_a_few_looks_and_never_with_an_even_chance() {
+        let mut belief = Belief::default();
+        let mut looks = 0;
+        while belief.shown().is_none() {
+            belief.tell(0.9, looks * 33_000);
+            looks += 1;
+        }
+        assert_eq!((belief.shown(), looks), (Some(Side::Right), 2));
+        let mut even = Belief::default();
+        for frame in 0..300 {
+            even.tell(0.5, frame * 33_000);
+            even.tell(f32::NAN, frame * 33_000);
+        }
+        assert_eq!(even.side(), None);
     }
 
     #[test]

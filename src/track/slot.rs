@@ -3,7 +3,7 @@
 use super::motion::Motion;
 use super::place::Place;
 use super::side::Belief;
-use crate::scene::{Keypoint, Keypoints, Side, Task};
+use crate::scene::{BBox, Keypoint, Keypoints, Side, Task};
 
 /// Looks that a new instance must pass: as it is, moved, and larger.
 pub(super) const BIRTH_LOOKS: u8 = 3;
@@ -20,6 +20,29 @@ const KEEP_HAND_US: u64 = 1_000_000;
 const KEEP_BODY_US: u64 = 2_000_000;
 /// The most by which a moving instance's region is widened.
 const MAX_WIDENING: f32 = 0.3;
+
+/// The boxes of the looks that a new instance in a box must pass.
+pub fn birth_looks(bbox: &BBox) -> [BBox; BIRTH_LOOKS as usize] {
+    let place = Place::of(bbox);
+    std::array::from_fn(|look| match place {
+        // There are three looks.
+        Some(place) => birth_look(place, look as u8).bbox(),
+        None => *bbox,
+    })
+}
+
+/// The first look is at the place as it is.
+fn birth_look(place: Place, look: u8) -> Place {
+    match look {
+        1 => Place {
+            x_px: place.x_px + BIRTH_SHIFT * place.side_px,
+            y_px: place.y_px + BIRTH_SHIFT * place.side_px,
+            ..place
+        },
+        2 => place.scaled(BIRTH_SCALE),
+        _ => place,
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Stage {
@@ -83,11 +106,15 @@ pub(super) struct Slot {
     pub seen_us: u64,
     /// The place at which it was seen before it was lost.
     pub lost_at: Place,
+    /// Score of the candidate that it came from.
+    pub offered: f32,
     /// Capture time of the last frame in which it was looked at.
     pub looked_us: u64,
     /// Distance of the last look from the prediction, in sides.
     pub surprise: f32,
     pub side: Belief,
+    /// The probability of a right hand at the last look, if the network tells.
+    pub right_hand: Option<f32>,
     pub link: Option<Link>,
     pub parent: Option<u16>,
     pub overlapped_since_us: Option<u64>,
@@ -123,9 +150,11 @@ impl Slot {
             confirmed_us: 0,
             seen_us: 0,
             lost_at: nowhere,
+            offered: 0.0,
             looked_us: 0,
             surprise: 0.0,
             side: Belief::default(),
+            right_hand: None,
             link: None,
             parent: None,
             overlapped_since_us: None,
@@ -246,12 +275,7 @@ impl Slot {
     pub fn look_place(&self, now_us: u64) -> Place {
         let place = self.motion.at(now_us);
         match self.stage {
-            Stage::Tentative { looks: 1 } => Place {
-                x_px: place.x_px + BIRTH_SHIFT * place.side_px,
-                y_px: place.y_px + BIRTH_SHIFT * place.side_px,
-                ..place
-            },
-            Stage::Tentative { looks: 2 } => place.scaled(BIRTH_SCALE),
+            Stage::Tentative { looks } => birth_look(place, looks),
             _ => {
                 let step_s = now_us.saturating_sub(self.looked_us) as f32 / 1e6;
                 let widening = (0.5 * self.motion.speed_sides() * step_s).min(MAX_WIDENING);

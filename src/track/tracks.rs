@@ -5,9 +5,10 @@
 
 use super::kind::Kind;
 use super::likeness;
+use super::look::Look;
 use super::motion::Motion;
 use super::pair;
-use super::place::{Candidate, MIN_BIRTH_SIDE_PX, MIN_SIDE_PX, Place};
+use super::place::{Candidate, MAX_CANDIDATES, MIN_BIRTH_SIDE_PX, MIN_SIDE_PX, Place};
 use super::slot::{BIRTH_LOOKS, Link, Slot, Stage};
 use super::wrists::{self, Wrist};
 use crate::limits::MAX_INSTANCES;
@@ -34,8 +35,9 @@ const UNSURE_US: u64 = 300_000;
 /// A place where no instance was born is not tried again for this time, unless its score rises.
 const REFUSED_US: u64 = 1_000_000;
 const RISE: f32 = 0.1;
-/// A candidate without a slot counts as waiting for this time.
-const WAITING_US: u64 = 1_000_000;
+/// A candidate without a slot counts as waiting for this time. A finder that has little time sees the whole frame every
+/// two seconds.
+const WAITING_US: u64 = 2_500_000;
 /// A hand belongs to a wrist that it meets within the first distance for so many looks, until they are the second
 /// distance apart, in sides of the hand.
 const LINK_SIDES: f32 = 0.4;
@@ -43,6 +45,8 @@ const LINK_LOOKS: u8 = 3;
 const UNLINK_SIDES: f32 = 0.8;
 /// Evidence of a side from a link, in log odds a look.
 const LINK_WEIGHT: f32 = 0.7;
+/// Evidence of a side from a finder, in log odds a pass.
+const FINDER_WEIGHT: f32 = 0.5;
 /// A body's wrists count for this time after its last look.
 const BODY_AGE_US: u64 = 250_000;
 /// Audits without a peak after which a track needs [`AUDIT_PRESENCE`].
@@ -182,12 +186,13 @@ impl Tracks {
     }
 
     /// Takes a look at a slot's region.
-    pub fn absorb(&mut self, at: usize, frame: &FrameInfo, pose: &[Keypoint], presence: f32) {
+    pub fn absorb(&mut self, at: usize, frame: &FrameInfo, look: &Look) {
         let now_us = frame.captured.mono_us;
+        let presence = look.presence;
         let Some(&kind) = self.kind(self.slots[at].task) else {
             return;
         };
-        let pose = finite(pose);
+        let pose = finite(&look.keypoints);
         let slot = &self.slots[at];
         let keep = match slot.doubts {
             AUDITS.. => kind.presence.keep.max(AUDIT_PRESENCE),
@@ -216,7 +221,7 @@ impl Tracks {
         };
         let Some(seen) = seen.filter(|_| !is_theirs) else {
             if slot.is_on_trial() {
-                self.refuse(at, now_us, presence);
+                self.refuse(at, now_us);
             } else {
                 if is_theirs {
                     slot.overlapped_since_us.get_or_insert(now_us);
@@ -227,7 +232,7 @@ impl Tracks {
             return;
         };
         if slot.is_on_trial() && (presence < birth || presence.is_nan()) {
-            self.refuse(at, now_us, presence);
+            self.refuse(at, now_us);
             return;
         }
         slot.remember();
@@ -243,6 +248,7 @@ impl Tracks {
         slot.sure = seen.sure;
         slot.pose = pose;
         slot.presence = presence;
+        slot.right_hand = look.right_hand;
         slot.seen_us = now_us;
         slot.overlapped_since_us = None;
         slot.stage = match slot.stage {
@@ -269,16 +275,16 @@ impl Tracks {
     }
 
     /// Ends a trial. A lost instance stays lost; another place is not tried again soon.
-    fn refuse(&mut self, at: usize, now_us: u64, presence: f32) {
+    fn refuse(&mut self, at: usize, now_us: u64) {
         let slot = &mut self.slots[at];
-        let (task, place) = (slot.task, slot.motion.at(now_us));
+        let (task, place, score) = (slot.task, slot.motion.at(now_us), slot.offered);
         slot.lose(now_us);
         remember(
             &mut self.refused,
             Timed {
                 task,
                 place,
-                score: presence,
+                score,
                 since_us: now_us,
             },
         );
@@ -318,6 +324,11 @@ impl Tracks {
                 parent: Some(slot.number),
             }
         })
+    }
+
+    /// The side of a hand that looks like one of `side`: in a mirror image it is the other.
+    pub fn true_side(&self, side: Side) -> Side {
+        if self.is_mirrored { side.other() } else { side }
     }
 
     fn wrists<'a>(
@@ -363,12 +374,17 @@ impl Tracks {
             match self.free_slot().filter(|_| free) {
                 Some(at) => {
                     let mut slot = Slot::tentative(found.task, *place, now_us);
-                    if let (Some(parent), Some(side)) = (found.parent, found.side) {
-                        slot.link = Some(Link {
-                            parent,
-                            side,
-                            looks: 0,
-                        });
+                    slot.offered = found.score;
+                    match (found.parent, found.side) {
+                        (Some(parent), Some(side)) => {
+                            slot.link = Some(Link {
+                                parent,
+                                side,
+                                looks: 0,
+                            });
+                        }
+                        (None, Some(side)) => slot.side.add(side, FINDER_WEIGHT, now_us),
+                        (_, None) => {}
                     }
                     self.slots[at] = slot;
                     self.waiting.retain(|waiting| {
@@ -454,6 +470,7 @@ impl Tracks {
                     return;
                 };
                 slot.stage = Stage::Returning { since_us };
+                slot.offered = found.score;
                 slot.motion = Motion::at_rest(place, now_us);
                 open.remove(index);
             } else if is_clear {
@@ -505,17 +522,29 @@ impl Tracks {
         self.slots.iter().position(empty).or_else(oldest)
     }
 
-    /// Compares a finder's peaks of the whole frame with the tracks: one that is never found again must be sure.
-    pub fn audit(&mut self, now_us: u64, peaks: &[Candidate]) {
+    /// Compares a finder's peaks of the whole frame with the tracks: one that is never found again must be sure. A
+    /// peak's side is evidence of the hand's.
+    /// Instances of less than `sure_side_px` may be too small for the finder.
+    pub fn audit(&mut self, now_us: u64, peaks: &[Candidate], sure_side_px: f32) {
         for slot in self.slots.iter_mut().filter(|slot| slot.is_followed()) {
             let own = slot.motion.at(now_us);
-            let is_found = peaks.iter().any(|peak| {
+            if own.side_px < sure_side_px {
+                slot.doubts = 0;
+                continue;
+            }
+            let own_peak = peaks.iter().find(|peak| {
                 peak.task == slot.task
                     && Place::of(&peak.bbox).is_some_and(|place| {
                         place.overlap(&own) >= 0.3 || place.distance_sides(&own) < 0.3
                     })
             });
-            slot.doubts = if is_found {
+            if let Some(side) = own_peak.and_then(|peak| peak.side)
+                && slot.parent.is_none()
+                && now_us >= slot.unsure_until_us
+            {
+                slot.side.add(side, FINDER_WEIGHT, now_us);
+            }
+            slot.doubts = if own_peak.is_some() {
                 0
             } else {
                 slot.doubts.saturating_add(1)
@@ -533,6 +562,7 @@ impl Tracks {
         }
         for at in 0..MAX_INSTANCES {
             self.link(at, now_us);
+            self.take_side(at, now_us);
         }
     }
 
@@ -628,6 +658,22 @@ impl Tracks {
         slot.parent = (looks >= LINK_LOOKS).then_some(number);
         if slot.parent.is_some() {
             slot.side.add(side, LINK_WEIGHT, now_us);
+        }
+    }
+
+    /// Without a body that says so, the network tells the side of a hand that was seen in this frame. Nothing is
+    /// believed while it may be swapped with another.
+    fn take_side(&mut self, at: usize, now_us: u64) {
+        let is_mirrored = self.is_mirrored;
+        let slot = &mut self.slots[at];
+        let is_own = slot.is_live() && slot.seen_us == now_us && now_us >= slot.unsure_until_us;
+        if let Some(right) = slot.right_hand.take()
+            && slot.task == Task::Hand
+            && is_own
+            && slot.parent.is_none()
+        {
+            let right = if is_mirrored { 1.0 - right } else { right };
+            slot.side.tell(right, now_us);
         }
     }
 
@@ -735,9 +781,6 @@ impl Tracks {
         })
     }
 }
-
-/// Candidates of one frame that are considered.
-pub(super) const MAX_CANDIDATES: usize = 32;
 
 /// The most certain first; equal ones by their place, so that there is one order.
 fn by_score(a: &Candidate, b: &Candidate) -> Ordering {

@@ -89,18 +89,21 @@ struct Loaded {
     work: Workspace,
     outputs: Outputs,
     decoder: Decoder,
+    /// Values of the joints' heatmaps, which come first.
+    joint_values: usize,
 }
 
 impl Loaded {
     fn new(model: &ModelFile, engine: EngineChoice, threads: usize) -> Result<Self> {
         let card = model.require_card()?;
         let network = engine::load(model, engine, threads)?;
-        engine::check_shapes(model, card, network.as_ref())?;
+        engine::check_shapes(model.path(), card, network.as_ref())?;
         let [_, joints, height, width] = card.heatmap_shape();
         Ok(Loaded {
             work: Workspace::new(network.workspace(), threads)?,
             outputs: Outputs::new(network.describe()),
             decoder: Decoder::new(joints, width, height, card.decode),
+            joint_values: joints * width * height,
             network,
         })
     }
@@ -108,7 +111,7 @@ impl Loaded {
     fn run(&mut self, input: &[f32]) -> Result<(Vec<f32>, Keypoints)> {
         self.network.run(&mut self.work, input, &mut self.outputs)?;
         let heatmaps = self.outputs.get(0).to_vec();
-        let keypoints = self.decoder.decode(&heatmaps);
+        let keypoints = self.decoder.decode(&heatmaps[..self.joint_values]);
         Ok((heatmaps, keypoints))
     }
 }

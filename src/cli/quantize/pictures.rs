@@ -74,9 +74,9 @@ impl Crops {
             let mut tracker = Tracker::new(None, card.crop_padding, card.input_px, MIN_SCORE);
             let whole = tracker.region(&info);
             crop(&whole);
-            let keypoints =
+            let estimate =
                 estimator.estimate(&pixels, &whole.crop, &mut work, &mut StageTimes::default())?;
-            tracker.absorb(&info, &keypoints);
+            tracker.absorb(&info, &estimate.keypoints, estimate.presence);
             let near = tracker.region(&info);
             if near.crop.width_px < SMALLER * whole.crop.width_px {
                 crop(&near);

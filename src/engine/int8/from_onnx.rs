@@ -65,10 +65,7 @@ pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
         }))
     })?;
     let (version, network, weights) = sections.map_err(|misfit| refusal(model.path(), misfit))?;
-    let card = model
-        .card()
-        .map_or(Ok(String::new()), serde_json::to_string);
-    let card = card.map_err(|error| Error::model(model.path(), error.to_string()))?;
+    let card = model.card_json()?;
     assemble_plan(version, card.as_bytes(), family.name, &network, &weights)
         .map_err(|what| Error::model(model.path(), what))
 }

@@ -1,0 +1,112 @@
+//! `posewire eval`: a network's accuracy, and its values of presence, on labelled pictures.
+
+mod accuracy;
+mod coco;
+mod interhand;
+mod labels;
+mod presence;
+mod published;
+mod read;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use super::clash::{self, Named};
+use super::command::{Accepts, Command, CommandOption, Given};
+use super::layers;
+use crate::error::{Error, Result};
+use crate::model::ModelFile;
+use crate::scene::Task;
+use crate::text::Shown;
+use run::Judged;
+
+pub const COMMAND: Command = Command {
+    name: "eval",
+    summary: "measure a model on labelled pictures",
+    about: "\
+Measure a model on labelled pictures, each subject in its labelled box: PCK, AUC and EPE of hands or bodies,
+as model cards print them; or `presence`, the values of a card's field of that name.",
+    usage: &["hand|body|presence --labels FILE --images DIR [OPTIONS]"],
+    positional: Some("WHAT"),
+    options: &[
+        CommandOption {
+            name: "labels",
+            argument: Some("FILE"),
+            default: None,
+            help: "COCO keypoints, in the order of the model's joints; or InterHand2.6M's NAME_data.json, with \
+                   NAME_camera.json and NAME_joint_3d.json beside it",
+        },
+        CommandOption {
+            name: "images",
+            argument: Some("DIR"),
+            default: None,
+            help: "the folder that the labels' file names start from",
+        },
+        CommandOption {
+            name: "json",
+            argument: None,
+            default: None,
+            help: "print JSON",
+        },
+    ],
+    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    notes: "\
+An image without an annotation shows no subject: `presence` needs some. docs/evaluation.md says how each
+figure is computed.",
+    examples: &[
+        "hand --model hand.int8.onnx --labels labels.json --images pictures",
+        "presence --model hand.plan --labels labels.json --images pictures --json",
+    ],
+    run,
+};
+
+fn run(given: Given) -> Result<()> {
+    let what = given.positional().unwrap_or_default();
+    let task = match &*what {
+        "hand" => Some(Task::Hand),
+        "body" => Some(Task::Body),
+        "presence" => None,
+        _ => {
+            return Err(Error::usage(format!(
+                "eval measures hand, body or presence, not {what:?}"
+            )));
+        }
+    };
+    let (path, images) = (
+        given.required_path("labels")?,
+        given.required_path("images")?,
+    );
+    let settings = layers::partial(&given.line)?;
+    let model = settings.model()?;
+    let card = ModelFile::card_beside(model);
+    let inputs = [
+        Named {
+            role: "--model",
+            path: model,
+        },
+        Named {
+            role: "the card",
+            path: &card,
+        },
+        Named {
+            role: "--labels",
+            path: &path,
+        },
+    ];
+    clash::check(&inputs, &[clash::standard_output()])?;
+    let mut judged = Judged::open(model, settings.engine, settings.threads)?;
+    let own = judged.card().task;
+    if task.is_some_and(|task| task != own) {
+        return Err(Error::usage(format!(
+            "eval {what}: {} is for the task {}",
+            Shown::path(model),
+            own.name()
+        )));
+    }
+    let labels = read::labels(&path, &images, judged.card().joints.len())?;
+    let as_json = given.has("json");
+    match task {
+        Some(_) => accuracy::measure(&mut judged, &labels, &path, as_json),
+        None => presence::measure(&mut judged, &labels, &path, as_json),
+    }
+}

@@ -1,0 +1,105 @@
+//! A network over labelled pictures: what it sees in given boxes.
+
+use super::labels::Subject;
+use crate::engine::{self, EngineChoice, Threads, Workspace};
+use crate::error::{Error, Result};
+use crate::frame::Pixels;
+use crate::metrics::Sample;
+use crate::model::{ModelCard, ModelFile};
+use crate::pipeline::{Estimate, Estimator};
+use crate::scene::{BBox, CropBox};
+use crate::source::{FrameSource, Next, StillsSource};
+use crate::stats::Stage;
+use crate::stats::{StageTimes, Summary};
+use std::path::Path;
+use std::time::Duration;
+
+/// A loaded network with its memory.
+pub(super) struct Judged {
+    estimator: Estimator,
+    work: Workspace,
+    times: StageTimes,
+}
+
+impl Judged {
+    /// # Errors
+    /// As of [`ModelFile::open`], [`engine::load`] and [`Estimator::new`].
+    pub fn open(path: &Path, engine: EngineChoice, threads: Threads) -> Result<Judged> {
+        let model = ModelFile::open(path)?;
+        // Before the network is loaded, which takes longer.
+        model.require_card()?;
+        let network = engine::load(&model, engine, threads)?;
+        let work = Workspace::new(network.workspace(), threads)?;
+        Ok(Judged {
+            estimator: Estimator::new(&model, network)?,
+            work,
+            times: StageTimes::default(),
+        })
+    }
+
+    /// A network that allocates as it runs.
+    #[cfg(test)]
+    pub fn of(estimator: Estimator) -> Judged {
+        Judged {
+            estimator,
+            work: Workspace::new(None, 1).unwrap(),
+            times: StageTimes::default(),
+        }
+    }
+
+    pub fn card(&self) -> &ModelCard {
+        self.estimator.card()
+    }
+
+    pub fn engine_name(&self) -> &str {
+        self.estimator.engine_name()
+    }
+
+    /// The times of the network alone.
+    pub fn inference(&self) -> Option<Summary> {
+        self.times.summary(Stage::Infer)
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
+    pub fn look(&mut self, pixels: &Pixels<'_>, bbox: BBox) -> Result<Estimate> {
+        let card = self.estimator.card();
+        let crop = CropBox::new(bbox, card.crop_padding, card.input_px);
+        self.estimator
+            .estimate(pixels, &crop, &mut self.work, &mut self.times)
+    }
+
+    /// What it sees in a subject's box, beside the truth.
+    ///
+    /// # Errors
+    /// As of [`Judged::look`].
+    pub fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
+        let estimate = self.look(pixels, subject.bbox)?;
+        let place = |x: f32, y: f32| (f64::from(x), f64::from(y));
+        Ok(Sample {
+            predicted: estimate
+                .keypoints
+                .iter()
+                .map(|joint| place(joint.x_px, joint.y_px))
+                .collect(),
+            truth: subject.truth.clone(),
+            valid: subject.valid.clone(),
+            scale_px: subject.scale_px,
+        })
+    }
+}
+
+/// Reads a picture and gives its pixels to `see`.
+///
+/// # Errors
+/// [`ErrorKind::Source`](crate::ErrorKind::Source) if it is missing or no picture; those of `see`.
+pub(super) fn with_picture<T>(
+    path: &Path,
+    see: impl FnOnce(&Pixels<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut picture = StillsSource::image(path)?;
+    match picture.next_frame(Duration::ZERO)? {
+        Next::Frame(frame) => see(&frame.pixels),
+        _ => Err(Error::data(path, "is no picture")),
+    }
+}

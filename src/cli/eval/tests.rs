@@ -1,0 +1,240 @@
+//! Generated sets of labels, of which the figures are known, in each form; and sets that are broken.
+
+use super::accuracy;
+use super::labels::Labels;
+use super::presence;
+use super::read;
+use super::run::Judged;
+use crate::engine::FakeNetwork;
+use crate::model::{ExtraChannel, test_card};
+use crate::pipeline::Estimator;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// A folder with a grey picture of 320 x 240, removed at the end.
+struct Set(PathBuf);
+
+impl Set {
+    fn new(name: &str) -> Set {
+        let folder =
+            std::env::temp_dir().join(format!("posewire-eval-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut picture = b"P5 320 240 255\n".to_vec();
+        picture.extend([90; 320 * 240]);
+        std::fs::write(folder.join("a.pgm"), picture).unwrap();
+        Set(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn read(&self, path: &Path) -> crate::error::Result<Labels> {
+        read::labels(path, &self.0, 21)
+    }
+
+    fn refused(&self, text: &str) -> String {
+        let path = self.file("broken.json", text);
+        self.read(&path).unwrap_err().to_string()
+    }
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Heatmap pixels of the joints: a grid over the part of the crop that the box fills.
+fn grid(joint: usize) -> (f32, f32) {
+    (
+        11.0 + 7.0 * (joint % 7) as f32,
+        11.0 + 21.0 * (joint / 7) as f32,
+    )
+}
+
+/// A network that sees the joints there, whatever the picture is.
+fn judged() -> Judged {
+    let network = FakeNetwork::new(
+        256,
+        (0..21)
+            .map(|joint| (grid(joint).0, grid(joint).1, 0.9))
+            .collect(),
+    );
+    Judged::of(Estimator::with_card(test_card(), Box::new(network)))
+}
+
+/// The joints in the picture, of a box of 64 x 64 px at (100, 80): the crop is 96 px, 1.5 px to a heatmap pixel.
+fn truth(joint: usize) -> (f32, f32) {
+    let (x, y) = grid(joint);
+    (84.0 + 1.5 * x, 64.0 + 1.5 * y)
+}
+
+fn figure(figures: &[(&'static str, f64)], name: &str) -> f64 {
+    figures.iter().find(|(own, _)| *own == name).unwrap().1
+}
+
+fn measure(labels: &Labels) -> Vec<(&'static str, f64)> {
+    let samples = accuracy::samples(&mut judged(), labels).unwrap();
+    accuracy::figures(&samples)
+}
+
+fn coco(moved_px: f32, file_name: &str) -> String {
+    let keypoints: Vec<f32> = (0..21)
+        .flat_map(|joint| {
+            let (x, y) = truth(joint);
+            // One joint is labelled elsewhere, and another one not at all.
+            let x = if joint == 3 { x + moved_px } else { x };
+            let y = if joint == 5 { 0.0 } else { y };
+            [x, y, if joint == 5 { 0.0 } else { 2.0 }]
+        })
+        .collect();
+    json!({
+        "images": [{ "id": 1, "file_name": file_name }],
+        "annotations": [{ "image_id": 1, "keypoints": keypoints, "bbox": [100, 80, 64, 64] }],
+    })
+    .to_string()
+}
+
+#[test]
+fn the_known_answer_of_a_set_in_cocos_form_comes_out() {
+    let set = Set::new("coco");
+    for (moved_px, pck_wide, pck_narrow) in [(0.0, 1.0, 1.0), (9.0, 1.0, 0.95), (15.0, 0.95, 0.95)]
+    {
+        let labels = set
+            .read(&set.file("labels.json", &coco(moved_px, "a.pgm")))
+            .unwrap();
+        let figures = measure(&labels);
+        let close = |name: &str, value: f64| {
+            let found = figure(&figures, name);
+            assert!(
+                (found - value).abs() < 1e-6,
+                "{moved_px}: {name} {found}, not {value}"
+            );
+        };
+        close("PCK@0.2", pck_wide);
+        close("PCK@0.1", pck_narrow);
+        close("EPE", f64::from(moved_px) / 20.0);
+        // Of 20 joints one is further away than the first thresholds; none is closer than 0.
+        let passing = (1..20)
+            .filter(|step| f64::from(moved_px) / 30.0 < f64::from(*step) / 20.0)
+            .count();
+        close("AUC", (19.0 * 19.0 + passing as f64) / 20.0 / 20.0);
+    }
+}
+
+#[test]
+fn the_known_answer_of_a_set_in_interhands_form_comes_out() {
+    let set = Set::new("interhand");
+    // Of the two hands the left one has no valid wrist.
+    let valid: Vec<[u8; 1]> = (0..42).map(|joint| [u8::from(joint != 41)]).collect();
+    // The camera is 100 mm behind the origin and has turned half round the z axis. Its pictures have 500 px to 1000 mm at 1000 mm.
+    let world: Vec<[f32; 3]> = (0..42)
+        .map(|joint| {
+            let (mut x, y) = truth(joint % 21);
+            if joint == 10 {
+                x += 10.0;
+            }
+            [-2.0 * (x - 160.0), -2.0 * (y - 120.0), 900.0]
+        })
+        .collect();
+    let data = json!({
+        "images": [{ "id": 8, "file_name": "a.pgm", "width": 320, "height": 240, "capture": 3,
+                     "camera": "400262", "frame_idx": 17, "seq_name": "ROM01" }],
+        "annotations": [{ "image_id": 8, "joint_valid": valid, "hand_type": "interacting" }],
+    });
+    let camera = json!({ "3": {
+        "campos": { "400262": [0, 0, -100] },
+        "camrot": { "400262": [[-1, 0, 0], [0, -1, 0], [0, 0, 1]] },
+        "focal": { "400262": [500, 500] },
+        "princpt": { "400262": [160, 120] },
+    }});
+    let path = set.file("mini_data.json", &data.to_string());
+    let error = set.read(&path).unwrap_err().to_string();
+    assert!(error.contains("mini_camera.json"), "{error}");
+    set.file("mini_camera.json", &camera.to_string());
+    set.file(
+        "mini_joint_3d.json",
+        &json!({ "3": { "17": { "world_coord": world } } }).to_string(),
+    );
+    let labels = set.read(&path).unwrap();
+    assert_eq!(
+        (labels.form, labels.subjects(), labels.skipped),
+        ("InterHand2.6M", 1, 1)
+    );
+    let figures = measure(&labels);
+    // The box is that of the joints, 63 px, so that heatmap pixels are not whole.
+    assert_eq!(figure(&figures, "PCK@0.2"), 1.0);
+    assert!((figure(&figures, "PCK@0.1") - 20.0 / 21.0).abs() < 1e-6);
+    let epe_px = figure(&figures, "EPE");
+    assert!((epe_px - 10.0 / 21.0).abs() < 0.5, "{epe_px}");
+
+    set.file(
+        "mini_joint_3d.json",
+        &json!({ "3": { "18": { "world_coord": world } } }).to_string(),
+    );
+    let error = set.read(&path).unwrap_err().to_string();
+    assert!(error.contains("frame 17"), "{error}");
+    let nowhere = set.file("labels.json", &data.to_string());
+    let error = set.read(&nowhere).unwrap_err().to_string();
+    assert!(error.contains("NAME_camera.json"), "{error}");
+}
+
+#[test]
+fn broken_sets_are_refused_with_the_files_name_and_the_fault() {
+    let set = Set::new("broken");
+    let good = coco(0.0, "a.pgm");
+    assert!(set.refused("{}").contains("broken.json"));
+    assert!(
+        set.refused(&good.replace("100.5", "NaN"))
+            .contains("line 1")
+    );
+    assert!(
+        set.refused(&good.replace("100.5", "1e400"))
+            .contains("line 1")
+    );
+    let empty = set.refused(r#"{"images": [], "annotations": []}"#);
+    assert!(empty.contains("names no picture"), "{empty}");
+    let missing = read::labels(&set.0.join("none.json"), &set.0, 21).unwrap_err();
+    assert!(missing.to_string().contains("none.json"));
+
+    let labels = set
+        .read(&set.file("labels.json", &coco(0.0, "b.pgm")))
+        .unwrap();
+    let error = accuracy::samples(&mut judged(), &labels)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("b.pgm"), "{error}");
+    let nobody = r#"{"images": [{"id": 1, "file_name": "a.pgm"}], "annotations": []}"#;
+    let path = set.file("nobody.json", nobody);
+    let labels = set.read(&path).unwrap();
+    let error = accuracy::measure(&mut judged(), &labels, &path, false).unwrap_err();
+    assert!(error.to_string().contains("nobody.json"), "{error}");
+    let error = presence::measure(&mut judged(), &labels, &path, false).unwrap_err();
+    assert!(
+        error.to_string().contains("0 subjects and 1 empty"),
+        "{error}"
+    );
+}
+
+#[test]
+fn presence_is_that_of_three_looks_and_of_five_places() {
+    let set = Set::new("presence");
+    let mut card = test_card();
+    card.extra_channels = vec![ExtraChannel::Presence];
+    let peaks = (0..21).map(|_| (30.0, 30.0, 0.9)).collect();
+    let network = FakeNetwork::new(256, peaks).with_level(0.625);
+    let mut judged = Judged::of(Estimator::with_card(card, Box::new(network)));
+    let mut text: serde_json::Value = serde_json::from_str(&coco(0.0, "a.pgm")).unwrap();
+    let images = text["images"].as_array_mut().unwrap();
+    images.push(json!({ "id": 2, "file_name": "a.pgm" }));
+    let labels = set
+        .read(&set.file("labels.json", &text.to_string()))
+        .unwrap();
+    let seen = presence::look_at(&mut judged, &labels).unwrap();
+    assert_eq!(seen.counts(), (1, 3, 5, 1));
+    // The network says the same of everything.
+    assert_eq!(seen.rule(), (0.62, 0.62));
+}
