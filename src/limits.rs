@@ -169,6 +169,15 @@ pub(crate) const MAX_WINDOW_PX: usize = 64;
 /// 8-bit numbers that add up to one weight: three hold 255.
 pub(crate) const MAX_TERMS: usize = 3;
 
+/// Taps of a filter for each channel by itself: 7 x 7.
+pub(crate) const MAX_DEPTHWISE_TAPS: u64 = 49;
+
+/// Pixels of an average: their sum fits 31 bits.
+pub(crate) const MAX_AVERAGE_PIXELS: u64 = 1 << 22;
+
+/// Activations of which one operation takes channels. The widest concatenations of pose networks have six.
+pub(crate) const MAX_SOURCES: usize = 64;
+
 /// Products of one sum: 128 * 128 times this does not pass 2^30.
 pub(crate) const MAX_SUM_PRODUCTS: u64 = 1 << 16;
 

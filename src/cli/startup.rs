@@ -119,7 +119,7 @@ impl<'a> Startup<'a> {
                 if settings.memory_budget_bytes.is_some() && network.workspace().is_none() {
                     return Err(Error::memory(format!(
                         "{} runs on {}, which takes memory as it runs, so that no memory budget can be \
-                         kept: quantise it (models/quantize.py)",
+                         kept: quantise it with posewire quantize",
                         Shown::path(model.path()),
                         network.describe().name
                     )));

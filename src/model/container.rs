@@ -23,9 +23,9 @@ use std::ops::Range;
 
 pub const MAGIC: [u8; 8] = *b"posewire";
 
-/// The newest format version. Format 2 adds one kind of operation to the network; a network without it is written
-/// as format 1, and both are read. Files of other versions are refused.
-pub const VERSION: u32 = 2;
+/// The newest format version. Formats 2 and 3 add kinds of operations to the network; a network is written in the
+/// oldest format that has all of its own, and all three are read. Files of other versions are refused.
+pub const VERSION: u32 = 3;
 /// The oldest format version that is read.
 pub const OLDEST_VERSION: u32 = 1;
 

@@ -20,8 +20,10 @@ mod shipped;
 pub use card::{DecodeMode, ModelCard, PresenceRule};
 #[cfg(feature = "onnx")]
 pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
+#[cfg(test)]
+pub(crate) use container::VERSION as PLAN_VERSION;
 #[cfg(any(feature = "onnx", test))]
-pub(crate) use container::{VERSION as PLAN_VERSION, assemble as assemble_plan};
+pub(crate) use container::assemble as assemble_plan;
 pub use extra::ExtraChannel;
 #[cfg(feature = "onnx")]
 pub(crate) use file::with_card;

@@ -166,7 +166,7 @@ def foreign_domain(n):
     return model
 
 
-@case("runs")
+@case("int8")
 def concat_types(n):
     """Concat of u8 and s8 values of different scales."""
     x = n.stem("nncf")
@@ -633,7 +633,7 @@ def uneven_pads(n):
     return n.model(n.head(y))
 
 
-@case("runs")
+@case("int8")
 def depthwise(n):
     """Grouped convolution (MobileNet, LiteHRNet)."""
     x, c = n.stem(), n.p.c
@@ -642,7 +642,7 @@ def depthwise(n):
     return n.model(n.head(y))
 
 
-@case("runs")
+@case("int8")
 def upsampled_by_4(n):
     """HRNet's exchange: nearest upsampling by 4."""
     x = n.stem()
@@ -660,13 +660,13 @@ def upsampled_linear(n):
     return n.model(n.head(n.fq(up)))
 
 
-@case("runs")
+@case("int8")
 def sigmoid_at_the_end(n):
     """Sigmoid behind the heatmaps, quantised."""
     return n.model(n.fq(n.op("Sigmoid", n.head(n.stem())), qp=(np.float32(1 / 256), np.uint8(0))))
 
 
-@case("runs")
+@case("int8")
 def ort_qoperator_concat(n):
     """quantize_static(QOperator): QLinearConcat and QLinearSigmoid of com.microsoft."""
     x = n.stem(None, w="float")
@@ -723,6 +723,178 @@ def deconv_3x3_and_2x2(n):
     return n.model(n.head(x))
 
 
+# --- 6: filters for each channel, gates, and channels that move ----------------------------------------
+
+def group_conv(n, x, k=3, stride=1, groups=None, outputs=None, act="u8", w="s8", relu=True, clip=None):
+    """A convolution in groups, with a filter for each channel unless told otherwise."""
+    c = x.value.shape[1]
+    groups, outputs = groups or c, outputs or c
+    weight = n.wq(n.weights((outputs, c // groups, k, k), c // groups * k * k), 0, w)
+    b = n.const((0.1 * n.rng.randn(outputs)).astype(np.float32), "bias")
+    y = n.op("Conv", x, weight, b, group=groups, pads=[k // 2] * 4, strides=[stride] * 2, kernel_shape=[k, k])
+    if clip:
+        y = n.op("Clip", y, n.const(np.float32(0)), n.const(np.float32(clip)))
+    elif relu:
+        y = n.op("Relu", y)
+    return n.fq(y, act) if act else y
+
+
+def gate(n, x, function="HardSigmoid", act="u8", w="s8", mean=None):
+    """Squeeze and excitation: each channel times a function of all channels' averages."""
+    c = x.value.shape[1]
+    y = mean(x) if mean else n.op("GlobalAveragePool", x)
+    y = n.fq(y, act)
+    y = n.conv(n.conv(y, 4, 1, act=act, w=w), c, 1, relu=False, act=act, w=w)
+    how = dict(alpha=1 / 6, beta=0.5) if function == "HardSigmoid" else {}
+    return n.fq(n.op("Mul", x, n.fq(n.op(function, y, **how), act)), act)
+
+
+def shuffled(n, x, groups=2):
+    _, c, h, w = x.value.shape
+    y = n.op("Reshape", x, n.const(np.array([1, groups, c // groups, h, w])))
+    return n.op("Reshape", n.op("Transpose", y, perm=[0, 2, 1, 3, 4]), n.const(np.array([1, c, h, w])))
+
+
+def wide(n, x, **how):
+    """An even number of channels."""
+    return n.conv(x, 4 * n.p.c, 1, **how)
+
+
+@case("int8")
+def depthwise_5x5_stride_2(n):
+    """MobileNetV3: 5x5 filters, over the input as well."""
+    x = group_conv(n, n.fq(n.x), 5, 1)
+    return n.model(n.head(group_conv(n, wide(n, x), 5, 2)))
+
+
+@case("int8")
+def ort_depthwise(n):
+    """quantize_static of MobileNetV2's block: a filter for each channel, Relu6, a sum."""
+    x = n.stem(None, w="float")
+    y = group_conv(n, wide(n, x, act=None, w="float"), act=None, w="float", clip=6)
+    y = n.op("Add", n.conv(y, n.p.c, 1, act=None, w="float", relu=False), x)
+    return ort_quantised(n, n.head(y, act=None, w="float"))
+
+
+@case("int8")
+def ort_depthwise_qoperator(n):
+    """The same in QOperator form, with weights of u8: 9 bits less their zero point."""
+    x = n.stem(None, w="float")
+    y = group_conv(n, wide(n, x, act=None, w="float"), act=None, w="float", clip=6)
+    y = n.op("Add", n.conv(y, n.p.c, 1, act=None, w="float", relu=False), x)
+    return ort_quantised(n, n.head(y, act=None, w="float"), "QOperator", weights="QUInt8", per_channel=False)
+
+
+@case("int8")
+def grouped(n):
+    """ResNeXt and ViPNAS: groups of several channels; and two filters for each channel."""
+    x = group_conv(n, wide(n, n.stem()), groups=4)
+    x = group_conv(n, x, groups=2, outputs=2 * n.p.c)
+    return n.model(n.head(group_conv(n, x, outputs=4 * n.p.c)))
+
+
+@case("int8")
+def ort_gate(n):
+    """quantize_static of a squeeze-and-excitation gate."""
+    x = gate(n, wide(n, n.stem(None, w="float"), act=None, w="float"), act=None, w="float")
+    return ort_quantised(n, n.head(x, act=None, w="float"))
+
+
+@case("int8", tolerance=2)
+def ort_gate_qoperator(n):
+    """The same in QOperator form: QLinearGlobalAveragePool, QLinearMul, QLinearSigmoid."""
+    x = gate(n, wide(n, n.stem(None, w="float"), act=None, w="float"), "Sigmoid", act=None, w="float")
+    return ort_quantised(n, n.head(x, act=None, w="float"), "QOperator")
+
+
+@case("int8")
+def gate_of_mean(n):
+    """ViPNAS: x.mean((2, 3)) is a ReduceMean. The gate comes first, of another type than the value."""
+    x = wide(n, n.stem("s8"), act="s8")
+    y = n.fq(n.op("ReduceMean", x, axes=[2, 3], keepdims=1), "s8")
+    y = n.conv(y, 4 * n.p.c, 1, relu=False, act="s8")
+    return n.model(n.head(n.fq(n.op("Mul", n.fq(n.op("Sigmoid", y)), x), "s8")))
+
+
+@case("int8")
+def float_gate(n):
+    """NNCF: the gate's function is not rounded before the product."""
+    x = wide(n, n.stem())
+    y = n.conv(n.fq(n.op("GlobalAveragePool", x)), 4 * n.p.c, 1, relu=False)
+    return n.model(n.head(n.fq(n.op("Mul", x, n.op("Sigmoid", y)))))
+
+
+@case("int8")
+def ort_silu(n):
+    """quantize_static of x * sigmoid(x), CSPNeXt's: roundings of both factors."""
+    x = n.conv(n.x, 4 * n.p.c, 3, 2, relu=False, act=None, w="float")
+    x = n.op("Mul", x, n.op("Sigmoid", x))
+    return ort_quantised(n, n.head(x, act=None, w="float"))
+
+
+@case("int8", opset=17)
+def ort_hard_swish(n):
+    """quantize_static of MobileNetV3's function, which ONNX has from opset 14 on."""
+    x = n.op("HardSwish", n.conv(n.x, 4 * n.p.c, 3, 2, relu=False, act=None, w="float"))
+    return ort_quantised(n, n.head(x, act=None, w="float"))
+
+
+@case("int8")
+def ort_hard_swish_in_parts(n):
+    """The same as older exporters write it: x * clip(x + 3, 0, 6) / 6."""
+    x = n.conv(n.x, 4 * n.p.c, 3, 2, relu=False, act=None, w="float")
+    y = n.op("Clip", n.op("Add", x, n.const(np.float32(3))), n.const(np.float32(0)), n.const(np.float32(6)))
+    x = n.op("Div", n.op("Mul", x, y), n.const(np.float32(6)))
+    return ort_quantised(n, n.head(x, act=None, w="float"))
+
+
+@case("int8")
+def channel_shuffle(n):
+    """ShuffleNetV2's unit: Split, one half through layers, Concat, and a shuffle of channels."""
+    x = wide(n, n.stem())
+    halves = n.op("Split", x, outputs=2, axis=1)
+    y = group_conv(n, n.fq(halves[1]), relu=False)
+    y = n.conv(y, 2 * n.p.c, 1)
+    return n.model(n.head(n.fq(shuffled(n, n.op("Concat", halves[0], y, axis=1)))))
+
+
+@case("int8")
+def ort_channel_shuffle(n):
+    """quantize_static of the same with Slice in place of Split, and groups: ShuffleNetV1's."""
+    x = wide(n, n.stem(None, w="float"), act=None, w="float")
+    ends = [n.const(np.array([end])) for end in (0, 2 * n.p.c, 2**63 - 1)]
+    axis = n.const(np.array([1]))
+    a, b = n.op("Slice", x, ends[0], ends[1], axis), n.op("Slice", x, ends[1], ends[2], axis)
+    b = group_conv(n, b, groups=2, act=None, w="float")
+    y = n.op("Relu", n.op("Concat", a, b, axis=1))
+    return ort_quantised(n, n.head(shuffled(n, y), act=None, w="float"))
+
+
+@case("int8")
+def averages(n):
+    """Average pools: with zeros around the picture that count, without, and one that rounds its size up."""
+    x = wide(n, n.fq(n.x))
+    x = n.fq(n.op("AveragePool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4, count_include_pad=1))
+    x = n.fq(n.op("AveragePool", x, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4))
+    x = n.fq(n.op("AveragePool", x, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1))
+    return n.model(n.head(x))
+
+
+@case("int8")
+def weights_across_sizes(n):
+    """LiteHRNet: gates computed from pictures of two sizes, each brought back to its own."""
+    big = wide(n, n.fq(n.x), act="s8")
+    small = n.conv(big, 2 * n.p.c, 3, 2, act="s8")
+    pooled = n.fq(n.op("AveragePool", big, kernel_shape=[2, 2], strides=[2, 2]), "s8")
+    y = n.fq(n.op("Concat", pooled, small, axis=1), "s8")
+    y = n.fq(n.op("Sigmoid", n.conv(y, 6 * n.p.c, 1, relu=False, act="s8")))
+    gates = n.op("Split", y, outputs=3, axis=1)
+    gates = [n.fq(gate) for gate in (n.op("Concat", gates[0], gates[1], axis=1), gates[2])]
+    big = n.fq(n.op("Mul", big, n.up(gates[0])), "s8")
+    small = n.fq(n.op("Mul", small, gates[1]), "s8")
+    return n.model(n.head(n.fq(n.op("Concat", big, n.up(small), axis=1), "s8")))
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 def step_of(model, want):
@@ -766,7 +938,7 @@ def unfolded(model):
             real.append(f"{output}.bias")
             copy.graph.initializer.append(NH.from_array((constants[inputs[8]] * unit).astype(np.float32), real[-1]))
         made = H.make_node(operator, real, [f"{output}.float"])
-        made.attribute.extend(node.attribute)
+        made.attribute.extend(a for a in node.attribute if a.name != "channels_last")
         copy.graph.node.append(made)
         copy.graph.node.append(H.make_node("QuantizeLinear", [f"{output}.float", *result], [output]))
     return copy

@@ -189,6 +189,35 @@ def floating(graph):
     return graph.quantise(up, "up", 5)
 
 
+def gated(graph):
+    """A filter for each channel, a gate from an average, channels that are split, joined and shuffled."""
+    wide = graph.conv(first(graph), "wide", 18, 3, relu=True)
+    args = dict(pads=[1] * 4, strides=[2] * 2, kernel_shape=[3] * 2, group=18)
+    own = graph.node("Conv", [graph.read(wide), graph.weights("own", (18, 1, 3, 3), 0)], "own_y", **args)
+    own = graph.quantise(own, "own", 18)
+    mean = graph.quantise(graph.node("GlobalAveragePool", [graph.read(own)], "mean_y"), "mean", 18)
+    gate = graph.read(graph.conv(mean, "gate", 18, 1))
+    gate = graph.quantise(graph.node("HardSigmoid", [gate], "gate_y2", alpha=1 / 6, beta=0.5), "opened", 18)
+    own = graph.quantise(graph.node("Mul", [graph.read(own), graph.read(gate)], "product"), "open", 18)
+    graph.nodes.append(helper.make_node("Split", [graph.read(own)], ["half1", "half2"], "halves", axis=1))
+    joined = graph.node("Concat", ["half2", "half1"], "joined", axis=1)
+    for name, shape in (("five", [1, 2, 9, 3, 3]), ("four", [1, 18, 3, 3])):
+        graph.constant(name, np.array(shape))
+    moved = graph.node("Transpose", [graph.node("Reshape", [joined, "five"], "axes")], "moved", perm=[0, 2, 1, 3, 4])
+    moved = graph.same(graph.node("Reshape", [moved, "four"], "shuffled_y"), "open", "shuffled")
+    return graph.conv(graph.double(moved, "double"), "last", 5, 1)
+
+
+def float_gated(graph):
+    """A float average, and a float function of 8-bit values times it."""
+    wide = graph.conv(first(graph), "wide", 7, 3)
+    weights = graph.constant("float_w", graph.rng.uniform(-0.5, 0.5, (7, 7, 1, 1)).astype(np.float32))
+    real = graph.node("Conv", [graph.read(wide), weights], "real", kernel_shape=[1] * 2)
+    mean = graph.node("AveragePool", [real], "mean", pads=[1] * 4, kernel_shape=[3] * 2)
+    product = graph.node("Mul", [graph.node("Sigmoid", [graph.read(wide)], "opened"), mean], "product")
+    return graph.quantise(product, "gated", 7)
+
+
 # And the sides of their pictures, which an interpreter has to get through too.
 NETWORKS = {
     "plain": (plain, 8),
@@ -197,6 +226,8 @@ NETWORKS = {
     "transposed": (transposed, 6),
     "mapped": (mapped, 6),
     "float": (floating, 6),
+    "gated": (gated, 6),
+    "float-gated": (float_gated, 6),
 }
 
 

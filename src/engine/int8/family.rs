@@ -94,6 +94,13 @@ pub(crate) const WINOGRAD_SIDE: usize = 4;
 /// Channels that Winograd's transforms take at once.
 pub(crate) const WINOGRAD_LANES: usize = 16;
 
+/// Channels of a block of weights of a filter for each channel. A block is [tap][lane] of i16 in little-endian bytes: a
+/// weight less its zero point can have 9 bits.
+pub(crate) const DEPTHWISE_LANES: usize = 16;
+
+/// Bytes of a tap in such a block.
+pub(crate) const DEPTHWISE_TAP_BYTES: usize = DEPTHWISE_LANES * size_of::<i16>();
+
 /// Filters that Winograd's method applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WinogradForm {

@@ -3,7 +3,9 @@
 
 use super::compile::compile;
 use super::family::Family;
-use super::ir::{ConvWeights, Graph, Node, Op, Operand, QuantParams, Tensor, ValueId};
+use super::ir::{
+    AverageWindow, ConvWeights, Graph, Node, Op, Operand, Pick, QuantParams, Tensor, ValueId,
+};
 use super::kernel::twins::TWINS;
 use super::kernel::{self, Kernel};
 use super::plan::conv::Method;
@@ -110,6 +112,82 @@ fn wide() -> Graph {
     chain(ops, &[0.02, 0.1, 0.2], &[-3, -7, 0])
 }
 
+/// Filters for each channel, a gate from an average, a shuffle of channels, and a table.
+fn gated() -> Graph {
+    let mut numbers = Numbers {
+        state: 5,
+        signed: true,
+    };
+    let operand = |tensor: usize| Operand {
+        tensor: ValueId(tensor),
+        upsampled: false,
+    };
+    let mut conv = |input: usize, sizes: [usize; 5]| Op::Conv {
+        input: ValueId(input),
+        weights: numbers.weights(sizes),
+        floor: i8::MIN,
+    };
+    let first = [
+        conv(0, [3, 40, 3, 1, 1]),
+        conv(4, [40, 40, 1, 1, 0]),
+        conv(7, [40, 24, 3, 1, 1]),
+    ];
+    let mut filters = |input: usize, sizes: [usize; 5]| Op::Depthwise {
+        input: ValueId(input),
+        weights: numbers.weights(sizes),
+        floor: -100,
+    };
+    let filters = [filters(1, [1, 40, 5, 1, 2]), filters(2, [1, 40, 3, 2, 1])];
+    let [stem, gate, last] = first;
+    let [wide, narrow] = filters;
+    let side = SIDE / 2;
+    let window = AverageWindow {
+        kernel_size: [side, side],
+        stride: 1,
+        pad: [0, 0],
+        counts_outside: false,
+    };
+    let shuffled = (0..40).map(|channel| Pick {
+        source: channel % 2,
+        channel: channel / 2 + channel % 2 * 20,
+    });
+    let ops = vec![
+        (Op::Quantize, 3, SIDE),
+        (stem, 40, SIDE),
+        (wide, 40, SIDE),
+        (narrow, 40, side),
+        (
+            Op::Average {
+                input: ValueId(3),
+                window,
+                floor: i8::MIN,
+            },
+            40,
+            1,
+        ),
+        (gate, 40, 1),
+        (
+            Op::Multiply {
+                operands: [operand(3), operand(5)],
+                floor: -120,
+            },
+            40,
+            side,
+        ),
+        (
+            Op::Channels {
+                sources: vec![ValueId(6), ValueId(3)],
+                picks: shuffled.collect(),
+            },
+            40,
+            side,
+        ),
+        (last, 24, side),
+    ];
+    let scales = [0.02, 0.1, 0.3, 0.5, 0.1, 0.05, 0.5, 0.5, 1.0];
+    chain(ops, &scales, &[-3, -100, 5, -90, 11, 0, -90, -90, 4])
+}
+
 /// Each op with the channels and the side of what it makes.
 fn chain(ops: Vec<(Op, usize, usize)>, scales: &[f32], zero_points: &[i8]) -> Graph {
     let mut graph = Graph {
@@ -198,6 +276,11 @@ fn a_network_gives_the_same_on_every_kernel_and_for_every_family() {
 #[test]
 fn a_network_of_many_channels_gives_the_same_on_every_kernel_and_for_every_family() {
     compare(&wide(), true, 1..=2);
+}
+
+#[test]
+fn filters_for_each_channel_give_the_same_on_every_kernel_and_for_every_family() {
+    compare(&gated(), true, 1..=3);
 }
 
 // For Bochs: see the kernels' test of this ending.

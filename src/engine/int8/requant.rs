@@ -1,4 +1,4 @@
-//! Arithmetic from 32-bit sums to 8-bit results, shared by plans and kernels.
+//! Arithmetic from 32-bit sums and products to 8-bit results, shared by plans and kernels.
 
 /// Requantisation of the sums of one block of channels.
 #[derive(Debug, Clone, Copy)]
@@ -45,4 +45,28 @@ impl Addition {
             .max(f32::from(self.floor))
             .min(127.0)
     }
+}
+
+/// `round((a - a_zero) * (b - b_zero) * ratio) + zero_point`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Product {
+    pub a_zero: i8,
+    pub b_zero: i8,
+    /// The operands' scales over the result's.
+    pub ratio: f32,
+    pub zero_point: i8,
+    /// Results below this are raised to it.
+    pub floor: i8,
+}
+
+/// `round((sum of from_scale * (value - from_zero)) / count / scale) + zero_point` in f32: averages of a few values are
+/// often ties, which fall as in ONNX Runtime if they are rounded as often.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Average {
+    pub from_scale: f32,
+    pub from_zero: i8,
+    pub scale: f32,
+    pub zero_point: i8,
+    /// Results below this are raised to it.
+    pub floor: i8,
 }

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// Compiled from networks that have every kind of step: tests/fuzz/make.py.
-const PLANS: [(&str, &[u8]); 6] = [
+const PLANS: [(&str, &[u8]); 8] = [
     (
         "plain",
         include_bytes!("../../../tests/fuzz/corpus/plan/plain-portable.plan"),
@@ -33,6 +33,14 @@ const PLANS: [(&str, &[u8]); 6] = [
     (
         "float",
         include_bytes!("../../../tests/fuzz/corpus/plan/float-portable.plan"),
+    ),
+    (
+        "gated",
+        include_bytes!("../../../tests/fuzz/corpus/plan/gated-portable.plan"),
+    ),
+    (
+        "float-gated",
+        include_bytes!("../../../tests/fuzz/corpus/plan/float-gated-portable.plan"),
     ),
 ];
 
@@ -76,7 +84,7 @@ fn a_plan_in_memory_runs_the_same_on_any_number_of_threads() {
 
 #[test]
 fn the_plans_have_both_methods_and_all_kinds_of_steps() {
-    let mut kinds = [0; 10];
+    let mut kinds = [0; 17];
     for (_, plan) in PLANS {
         for step in &network(plan).plan.steps {
             let kind = match step {
@@ -93,7 +101,14 @@ fn the_plans_have_both_methods_and_all_kinds_of_steps() {
                     plan::FloatStepOp::Conv { .. } => 7,
                     plan::FloatStepOp::MaxPool(_) => 8,
                     plan::FloatStepOp::Sum(_) => 9,
+                    plan::FloatStepOp::Average(_) => 10,
+                    plan::FloatStepOp::Product(_) => 11,
+                    plan::FloatStepOp::Levels(_) => 12,
                 },
+                plan::Step::Depthwise(_) => 13,
+                plan::Step::Average { .. } => 14,
+                plan::Step::Multiply { .. } => 15,
+                plan::Step::Channels { .. } => 16,
             };
             kinds[kind] += 1;
         }

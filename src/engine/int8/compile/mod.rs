@@ -3,6 +3,7 @@
 //! In: [`ir::Graph`](super::ir::Graph) with weights [out][kh][kw][in]. Out: one [`PackedConv`] a step, in
 //! memory of its own. Calls no kernel.
 
+mod depthwise;
 mod float;
 mod winograd;
 
@@ -19,9 +20,10 @@ pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<Pack
     let packed = outline.weighted().map(|step| {
         let conv = match step {
             StepOutline::Conv(conv) => conv,
-            StepOutline::Node(index) | StepOutline::Float(index) => {
+            StepOutline::Node(index) | StepOutline::Packed(index) => {
                 let node = &outline.graph.nodes[*index];
                 return float::pack(&node.op)
+                    .or_else(|| depthwise::pack(outline.graph, node))
                     .ok_or_else(|| Misfit::at(&node.name, "has no weights"));
             }
         };

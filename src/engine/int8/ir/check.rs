@@ -4,12 +4,13 @@
 use super::float::FloatOp;
 use super::size::{Size, product};
 use super::{
-    ConvWeights, Graph, Misfit, Node, Op, Operand, PoolWindow, QuantParams, Table, Tensor, ValueId,
+    AverageWindow, ConvWeights, Graph, Misfit, Node, Op, Operand, Pick, PoolWindow, QuantParams,
+    Table, Tensor, ValueId,
 };
 use crate::limits::{
-    MAX_ACTIVATION_BYTES, MAX_CHANNELS, MAX_CONV_STEPS, MAX_FRAME_MACS, MAX_NETWORK_SIDE_PX,
-    MAX_NODES, MAX_OUTPUT_VALUES, MAX_STEP_BYTES, MAX_SUM_PRODUCTS, MAX_TERMS, MAX_WEIGHT_BYTES,
-    MAX_WINDOW_PX,
+    MAX_ACTIVATION_BYTES, MAX_AVERAGE_PIXELS, MAX_CHANNELS, MAX_CONV_STEPS, MAX_DEPTHWISE_TAPS,
+    MAX_FRAME_MACS, MAX_NETWORK_SIDE_PX, MAX_NODES, MAX_OUTPUT_VALUES, MAX_SOURCES, MAX_STEP_BYTES,
+    MAX_SUM_PRODUCTS, MAX_TERMS, MAX_WEIGHT_BYTES, MAX_WINDOW_PX,
 };
 
 const DIFFERENT_SIZES: &str = "adds activations of different sizes";
@@ -19,6 +20,9 @@ const FLOAT_BYTES: usize = size_of::<f32>();
 
 /// A float product takes the time of this many integer ones, at most.
 const FLOAT_WORK: usize = 16;
+
+/// A channel that is copied by itself takes the time of this many products, at most.
+const CHANNEL_WORK: usize = 4;
 
 /// Channels are padded to this in memory and in blocks of weights, at most.
 const BLOCK: u64 = 16;
@@ -82,6 +86,7 @@ impl Graph {
             op if !reads_input(op) && index == 0 => bad("is not the input"),
             op if reads_input(op) && output.channels != 3 => bad("has not three channels"),
             Op::Float { op, .. } => self.float(op, output),
+            Op::Channels { sources, picks } => self.channels(sources, picks, output),
             op if op
                 .inputs()
                 .chain([node.output])
@@ -94,7 +99,10 @@ impl Graph {
             Op::ConvTranspose { input, weights, .. } => {
                 transposed(weights, self.tensor(*input), output)
             }
+            Op::Depthwise { input, weights, .. } => depthwise(weights, self.tensor(*input), output),
             Op::MaxPool { input, window } => pool(window, self.tensor(*input), output),
+            Op::Average { input, window, .. } => average(window, self.tensor(*input), output),
+            Op::Multiply { operands, .. } => self.product(operands, output),
             Op::Add { operands, .. } => {
                 if operands.iter().all(|operand| self.fits(operand, output)) {
                     Ok(())
@@ -107,6 +115,37 @@ impl Graph {
         }
     }
 
+    fn product(&self, [first, second]: &[Operand; 2], output: &Tensor) -> Result<(), String> {
+        let other = self.tensor(second.tensor);
+        let has_one_pixel = !second.upsampled
+            && [other.channels, other.height, other.width] == [output.channels, 1, 1];
+        match self.fits(first, output) && (has_one_pixel || self.fits(second, output)) {
+            true => Ok(()),
+            false => Err("multiplies activations of different sizes".into()),
+        }
+    }
+
+    fn channels(&self, sources: &[ValueId], picks: &[Pick], output: &Tensor) -> Result<(), String> {
+        let fits = |&source: &ValueId| {
+            let from = self.tensor(source);
+            [from.height, from.width] == [output.height, output.width]
+                && from.is_float == output.is_float
+                && (from.is_float || from.quant == output.quant)
+        };
+        let exists = |pick: &Pick| {
+            let source = sources.get(usize::from(pick.source));
+            source.is_some_and(|&source| usize::from(pick.channel) < self.tensor(source).channels)
+        };
+        match sources.len() <= MAX_SOURCES
+            && sources.iter().all(fits)
+            && picks.len() == output.channels
+            && picks.iter().all(exists)
+        {
+            true => Ok(()),
+            false => Err("takes channels of activations that do not fit".into()),
+        }
+    }
+
     fn float(&self, op: &FloatOp, output: &Tensor) -> Result<(), String> {
         match op {
             FloatOp::Input if !output.is_float => Err("rounds the input by no scale".into()),
@@ -116,6 +155,15 @@ impl Graph {
                 transposed(&weights.window, self.tensor(*input), output)
             }
             FloatOp::MaxPool { input, window } => pool(window, self.tensor(*input), output),
+            FloatOp::Average { input, window } => average(window, self.tensor(*input), output),
+            FloatOp::Product(first, second) => self.product(&[*first, *second], output),
+            FloatOp::Levels(operand, _) if self.tensor(operand.tensor).is_float => {
+                Err("looks a float value up".into())
+            }
+            FloatOp::Levels(operand, _) => match self.fits(operand, output) {
+                true => Ok(()),
+                false => Err("maps an activation to one of another size".into()),
+            },
             FloatOp::Sum(first, second) => {
                 let mut operands = [Some(first), second.as_ref()].into_iter().flatten();
                 match operands.all(|operand| self.fits(operand, output)) {
@@ -153,7 +201,19 @@ impl Cost {
         let channels = |count: usize| Size::from(count).round_up(BLOCK);
         let values = channels(output.channels) * output.height * output.width;
         match &node.op {
-            Op::Quantize | Op::Add { .. } => self.work += values,
+            Op::Quantize | Op::Add { .. } | Op::Multiply { .. } => self.work += values,
+            Op::Channels { picks, .. } => {
+                self.work += values * CHANNEL_WORK;
+                self.step_bytes += Size::from(picks.len()) * (4 * size_of::<usize>());
+            }
+            Op::Average { window, .. } => self.work += values * product(window.kernel_size),
+            Op::Depthwise { weights, .. } => {
+                let taps = product(weights.kernel_size);
+                self.work += values * taps;
+                self.weight_bytes += channels(output.channels) * taps * size_of::<i16>();
+                self.step_bytes += channels(output.channels) + taps * size_of::<[isize; 2]>();
+                self.steps += Size::from(1);
+            }
             Op::Float { op, .. } => self.add_float(op, values, output),
             Op::Map { .. } => {
                 self.work += values;
@@ -188,9 +248,13 @@ impl Cost {
         let channels = |count: usize| Size::from(count).round_up(BLOCK);
         let each = match op {
             FloatOp::MaxPool { window, .. } => product([window.kernel_size; 2]),
+            FloatOp::Average { window, .. } => product(window.kernel_size),
             _ => Size::from(1),
         };
         self.work += values * each * FLOAT_WORK;
+        if let FloatOp::Levels(_, levels) = op {
+            self.step_bytes += size_of_val(&**levels);
+        }
         if let Some((_, weights)) = op.weights() {
             let window = &weights.window;
             let packed = channels(window.in_channels)
@@ -256,6 +320,42 @@ fn transposed(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<
     match weights.kernel_size.iter().all(reaches) {
         true => Ok(()),
         false => Err("leaves outputs that no input reaches".into()),
+    }
+}
+
+fn depthwise(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    let one_channel = Tensor {
+        channels: 1,
+        ..input.clone()
+    };
+    conv(weights, &one_channel, output)?;
+    if product(weights.kernel_size)
+        .at_most(MAX_DEPTHWISE_TAPS)
+        .is_none()
+    {
+        return Err("has a filter for each channel that is too large".into());
+    }
+    match input.channels == output.channels {
+        true => Ok(()),
+        false => Err("has filters for other channels".into()),
+    }
+}
+
+/// Each window has a pixel of the input.
+fn average(window: &AverageWindow, input: &Tensor, output: &Tensor) -> Result<(), String> {
+    let sides = [(input.height, output.height), (input.width, output.width)];
+    let fits = sides.iter().enumerate().all(|(axis, &(from, to))| {
+        let (kernel, pad) = (window.kernel_size[axis], window.pad[axis]);
+        let last = product([to - 1, window.stride]);
+        (1..=MAX_NETWORK_SIDE_PX).contains(&kernel)
+            && pad < kernel
+            && pad < MAX_WINDOW_PX
+            && last.at_most((from + pad - 1) as u64).is_some()
+    });
+    let area = product(window.kernel_size).at_most(MAX_AVERAGE_PIXELS);
+    match fits && window.stride > 0 && area.is_some() && input.channels == output.channels {
+        true => Ok(()),
+        false => Err("has a window that does not fit".into()),
     }
 }
 

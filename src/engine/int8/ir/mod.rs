@@ -100,6 +100,25 @@ pub(crate) struct Operand {
     pub upsampled: bool,
 }
 
+/// The window of an average.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AverageWindow {
+    pub kernel_size: [usize; 2],
+    pub stride: usize,
+    /// Rows above and columns to the left that are outside the input.
+    pub pad: [usize; 2],
+    /// Pixels outside of the input count as zeros; else they do not count.
+    pub counts_outside: bool,
+}
+
+/// One channel of one of several activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pick {
+    /// Its place in the list of activations.
+    pub source: u16,
+    pub channel: u16,
+}
+
 /// An operation. Results below `floor` (a quantised value) are raised to it, which expresses ReLU.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Op {
@@ -116,9 +135,30 @@ pub(crate) enum Op {
         weights: ConvWeights,
         floor: i8,
     },
+    /// A convolution with one filter for each channel: `weights` have one input channel.
+    Depthwise {
+        input: ValueId,
+        weights: ConvWeights,
+        floor: i8,
+    },
     MaxPool {
         input: ValueId,
         window: PoolWindow,
+    },
+    Average {
+        input: ValueId,
+        window: AverageWindow,
+        floor: i8,
+    },
+    /// Two activations, value by value. The second may have a single pixel, for all pixels of the first.
+    Multiply {
+        operands: [Operand; 2],
+        floor: i8,
+    },
+    /// Channels of activations of one size and scale, in any order.
+    Channels {
+        sources: Vec<ValueId>,
+        picks: Vec<Pick>,
     },
     Add {
         operands: [Operand; 2],
@@ -162,21 +202,85 @@ impl Graph {
     }
 }
 
+#[cfg(feature = "onnx")]
+impl Graph {
+    /// Drops operations whose results nothing reads, except the first one, which reads the input.
+    pub(crate) fn drop_unread(&mut self) {
+        let mut read = vec![false; self.tensors.len()];
+        read[self.output.0] = true;
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if read[node.output.0] || index == 0 {
+                read[node.output.0] = true;
+                node.op.inputs().for_each(|input| read[input.0] = true);
+            }
+        }
+        if read.iter().all(|&read| read) {
+            return;
+        }
+        let mut places = Vec::with_capacity(read.len());
+        let mut count = 0;
+        for &read in &read {
+            places.push(ValueId(count));
+            count += usize::from(read);
+        }
+        let mut kept = read.iter();
+        self.tensors
+            .retain(|_| kept.next().copied().unwrap_or(false));
+        self.nodes.retain(|node| read[node.output.0]);
+        for node in &mut self.nodes {
+            node.output = places[node.output.0];
+            node.op.for_each_input(|input| *input = places[input.0]);
+        }
+        self.output = places[self.output.0];
+    }
+}
+
 impl Op {
+    /// Changes the activations it reads.
+    #[cfg(feature = "onnx")]
+    fn for_each_input(&mut self, mut change: impl FnMut(&mut ValueId)) {
+        match self {
+            Op::Quantize => {}
+            Op::Conv { input, .. }
+            | Op::ConvTranspose { input, .. }
+            | Op::Depthwise { input, .. }
+            | Op::MaxPool { input, .. }
+            | Op::Average { input, .. } => change(input),
+            Op::Map { input, .. } => change(&mut input.tensor),
+            Op::Add { operands, .. } | Op::Multiply { operands, .. } => {
+                operands
+                    .iter_mut()
+                    .for_each(|operand| change(&mut operand.tensor));
+            }
+            Op::Channels { sources, .. } => sources.iter_mut().for_each(change),
+            Op::Float { op, .. } => op.inputs_mut().into_iter().flatten().for_each(change),
+        }
+    }
+
     /// The activations it reads.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = ValueId> {
+        let mut list: &[ValueId] = &[];
         let (first, second) = match self {
             Op::Quantize => (None, None),
             Op::Conv { input, .. }
             | Op::ConvTranspose { input, .. }
-            | Op::MaxPool { input, .. } => (Some(*input), None),
+            | Op::Depthwise { input, .. }
+            | Op::MaxPool { input, .. }
+            | Op::Average { input, .. } => (Some(*input), None),
             Op::Map { input, .. } => (Some(input.tensor), None),
             Op::Add {
                 operands: [a, b], ..
+            }
+            | Op::Multiply {
+                operands: [a, b], ..
             } => (Some(a.tensor), Some(b.tensor)),
+            Op::Channels { sources, .. } => {
+                list = sources;
+                (None, None)
+            }
             Op::Float { op, .. } => op.inputs().into(),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).chain(list.iter().copied())
     }
 }
 

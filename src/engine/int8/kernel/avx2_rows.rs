@@ -1,8 +1,8 @@
 //! Operations on rows with AVX2.
 
-use super::avx2_store;
-use super::rows::{self, PlainRows, RowOps};
-use crate::engine::int8::requant::Addition;
+use super::rows::{self, DepthwiseTile, PlainRows, RowOps};
+use super::{avx2_depthwise, avx2_store};
+use crate::engine::int8::requant::{Addition, Product};
 
 /// Given out by [`detect`] alone, where the processor has AVX2 and FMA.
 struct Avx2Rows {
@@ -24,6 +24,16 @@ impl RowOps for Avx2Rows {
         unsafe { avx2_store::add_rows(addition, a, b, sums) }
     }
 
+    fn multiply(&self, product: &Product, a: &[i8], b: &[i8], to: &mut [i8]) {
+        // SAFETY: as above.
+        unsafe { multiply(product, a, b, to) }
+    }
+
+    fn depthwise(&self, tile: &DepthwiseTile<'_>, to: &mut [i8]) {
+        // SAFETY: as above.
+        unsafe { avx2_depthwise::depthwise(tile, to) }
+    }
+
     fn quantize(&self, row: [&[f32]; 3], scale: f32, zero_point: i8, to: &mut [i8]) {
         // SAFETY: as above.
         unsafe { quantize(row, scale, zero_point, to) }
@@ -33,6 +43,11 @@ impl RowOps for Avx2Rows {
         // SAFETY: as above.
         unsafe { max_rows(row, others) }
     }
+}
+
+#[target_feature(enable = "avx2")]
+fn multiply(product: &Product, a: &[i8], b: &[i8], to: &mut [i8]) {
+    rows::multiply(product, a, b, to);
 }
 
 #[target_feature(enable = "avx2")]

@@ -16,6 +16,8 @@ mod amx_permission;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_depthwise;
+#[cfg(target_arch = "x86_64")]
 mod avx2_rows;
 #[cfg(target_arch = "x86_64")]
 mod avx2_store;
@@ -28,6 +30,8 @@ mod avx_vnni;
 mod epilogue;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_depthwise;
 #[cfg(target_arch = "aarch64")]
 mod neon_dot;
 #[cfg(target_arch = "aarch64")]
@@ -48,7 +52,7 @@ mod tests;
 #[cfg(test)]
 pub(super) mod twins;
 
-pub(super) use rows::RowOps;
+pub(super) use rows::{DEPTHWISE_PIXELS, DepthwiseTile, RowOps};
 
 use super::family::Family;
 use super::requant::Requant;

@@ -4,7 +4,7 @@ use super::epilogue::quantise;
 use super::twins::TWINS;
 use super::*;
 use crate::engine::int8::family::{FAMILIES, TileShape};
-use crate::engine::int8::requant::{Addition, Residual};
+use crate::engine::int8::requant::{Addition, Product, Residual};
 use proptest::prelude::*;
 
 /// One tile's problem: a few taps over a small input, and more outputs than one block has.
@@ -242,6 +242,129 @@ proptest! {
         problem in problem(Just(Values::NotNegative))
     ) {
         compare(&problem)?;
+    }
+}
+
+/// A filter for each channel at a few pixels, and two rows of values.
+#[derive(Debug, Clone)]
+struct Filters {
+    channels: usize,
+    taps: usize,
+    pixels: usize,
+    /// [tap][pixel][channel].
+    inputs: Vec<i8>,
+    /// [channel / 16][tap][16].
+    weights: Vec<i16>,
+    bias: Vec<i32>,
+    zero_points: [i8; 3],
+    floor: i8,
+}
+
+fn filters() -> impl Strategy<Value = Filters> {
+    let sizes = (1_usize..5, 1_usize..26, 1..=DEPTHWISE_PIXELS);
+    sizes.prop_flat_map(|(blocks, taps, pixels)| {
+        let channels = blocks * MAX_NR;
+        let count = taps * DEPTHWISE_PIXELS * channels;
+        (
+            bytes(count, Values::Extreme),
+            proptest::collection::vec(-255_i16..256, taps * channels),
+            proptest::collection::vec(-30_000..30_000, channels),
+            any::<[i8; 3]>(),
+            any::<i8>(),
+        )
+            .prop_map(move |(inputs, weights, bias, zero_points, floor)| Filters {
+                channels,
+                taps,
+                pixels,
+                inputs,
+                weights,
+                bias,
+                zero_points,
+                floor,
+            })
+    })
+}
+
+impl Filters {
+    fn input(&self, tap: usize, pixel: usize) -> &[i8] {
+        &self.inputs[(tap * DEPTHWISE_PIXELS + pixel) * self.channels..][..self.channels]
+    }
+
+    fn expected(&self) -> Vec<i8> {
+        let value = |pixel: usize, channel: usize| {
+            let product = |tap: usize| {
+                let at = (channel / MAX_NR * self.taps + tap) * MAX_NR + channel % MAX_NR;
+                i32::from(self.input(tap, pixel)[channel]) * i32::from(self.weights[at])
+            };
+            let sum = self.bias[channel] + (0..self.taps).map(product).sum::<i32>();
+            let [_, _, zero_point] = self.zero_points.map(f32::from);
+            quantise(sum as f32 * 0.003, zero_point, self.floor.into()) as i8
+        };
+        let pixels = 0..self.pixels;
+        pixels
+            .flat_map(|pixel| (0..self.channels).map(move |channel| value(pixel, channel)))
+            .collect()
+    }
+
+    fn run(&self, rows: &dyn RowOps) -> Vec<i8> {
+        let inputs: Vec<[&[i8]; DEPTHWISE_PIXELS]> = (0..self.taps)
+            .map(|tap| std::array::from_fn(|pixel| self.input(tap, pixel)))
+            .collect();
+        let weights = self.weights.iter().flat_map(|weight| weight.to_le_bytes());
+        let weights: Vec<i8> = weights.map(u8::cast_signed).collect();
+        let tile = DepthwiseTile {
+            inputs: &inputs,
+            weights: &weights,
+            requant: Requant {
+                bias: &self.bias,
+                multipliers: &vec![0.003; self.channels],
+                zero_point: self.zero_points[2],
+                floor: self.floor,
+                residual: None,
+            },
+        };
+        let mut found = vec![0; self.pixels * self.channels];
+        rows.depthwise(&tile, &mut found);
+        found
+    }
+
+    /// The first inputs times the last ones.
+    fn products(&self, rows: Option<&dyn RowOps>) -> Vec<i8> {
+        let [a, b] = [self.input(0, 0), self.input(self.taps - 1, self.pixels - 1)];
+        let [a_zero, b_zero, zero_point] = self.zero_points;
+        let product = Product {
+            a_zero,
+            b_zero,
+            ratio: 0.01,
+            zero_point,
+            floor: self.floor,
+        };
+        let Some(rows) = rows else {
+            let pairs = a.iter().zip(b);
+            let value = |(&a, &b): (&i8, &i8)| {
+                let [a, b] = [
+                    i32::from(a) - i32::from(a_zero),
+                    i32::from(b) - i32::from(b_zero),
+                ];
+                quantise((a * b) as f32 * 0.01, zero_point.into(), self.floor.into()) as i8
+            };
+            return pairs.map(value).collect();
+        };
+        let mut found = vec![0; self.channels];
+        rows.multiply(&product, a, b, &mut found);
+        found
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_filter_for_each_channel_gives_the_plain_sums_on_every_kernel(filters in filters()) {
+        let (expected, products) = (filters.expected(), filters.products(None));
+        for kernel in available() {
+            let name = kernel.family().name;
+            prop_assert_eq!(&filters.run(kernel.rows()), &expected, "{}", name);
+            prop_assert_eq!(&filters.products(Some(kernel.rows())), &products, "{}", name);
+        }
     }
 }
 

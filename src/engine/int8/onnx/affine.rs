@@ -5,6 +5,7 @@
 
 use super::attributes::Attributes;
 use super::import::{Importer, UNBOUNDED};
+use super::levels::Mapped;
 use super::value::{PendingOp, Value};
 use crate::engine::int8::ir::ConvWeights;
 use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
@@ -62,6 +63,9 @@ impl Importer {
         node: &TypedNode,
         _attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
+        if !self.has_constant(node)? {
+            return self.product(node);
+        }
         let (input, gains) = self.with_constant(node)?;
         self.affine(
             node,
@@ -155,13 +159,18 @@ impl Importer {
             {
                 match &mut pending.op {
                     PendingOp::Conv { weights, bias, .. }
-                    | PendingOp::ConvTranspose { weights, bias, .. } => {
+                    | PendingOp::ConvTranspose { weights, bias, .. }
+                    | PendingOp::Depthwise { weights, bias, .. } => {
                         affine.fold(weights, bias)?;
                     }
                     PendingOp::Float(
                         FloatOp::Conv { weights, .. } | FloatOp::ConvTranspose { weights, .. },
                     ) => affine.fold_float(weights)?,
-                    PendingOp::Float(_) | PendingOp::Add(_) => {
+                    PendingOp::Float(_)
+                    | PendingOp::Grouped(_)
+                    | PendingOp::Average { .. }
+                    | PendingOp::Multiply(_)
+                    | PendingOp::Add(_) => {
                         unreachable!("it has weights");
                     }
                 }
@@ -171,6 +180,13 @@ impl Importer {
                 let input = self.activation(node, input)?;
                 let weights = affine.float_convolution(self.graph.tensor(input).channels)?;
                 self.wait(node, PendingOp::Float(FloatOp::Conv { input, weights }))
+            }
+            Value::Dequantised(operand) if affine.is_uniform() => {
+                let reading = Mapped::reading(operand, self.graph.tensor(operand.tensor).quant);
+                Ok(Value::Mapped(affine.of_each(reading)))
+            }
+            Value::Mapped(mapped) if affine.is_uniform() => {
+                Ok(Value::Mapped(affine.of_each(mapped)))
             }
             Value::Dequantised(_) | Value::Mapped(_) => {
                 let input = self.activation(node, input)?;
@@ -190,6 +206,18 @@ impl Importer {
 }
 
 impl Affine {
+    /// The same for all channels.
+    fn is_uniform(&self) -> bool {
+        let same = |list: &[f64]| list.iter().all(|number| *number == list[0]);
+        !self.gains.is_empty() && same(&self.gains) && same(&self.offsets)
+    }
+
+    /// A uniform one, applied to a function of each value.
+    fn of_each(&self, mapped: Mapped) -> Mapped {
+        let (gain, offset) = (self.gains[0], self.offsets[0]);
+        mapped.map(|level| (f64::from(level) * gain + offset) as f32)
+    }
+
     /// Into the weights and the bias of the convolution before it.
     fn fold(&self, weights: &mut ConvWeights, bias: &mut [f64]) -> Result<(), String> {
         let channel_len = weights.values.len() / weights.out_channels.max(1);

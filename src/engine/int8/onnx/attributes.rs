@@ -1,6 +1,6 @@
 //! The attributes of an ONNX node, checked against the limits of the integer operations.
 
-use crate::limits::MAX_ONNX_WINDOW_PX;
+use crate::limits::{MAX_CHANNELS, MAX_ONNX_WINDOW_PX};
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
 pub(super) struct Attributes<'a> {
@@ -63,6 +63,37 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The window of an average, up to the whole picture.
+    pub(super) fn average_kernel(&self, picture: [usize; 2]) -> Result<[usize; 2], String> {
+        let refuse = |other: &[i64]| Err(format!("has the kernel shape {other:?}"));
+        let &[height, width] = self.ints("kernel_shape") else {
+            return refuse(self.ints("kernel_shape"));
+        };
+        let side = |side: i64, picture: usize| {
+            let most = picture.max(MAX_ONNX_WINDOW_PX as usize);
+            usize::try_from(side)
+                .ok()
+                .filter(|side| (1..=most).contains(side))
+        };
+        match (side(height, picture[0]), side(width, picture[1])) {
+            (Some(height), Some(width)) => Ok([height, width]),
+            _ => refuse(self.ints("kernel_shape")),
+        }
+    }
+
+    /// Rows and columns of an input with its pads.
+    pub(super) fn padded(&self, input: [usize; 2]) -> Result<[usize; 2], String> {
+        let pads = |axis: usize| -> Option<usize> {
+            let ends = [self.ints("pads").get(axis), self.ints("pads").get(axis + 2)];
+            let ends = ends.map(|end| usize::try_from(end.copied().unwrap_or(0)).ok());
+            Some(ends[0]? + ends[1]?)
+        };
+        match (pads(0), pads(1)) {
+            (Some(rows), Some(columns)) => Ok([input[0] + rows, input[1] + columns]),
+            _ => Err(format!("has the pads {:?}", self.ints("pads"))),
+        }
+    }
+
     fn stride(&self) -> Result<usize, String> {
         match self.ints("strides") {
             [] => Ok(1),
@@ -101,6 +132,9 @@ impl<'a> Attributes<'a> {
     /// Of a transposed convolution.
     pub(super) fn transposed_window(&self) -> Result<Window, String> {
         self.plain()?;
+        if self.groups()? != 1 {
+            return Err("is a transposed convolution in groups".into());
+        }
         if !matches!(self.text("auto_pad"), "" | "NOTSET") {
             return Err("has automatic padding".into());
         }
@@ -126,18 +160,21 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// No groups, no dilation, no ceiling.
+    /// No dilation.
     fn plain(&self) -> Result<(), String> {
-        if self.int("group").unwrap_or(1) != 1 {
-            return Err("is a grouped convolution".into());
+        match self.ints("dilations").iter().any(|&dilation| dilation != 1) {
+            true => Err("is dilated".into()),
+            false => Ok(()),
         }
-        if self.ints("dilations").iter().any(|&dilation| dilation != 1) {
-            return Err("is dilated".into());
-        }
-        if self.int("ceil_mode").unwrap_or(0) != 0 {
-            return Err("rounds its output size up".into());
-        }
-        Ok(())
+    }
+
+    /// Groups of channels of a convolution.
+    pub(super) fn groups(&self) -> Result<usize, String> {
+        let groups = self.int("group").unwrap_or(1);
+        usize::try_from(groups)
+            .ok()
+            .filter(|groups| (1..=MAX_CHANNELS).contains(groups))
+            .ok_or_else(|| format!("has {groups} groups"))
     }
 
     /// Nearest neighbour, where an output's source is its coordinate halved and rounded down.

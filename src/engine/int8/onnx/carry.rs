@@ -10,6 +10,20 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel, InferenceNode, InferenceOp};
 use tract_onnx::tract_hir::internal::*;
 
+/// Operators that exporters compute shapes with: what they make of constants is constant.
+const COMPUTE_SHAPES: [&str; 10] = [
+    "Add",
+    "Cast",
+    "Concat",
+    "Div",
+    "Identity",
+    "Mul",
+    "Reshape",
+    "Slice",
+    "Sub",
+    "Transpose",
+];
+
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// Builds an [`OpaqueNode`] in place of tract's own operator.
@@ -20,7 +34,11 @@ pub(super) fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
         .0
         .get(&node.op_type)
         .with_context(|| format!("no operator {}", node.op_type))?;
-    ensure!(node.output.len() == 1, "{} has several outputs", node.name);
+    ensure!(
+        node.output.len() == 1 || node.op_type == "Split",
+        "{} has several outputs",
+        node.name
+    );
     let (rules, closures) = builder(context, node)?;
     ensure!(closures.is_empty(), "{} has an inner graph", node.name);
     Ok((Box::new(Carrier::new(rules, node)), closures))
@@ -30,7 +48,7 @@ pub(super) fn build_known(context: &ParsingContext, node: &NodeProto) -> Built {
 #[derive(Debug, Clone)]
 pub(super) struct OpaqueNode {
     pub node: Arc<NodeProto>,
-    fact: TypedFact,
+    facts: TVec<TypedFact>,
 }
 
 impl PartialEq for OpaqueNode {
@@ -57,7 +75,7 @@ impl TypedOp for OpaqueNode {
     as_op!();
 
     fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec!(self.fact.clone()))
+        Ok(self.facts.clone())
     }
 }
 
@@ -94,7 +112,12 @@ impl Op for Carrier {
 }
 
 impl EvalOp for Carrier {
-    not_out_of_plan!();
+    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
+        match COMPUTE_SHAPES.contains(&self.node.op_type.as_str()) {
+            true => self.rules.eval_out_of_plan(inputs),
+            false => Ok(None),
+        }
+    }
 }
 
 impl InferenceOp for Carrier {
@@ -113,6 +136,10 @@ impl InferenceOp for Carrier {
         self.rules.infer_facts(inputs, outputs, observed)
     }
 
+    fn nboutputs(&self) -> TractResult<usize> {
+        self.rules.nboutputs()
+    }
+
     fn to_typed(
         &self,
         _source: &InferenceModel,
@@ -121,10 +148,13 @@ impl InferenceOp for Carrier {
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
         let inputs: TVec<OutletId> = node.inputs.iter().map(|input| mapping[input]).collect();
-        let fact = TypedFact::try_from(&node.outputs[0].fact)?;
+        let facts = node
+            .outputs
+            .iter()
+            .map(|output| TypedFact::try_from(&output.fact));
         let op = OpaqueNode {
             node: Arc::clone(&self.node),
-            fact,
+            facts: facts.collect::<TractResult<_>>()?,
         };
         target.wire_node(&node.name, op, &inputs)
     }

@@ -23,8 +23,16 @@ pub(super) struct DequantConstant {
 }
 
 impl Constant {
+    /// Shapes that tract computed are in a type of its own; here they are integers.
     pub(super) fn new(tensor: Arc<Tensor>) -> Self {
-        Constant { tensor }
+        let integers = match tensor.datum_type() {
+            DatumType::TDim => tensor.cast_to_dt(DatumType::I64).ok(),
+            _ => None,
+        };
+        let integers = integers.map(|integers| Arc::new(integers.into_owned()));
+        Constant {
+            tensor: integers.unwrap_or(tensor),
+        }
     }
 
     pub(super) fn shape(&self) -> &[usize] {
@@ -85,6 +93,21 @@ impl Constant {
             }
             other => return Err(format!("a constant is {other:?}, expected are integers")),
         })
+    }
+
+    /// Places in a list, of which the largest numbers stand for its end.
+    pub(super) fn wide_integers(&self) -> Result<Vec<i64>, String> {
+        let plain = self
+            .tensor
+            .try_as_plain_ram()
+            .map_err(|error| error.to_string())?;
+        match self.tensor.datum_type() {
+            DatumType::I64 => {
+                let values = plain.as_slice::<i64>().map_err(|error| error.to_string())?;
+                Ok(values.to_vec())
+            }
+            _ => Ok(self.integers()?.into_iter().map(i64::from).collect()),
+        }
     }
 
     /// This constant is a scale; with a zero point it gives the meaning of an activation.

@@ -13,6 +13,14 @@ use tract_core::internal::TypedNode;
 /// larger layer that reads and makes 8-bit values gets 8-bit weights.
 const MAX_FLOAT_PRODUCTS: u64 = 1 << 27;
 
+const NOT_CONSTANT: &str = "its weights are not constant";
+
+/// 8-bit weights and their bias in the graph's units.
+pub(super) struct Filters {
+    pub weights: ConvWeights,
+    pub bias: Vec<f64>,
+}
+
 impl Importer {
     pub(super) fn conv(
         &mut self,
@@ -20,7 +28,45 @@ impl Importer {
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
         let (input, window) = self.convolved(node, attributes)?;
-        self.convolution(node, Kind::Conv, input, window)
+        match attributes.groups()? {
+            1 => self.convolution(node, Kind::Conv, input, window),
+            groups => {
+                let filters = self.filters(node, window, groups)?;
+                if self.graph.tensor(input).is_float {
+                    return Err("is a convolution in groups of a float value".into());
+                }
+                self.grouped(node, input, groups, filters)
+            }
+        }
+    }
+
+    /// 8-bit weights of a convolution in groups.
+    fn filters(&self, node: &TypedNode, window: Window, groups: usize) -> Result<Filters, String> {
+        let weights = match self.value(node, 1)? {
+            Value::Read(reading) => weights::quantised(Kind::Conv, reading, window)?,
+            Value::Constant(constant) => {
+                let floats = constant.floats()?;
+                let bias = vec![0.0; constant.shape().first().copied().unwrap_or(0)];
+                let real = weights::float(Kind::Conv, &floats, constant.shape(), window, bias)?;
+                log::info!(
+                    "{}: float weights in {groups} groups quantised to 8 bits, each channel with a scale of its own",
+                    node.name
+                );
+                weights::rounded(Kind::Conv, &real).0
+            }
+            _ => return Err(NOT_CONSTANT.into()),
+        };
+        let bias = match node.inputs.get(2) {
+            None => vec![0.0; weights.out_channels],
+            Some(_) => {
+                let floats = self.floats(node, 2)?;
+                floats.into_iter().map(f64::from).collect()
+            }
+        };
+        if bias.len() != weights.out_channels {
+            return Err(weights::wrong_biases(bias.len(), &weights));
+        }
+        Ok(Filters { weights, bias })
     }
 
     pub(super) fn deconv(
@@ -60,7 +106,7 @@ impl Importer {
                 let floats = constant.floats()?;
                 weights::float(kind, &floats, constant.shape(), window, bias(outputs)?)?
             }
-            _ => return Err("its weights are not constant".into()),
+            _ => return Err(NOT_CONSTANT.into()),
         };
         let op = match kind {
             Kind::Conv => FloatOp::Conv { input, weights },
@@ -90,8 +136,29 @@ impl Importer {
                 units.into_iter().map(f64::from).collect()
             }
         };
-        let weights = weights::with_units(weights, bias)?;
         let quant = self.quant(node, 6)?;
+        let groups = attributes.groups()?;
+        if groups > 1 {
+            let x_scale = f64::from(self.graph.tensor(input).quant.scale);
+            let units = weights
+                .scales
+                .iter()
+                .map(|&scale| x_scale * f64::from(scale));
+            let bias: Vec<f64> = bias
+                .iter()
+                .zip(units)
+                .map(|(bias, unit)| bias * unit)
+                .collect();
+            if bias.len() != weights.out_channels {
+                return Err(weights::wrong_biases(bias.len(), &weights));
+            }
+            let pending = self.grouped(node, input, groups, Filters { weights, bias })?;
+            let Value::Pending(pending) = pending else {
+                unreachable!("a convolution in groups waits for its scale");
+            };
+            return self.settle(pending, Some(quant)).map(Value::Quantised);
+        }
+        let weights = weights::with_units(weights, bias)?;
         let op = Op::Conv {
             input,
             weights,

@@ -26,14 +26,17 @@ type Form = fn(&mut Importer, &TypedNode, &Attributes<'_>) -> Result<Value, Stri
 /// The operators that run in integers.
 const FORMS: &[(&str, Form)] = &[
     ("Add", Importer::add),
+    ("AveragePool", Importer::average_pool),
     ("BatchNormalization", Importer::batch_normalization),
     ("Cast", Importer::cast),
     ("Clip", Importer::clip),
+    ("Concat", Importer::concat),
     ("Conv", Importer::conv),
     ("ConvTranspose", Importer::deconv),
     ("DequantizeLinear", Importer::dequantize),
     ("Div", Importer::div),
     ("Dropout", Importer::identity),
+    ("GlobalAveragePool", Importer::global_average_pool),
     ("HardSigmoid", Importer::hard_sigmoid),
     ("HardSwish", Importer::hard_swish),
     ("Identity", Importer::identity),
@@ -43,16 +46,36 @@ const FORMS: &[(&str, Form)] = &[
     ("Pad", Importer::pad),
     ("QLinearConv", Importer::qlinear_conv),
     ("QuantizeLinear", Importer::quantize),
+    ("ReduceMean", Importer::reduce_mean),
     ("Relu", Importer::relu),
+    ("Reshape", Importer::reshape),
     ("Resize", Importer::resize),
     ("Sigmoid", Importer::sigmoid),
+    ("Slice", Importer::slice),
     ("Sub", Importer::sub),
     ("Tanh", Importer::tanh),
+    ("Transpose", Importer::transpose),
+];
+
+/// The one with several results.
+const SPLIT: &str = "Split";
+
+/// Operators that move values. Other operators read channels from several activations as one.
+const MOVING: [&str; 9] = [
+    "Cast",
+    "Concat",
+    "DequantizeLinear",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Slice",
+    SPLIT,
+    "Transpose",
 ];
 
 /// The names of the operators that run in integers.
 pub(super) fn operators() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|(name, _)| *name)
+    FORMS.iter().map(|(name, _)| *name).chain([SPLIT])
 }
 
 pub(super) struct Importer {
@@ -93,10 +116,12 @@ fn import_within(source: &TypedModel, max_read_bytes: u64) -> Result<Graph, Misf
         .map_err(|error| Misfit::at("graph", format!("{error:#}")))?;
     for id in order {
         let node = source.node(id);
-        let value = importer
+        let values = importer
             .follow(node)
             .map_err(|what| Misfit::at(&node.name, what))?;
-        importer.values.insert(id.into(), value);
+        let outlets = values.into_iter().enumerate();
+        let outlets = outlets.map(|(slot, value)| (OutletId::new(id, slot), value));
+        importer.values.extend(outlets);
     }
     importer.finish(source)
 }
@@ -122,13 +147,15 @@ fn check_quantised(source: &TypedModel) -> Result<(), Misfit> {
 }
 
 impl Importer {
-    fn follow(&mut self, node: &TypedNode) -> Result<Value, String> {
+    /// A value for each result of the node.
+    fn follow(&mut self, node: &TypedNode) -> Result<Vec<Value>, String> {
         if node.op_is::<TypedSource>() {
             self.input_shape = known_shape(node);
-            return Ok(Value::Input);
+            return Ok(vec![Value::Input]);
         }
         if let Some(constant) = node.op_as::<Const>() {
-            return Ok(Value::Constant(Constant::new(constant.val().clone())));
+            let constant = Constant::new(constant.val().clone());
+            return Ok(vec![Value::Constant(constant)]);
         }
         let Some(opaque) = node.op_as::<OpaqueNode>() else {
             return Err(format!("operator {} is not an integer one", node.op.name()));
@@ -136,10 +163,33 @@ impl Importer {
         self.count_constants(node)?;
         let attributes = Attributes::of(&opaque.node);
         let operator = opaque.node.op_type.as_str();
+        if operator == SPLIT {
+            return self.split(node, &attributes);
+        }
+        if !MOVING.contains(&operator) {
+            self.gather_inputs(node)?;
+        }
         match FORMS.iter().find(|(name, _)| *name == operator) {
-            Some((_, form)) => form(self, node, &attributes),
+            Some((_, form)) => form(self, node, &attributes).map(|value| vec![value]),
             None => Err(format!("operator {operator} is not an integer one")),
         }
+    }
+
+    /// Makes one activation of each input that is a list of channels.
+    fn gather_inputs(&mut self, node: &TypedNode) -> Result<(), String> {
+        for outlet in &node.inputs {
+            if let Some(Value::Joined(joined)) = self.values.get(outlet).cloned() {
+                let operand = self.gather(&node.name, &joined)?;
+                let value = match self.graph.tensor(operand.tensor).is_float {
+                    true => Value::Float(operand),
+                    false if joined.dequantised => Value::Dequantised(operand),
+                    false => Value::Quantised(operand),
+                };
+                // Others read the same.
+                self.values.insert(*outlet, value);
+            }
+        }
+        Ok(())
     }
 
     /// Counts the constants that a node reads: a form copies them, and many nodes can read the same one.
@@ -163,6 +213,9 @@ impl Importer {
         let output = outlet.and_then(|outlet| self.values.get(&outlet)).cloned();
         let at_output = |what: String| Misfit::at("output", what);
         let operand = match output {
+            Some(Value::Joined(joined)) if joined.dequantised => {
+                self.gather("output", &joined).map_err(at_output)?
+            }
             Some(Value::Dequantised(operand) | Value::Float(operand)) => operand,
             Some(Value::Mapped(mapped)) => self.emit_exact("output", &mapped).map_err(at_output)?,
             Some(Value::Pending(pending)) => self.settle(pending, None).map_err(at_output)?,
@@ -172,8 +225,13 @@ impl Importer {
             }
         };
         self.graph.output = self.plain("output", operand).map_err(at_output)?.tensor;
-        let is_integer =
-            |node: &Node| matches!(node.op, Op::Conv { .. } | Op::ConvTranspose { .. });
+        self.graph.drop_unread();
+        let is_integer = |node: &Node| {
+            matches!(
+                node.op,
+                Op::Conv { .. } | Op::ConvTranspose { .. } | Op::Depthwise { .. }
+            )
+        };
         match self.graph.nodes.iter().any(is_integer) {
             true => Ok(self.graph),
             false => Err(Misfit::of_graph(
@@ -221,6 +279,7 @@ impl Importer {
                 Ok(operand)
             }
             Value::Mapped(mapped) => self.emit_exact(&node.name, &mapped),
+            Value::Joined(joined) => self.gather(&node.name, &joined),
             Value::Input => self.load(node, input),
             Value::Pending(pending) => {
                 let operand = self.settle(pending, None)?;
@@ -275,6 +334,16 @@ impl Importer {
         let convolved = match &op {
             Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. } => {
                 Some((*input, weights))
+            }
+            Op::Depthwise { input, weights, .. } => {
+                let inputs = self.graph.tensor(*input).channels;
+                if [inputs, weights.out_channels] != [channels; 2] {
+                    return Err(format!(
+                        "has {} filters between activations of {inputs} and {channels} channels",
+                        weights.out_channels
+                    ));
+                }
+                None
             }
             Op::Float { op, .. } => {
                 let weights = op.weights();

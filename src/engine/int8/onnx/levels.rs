@@ -40,6 +40,22 @@ impl Mapped {
         self
     }
 
+    /// The same as a function of the activation that a table made this one from.
+    pub(super) fn through(&self, operand: Operand, table: &Table) -> Self {
+        let mut levels = Box::new([0.0; 256]);
+        for (level, &value) in levels.iter_mut().zip(table) {
+            *level = self.levels[usize::from(value.cast_unsigned() ^ 0x80)];
+        }
+        Mapped { operand, levels }
+    }
+
+    /// The product with another function of the same activation.
+    pub(super) fn times(mut self, other: &Mapped) -> Self {
+        let levels = self.levels.iter_mut().zip(other.levels.iter());
+        levels.for_each(|(level, other)| *level *= other);
+        self
+    }
+
     pub(super) fn clip(self, [low, high]: [f32; 2]) -> Self {
         // A range of which the ends are in the wrong order gives its upper end, as in ONNX.
         self.map(|level| level.max(low).min(high))

@@ -37,12 +37,26 @@ impl Importer {
         self.emit_before_upsampling(name, mapped.operand, mapped.rounded(quant), quant)
     }
 
-    /// A mapped activation with the scale that it has.
+    /// A mapped activation with the scale that it has, or in float if that does not hold its values.
     pub(super) fn emit_exact(&mut self, name: &str, mapped: &Mapped) -> Result<Operand, String> {
-        let quant = self.graph.tensor(mapped.operand.tensor).quant;
-        let table = mapped
-            .exact(quant)
-            .ok_or("reads float values that are not those of an 8-bit scale")?;
+        let tensor = self.graph.tensor(mapped.operand.tensor);
+        let quant = tensor.quant;
+        let Some(table) = mapped.exact(quant) else {
+            let shape = [1, tensor.channels, tensor.height, tensor.width];
+            let small = Operand {
+                upsampled: false,
+                ..mapped.operand
+            };
+            let op = Op::Float {
+                op: FloatOp::Levels(small, mapped.levels.clone()),
+                range: UNBOUNDED,
+            };
+            let float = self.emit_tensor(shape, name, op, None)?;
+            return Ok(Operand {
+                upsampled: mapped.operand.upsampled,
+                ..float
+            });
+        };
         self.emit_before_upsampling(name, mapped.operand, table, quant)
     }
 

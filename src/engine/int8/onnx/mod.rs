@@ -7,13 +7,17 @@
 mod add;
 mod affine;
 mod attributes;
+mod average;
 mod carry;
+mod channels;
 mod constants;
 mod conv;
+mod grouped;
 mod import;
 mod levels;
 mod map;
 mod pad;
+mod product;
 mod quantize;
 mod reader;
 #[cfg(test)]

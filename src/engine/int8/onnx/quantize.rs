@@ -3,7 +3,7 @@
 use super::attributes::Attributes;
 use super::import::{Importer, UNBOUNDED};
 use super::levels::Mapped;
-use super::value::{Padded, Pending, PendingOp, Then, Value};
+use super::value::{Joined, Padded, Pending, PendingOp, Then, Value};
 use super::weights;
 use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::{Op, Operand, QuantParams, ValueId};
@@ -63,6 +63,9 @@ impl Importer {
             Value::Mapped(mapped) => self
                 .emit_mapped(&node.name, &mapped, quant)
                 .map(Value::Quantised),
+            Value::Joined(joined) => self
+                .round_joined(&node.name, joined, quant)
+                .map(Value::Joined),
             // Zero stays zero, so the activation can be rounded before it is padded.
             Value::Padded(padded) if padded.dequantised => {
                 let operand = Operand {
@@ -149,7 +152,15 @@ impl Importer {
                 weights: weights::real(&weights, &bias)?,
             },
             PendingOp::Add([first, second]) => FloatOp::Sum(first, Some(second)),
+            PendingOp::Multiply([first, second]) => FloatOp::Product(first, second),
+            PendingOp::Average { input, window } => FloatOp::Average { input, window },
             PendingOp::Float(op) => op,
+            PendingOp::Depthwise { .. } | PendingOp::Grouped(_) => {
+                return Err(format!(
+                    "reads the float result of {}, a convolution in groups: quantise what is behind that",
+                    pending.name
+                ));
+            }
         };
         let range = pending.range;
         self.emit_tensor(pending.shape, &pending.name, Op::Float { op, range }, None)
@@ -179,6 +190,25 @@ impl Importer {
                 weights: self.with_bias(input, weights, &bias)?,
                 floor,
             },
+            PendingOp::Depthwise {
+                input,
+                weights,
+                bias,
+            } => Op::Depthwise {
+                input,
+                weights: self.with_bias(input, weights, &bias)?,
+                floor,
+            },
+            PendingOp::Grouped(parts) => {
+                let operand = self.round_parts(name, parts, shape, (quant, floor))?;
+                return self.at_most(name, operand, quant.level(high));
+            }
+            PendingOp::Average { input, window } => Op::Average {
+                input,
+                window,
+                floor,
+            },
+            PendingOp::Multiply(operands) => Op::Multiply { operands, floor },
             PendingOp::Add(operands) => Op::Add { operands, floor },
             PendingOp::Float(op) => {
                 let range = pending.range;
@@ -204,6 +234,16 @@ impl Importer {
                 constant
                     .read(self.constant(node, 1)?, zero_point, axis)
                     .map(Value::Read)
+            }
+            Value::Joined(joined) if !joined.dequantised => {
+                let joined = joined.clone();
+                let source = joined.channels.first().map(|&(source, _)| source);
+                let source = source.ok_or("has no channels")?;
+                self.check_scale(node, source, 1)?;
+                Ok(Value::Joined(Joined {
+                    dequantised: true,
+                    ..joined
+                }))
             }
             &Value::Quantised(operand) => {
                 let written = self.graph.tensor(operand.tensor).quant;

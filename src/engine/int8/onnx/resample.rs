@@ -76,7 +76,8 @@ impl Importer {
         }
     }
 
-    /// Only nearest upsampling by powers of two. The addition behind it does the last one as it reads.
+    /// Only nearest upsampling by powers of two, or to the size that is there. The addition behind it does the last one
+    /// as it reads.
     pub(super) fn resize(
         &mut self,
         node: &TypedNode,
@@ -94,8 +95,8 @@ impl Importer {
             _ => return Err("its input is not quantised".into()),
         };
         let times =
-            (1..=MAX_DOUBLINGS).find(|times| size.map(|side| side << times) == [height, width]);
-        let times = times.ok_or("does not double the size")?;
+            (0..=MAX_DOUBLINGS).find(|times| size.map(|side| side << times) == [height, width]);
+        let times = times.ok_or("upsamples by no power of two")?;
         if let Value::Pending(mut pending) = value {
             pending.then.extend((0..times).map(|_| Then::Upsample));
             return Ok(Value::Pending(pending));

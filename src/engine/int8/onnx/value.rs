@@ -3,7 +3,7 @@
 use super::constants::{Constant, DequantConstant};
 use super::levels::Mapped;
 use crate::engine::int8::ir::float::FloatOp;
-use crate::engine::int8::ir::{ConvWeights, Operand, PoolWindow, ValueId};
+use crate::engine::int8::ir::{AverageWindow, ConvWeights, Operand, PoolWindow, ValueId};
 use crate::limits::MAX_ONNX_WINDOW_PX;
 
 /// The value of an outlet of the ONNX graph.
@@ -22,6 +22,8 @@ pub(super) enum Value {
     Mapped(Mapped),
     /// A float activation, as it is or through nearest upsampling.
     Float(Operand),
+    /// Channels of several activations side by side.
+    Joined(Joined),
     /// Either of these with zeros around it.
     Padded(Padded),
     /// The network's input with zeros around it.
@@ -29,6 +31,18 @@ pub(super) enum Value {
     /// A float result that becomes 8-bit at the next QuantizeLinear, or a float activation where another operator
     /// reads it.
     Pending(Pending),
+}
+
+/// Channels that become one activation where an operator reads their values.
+#[derive(Debug, Clone)]
+pub(super) struct Joined {
+    /// The activation of each, and its place there.
+    pub channels: Vec<(ValueId, u16)>,
+    /// The axes that the channels lie along: several between the Reshapes of a channel shuffle.
+    pub axes: Vec<usize>,
+    pub size: [usize; 2],
+    /// They are the float readings of 8-bit values.
+    pub dequantised: bool,
 }
 
 /// A float operation that becomes an integer one with the scale of its result.
@@ -85,18 +99,44 @@ pub(super) enum PendingOp {
         weights: ConvWeights,
         bias: Vec<f64>,
     },
+    /// A filter for each channel.
+    Depthwise {
+        input: ValueId,
+        weights: ConvWeights,
+        bias: Vec<f64>,
+    },
+    /// A convolution in groups of channels, in parts that read activations of their own.
+    Grouped(Vec<GroupedPart>),
+    Average {
+        input: ValueId,
+        window: AverageWindow,
+    },
+    /// The second may have a single pixel.
+    Multiply([Operand; 2]),
     Add([Operand; 2]),
     /// On real values.
     Float(FloatOp),
 }
 
+#[derive(Debug, Clone)]
+pub(super) struct GroupedPart {
+    pub input: ValueId,
+    pub weights: ConvWeights,
+    pub bias: Vec<f64>,
+}
+
 impl PendingOp {
-    /// It is a convolution.
+    /// It is one convolution.
     pub(super) fn has_weights(&self) -> bool {
         match self {
-            PendingOp::Conv { .. } | PendingOp::ConvTranspose { .. } => true,
+            PendingOp::Conv { .. }
+            | PendingOp::ConvTranspose { .. }
+            | PendingOp::Depthwise { .. } => true,
             PendingOp::Float(op) => op.weights().is_some(),
-            PendingOp::Add(_) => false,
+            PendingOp::Grouped(_)
+            | PendingOp::Average { .. }
+            | PendingOp::Multiply(_)
+            | PendingOp::Add(_) => false,
         }
     }
 }

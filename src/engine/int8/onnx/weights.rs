@@ -244,7 +244,7 @@ fn keep_sum(levels: &[f32], values: &mut [i32], mut group: Vec<usize>) {
     }
 }
 
-fn wrong_biases(count: usize, weights: &ConvWeights) -> String {
+pub(super) fn wrong_biases(count: usize, weights: &ConvWeights) -> String {
     format!("has {count} biases for {} outputs", weights.out_channels)
 }
 

@@ -2,15 +2,18 @@
 
 use super::buffer::Buffer;
 use super::conv::{ConvOutline, Method, Tag};
+use super::depthwise;
 use super::float::{self, FloatStep, FloatStepOp, Reading, Source};
 use super::outline::{Outline, StepOutline};
-use super::steps::{ConvStep, FusedAdd, PackedConv, Plan, Step};
+use super::steps::{ConvStep, DepthwiseStep, FusedAdd, PackedConv, Plan, Run, Step};
 use super::winograd::WinogradScratch;
 use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::size::product;
-use crate::engine::int8::ir::{ConvWeights, Misfit, Op, Operand, QuantParams, ValueId};
-use crate::engine::int8::requant::{Addition, Residual};
+use crate::engine::int8::ir::{ConvWeights, Misfit, Op, Operand, Pick, QuantParams, ValueId};
+use crate::engine::int8::requant::{Addition, Average, Product, Residual};
+
+const OTHER_WEIGHTS: &str = "is stored with weights that do not fit it";
 
 impl Plan {
     /// Binds the packed weights of each convolution step, in order.
@@ -42,7 +45,7 @@ impl Plan {
                     continue;
                 }
                 StepOutline::Conv(conv) => conv.node,
-                StepOutline::Float(index) => *index,
+                StepOutline::Packed(index) => *index,
             };
             let bound = packed
                 .next()
@@ -51,7 +54,10 @@ impl Plan {
                     StepOutline::Conv(conv) => binder
                         .conv(conv, packed)
                         .map(|step| Step::Conv(Box::new(step))),
-                    _ => binder.float_conv(index, packed),
+                    _ => match &outline.graph.nodes[index].op {
+                        Op::Depthwise { .. } => binder.depthwise(index, packed),
+                        _ => binder.float_conv(index, packed),
+                    },
                 });
             let at_node = |what| Misfit::at(&outline.graph.nodes[index].name, what);
             steps.push(bound.map_err(at_node)?);
@@ -125,6 +131,45 @@ impl Binder<'_> {
                 output,
                 window: *window,
             },
+            Op::Average {
+                input,
+                window,
+                floor,
+            } => Step::Average {
+                name,
+                input: self.buffer(*input),
+                output,
+                window: *window,
+                average: Average {
+                    from_scale: self.quant(*input).scale,
+                    from_zero: self.quant(*input).zero_point,
+                    scale: self.quant(node.output).scale,
+                    zero_point: self.quant(node.output).zero_point,
+                    floor: *floor,
+                },
+            },
+            Op::Multiply { operands, floor } => {
+                let [a, b] = operands.map(|operand| self.quant(operand.tensor));
+                let result = self.quant(node.output);
+                Step::Multiply {
+                    name,
+                    operands: operands
+                        .map(|operand| (self.buffer(operand.tensor), operand.upsampled)),
+                    product: Product {
+                        a_zero: a.zero_point,
+                        b_zero: b.zero_point,
+                        ratio: a.scale * b.scale / result.scale,
+                        zero_point: result.zero_point,
+                        floor: *floor,
+                    },
+                    output,
+                }
+            }
+            Op::Channels { sources, picks } => Step::Channels {
+                name,
+                runs: self.runs(sources, picks, node.output),
+                output,
+            },
             Op::Add { operands, .. } => Step::Add {
                 name,
                 operands: operands.map(|operand| (self.buffer(operand.tensor), operand.upsampled)),
@@ -144,6 +189,16 @@ impl Binder<'_> {
                     FloatOp::MaxPool { input, window } => {
                         (self.source(plain(*input)), FloatStepOp::MaxPool(*window))
                     }
+                    FloatOp::Average { input, window } => {
+                        (self.source(plain(*input)), FloatStepOp::Average(*window))
+                    }
+                    FloatOp::Product(first, second) => (
+                        self.source(*first),
+                        FloatStepOp::Product(self.source(*second)),
+                    ),
+                    FloatOp::Levels(operand, levels) => {
+                        (self.source(*operand), FloatStepOp::Levels(levels.clone()))
+                    }
                     FloatOp::Sum(first, second) => {
                         let second = second.map(|operand| self.source(operand));
                         (self.source(*first), FloatStepOp::Sum(second))
@@ -154,10 +209,64 @@ impl Binder<'_> {
                 };
                 self.float(index, source, op, *range)
             }
-            Op::Conv { .. } | Op::ConvTranspose { .. } => {
+            Op::Conv { .. } | Op::ConvTranspose { .. } | Op::Depthwise { .. } => {
                 unreachable!("convolutions have an outline of their own")
             }
         }
+    }
+
+    /// Picks as pieces of pixels, neighbours together.
+    fn runs(&self, sources: &[ValueId], picks: &[Pick], output: ValueId) -> Vec<Run> {
+        let value_bytes = match self.outline.graph.tensor(output).is_float {
+            true => size_of::<f32>(),
+            false => 1,
+        };
+        let mut runs: Vec<Run> = Vec::new();
+        for (index, pick) in picks.iter().enumerate() {
+            let run = Run {
+                source: self.buffer(sources[usize::from(pick.source)]),
+                from: usize::from(pick.channel) * value_bytes,
+                to: index * value_bytes,
+                bytes: value_bytes,
+            };
+            match runs.last_mut() {
+                Some(last) if last.source == run.source && last.from + last.bytes == run.from => {
+                    last.bytes += value_bytes;
+                }
+                _ => runs.push(run),
+            }
+        }
+        runs
+    }
+
+    fn depthwise(&self, index: usize, packed: PackedConv) -> Result<Step, String> {
+        let node = &self.outline.graph.nodes[index];
+        let Op::Depthwise {
+            input,
+            weights,
+            floor,
+        } = &node.op
+        else {
+            unreachable!("the outline of a filter for each channel");
+        };
+        let channels = depthwise::padded_channels(weights);
+        if packed.tag != Tag::Depthwise
+            || !depthwise::packed_bytes(weights).is(packed.weights.len())
+            || [packed.bias.len(), packed.multipliers.len()] != [channels; 2]
+        {
+            return Err(OTHER_WEIGHTS.into());
+        }
+        Ok(Step::Depthwise(Box::new(DepthwiseStep {
+            name: node.name.clone(),
+            input: self.buffer(*input),
+            output: self.buffer(node.output),
+            taps: depthwise::taps(weights),
+            stride: weights.stride,
+            packed,
+            zero_point: self.quant(node.output).zero_point,
+            floor: *floor,
+            padding_row: vec![self.quant(*input).zero_point; channels],
+        })))
     }
 
     fn source(&self, operand: Operand) -> Source {
@@ -190,7 +299,7 @@ impl Binder<'_> {
             || !float::packed_bytes(&weights.window).is(packed.weights.len())
             || packed.multipliers.len() != channels
         {
-            return Err("is stored with weights that do not fit it".into());
+            return Err(OTHER_WEIGHTS.into());
         }
         let op = FloatStepOp::Conv {
             window: ConvWeights {

@@ -14,13 +14,20 @@ pub(crate) enum Tag {
     Winograd = 2,
     /// Float weights, for every family the same.
     Float = 3,
+    /// A filter for each channel, for every family the same.
+    Depthwise = 4,
 }
 
 impl Tag {
     pub(super) fn of(byte: u8) -> Option<Tag> {
-        [Tag::Direct, Tag::DirectExact, Tag::Winograd, Tag::Float]
-            .into_iter()
-            .find(|&tag| tag as u8 == byte)
+        let all = [
+            Tag::Direct,
+            Tag::DirectExact,
+            Tag::Winograd,
+            Tag::Float,
+            Tag::Depthwise,
+        ];
+        all.into_iter().find(|&tag| tag as u8 == byte)
     }
 }
 
@@ -171,7 +178,7 @@ impl ConvOutline {
                 let shape = family.winograd.filter(|_| fits)?;
                 WinogradConv::of(shape, &places).map(Method::Winograd)
             }
-            Tag::Float => None,
+            Tag::Float | Tag::Depthwise => None,
         }
     }
 

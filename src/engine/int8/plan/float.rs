@@ -1,8 +1,9 @@
 //! Float steps of a plan, and the layout of their packed weights.
 
 use super::buffer::Buffer;
+use crate::engine::int8::ir::float::Levels;
 use crate::engine::int8::ir::size::{Size, product};
-use crate::engine::int8::ir::{ConvWeights, PoolWindow, Tensor};
+use crate::engine::int8::ir::{AverageWindow, ConvWeights, PoolWindow, Tensor};
 use crate::model::Weights;
 
 /// Output channels of a block of weights, which is [kh][kw][in][lane] in little-endian bytes.
@@ -53,7 +54,11 @@ pub(crate) enum FloatStepOp {
         bias: Vec<f32>,
     },
     MaxPool(PoolWindow),
+    Average(AverageWindow),
     Sum(Option<Source>),
+    /// The other factor may have a single pixel.
+    Product(Source),
+    Levels(Box<Levels>),
 }
 
 /// A step on real values.

@@ -7,7 +7,8 @@ use crate::engine::int8::family;
 use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{
-    ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
+    AverageWindow, ConvWeights, Graph, Node, Op, Operand, Pick, PoolWindow, QuantParams, Tensor,
+    ValueId,
 };
 use crate::limits::MAX_FRAME_MACS;
 use proptest::prelude::*;
@@ -225,7 +226,7 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
             upsampled,
         })
     };
-    (0..tensors, 0..9, filter, window, [operand(), operand()]).prop_map(
+    (0..tensors, 0..15, filter, window, [operand(), operand()]).prop_map(
         |(input, kind, weights, window, operands)| {
             let (input, floor) = (ValueId(input), 0);
             match kind {
@@ -245,6 +246,27 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
                     table: Box::new([7; 256]),
                 },
                 4 => Op::Add { operands, floor },
+                9 => Op::Depthwise {
+                    input,
+                    weights,
+                    floor,
+                },
+                10 => Op::Average {
+                    input,
+                    window: average_window(&weights),
+                    floor,
+                },
+                11 => Op::Multiply { operands, floor },
+                12 => Op::Channels {
+                    sources: operands.map(|operand| operand.tensor).into(),
+                    picks: (0..)
+                        .take(weights.out_channels.min(MAX_PICKS))
+                        .map(|channel: u16| Pick {
+                            source: channel % 2,
+                            channel: channel / 2,
+                        })
+                        .collect(),
+                },
                 _ => Op::Float {
                     op: float_op(kind, input, weights, window, operands),
                     range: [0.0, 1.0],
@@ -252,6 +274,18 @@ fn any_op(tensors: usize) -> impl Strategy<Value = Op> {
             }
         },
     )
+}
+
+/// Channels that one operation takes here.
+const MAX_PICKS: usize = 1000;
+
+fn average_window(window: &ConvWeights) -> AverageWindow {
+    AverageWindow {
+        kernel_size: window.kernel_size,
+        stride: window.stride,
+        pad: window.pad,
+        counts_outside: window.stride.is_multiple_of(2),
+    }
 }
 
 fn float_op(
@@ -272,6 +306,11 @@ fn float_op(
         7 => FloatOp::MaxPool {
             input,
             window: pool,
+        },
+        13 => FloatOp::Product(first, second),
+        14 => FloatOp::Average {
+            input,
+            window: average_window(&weights.window),
         },
         _ => FloatOp::Sum(first, Some(second)),
     }
@@ -307,6 +346,11 @@ fn fitted(mut graph: Graph) -> Graph {
                 weights.in_channels = input;
                 weights.out_channels = output.channels;
             }
+            Op::Depthwise { weights, .. } => {
+                (weights.in_channels, weights.out_channels) = (1, input);
+                output.channels = input;
+            }
+            Op::Channels { picks, .. } => output.channels = picks.len(),
             _ => output.channels = input,
         }
     }

@@ -11,6 +11,7 @@ mod arena;
 mod bind;
 mod buffer;
 pub(crate) mod conv;
+pub(crate) mod depthwise;
 pub(crate) mod file;
 pub(crate) mod float;
 #[cfg(test)]
@@ -25,4 +26,4 @@ pub(crate) use float::{FloatStep, FloatStepOp, Reading, Source};
 pub(crate) use outline::outline;
 #[cfg(any(feature = "onnx", test))]
 pub(crate) use outline::{Outline, StepOutline};
-pub(crate) use steps::{ConvStep, PackedConv, Plan, Step};
+pub(crate) use steps::{ConvStep, DepthwiseStep, PackedConv, Plan, Run, Step};

@@ -20,8 +20,8 @@ pub(crate) enum StepOutline {
     /// Quantisation, pooling, or an addition of its own.
     Node(usize),
     Conv(ConvOutline),
-    /// A convolution in float.
-    Float(usize),
+    /// A convolution in float, or with one filter for each channel: its weights are the same for every family.
+    Packed(usize),
 }
 
 impl Outline<'_> {
@@ -63,10 +63,13 @@ pub(crate) fn outline(graph: &Graph, input_shape: [usize; 4]) -> Result<Outline<
             }
             _ => (index, None),
         };
-        if let Op::Float { op, .. } = &node.op
-            && op.weights().is_some()
-        {
-            steps.push(StepOutline::Float(index));
+        let is_packed = match &node.op {
+            Op::Float { op, .. } => op.weights().is_some(),
+            Op::Depthwise { .. } => true,
+            _ => false,
+        };
+        if is_packed {
+            steps.push(StepOutline::Packed(index));
             continue;
         }
         let (Op::Conv { input, weights, .. } | Op::ConvTranspose { input, weights, .. }) =

@@ -5,8 +5,8 @@ use super::conv::{Method, Tag};
 use super::float::{FloatStep, Reading};
 use super::winograd::WinogradScratch;
 use crate::engine::int8::family::Family;
-use crate::engine::int8::ir::{PoolWindow, Table};
-use crate::engine::int8::requant::{Addition, Requant, Residual};
+use crate::engine::int8::ir::{AverageWindow, PoolWindow, Table};
+use crate::engine::int8::requant::{Addition, Average, Product, Requant, Residual};
 use crate::model::Weights;
 
 /// An addition to the result of a convolution, before it is stored.
@@ -70,6 +70,33 @@ impl ConvStep {
     }
 }
 
+/// A convolution with one filter for each channel.
+pub(crate) struct DepthwiseStep {
+    pub name: String,
+    pub input: Buffer,
+    pub output: Buffer,
+    /// Input row and column of each tap, for the first output pixel.
+    pub taps: Vec<[isize; 2]>,
+    pub stride: usize,
+    /// Weights of every family are the same.
+    pub packed: PackedConv,
+    pub zero_point: i8,
+    pub floor: i8,
+    /// The zero point of the input, for each channel: read outside of the input.
+    pub padding_row: Vec<i8>,
+}
+
+/// Bytes of a pixel that lie side by side in another activation, too.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Run {
+    pub source: Buffer,
+    /// In the source's pixel.
+    pub from: usize,
+    /// In the output's pixel.
+    pub to: usize,
+    pub bytes: usize,
+}
+
 /// One step of a frame.
 pub(crate) enum Step {
     Quantize {
@@ -83,6 +110,27 @@ pub(crate) enum Step {
         input: Buffer,
         output: Buffer,
         window: PoolWindow,
+    },
+    Depthwise(Box<DepthwiseStep>),
+    Average {
+        name: String,
+        input: Buffer,
+        output: Buffer,
+        window: AverageWindow,
+        average: Average,
+    },
+    Multiply {
+        name: String,
+        /// The place of each, and whether it is upsampled as it is read.
+        operands: [(Buffer, bool); 2],
+        product: Product,
+        output: Buffer,
+    },
+    /// Bytes of each pixel, from those of other activations.
+    Channels {
+        name: String,
+        runs: Vec<Run>,
+        output: Buffer,
     },
     Add {
         name: String,
@@ -111,7 +159,13 @@ impl Step {
             Step::Quantize { .. } | Step::Input(_) => "input",
             Step::Float(step) => &step.name,
             Step::Conv(conv) => &conv.name,
-            Step::MaxPool { name, .. } | Step::Add { name, .. } | Step::Map { name, .. } => name,
+            Step::Depthwise(step) => &step.name,
+            Step::MaxPool { name, .. }
+            | Step::Average { name, .. }
+            | Step::Multiply { name, .. }
+            | Step::Channels { name, .. }
+            | Step::Add { name, .. }
+            | Step::Map { name, .. } => name,
         }
     }
 
@@ -125,6 +179,16 @@ impl Step {
                 factors.map(|&factor| factor as u64).product()
             }
             Step::Float(step) => step.macs(),
+            Step::Depthwise(step) => {
+                let output = &step.output;
+                let factors = [
+                    output.height,
+                    output.width,
+                    step.taps.len(),
+                    output.channels,
+                ];
+                factors.iter().map(|&factor| factor as u64).product()
+            }
             _ => 0,
         }
     }

@@ -1,11 +1,11 @@
-//! Steps that take each value by itself: quantisation, pooling, additions, and the way back to floats.
+//! Steps that take each channel by itself: quantisation, pooling, additions, products, and the way back to floats.
 
 use super::float::read_float;
 use super::share::{SharedSlice, ThreadShare};
-use crate::engine::int8::ir::{PoolWindow, Table};
+use crate::engine::int8::ir::{AverageWindow, PoolWindow, Table};
 use crate::engine::int8::kernel::RowOps;
-use crate::engine::int8::plan::{Buffer, Plan, Reading};
-use crate::engine::int8::requant::Addition;
+use crate::engine::int8::plan::{Buffer, Plan, Reading, Run};
+use crate::engine::int8::requant::{Addition, Average, Product};
 use crate::limits::MAX_WINDOW_PX;
 
 /// # Safety
@@ -120,6 +120,118 @@ pub(super) unsafe fn map(
                 let to = arena.write(output.at(y, x), output.stride);
                 for (to, from) in to.iter_mut().zip(from) {
                     *to = table[usize::from(from.cast_unsigned() ^ 0x80)];
+                }
+            }
+        }
+    }
+}
+
+/// The second operand may have a single pixel, which is for all.
+///
+/// # Safety
+/// As for [`add`].
+pub(super) unsafe fn multiply(
+    rows: &dyn RowOps,
+    arena: SharedSlice<i8>,
+    operands: &[(Buffer, bool); 2],
+    product: &Product,
+    output: Buffer,
+    share: ThreadShare,
+) {
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            let [a, b] = operands.map(|(buffer, upsampled)| {
+                let half = usize::from(upsampled);
+                let last = [buffer.height - 1, buffer.width - 1];
+                buffer.at((y >> half).min(last[0]), (x >> half).min(last[1]))
+            });
+            // SAFETY: a pixel of each operand, and one of this share's rows, which share no memory.
+            unsafe {
+                let products = arena.write(output.at(y, x), output.stride);
+                rows.multiply(
+                    product,
+                    arena.read(a, output.stride),
+                    arena.read(b, output.stride),
+                    products,
+                );
+            }
+        }
+    }
+}
+
+/// Values whose sums are kept at once.
+const LANES: usize = 16;
+
+/// # Safety
+/// No thread writes to the input, and no other one touches this share of the output.
+pub(super) unsafe fn average(
+    arena: SharedSlice<i8>,
+    input: Buffer,
+    output: Buffer,
+    window: &AverageWindow,
+    average: &Average,
+    share: ThreadShare,
+) {
+    // SAFETY: guaranteed by the caller.
+    let source = unsafe { arena.read(input.offset, input.bytes()) };
+    let span = |axis: usize, position: usize, side: usize| {
+        let start = window.stride * position;
+        let (kernel, pad) = (window.kernel_size[axis], window.pad[axis]);
+        start.saturating_sub(pad)..(start + kernel - pad).min(side)
+    };
+    let blocks = output.stride / LANES;
+    // A single pixel is shared by its channels.
+    for piece in share.range(output.height * blocks) {
+        let (y, first) = (piece / blocks, piece % blocks * LANES);
+        let rows = span(0, y, input.height);
+        for x in 0..output.width {
+            let columns = span(1, x, input.width);
+            let mut sums = [0.0_f32; LANES];
+            // Columns first, as ONNX Runtime adds up.
+            for column in columns.clone() {
+                let mut column_sums = [0.0_f32; LANES];
+                for row in rows.clone() {
+                    let start = input.at(row, column) - input.offset + first;
+                    let values = &source[start..][..LANES];
+                    for (sum, &value) in column_sums.iter_mut().zip(values) {
+                        let level = i32::from(value) - i32::from(average.from_zero);
+                        *sum += level as f32 * average.from_scale;
+                    }
+                }
+                let both = sums.iter_mut().zip(column_sums);
+                both.for_each(|(sum, column)| *sum += column);
+            }
+            let count = match window.counts_outside {
+                true => window.kernel_size[0] * window.kernel_size[1],
+                false => rows.len() * columns.len(),
+            };
+            // SAFETY: a block of a pixel of this share.
+            let to = unsafe { arena.write(output.at(y, x) + first, LANES) };
+            for (to, sum) in to.iter_mut().zip(sums) {
+                let rounded = (sum / count as f32 / average.scale).round_ties_even();
+                let level = rounded + f32::from(average.zero_point);
+                *to = level.max(f32::from(average.floor)).min(127.0) as i8;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// No thread writes to the sources, and no other one touches this share's rows of the output.
+pub(super) unsafe fn channels(
+    arena: SharedSlice<i8>,
+    runs: &[Run],
+    output: Buffer,
+    share: ThreadShare,
+) {
+    for y in share.range(output.height) {
+        for x in 0..output.width {
+            // SAFETY: a pixel of this share's rows, and a part of a pixel of each source, which share no memory.
+            unsafe {
+                let pixel = arena.write(output.at(y, x), output.stride);
+                for run in runs {
+                    let from = arena.read(run.source.at(y, x) + run.from, run.bytes);
+                    pixel[run.to..][..run.bytes].copy_from_slice(from);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Steps on real values: what a tool left in float. Plain Rust, so that every processor gives the same bits.
 
 use super::share::{SharedSlice, ThreadShare};
-use crate::engine::int8::ir::{ConvWeights, PoolWindow};
+use crate::engine::int8::ir::{AverageWindow, ConvWeights, PoolWindow};
 use crate::engine::int8::plan::float::{LANE_BYTES, LANES};
 use crate::engine::int8::plan::{Buffer, FloatStep, FloatStepOp, Reading, Source};
 use std::ops::Range;
@@ -50,6 +50,7 @@ pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: Thre
     let source = view(&step.source);
     let second = match &step.op {
         FloatStepOp::Sum(second) => second.as_ref().map(view),
+        FloatStepOp::Product(second) => Some(view(second)),
         _ => None,
     };
     let output = step.output;
@@ -74,6 +75,25 @@ pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: Thre
                         conv(&source, &taps, weights, bias, first)
                     }
                     FloatStepOp::MaxPool(window) => max_pool(&source, window, [y, x], first),
+                    FloatStepOp::Average(window) => average(&source, window, [y, x], first),
+                    FloatStepOp::Levels(levels) => {
+                        let pixel = source.pixel(y, x);
+                        let mut values = [0.0; LANES];
+                        for (value, level) in values.iter_mut().zip(&pixel[first..]) {
+                            *value = levels[usize::from(level.cast_unsigned() ^ 0x80)];
+                        }
+                        values
+                    }
+                    FloatStepOp::Product(_) => {
+                        let mut values = source.lanes(y, x, first);
+                        let second = second.as_ref().expect("a product has two factors");
+                        let others = second.nearest_lanes(y, x, first);
+                        values
+                            .iter_mut()
+                            .zip(others)
+                            .for_each(|(value, other)| *value *= other);
+                        values
+                    }
                     FloatStepOp::Sum(_) => {
                         let mut values = source.lanes(y, x, first);
                         if let Some(second) = &second {
@@ -108,6 +128,14 @@ impl<'a> View<'a> {
         let half = usize::from(self.source.upsampled);
         let buffer = &self.source.buffer;
         &self.bytes[buffer.at(y >> half, x >> half) - buffer.offset..][..buffer.stride]
+    }
+
+    /// As [`Self::lanes`], of the only pixel if there is one.
+    fn nearest_lanes(&self, y: usize, x: usize, first: usize) -> Lanes {
+        match (self.source.buffer.height, self.source.buffer.width) {
+            (1, 1) => self.lanes(0, 0, first),
+            _ => self.lanes(y, x, first),
+        }
     }
 
     /// Values of a pixel, from channel `first` on.
@@ -200,6 +228,30 @@ fn multiply(sums: &mut Lanes, weights: &[i8], inputs: impl Iterator<Item = f32>)
             *sum += input * read_float(bytes);
         }
     }
+}
+
+fn average(source: &View<'_>, window: &AverageWindow, [y, x]: [usize; 2], first: usize) -> Lanes {
+    let buffer = &source.source.buffer;
+    let span = |axis: usize, position: usize, side: usize| -> Range<usize> {
+        let start = window.stride * position;
+        let pad = window.pad[axis];
+        start.saturating_sub(pad)..(start + window.kernel_size[axis] - pad).min(side)
+    };
+    let (rows, columns) = (span(0, y, buffer.height), span(1, x, buffer.width));
+    let count = match window.counts_outside {
+        true => window.kernel_size[0] * window.kernel_size[1],
+        false => rows.len() * columns.len(),
+    };
+    let mut sums = [0.0; LANES];
+    for row in rows {
+        for column in columns.clone() {
+            let values = source.lanes(row, column, first);
+            sums.iter_mut()
+                .zip(values)
+                .for_each(|(sum, value)| *sum += value);
+        }
+    }
+    sums.map(|sum: f32| sum / count as f32)
 }
 
 fn max_pool(source: &View<'_>, window: &PoolWindow, [y, x]: [usize; 2], first: usize) -> Lanes {

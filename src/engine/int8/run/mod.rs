@@ -5,6 +5,7 @@
 
 mod aligned;
 mod conv;
+mod depthwise;
 mod elementwise;
 mod float;
 mod pool;

@@ -2,7 +2,8 @@
 
 use super::aligned::Aligned;
 use super::conv::{self, Scratch};
-use super::elementwise::{add, dequantize, map, max_pool, quantize};
+use super::depthwise::depthwise;
+use super::elementwise::{add, average, channels, dequantize, map, max_pool, multiply, quantize};
 use super::float::{float, load};
 use super::pool::Pool;
 use super::share::{SharedSlice, ThreadShare};
@@ -204,6 +205,37 @@ impl Workspace {
                 let share = ThreadShare { index, of };
                 // SAFETY: as above.
                 unsafe { max_pool(rows, arena, *input, *output, window, share) }
+            }),
+            Step::Depthwise(step) => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { depthwise(rows, arena, step, share) }
+            }),
+            Step::Average {
+                input,
+                output,
+                window,
+                average: how,
+                ..
+            } => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { average(arena, *input, *output, window, how, share) }
+            }),
+            Step::Multiply {
+                operands,
+                product,
+                output,
+                ..
+            } => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { multiply(rows, arena, operands, product, *output, share) }
+            }),
+            Step::Channels { runs, output, .. } => self.pool.run(&|index| {
+                let share = ThreadShare { index, of };
+                // SAFETY: as above.
+                unsafe { channels(arena, runs, *output, share) }
             }),
             Step::Add {
                 operands,

@@ -15,15 +15,22 @@
 //! input, 9 convolution and 10 transposed (input, inputs, outputs, kernel (2), stride, pad (2)), 11 pool
 //! (as 3), 12 sum (the count of operands u8, each activation, upsampled u8), all of them with the ends
 //! f32 (2) of their range behind. A float convolution is one step; its bias is in place of the multipliers.
+//! From format 3 on: 13 a filter for each channel (as 6, with one input); 14 average (input, kernel (2), stride,
+//! pad (2), pixels outside count u8, floor u8); 15 product (as 4); 16 channels (the count of activations and each;
+//! the count of channels and each: the place of its activation in that list u16, its channel there u16); float
+//! operations with a range as before: 17 average (input, kernel (2), stride, pad (2), pixels outside count u8),
+//! 18 product (twice: activation, upsampled u8), 19 function (activation, upsampled u8, 256 values f32).
 //!
 //! Addresses are not stored: the planner computes them again in microseconds, so that no number in a
 //! file is ever taken for an address. Each count is compared with its limit and with the
 //! bytes that are left before its list is read, so reading allocates a small multiple of the file.
 
 #[cfg(feature = "onnx")]
+use crate::engine::int8::ir::float::FloatOp;
+#[cfg(feature = "onnx")]
 use crate::engine::int8::ir::{Graph, Op};
 #[cfg(feature = "onnx")]
-use crate::model::{OLDEST_PLAN_VERSION, PLAN_VERSION};
+use crate::model::OLDEST_PLAN_VERSION;
 
 mod read;
 #[cfg(feature = "onnx")]
@@ -36,13 +43,19 @@ pub(crate) use write::write;
 /// The oldest format that has all operations of a graph: programs that do not know them refuse it by name.
 #[cfg(feature = "onnx")]
 pub(crate) fn version(graph: &Graph) -> u32 {
-    let is_new = |op: &Op| match op {
-        Op::Map { .. } | Op::Float { .. } => true,
-        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => weights.terms > 1,
-        _ => false,
+    let since = |op: &Op| match op {
+        Op::Depthwise { .. }
+        | Op::Average { .. }
+        | Op::Multiply { .. }
+        | Op::Channels { .. }
+        | Op::Float {
+            op: FloatOp::Average { .. } | FloatOp::Product(..) | FloatOp::Levels(..),
+            ..
+        } => 3,
+        Op::Map { .. } | Op::Float { .. } => 2,
+        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } if weights.terms > 1 => 2,
+        _ => OLDEST_PLAN_VERSION,
     };
-    match graph.nodes.iter().any(|node| is_new(&node.op)) {
-        true => PLAN_VERSION,
-        false => OLDEST_PLAN_VERSION,
-    }
+    let all = graph.nodes.iter().map(|node| since(&node.op));
+    all.max().unwrap_or(OLDEST_PLAN_VERSION)
 }

@@ -2,11 +2,12 @@
 
 use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use crate::engine::int8::ir::{
-    ConvWeights, Graph, Node, Op, Operand, PoolWindow, QuantParams, Tensor, ValueId,
+    AverageWindow, ConvWeights, Graph, Node, Op, Operand, Pick, PoolWindow, QuantParams, Tensor,
+    ValueId,
 };
 use crate::engine::int8::plan::PackedConv;
 use crate::engine::int8::plan::conv::Tag;
-use crate::limits::{MAX_CONV_STEPS, MAX_NODE_NAME_BYTES, MAX_NODES};
+use crate::limits::{MAX_CHANNELS, MAX_CONV_STEPS, MAX_NODE_NAME_BYTES, MAX_NODES, MAX_SOURCES};
 use crate::model::PlanFile;
 
 /// A graph from a file, without weights, and the packed weights of its steps in order.
@@ -81,6 +82,16 @@ const NODES: List = List {
     items: "nodes",
     max_count: MAX_NODES,
     min_bytes: 9,
+};
+const SOURCES: List = List {
+    items: "activations of one node",
+    max_count: MAX_SOURCES,
+    min_bytes: 4,
+};
+const PICKS: List = List {
+    items: "channels of one node",
+    max_count: MAX_CHANNELS,
+    min_bytes: 4,
 };
 /// The type of a float activation.
 const FLOAT_TYPE: u8 = 2;
@@ -174,7 +185,7 @@ impl<'a> Reader<'a> {
         let name = String::from_utf8(self.take(length)?.to_vec()).ok()?;
         let op = match self.byte()? {
             0 => Op::Quantize,
-            kind @ (1 | 2 | 6 | 7) => {
+            kind @ (1 | 2 | 6 | 7 | 13) => {
                 let input = ValueId(self.number()?);
                 let floor = self.byte()?.cast_signed();
                 let mut weights = self.conv_weights()?;
@@ -183,6 +194,11 @@ impl<'a> Reader<'a> {
                 }
                 match kind {
                     1 | 6 => Op::Conv {
+                        input,
+                        weights,
+                        floor,
+                    },
+                    13 => Op::Depthwise {
                         input,
                         weights,
                         floor,
@@ -206,9 +222,24 @@ impl<'a> Reader<'a> {
                 input: self.operand()?,
                 table: Box::new(self.take(256)?.first_chunk::<256>()?.map(u8::cast_signed)),
             },
-            kind @ 8..=12 => Op::Float {
+            kind @ (8..=12 | 17..=19) => Op::Float {
                 op: self.float_op(kind)?,
                 range: [self.float()?, self.float()?],
+            },
+            14 => Op::Average {
+                input: ValueId(self.number()?),
+                window: self.average_window()?,
+                floor: self.byte()?.cast_signed(),
+            },
+            15 => Op::Multiply {
+                operands: [self.operand()?, self.operand()?],
+                floor: self.byte()?.cast_signed(),
+            },
+            16 => Op::Channels {
+                sources: self
+                    .list(&SOURCES, |from| from.number().map(ValueId))
+                    .ok()?,
+                picks: self.list(&PICKS, Reader::pick).ok()?,
             },
             _ => return None,
         };
@@ -232,7 +263,22 @@ impl<'a> Reader<'a> {
                 _ => None,
             };
         }
+        if kind == 18 {
+            return Some(FloatOp::Product(self.operand()?, self.operand()?));
+        }
+        if kind == 19 {
+            let operand = self.operand()?;
+            let mut levels = Box::new([0.0; 256]);
+            for level in levels.iter_mut() {
+                *level = self.float()?;
+            }
+            return Some(FloatOp::Levels(operand, levels));
+        }
         let input = ValueId(self.number()?);
+        if kind == 17 {
+            let window = self.average_window()?;
+            return Some(FloatOp::Average { input, window });
+        }
         if kind == 11 {
             let window = self.pool_window()?;
             return Some(FloatOp::MaxPool { input, window });
@@ -248,11 +294,28 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn pick(&mut self) -> Option<Pick> {
+        let half = |from: &mut Self| Some(u16::from_le_bytes(*from.take(2)?.first_chunk()?));
+        Some(Pick {
+            source: half(self)?,
+            channel: half(self)?,
+        })
+    }
+
     fn pool_window(&mut self) -> Option<PoolWindow> {
         Some(PoolWindow {
             kernel_size: self.number()?,
             stride: self.number()?,
             pad: [self.number()?, self.number()?],
+        })
+    }
+
+    fn average_window(&mut self) -> Option<AverageWindow> {
+        Some(AverageWindow {
+            kernel_size: [self.number()?, self.number()?],
+            stride: self.number()?,
+            pad: [self.number()?, self.number()?],
+            counts_outside: self.flag()?,
         })
     }
 

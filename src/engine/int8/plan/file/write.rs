@@ -1,7 +1,7 @@
 //! Writing the sections.
 
 use crate::engine::int8::ir::float::FloatOp;
-use crate::engine::int8::ir::{ConvWeights, Graph, Op, Operand, PoolWindow};
+use crate::engine::int8::ir::{AverageWindow, ConvWeights, Graph, Op, Operand, PoolWindow};
 use crate::engine::int8::plan::PackedConv;
 use crate::limits::MAX_NODE_NAME_BYTES;
 
@@ -83,6 +83,43 @@ fn write_op(out: &mut Writer, op: &Op) {
                 out.0.push(terms);
             }
         }
+        Op::Depthwise {
+            input,
+            weights,
+            floor,
+        } => {
+            out.0.push(13);
+            out.number(input.0);
+            out.0.push(floor.cast_unsigned());
+            out.conv_window(weights);
+            out.0
+                .push(u8::try_from(weights.terms).expect("a checked graph has few terms"));
+        }
+        Op::Average {
+            input,
+            window,
+            floor,
+        } => {
+            out.0.push(14);
+            out.number(input.0);
+            out.average_window(window);
+            out.0.push(floor.cast_unsigned());
+        }
+        Op::Multiply { operands, floor } => {
+            out.0.push(15);
+            operands.iter().for_each(|operand| out.operand(operand));
+            out.0.push(floor.cast_unsigned());
+        }
+        Op::Channels { sources, picks } => {
+            out.0.push(16);
+            out.number(sources.len());
+            sources.iter().for_each(|source| out.number(source.0));
+            out.number(picks.len());
+            for pick in picks {
+                out.0.extend(pick.source.to_le_bytes());
+                out.0.extend(pick.channel.to_le_bytes());
+            }
+        }
         Op::MaxPool { input, window } => {
             out.0.push(3);
             out.number(input.0);
@@ -112,6 +149,9 @@ fn write_float(out: &mut Writer, op: &FloatOp) {
         FloatOp::ConvTranspose { .. } => 10,
         FloatOp::MaxPool { .. } => 11,
         FloatOp::Sum(..) => 12,
+        FloatOp::Average { .. } => 17,
+        FloatOp::Product(..) => 18,
+        FloatOp::Levels(..) => 19,
     });
     match op {
         FloatOp::Input => {}
@@ -122,6 +162,19 @@ fn write_float(out: &mut Writer, op: &FloatOp) {
         FloatOp::MaxPool { input, window } => {
             out.number(input.0);
             out.pool_window(window);
+        }
+        FloatOp::Average { input, window } => {
+            out.number(input.0);
+            out.average_window(window);
+        }
+        FloatOp::Product(first, second) => {
+            out.operand(first);
+            out.operand(second);
+        }
+        FloatOp::Levels(operand, levels) => {
+            out.operand(operand);
+            out.0
+                .extend(levels.iter().flat_map(|level| level.to_le_bytes()));
         }
         FloatOp::Sum(first, second) => {
             out.0.push(1 + u8::from(second.is_some()));
@@ -157,6 +210,14 @@ impl Writer {
         let [top, left] = window.pad;
         let sizes = [window.kernel_size, window.stride, top, left];
         sizes.iter().for_each(|&size| self.number(size));
+    }
+
+    fn average_window(&mut self, window: &AverageWindow) {
+        let [height, width] = window.kernel_size;
+        let [top, left] = window.pad;
+        let sizes = [height, width, window.stride, top, left];
+        sizes.iter().for_each(|&size| self.number(size));
+        self.0.push(window.counts_outside.into());
     }
 
     fn operand(&mut self, operand: &Operand) {
