@@ -19,6 +19,8 @@ compile_error!("nothing to run: build with the feature onnx or plan");
 
 pub mod address;
 mod bench;
+#[cfg(feature = "pictures")]
+mod base64;
 pub mod board;
 pub mod cli;
 pub mod clock;
@@ -31,8 +33,11 @@ mod file;
 pub mod filter;
 pub mod frame;
 mod hex;
+#[cfg(feature = "preview")]
+pub mod http;
 pub mod limits;
 mod machine;
+pub mod mavlink;
 pub mod mcap;
 pub mod metrics;
 pub mod model;

@@ -15,6 +15,9 @@ pub const MAX_PICTURE_FILE_BYTES: u64 = 64 << 20;
 /// Bytes of one JPEG in an MJPEG file. The reader holds one in memory; 16 Mpx at the best quality fit.
 pub const MAX_MJPEG_FRAME_BYTES: usize = 16 << 20;
 
+/// Pixels of a picture for people: that of the preview, and those of a recording.
+pub const PICTURE_PX: usize = 640 * 480;
+
 // Addresses.
 
 /// Bytes of a host name: the limit of DNS, and room for the name of an interface.
@@ -138,6 +141,15 @@ pub const MAX_RECORDED_MESSAGE_BYTES: u64 = 1 << 20;
 pub const MAX_RECORDING_CHANNELS: usize = 256;
 /// Files of one recording. A folder with more is hard to look at, and the next name is searched for at each start.
 pub const MAX_RECORDING_FILES: u32 = 9999;
+
+// The preview's page.
+
+/// Bytes of the head of a request. Browsers send 500, and the cookies of all other programs on the same host.
+pub const MAX_HTTP_HEAD_BYTES: usize = 8 << 10;
+/// Bytes of the body of a request: four numbers.
+pub const MAX_HTTP_BODY_BYTES: usize = 128;
+/// Connections of the preview. A page has one or two.
+pub const MAX_VIEWERS: usize = 8;
 
 // Networks: ONNX graphs and plans in the integer engine.
 

@@ -42,6 +42,8 @@ fn main() {
     one_workspace();
     around_the_network();
     several_instances();
+    #[cfg(feature = "preview")]
+    preview();
     decoding();
 }
 
@@ -267,6 +269,58 @@ fn several_instances() {
     assert_eq!(count, 0);
     assert!(most > 2, "{most}");
     println!("{most} instances: no allocations");
+}
+
+/// The stream's part of the preview, without a viewer and with one.
+#[cfg(feature = "preview")]
+fn preview() {
+    use posewire::scene::Scene;
+    use posewire::sink::{Figures, PreviewSink};
+    use std::io::{Read, Write};
+
+    let mut sink = PreviewSink::open("127.0.0.1:0".parse().unwrap()).unwrap();
+    let host = sink.url().replace("http://", "").replace('/', "");
+    sink.start().unwrap();
+    let bytes = vec![90; 640 * 480];
+    let frame = Frame {
+        pixels: Pixels::new(PixelFormat::Grey, 640, 480, 640, &bytes).unwrap(),
+        captured: Instant::now(),
+        index: 0,
+        file: None,
+    };
+    let scene = Scene::default();
+    let event = Event {
+        what: What::Scene {
+            scene: &scene,
+            frame: &frame,
+        },
+        packets: &[],
+    };
+    let mut take = |times: usize| {
+        allocations(|| {
+            for _ in 0..times {
+                assert_eq!(sink.take(&event, Instant::now()), Ok(()));
+            }
+        })
+    };
+    assert_eq!(take(100), 0, "without a viewer");
+    let mut viewer = std::net::TcpStream::connect(&host).unwrap();
+    let request = format!("GET /view HTTP/1.1\r\nHost: {host}\r\nX-Posewire:\r\n\r\n");
+    viewer.write_all(request.as_bytes()).unwrap();
+    // The request arrives, and the thread then sleeps until the view is complete.
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(take(1), 0, "with a viewer");
+    sink.watch(&Figures::default());
+    let mut answer = [0; 64];
+    viewer
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    viewer.read_exact(&mut answer).unwrap();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200 OK"),
+        "the frame was taken"
+    );
+    println!("a frame for the preview: no allocations");
 }
 
 fn send(line: &mut SerialSink, packet: &Packet) -> Delivery {

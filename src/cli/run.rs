@@ -53,6 +53,7 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
             lookup: Some(&|host| lookup::command(host, settings.sandbox)),
             patience: settings.source()?.patience(),
             record: settings.record,
+            mavlink_system: settings.mavlink_system,
         };
         for sink in settings.sinks.iter().filter(|sink| sink.when() == when) {
             sinks.push(sink.open(&context)?);
@@ -63,7 +64,8 @@ fn stream(settings: Settings, config: Option<&Path>) -> Result<()> {
     settings.sinks.iter().try_for_each(SinkSpec::prepare)?;
     if settings.sinks.iter().all(|sink| sink.when() == When::Last) {
         return Err(Error::usage(
-            "nowhere to send keypoints to: give --udp, --serial, --json, --overlay or --record",
+            "nowhere to send keypoints to: give --udp, --serial, --mavlink, --json, --overlay, \
+             --record or --preview",
         ));
     }
     let keep = match settings.realtime {

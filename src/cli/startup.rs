@@ -65,7 +65,7 @@ impl<'a> Startup<'a> {
         let shares = Parts {
             program: memory::mapped_bytes(),
             camera: footprint.mapped_bytes,
-            pictures: footprint.heap_bytes + sinks,
+            pictures: footprint.heap_bytes + sinks + settings.record.heap_bytes(),
             stacks: roles.map(|role| role.stack_bytes() as u64).sum::<u64>()
                 + settings
                     .sinks

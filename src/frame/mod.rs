@@ -6,10 +6,12 @@
 mod brightness;
 mod convert;
 mod encode;
+mod shrink;
 
 pub use brightness::brightness;
 pub use convert::WidePixel;
 pub use encode::encode;
+pub use shrink::{shrink, shrunk_size, step_for};
 
 use crate::clock::Instant;
 use crate::limits::MAX_FRAME_SIDE_PX;

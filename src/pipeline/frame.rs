@@ -94,6 +94,26 @@ impl Pipeline {
         models.chain(finder.map(|one| ("finder", one.card().input_px, one.engine_name())))
     }
 
+    /// Whether there is a region of search, which several instances have.
+    pub fn takes_roi(&self) -> bool {
+        matches!(self.followed, Followed::Several(_))
+    }
+
+    /// The part of the frame in which new instances are searched; `None` is the whole frame.
+    pub fn roi(&self) -> Option<BBox> {
+        match &self.followed {
+            Followed::One(_) => None,
+            Followed::Several(several) => several.roi(),
+        }
+    }
+
+    /// Changes the region of search. Without one nothing happens.
+    pub fn set_roi(&mut self, roi: Option<BBox>) {
+        if let Followed::Several(several) = &mut self.followed {
+            several.set_roi(roi);
+        }
+    }
+
     /// Forgets the tracked instances, because the next frame does not continue the last one.
     pub fn reset(&mut self) {
         match &mut self.followed {

@@ -2,7 +2,7 @@
 
 use super::totals::Totals;
 use crate::clock::Instant;
-use crate::sink::{Delivery, Event, SendError, Sink, What};
+use crate::sink::{Delivery, Event, Figures, SendError, Sink, What, Wish};
 use crate::stats::Repeated;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -68,6 +68,13 @@ impl<'a> Outlets<'a> {
     /// A turn of the loop, with or without an event.
     pub fn tick(&mut self, now: Instant, totals: &mut Totals) {
         self.each(now, None, totals, |sink| sink.tick(now));
+    }
+
+    /// Shows the run's figures to the sinks, and returns the last wish of any.
+    pub fn watch(&mut self, figures: &Figures) -> Option<Wish> {
+        let watchers = self.outlets.iter_mut().filter(|outlet| !outlet.is_gone);
+        let wishes = watchers.filter_map(|outlet| outlet.sink.watch(figures));
+        wishes.last()
     }
 
     /// Waits a little for what the sinks have not written yet, less once `stop` is set.

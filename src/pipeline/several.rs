@@ -84,6 +84,14 @@ impl Several {
         self.follower.reset();
     }
 
+    pub fn roi(&self) -> Option<BBox> {
+        self.follower.roi()
+    }
+
+    pub fn set_roi(&mut self, roi: Option<BBox>) {
+        self.follower.set_roi(roi);
+    }
+
     pub fn process(
         &mut self,
         frame: FrameInfo,

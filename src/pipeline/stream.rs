@@ -8,7 +8,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::process::memory;
-use crate::sink::{Event, Sink, What};
+use crate::sink::{Event, Figures, Sink, What, Wish};
 use crate::source::{FrameSource, Next};
 use crate::stats::{Stage, StageTimes};
 use crate::wire::{Sender, StreamId};
@@ -167,6 +167,7 @@ impl<'a> Stream<'a> {
                     }
                 }
                 Next::Frame(frame) => {
+                    times.begin_frame();
                     times.record(Stage::Source, asked.elapsed());
                     self.camera_present = true;
                     self.handle(&frame, times);
@@ -174,6 +175,7 @@ impl<'a> Stream<'a> {
                 }
             }
             self.outlets.tick(clock::Instant::now(), &mut self.totals);
+            self.show(source, times);
             self.report(source, times);
         }
         Ok(())
@@ -220,6 +222,28 @@ impl<'a> Stream<'a> {
             .tell(&Event { what, packets }, now, &mut self.totals);
     }
 
+    /// Shows the run to the sinks that a person watches, and does what they wish.
+    fn show(&mut self, source: &dyn FrameSource, times: &StageTimes) {
+        let (totals, counts) = (&self.totals, source.counts());
+        let us = |stage| u64::try_from(times.latest(stage).as_micros()).unwrap_or(u64::MAX);
+        let wish = self.outlets.watch(&Figures {
+            stages_us: Stage::ALL.map(us),
+            frames: totals.frames,
+            found: totals.found,
+            failed: totals.failed,
+            dropped: totals.dropped,
+            skipped: counts.skipped,
+            passed_over: counts.passed_over,
+            lost: counts.lost,
+            reopened: counts.reopened,
+            roi: self.pipeline.roi(),
+            takes_roi: self.pipeline.takes_roi(),
+        });
+        if let Some(Wish::Roi(roi)) = wish {
+            self.pipeline.set_roi(roi);
+        }
+    }
+
     /// Sends the statistics if they are due.
     fn report(&mut self, source: &dyn FrameSource, times: &mut StageTimes) {
         if let Some(reporter) = &mut self.reporter
@@ -245,6 +269,7 @@ mod tests {
     use crate::engine::{FakeNetwork, Workspace};
     use crate::error::ErrorKind;
     use crate::filter::Smooth;
+    use crate::scene::BBox;
     use crate::sink::{Delivery, RecordingSink, SendError};
     use crate::source::{Fault, Faulty};
     use crate::wire::{Body, Flags, Kind, Packet, WireStats};
@@ -580,6 +605,59 @@ mod tests {
             .unwrap();
         assert!(begun.elapsed() < Duration::from_secs(30));
         assert_eq!((totals.heartbeats, sink.packets().len()), (1, 1));
+    }
+
+    /// A sink whose person draws a region at the first turn.
+    #[derive(Clone, Default)]
+    struct Viewer(std::rc::Rc<std::cell::RefCell<Vec<Figures>>>);
+
+    const REGION: BBox = BBox {
+        x_px: 4.0,
+        y_px: 8.0,
+        width_px: 20.0,
+        height_px: 30.0,
+    };
+
+    impl Sink for Viewer {
+        fn name(&self) -> &str {
+            "viewer"
+        }
+
+        fn take(&mut self, _: &Event<'_>, _: clock::Instant) -> Delivery {
+            Ok(())
+        }
+
+        fn watch(&mut self, figures: &Figures) -> Option<Wish> {
+            self.0.borrow_mut().push(*figures);
+            (self.0.borrow().len() == 1).then_some(Wish::Roi(Some(REGION)))
+        }
+    }
+
+    #[test]
+    fn a_persons_region_arrives_where_several_are_followed() {
+        let seen = |pipeline| {
+            let viewer = Viewer::default();
+            let sinks: Vec<Box<dyn Sink>> = vec![Box::new(viewer.clone())];
+            let mut stream = Stream::new(pipeline, sinks, options(), 0);
+            let mut source = Faulty::script([Fault::Frame; 3].into_iter());
+            let stop = AtomicBool::new(false);
+            stream
+                .run(&mut source, &stop, &mut StageTimes::default())
+                .unwrap();
+            viewer.0.take()
+        };
+        let figures = seen(several(vec![(crate::model::test_card(), large_hand())], 3));
+        let rois: Vec<Option<BBox>> = figures.iter().map(|one| one.roi).collect();
+        assert_eq!(rois, [None, Some(REGION), Some(REGION)]);
+        assert!(figures.iter().all(|one| one.takes_roi));
+        let frames: Vec<u64> = figures.iter().map(|one| one.frames).collect();
+        assert_eq!(frames, [1, 2, 3]);
+        let figures = seen(pipeline(hand()));
+        assert!(
+            figures
+                .iter()
+                .all(|one| !one.takes_roi && one.roi.is_none())
+        );
     }
 
     #[test]

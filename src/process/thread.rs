@@ -2,13 +2,16 @@
 //!
 //! In: a [`Role`] and its work. Out: a running thread. All threads start before the sandbox closes.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use std::borrow::Cow;
 use std::io;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
-/// How a role is scheduled in real-time mode.
+/// The share of a processor that a thread in the background gets beside others: a tenth.
+const BACKGROUND_NICENESS: i32 = 10;
+
+/// How a role is scheduled.
 #[derive(Clone, Copy)]
 enum Rank {
     /// One step before the main thread.
@@ -16,6 +19,8 @@ enum Rank {
     WithMain,
     /// Ordinary scheduling: the thread can wait.
     Ordinary,
+    /// Ordinary scheduling, after the threads of the stream: the thread computes.
+    Background,
 }
 
 /// Everything that the program knows of a role.
@@ -74,6 +79,8 @@ roles! {
     Overlay: "overlay", 256, Ordinary;
     /// Writes the files of `--record`.
     Record: "record", 128, Ordinary;
+    /// Encodes the pictures of `--preview`, and answers the page.
+    Preview: "preview", 256, Background;
     /// Writes the log.
     Log: "log", 128, Ordinary;
     /// Ends a program that was told to end and does not.
@@ -110,7 +117,7 @@ impl Role {
         match self.row().rank {
             Rank::BeforeMain => Some(base + 1),
             Rank::WithMain => Some(base),
-            Rank::Ordinary => None,
+            Rank::Ordinary | Rank::Background => None,
         }
     }
 }
@@ -126,6 +133,10 @@ pub fn spawn(role: Role, work: impl FnOnce() + Send + 'static) -> io::Result<Joi
         .name(role.name().into_owned())
         .stack_size(role.stack_bytes())
         .spawn(move || {
+            if matches!(role.row().rank, Rank::Background) {
+                // Of this thread alone. The sandbox refuses it later.
+                let _ = setpriority_process(None, BACKGROUND_NICENESS);
+            }
             drop(begun);
             work();
         })?;

@@ -62,6 +62,8 @@ pub struct Settings {
     pub sinks: Vec<SinkSpec>,
     /// Bounds of the files of a recording.
     pub record: RecordOptions,
+    /// The vehicle's number, for receivers of MAVLink.
+    pub mavlink_system: u8,
     /// The file of `key`.
     pub key_file: Option<PathBuf>,
     /// The key that packets are sealed with; [`Settings::finish`] reads it.
@@ -176,6 +178,12 @@ impl Settings {
             return Err(Error::usage(format!(
                 "--once is for --source pipe:FORMAT:WIDTHxHEIGHT, and the source is {source}"
             )));
+        }
+        let records = self.sinks.iter().any(|sink| sink.name() == "record");
+        if self.record.pictures_per_second.is_some() && !records {
+            return Err(Error::usage(
+                "--record-pictures adds pictures to a recording: give --record FILE",
+            ));
         }
         self.check_models()?;
         // The scheduler must not move a real-time thread to another processor.

@@ -299,6 +299,16 @@ static ROWS: &[Setting] = &[
         set: |to, _, text| choice::<EngineChoice>(text).map(|value| to.engine = value),
     },
     Setting {
+        name: "mavlink-system",
+        value: Value::Integer("N"),
+        default: Some("1"),
+        example: "7",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "with --mavlink: the number of the vehicle that the camera belongs to",
+        set: |to, _, text| number(text, 1..=u8::MAX).map(|value| to.mavlink_system = value),
+    },
+    Setting {
         name: "record-size",
         value: Value::Text("BYTES"),
         default: Some("256MiB"),
@@ -326,6 +336,19 @@ static ROWS: &[Setting] = &[
         set: |to, _, text| {
             number(text, 1..=60)
                 .map(|minutes| to.record.file_time = Duration::from_secs(60 * minutes))
+        },
+    },
+    Setting {
+        name: "record-pictures",
+        value: Value::Integer("N"),
+        default: None,
+        example: "2",
+        layers: LINE_FILE,
+        group: Sinks,
+        help: "with --record: also record at most N pictures a second, as JPEGs of at most 640 x 480 pixels; drawn \
+               keypoints are then in the pictures' pixels",
+        set: |to, _, text| {
+            number(text, 1..=30).map(|rate| to.record.pictures_per_second = Some(rate))
         },
     },
     Setting {

@@ -61,6 +61,8 @@ pub struct Context<'a> {
     pub patience: Patience,
     /// Bounds of the files of a recording.
     pub record: RecordOptions,
+    /// The vehicle's number, for receivers of MAVLink.
+    pub mavlink_system: u8,
 }
 
 /// A sink as the user names it: a kind and its argument.
@@ -152,6 +154,7 @@ mod tests {
             lookup: None,
             patience: Patience::None,
             record: RecordOptions::default(),
+            mavlink_system: 1,
         };
         for kind in KINDS {
             assert_eq!(

@@ -6,28 +6,41 @@
 
 #![warn(missing_docs)]
 
+mod bones;
 mod draw;
 mod event;
 mod fake;
+#[cfg(feature = "pictures")]
+mod jpeg;
 mod json;
 mod kind;
+mod mavlink;
 mod overlay;
 mod picture_thread;
+mod preview;
 mod record;
 mod serial;
+#[cfg(feature = "pictures")]
+mod small_picture;
 mod supervise;
 mod udp;
+mod watch;
 
+pub use bones::bones;
 pub use draw::{Canvas, draw_number, draw_skeleton};
 pub use event::{Event, What};
 pub use fake::RecordingSink;
 pub use json::{JsonSink, STANDARD_OUTPUT, json_line};
 pub use kind::{Context, Kind, SinkSpec, When};
+pub use mavlink::MavlinkSink;
 pub use overlay::OverlaySink;
+#[cfg(feature = "preview")]
+pub use preview::PreviewSink;
 pub use record::{PACKET_ENCODING, RecordOptions, Recorder, folder_of};
 pub use serial::SerialSink;
 pub use supervise::{Systemd, WatchdogDevice};
 pub use udp::UdpSink;
+pub use watch::{Figures, Wish};
 
 use crate::clock::Instant;
 use crate::error::Result;
@@ -37,9 +50,11 @@ use crate::process::output;
 pub static KINDS: &[Kind] = &[
     udp::KIND,
     serial::KIND,
+    mavlink::KIND,
     json::KIND,
     overlay::KIND,
     record::KIND,
+    preview::KIND,
     supervise::WATCHDOG,
 ];
 
@@ -113,6 +128,12 @@ pub trait Sink {
     /// As for [`take`](Sink::take).
     fn tick(&mut self, _now: Instant) -> Delivery {
         Ok(())
+    }
+
+    /// Called after [`tick`](Sink::tick), for sinks that show the run to a person: they see its figures, and pass on what
+    /// the person wishes.
+    fn watch(&mut self, _figures: &Figures) -> Option<Wish> {
+        None
     }
 
     /// Waits after the last event for what is not written yet, until `gives_up` says so.

@@ -25,38 +25,32 @@ pub(super) const KIND: Kind = Kind {
     prepare: |_| Ok(()),
     when: When::First,
     open: |to, context| {
-        let sink = UdpSink::open(to, context.sealer.cloned())?;
-        let program = context.lookup.map(|lookup| lookup(to));
-        Ok(Box::new(match program {
-            Some(program) if sink.host.is_name() => sink.follow(program),
-            _ => sink,
-        }))
+        let sink = UdpSink::following(to, context.sealer.cloned(), context.lookup)?;
+        Ok(Box::new(sink))
     },
 };
 
-/// Sockets that send datagrams to one receiver.
+/// Sockets that send datagrams to one receiver, also when its name gets another address.
 #[derive(Debug)]
-pub struct UdpSink {
+pub(super) struct Destination {
     name: String,
-    host: HostPort,
     to: SocketAddr,
     /// For IPv4 and IPv6, as far as the system has them: a name may get an address of the other family.
     sockets: [Option<UdpSocket>; 2],
     lookups: Option<Lookups>,
     /// Lookups without an address.
     unknown: Repeated,
-    sealer: Option<Sealer>,
 }
 
-impl UdpSink {
-    /// Opens a socket to HOST:PORT. The name is looked up once. With a sealer, packets are sealed.
+impl Destination {
+    /// Opens a socket to HOST:PORT. `name` is for messages. With `lookup` a name is looked up again and again: see
+    /// [`answer_lookups`](crate::address::answer_lookups).
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the text is no address, the name is not known, no packet can ever reach
     /// the address, or no socket can be had.
-    pub fn open(to: &str, sealer: Option<Sealer>) -> Result<Self> {
-        let name = format!("udp:{to}");
-        let fail = |what: String| Error::sink(&name, what);
+    pub fn open(name: &str, to: &str, lookup: Option<&dyn Fn(&str) -> Command>) -> Result<Self> {
+        let fail = |what: String| Error::sink(name, what);
         let host: HostPort = to.parse().map_err(fail)?;
         let found = host.look_up().map_err(|error| {
             let what = match host.is_name() {
@@ -80,30 +74,43 @@ impl UdpSink {
         if host.is_name() {
             log::info!("{name}: the address is {address}, of {} found", found.len());
         }
-        Ok(UdpSink {
-            name,
-            host,
+        let mut destination = Destination {
+            name: name.into(),
             to: address,
             sockets,
             lookups: None,
             unknown: Repeated::default(),
-            sealer,
-        })
+        };
+        if let Some(lookup) = lookup.filter(|_| host.is_name()) {
+            destination.follow(lookup(to));
+        }
+        Ok(destination)
     }
 
-    /// Keeps to the name when it gets another address. `program` looks the name up: see
-    /// [`answer_lookups`](crate::address::answer_lookups).
-    #[must_use]
-    pub fn follow(mut self, program: Command) -> Self {
+    fn follow(&mut self, program: Command) {
         match Lookups::start(program) {
             Ok(lookups) => self.lookups = Some(lookups),
             Err(error) => log::warn!("{}: the name is looked up once only: {error}", self.name),
         }
-        self
     }
 
-    fn socket(&self, to: SocketAddr) -> Option<&UdpSocket> {
-        self.sockets[usize::from(to.is_ipv6())].as_ref()
+    /// Sends a datagram, and never waits.
+    ///
+    /// # Errors
+    /// The system's reason. A name is then looked up soon.
+    pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.update();
+        // The socket is not connected, so that an ICMP answer for an absent receiver is not an error of the next packet.
+        let sent = match &self.sockets[usize::from(self.to.is_ipv6())] {
+            Some(socket) => socket.send_to(bytes, self.to).map(drop),
+            None => Ok(()),
+        };
+        if sent.is_err()
+            && let Some(lookups) = &mut self.lookups
+        {
+            lookups.ask();
+        }
+        sent
     }
 
     /// Takes the name's new address, if it has one.
@@ -140,6 +147,40 @@ impl UdpSink {
     }
 }
 
+/// Packets in datagrams to one receiver.
+#[derive(Debug)]
+pub struct UdpSink {
+    name: String,
+    to: Destination,
+    sealer: Option<Sealer>,
+}
+
+impl UdpSink {
+    /// Opens a socket to HOST:PORT. The name is looked up once. With a sealer, packets are sealed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the text is no address, the name is not known, no packet can ever reach
+    /// the address, or no socket can be had.
+    pub fn open(to: &str, sealer: Option<Sealer>) -> Result<Self> {
+        Self::following(to, sealer, None)
+    }
+
+    /// As [`open`](UdpSink::open), but keeps to the name when it gets another address. `lookup` gives the program that
+    /// looks the name up.
+    fn following(
+        to: &str,
+        sealer: Option<Sealer>,
+        lookup: Option<&dyn Fn(&str) -> Command>,
+    ) -> Result<Self> {
+        let name = format!("udp:{to}");
+        Ok(UdpSink {
+            to: Destination::open(&name, to, lookup)?,
+            name,
+            sealer,
+        })
+    }
+}
+
 /// The first address with a route, or the first one: its route may come.
 fn best(found: &[SocketAddr]) -> std::result::Result<SocketAddr, String> {
     let mut later = None;
@@ -160,19 +201,10 @@ impl Sink for UdpSink {
     }
 
     fn take(&mut self, event: &Event<'_>, _now: Instant) -> Delivery {
-        self.update();
         let mut lost: Option<(u64, String)> = None;
         for packet in event.packets {
             let bytes = wire::encode(packet, self.sealer.as_mut());
-            // The socket is not connected, so that an ICMP answer for an absent receiver is not an error of the next packet.
-            let sent = match self.socket(self.to) {
-                Some(socket) => socket.send_to(&bytes, self.to),
-                None => Ok(0),
-            };
-            if let Err(error) = sent {
-                if let Some(lookups) = &mut self.lookups {
-                    lookups.ask();
-                }
+            if let Err(error) = self.to.send(&bytes) {
                 let count = lost.map_or(0, |(count, _)| count);
                 lost = Some((count + 1, error.to_string()));
             }
@@ -228,9 +260,8 @@ mod tests {
             "-c",
             &format!("echo {old_address}; echo; echo {new_address} [::1]:9; read x"),
         ]);
-        let mut sink = UdpSink::open(&old_address.to_string(), None)
-            .unwrap()
-            .follow(shell);
+        let mut sink = UdpSink::open(&old_address.to_string(), None).unwrap();
+        sink.to.follow(shell);
         let packet = [test_packet(Flags::default())];
         let event = Event {
             what: What::Idle,
@@ -244,7 +275,7 @@ mod tests {
             sink.take(&event, Instant::now()).unwrap();
             assert!(start.elapsed() < Duration::from_secs(10));
         }
-        assert_eq!(sink.unknown.count(), 1);
-        assert_eq!(sink.to, new_address);
+        assert_eq!(sink.to.unknown.count(), 1);
+        assert_eq!(sink.to.to, new_address);
     }
 }

@@ -87,6 +87,17 @@ impl Follower {
         }
     }
 
+    /// The region in which new instances are searched.
+    pub fn roi(&self) -> Option<BBox> {
+        self.roi
+    }
+
+    /// Searches in another region from the next frame on, beginning with the whole of it. What is followed stays.
+    pub fn set_roi(&mut self, roi: Option<BBox>) {
+        self.roi = roi;
+        self.searches.iter_mut().for_each(Search::restart);
+    }
+
     /// Processes a frame, and fills the scene with its instances. `grid` is the frame's brightness.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ const fn target(name: &'static str, max_bytes: usize) -> Target {
 const TARGETS: &[Target] = &[
     target("wire", 512),
     target("cobs", 2048),
+    target("http", 8192),
     target("jpeg", 8192),
     target("mcap", 8192),
     target("plan", 16_384),

@@ -1,5 +1,6 @@
 """A recording of the program in the package `mcap` of MCAP's authors, whole and cut off."""
 
+import base64
 import json
 import random
 import struct
@@ -13,6 +14,7 @@ from mcap.records import Message
 from mcap.stream_reader import StreamReader
 
 FILE = Path(__file__).parents[2] / "vectors" / "recording.mcap"
+PICTURES = FILE.with_name("pictures.mcap")
 COUNT = 12
 START_NS = 1_800_000_000_000_000_000
 
@@ -59,3 +61,20 @@ def test_a_file_that_is_cut_off_keeps_whole_chunks():
             pass
         least = 5 * sum(cut >= end for end in whole_chunks)
         assert found == list(range(len(found))) and len(found) >= min(least, COUNT), cut
+
+
+def test_pictures_are_jpegs_with_the_time_of_what_is_drawn_on_them():
+    reader = make_reader(BytesIO(PICTURES.read_bytes()), validate_crcs=True)
+    pictures, drawn = [], {}
+    for schema, channel, message in reader.iter_messages(topics=["/posewire/picture", "/posewire/keypoints"]):
+        text = json.loads(message.data)
+        if channel.topic == "/posewire/picture":
+            assert (schema.name, schema.encoding) == ("foxglove.CompressedImage", "jsonschema")
+            pictures.append(text)
+        else:
+            drawn[message.log_time] = text["points"][0]["timestamp"]
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert picture["timestamp"] in drawn.values()
+        jpeg = base64.b64decode(picture["data"], validate=True)
+        assert jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9")

@@ -1,7 +1,10 @@
 //! `posewire listen`: a receiver that shows the packets a robot would get.
 
 mod counts;
+mod dots;
 mod receiver;
+mod screen;
+mod table;
 
 use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
@@ -23,12 +26,14 @@ use std::os::fd::AsFd;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use table::Table;
 
 pub const COMMAND: Command = Command {
     name: "listen",
     summary: "receive keypoints and print them",
     about: "\
-Receive keypoints and print them, one line a packet, until stopped; then the count of each kind.",
+Receive keypoints until stopped, and show them: as a table on a terminal, otherwise one line a packet; then the count of \
+each kind.",
     usage: &["(--udp ADDR:PORT | --serial DEVICE[:BAUD]) [OPTIONS]"],
     positional: None,
     options: &[
@@ -63,6 +68,12 @@ Receive keypoints and print them, one line a packet, until stopped; then the cou
             argument: None,
             default: None,
             help: "print each packet as a JSON line",
+        },
+        CommandOption {
+            name: "draw",
+            argument: None,
+            default: None,
+            help: "also draw the newest frame's skeletons in the terminal",
         },
         CommandOption {
             name: "record",
@@ -133,6 +144,16 @@ fn run(given: Given) -> Result<()> {
     };
     let stop = stop::on_signals()?;
     let mut out = Out::new();
+    let draws = given.has("draw");
+    let mut table = match screen::size(io::stdout()) {
+        Some(size) if !as_json => Some(Table::new(size, draws)),
+        _ if draws => {
+            return Err(Error::usage(
+                "--draw draws in a terminal, and standard output is none, or --json is given",
+            ));
+        }
+        _ => None,
+    };
     let mut recorder = record
         .as_deref()
         .map(|path| Recorder::open(path, settings.record, Patience::None))
@@ -158,10 +179,17 @@ fn run(given: Given) -> Result<()> {
     };
     let mut counts = Counts::default();
     let mut unrecorded = Repeated::default();
+    let name = Shown(receiver.name()).to_string();
     while !stop.load(Ordering::Relaxed)
         && counts.valid < packets
         && limit.is_none_or(|limit| start.elapsed() < limit)
     {
+        if let Some(table) = &mut table
+            && let Some(text) = table.paint(&name, &counts, inbox.loss(), Instant::now())
+            && !out.paint(&text)?
+        {
+            break;
+        }
         let received = match receiver.receive()? {
             Arrival::Nothing => continue,
             Arrival::Packet(bytes) => {
@@ -187,6 +215,10 @@ fn run(given: Given) -> Result<()> {
         match received {
             Received::Packet(packet) => {
                 counts.take(packet.kind());
+                if let Some(table) = &mut table {
+                    table.take(&packet, Instant::now());
+                    continue;
+                }
                 let line = if as_json {
                     json_line(&packet).to_string()
                 } else {
@@ -249,7 +281,16 @@ impl Out {
 
     /// Writes a line, or counts it as lost if there is no room. False if the reader went away.
     fn say(&mut self, line: &str) -> Result<bool> {
-        match self.lines.write(format!("{}\n", Shown(line)).as_bytes()) {
+        self.write(format!("{}\n", Shown(line)).as_bytes())
+    }
+
+    /// Writes a painting of the terminal, of which nothing comes from outside.
+    fn paint(&mut self, text: &str) -> Result<bool> {
+        self.write(text.as_bytes())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<bool> {
+        match self.lines.write(bytes) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

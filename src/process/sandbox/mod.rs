@@ -48,7 +48,7 @@ impl FromStr for Mode {
     }
 }
 
-/// Paths that are opened after [`Sandbox::enter`]. Open files stay open.
+/// What is opened after [`Sandbox::enter`]. Open files and sockets stay open.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     /// Files to read, and folders of such files.
@@ -59,6 +59,8 @@ pub struct Access {
     pub create_in: Vec<PathBuf>,
     /// Cameras and serial lines, which are opened again after they disappear.
     pub devices: Vec<PathBuf>,
+    /// Connections are accepted on a socket that is open already.
+    pub accepts: bool,
 }
 
 impl Access {
@@ -68,6 +70,7 @@ impl Access {
         self.write.extend(other.write);
         self.create_in.extend(other.create_in);
         self.devices.extend(other.devices);
+        self.accepts |= other.accepts;
     }
 }
 

@@ -196,6 +196,9 @@ pub(super) fn rules(access: &Access) -> Vec<Rule> {
     // Fault handlers restore the default action. The SIGSYS handler must stay.
     let faults = [SIGABRT, SIGBUS, SIGSEGV].map(|signal| When::is(0, signal));
     rules.push(rule(Sysno::rt_sigaction, faults.to_vec()));
+    if access.accepts {
+        rules.push(rule(Sysno::accept4, Vec::new()));
+    }
     if !access.create_in.is_empty() {
         // Landlock keeps these to the folders in which files are made.
         rules.extend(REPLACES.iter().map(|&call| rule(call, Vec::new())));
@@ -294,6 +297,17 @@ mod tests {
         for call in REPLACES {
             assert_eq!(rule(&accesses(true, false), *call), None, "{call}");
         }
+    }
+
+    #[test]
+    fn connections_are_accepted_only_where_some_are_expected() {
+        let accepts = Access {
+            accepts: true,
+            ..accesses(true, true)
+        };
+        let more = rules(&accepts).len() - rules(&accesses(true, true)).len();
+        assert_eq!((more, rule(&accepts, Sysno::bind)), (1, None));
+        assert!(rule(&accepts, Sysno::accept4).is_some());
     }
 
     #[test]

@@ -2,54 +2,15 @@
 //!
 //! In: packets. Out: the text of a message, in pieces. Nothing grows: an instance that has no room is not drawn.
 
+use crate::frame::step_for;
+use crate::limits::PICTURE_PX;
+use crate::sink::bones;
 use crate::wire::{Body, Flags, InstanceState, Packet};
 use std::fmt::{self, Write};
 
 /// Bytes of a frame's drawing. A hand takes 2.5 KiB.
 pub(super) const TEXT_BYTES: usize = 32 << 10;
 
-const HAND_TABLE: u8 = 1;
-const BODY_TABLE: u8 = 2;
-/// Pairs of joints of the two tables.
-const HAND_BONES: &[(u8, u8)] = &[
-    (20, 3),
-    (3, 2),
-    (2, 1),
-    (1, 0),
-    (20, 7),
-    (7, 6),
-    (6, 5),
-    (5, 4),
-    (20, 11),
-    (11, 10),
-    (10, 9),
-    (9, 8),
-    (20, 15),
-    (15, 14),
-    (14, 13),
-    (13, 12),
-    (20, 19),
-    (19, 18),
-    (18, 17),
-    (17, 16),
-];
-const BODY_BONES: &[(u8, u8)] = &[
-    (0, 1),
-    (1, 2),
-    (2, 6),
-    (3, 6),
-    (4, 3),
-    (5, 4),
-    (6, 7),
-    (7, 8),
-    (8, 9),
-    (10, 11),
-    (11, 12),
-    (12, 7),
-    (13, 7),
-    (14, 13),
-    (15, 14),
-];
 /// Orange for hands, blue for bodies.
 const HAND_RGB: [f32; 3] = [1.0, 0.55, 0.1];
 const OTHER_RGB: [f32; 3] = [0.2, 0.7, 1.0];
@@ -64,6 +25,8 @@ type Place = Option<(f32, f32)>;
 pub(super) struct Annotator {
     points: Text,
     labels: Text,
+    /// Pictures are recorded too, and may be smaller than the frame: positions are pixels of the picture.
+    has_pictures: bool,
     /// The frame that is not complete yet, and the time of its first packet.
     open: Option<(Frame, u64)>,
 }
@@ -105,16 +68,19 @@ impl Default for Annotator {
         Annotator {
             points: Text(String::new()),
             labels: Text(String::new()),
+            has_pictures: false,
             open: None,
         }
     }
 }
 
 impl Annotator {
-    pub fn new() -> Self {
+    /// `has_pictures`: positions are those in recorded pictures.
+    pub fn new(has_pictures: bool) -> Self {
         Annotator {
             points: Text(String::with_capacity(TEXT_BYTES)),
             labels: Text(String::with_capacity(TEXT_BYTES)),
+            has_pictures,
             open: None,
         }
     }
@@ -130,11 +96,14 @@ impl Annotator {
             u32::MAX => time_ns,
             age_us => time_ns.saturating_sub(1000 * u64::from(age_us)),
         };
+        let step = self.step(packet);
+        let shrunk = |place: Place| place.map(|(x, y)| (x / step, y / step));
         let is_complete = match &packet.body {
             Body::Heartbeat | Body::Stats(_) => return,
             Body::Keypoints(keypoints) => {
                 if !packet.flags.contains(Flags::LOST) {
-                    let places = keypoints.iter().map(|joint| joint.position_px(packet.unit));
+                    let places = keypoints.iter();
+                    let places = places.map(|joint| shrunk(joint.position_px(packet.unit)));
                     let places: heapless::Vec<Place, 64> = places.collect();
                     let style = Style {
                         is_hand: packet.task == 1,
@@ -153,7 +122,7 @@ impl Annotator {
                         _ => continue,
                     };
                     let joints = instance.joints.iter();
-                    let places = joints.map(|joint| joint.point.position_px(packet.unit));
+                    let places = joints.map(|joint| shrunk(joint.point.position_px(packet.unit)));
                     let places: heapless::Vec<Place, 64> = places.collect();
                     let style = Style {
                         is_hand: instance.task == 1,
@@ -161,7 +130,7 @@ impl Annotator {
                         captured_ns,
                     };
                     self.draw(&places, instance.joint_table, style);
-                    let [x, y, side] = instance.region_px(packet.unit);
+                    let [x, y, side] = instance.region_px(packet.unit).map(|px| px / step);
                     let corner = (x - side / 2.0, y - side / 2.0);
                     self.label(instance.number, corner, style);
                 }
@@ -172,6 +141,15 @@ impl Annotator {
         self.open.get_or_insert((frame, time_ns));
         if is_complete {
             self.emit(&mut emit);
+        }
+    }
+
+    /// Pixels of the frame for each pixel of what is drawn on.
+    fn step(&self, packet: &Packet) -> f32 {
+        let size_px = [packet.frame_width_px, packet.frame_height_px].map(u32::from);
+        match self.has_pictures {
+            true => step_for(size_px, PICTURE_PX) as f32,
+            false => 1.0,
         }
     }
 
@@ -192,13 +170,8 @@ impl Annotator {
 
     /// Bones as pairs of points, and joints as points.
     fn draw(&mut self, places: &[Place], joint_table: u8, style: Style) {
-        let bones = match joint_table {
-            HAND_TABLE => HAND_BONES,
-            BODY_TABLE => BODY_BONES,
-            _ => &[],
-        };
         let place = |index: u8| places.get(usize::from(index)).copied().flatten();
-        let ends = bones
+        let ends = bones(joint_table)
             .iter()
             .filter_map(|&(from, to)| Some([place(from)?, place(to)?]))
             .flatten();

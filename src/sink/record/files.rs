@@ -1,17 +1,27 @@
-//! A recording without its thread: packets to chunks, chunks to files, with the times of both.
+//! A recording without its thread: packets and pictures to chunks, chunks to files, with the times of both.
 
 use super::annotations::Annotator;
 use super::disk::Disk;
 use super::options::RecordOptions;
-use super::{ANNOTATIONS, CHANNELS, CHUNK_BYTES, CHUNK_MESSAGES, FILE_CHUNKS, PACKETS};
+#[cfg(feature = "pictures")]
+use super::pictures::{JPEG_BYTES, Timed};
+use super::{ANNOTATIONS, CHANNELS, CHUNK_BYTES, CHUNK_MESSAGES, FILE_CHUNKS, PACKETS, PICTURES};
+#[cfg(feature = "pictures")]
+use crate::base64;
 use crate::mcap::Writer;
+#[cfg(feature = "pictures")]
+use crate::sink::jpeg;
 use crate::wire::PacketView;
+#[cfg(feature = "pictures")]
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Time of a chunk. It is on the disk well within a second of its first packet.
 pub(super) const CHUNK_TIME: Duration = Duration::from_millis(500);
 
+#[cfg(feature = "pictures")]
+const NS_PER_S: u64 = 1_000_000_000;
 const CHUNK_NS: u64 = CHUNK_TIME.as_nanos() as u64;
 
 /// The files of a recording.
@@ -19,6 +29,11 @@ pub(super) struct Files<D> {
     disk: D,
     writer: Writer,
     annotator: Annotator,
+    /// A picture's JPEG, and the same as text.
+    #[cfg(feature = "pictures")]
+    jpeg: Vec<u8>,
+    #[cfg(feature = "pictures")]
+    text: Vec<u8>,
     options: RecordOptions,
     /// A file is open, and has a beginning.
     is_open: bool,
@@ -43,10 +58,24 @@ impl<D: Disk> Write for Output<'_, D> {
 impl<D: Disk> Files<D> {
     /// Creates the first file.
     pub fn begin(disk: D, options: RecordOptions) -> io::Result<Self> {
+        let has_pictures = options.pictures_per_second.is_some();
+        let channels = if has_pictures {
+            CHANNELS
+        } else {
+            &CHANNELS[..PICTURES]
+        };
         let mut files = Files {
             disk,
-            writer: Writer::new(CHANNELS, CHUNK_BYTES, CHUNK_MESSAGES, FILE_CHUNKS),
-            annotator: Annotator::new(),
+            writer: Writer::new(channels, CHUNK_BYTES, CHUNK_MESSAGES, FILE_CHUNKS),
+            annotator: Annotator::new(has_pictures),
+            #[cfg(feature = "pictures")]
+            jpeg: Vec::with_capacity(if has_pictures { JPEG_BYTES } else { 0 }),
+            #[cfg(feature = "pictures")]
+            text: Vec::with_capacity(if has_pictures {
+                base64::text_bytes(JPEG_BYTES)
+            } else {
+                0
+            }),
             options,
             is_open: false,
             file_from_ns: None,
@@ -63,6 +92,44 @@ impl<D: Disk> Files<D> {
 
     /// Records a packet. Times do not go back. True if a new file was begun.
     pub fn take(&mut self, packet: &[u8], time_ns: u64) -> io::Result<bool> {
+        let is_new = self.make_room(time_ns)?;
+        self.add(PACKETS, time_ns, &[packet])?;
+        // What a later version means is recorded, and not drawn.
+        if let Ok(view) = PacketView::new(packet) {
+            self.annotate(&view, time_ns)?;
+        }
+        Ok(is_new)
+    }
+
+    /// Records a picture as a JPEG. True if a new file was begun.
+    #[cfg(feature = "pictures")]
+    pub fn take_picture(&mut self, timed: &Timed) -> io::Result<bool> {
+        let picture = &timed.picture;
+        self.jpeg.clear();
+        if picture.rgb().is_empty()
+            || !jpeg::append(picture.rgb(), picture.size_px(), &mut self.jpeg)
+        {
+            return Ok(false);
+        }
+        self.text.clear();
+        base64::append(&self.jpeg, &mut self.text);
+        let mut head = heapless::String::<96>::new();
+        let (seconds, rest) = (timed.captured_ns / NS_PER_S, timed.captured_ns % NS_PER_S);
+        // It fits: both numbers have bounds.
+        let _ = write!(
+            head,
+            r#"{{"timestamp":{{"sec":{seconds},"nsec":{rest}}},"frame_id":"camera","data":""#
+        );
+        let is_new = self.make_room(timed.time_ns)?;
+        let text = std::mem::take(&mut self.text);
+        let parts = [head.as_bytes(), &text, br#"","format":"jpeg"}"#];
+        let added = self.add(PICTURES, timed.time_ns, &parts);
+        self.text = text;
+        added.map(|()| is_new)
+    }
+
+    /// Ends the chunk or the file if it is time for that. True if a new file was begun.
+    fn make_room(&mut self, time_ns: u64) -> io::Result<bool> {
         if self.chunk_due(time_ns) {
             self.flush()?;
         }
@@ -73,11 +140,6 @@ impl<D: Disk> Files<D> {
         }
         self.file_from_ns.get_or_insert(time_ns);
         self.chunk_from_ns.get_or_insert(time_ns);
-        self.add(PACKETS, time_ns, &[packet])?;
-        // What a later version means is recorded, and not drawn.
-        if let Ok(view) = PacketView::new(packet) {
-            self.annotate(&view, time_ns)?;
-        }
         Ok(is_new)
     }
 
@@ -100,7 +162,7 @@ impl<D: Disk> Files<D> {
         if !self.writer.message(channel, time_ns, parts) {
             self.flush()?;
             self.chunk_from_ns = Some(time_ns);
-            // No packet and no text is longer than a chunk.
+            // No packet, no text and no picture is longer than a chunk.
             self.writer.message(channel, time_ns, parts);
         }
         Ok(())

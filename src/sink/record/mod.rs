@@ -1,6 +1,6 @@
 //! Recordings: packets and what they show, in MCAP files for Foxglove and for `posewire replay`.
 //!
-//! In: packets as they are on the wire, without a seal. Out: files, each complete in itself. [`Recorder`] is the
+//! In: packets as they are on the wire, without a seal, and frames for pictures. Out: files, each complete in itself. [`Recorder`] is the
 //! caller's end of a bounded queue; its thread writes. What is older than a second is on the disk.
 //!
 //! A recording that fails (the disk is full, or gone) ends with its last whole chunk. It says so once and does not begin
@@ -10,6 +10,8 @@ mod annotations;
 mod disk;
 mod files;
 mod options;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod queue;
 mod recorder;
 #[cfg(test)]
@@ -19,7 +21,7 @@ pub use disk::folder_of;
 pub use options::RecordOptions;
 pub use recorder::Recorder;
 
-use super::{Context, Delivery, Event, Kind, Sink, When};
+use super::{Context, Delivery, Event, Kind, Sink, What, When};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::mcap::{Channel, Writer};
@@ -56,9 +58,19 @@ const CHANNELS: &[Channel] = &[
         schema: include_str!("image_annotations.json"),
         metadata: None,
     },
+    Channel {
+        topic: "/posewire/picture",
+        message_encoding: "json",
+        schema_name: "foxglove.CompressedImage",
+        schema_encoding: "jsonschema",
+        schema: include_str!("compressed_image.json"),
+        metadata: None,
+    },
 ];
 const PACKETS: usize = 0;
 const ANNOTATIONS: usize = 1;
+/// The last one: a recording without pictures has the channels before it.
+const PICTURES: usize = 2;
 
 /// A recording.
 pub(super) const KIND: Kind = Kind {
@@ -105,6 +117,9 @@ impl Sink for RecordSink {
 
     fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
         let mut delivery = Ok(());
+        if let What::Scene { frame, .. } = event.what {
+            self.0.put_picture(frame, now);
+        }
         for packet in event.packets {
             if let Err(lost) = self.0.put(&packet.encode(), now) {
                 delivery = Err(lost.into());

@@ -4,9 +4,12 @@ use super::QUEUE_BYTES;
 use super::disk::{Disk, Folder};
 use super::files::{CHUNK_TIME, Files};
 use super::options::RecordOptions;
+#[cfg(feature = "pictures")]
+use super::pictures::{Pictures, Timed};
 use super::queue::PacketQueue;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
+use crate::frame::Frame;
 use crate::process::output::{Lost, Patience};
 use crate::process::thread::{Role, spawn};
 use crate::text::Shown;
@@ -31,6 +34,8 @@ pub struct Recorder {
     base: Instant,
     /// The files, until the thread has them.
     files: Option<Files<Folder>>,
+    #[cfg(feature = "pictures")]
+    pictures: Option<Arc<Pictures>>,
 }
 
 struct Shared {
@@ -43,6 +48,8 @@ struct Shared {
 
 struct State {
     queue: PacketQueue,
+    /// A picture waits beside the queue.
+    has_picture: bool,
     /// The disk took longer than it is waited for.
     is_stalled: bool,
     /// The recording failed, and the thread said so.
@@ -56,6 +63,7 @@ impl Shared {
         Shared {
             state: Mutex::new(State {
                 queue: PacketQueue::new(QUEUE_BYTES),
+                has_picture: false,
                 is_stalled: false,
                 has_stopped: false,
                 ends: false,
@@ -88,6 +96,10 @@ impl Recorder {
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if it cannot be created.
     pub fn open(path: &Path, options: RecordOptions, patience: Patience) -> Result<Self> {
         let name = format!("record:{}", Shown::path(path));
+        if options.pictures_per_second.is_some() && cfg!(not(feature = "pictures")) {
+            let why = "this build records no pictures: build with --features pictures";
+            return Err(Error::sink(name, why));
+        }
         let files = Folder::open(path)
             .and_then(|folder| Files::begin(folder, options))
             .map_err(|error| Error::sink(&name, "cannot be created").because(error))?;
@@ -98,6 +110,10 @@ impl Recorder {
             patience,
             base: Instant::now(),
             files: Some(files),
+            #[cfg(feature = "pictures")]
+            pictures: options
+                .pictures_per_second
+                .map(|rate| Arc::new(Pictures::new(rate))),
         })
     }
 
@@ -115,7 +131,14 @@ impl Recorder {
             return Ok(());
         };
         let (theirs, name) = (Arc::clone(&self.shared), self.name.clone());
-        spawn(Role::Record, move || record(&theirs, files, &name)).map(drop)
+        #[cfg(feature = "pictures")]
+        let pictures = self.pictures.clone().map(|waiting| (waiting, Timed::new()));
+        #[cfg(not(feature = "pictures"))]
+        let pictures = None;
+        spawn(Role::Record, move || {
+            record(&theirs, files, &name, pictures)
+        })
+        .map(drop)
     }
 
     /// Puts a packet, without a seal, into the queue. After a failure of the recording it does nothing.
@@ -123,8 +146,7 @@ impl Recorder {
     /// # Errors
     /// The packet is lost, because the disk is too slow.
     pub fn put(&self, packet: &[u8], now: Instant) -> std::result::Result<(), Lost> {
-        let since_us = self.base.age_us(now);
-        let time_ns = (self.base.wall_us + since_us).saturating_mul(1000);
+        let time_ns = self.time_ns(now);
         let mut state = self.shared.lock();
         if state.has_stopped {
             return Ok(());
@@ -145,6 +167,27 @@ impl Recorder {
             return Ok(());
         }
         Err(too_slow(1))
+    }
+
+    /// Copies the frame if pictures are recorded and one is due. It never waits: a picture may be left out.
+    #[cfg(feature = "pictures")]
+    pub fn put_picture(&self, frame: &Frame<'_>, now: Instant) {
+        let Some(pictures) = &self.pictures else {
+            return;
+        };
+        if pictures.put(frame, self.time_ns(now), now) {
+            self.shared.lock().has_picture = true;
+            self.shared.filled.notify_one();
+        }
+    }
+
+    /// This build records none.
+    #[cfg(not(feature = "pictures"))]
+    pub fn put_picture(&self, _frame: &Frame<'_>, _now: Instant) {}
+
+    fn time_ns(&self, now: Instant) -> u64 {
+        let since_us = self.base.age_us(now);
+        (self.base.wall_us + since_us).saturating_mul(1000)
     }
 
     /// Waits until the last file is whole, or until `gives_up` says so.
@@ -192,10 +235,22 @@ fn say_name<D: Disk>(name: &str, files: &Files<D>) {
     log::info!("{name}: recording to {}", Shown::path(file));
 }
 
+/// The place where pictures wait, and the thread's own.
+#[cfg(feature = "pictures")]
+type TheirPictures = (Arc<Pictures>, Box<Timed>);
+#[cfg(not(feature = "pictures"))]
+type TheirPictures = std::convert::Infallible;
+
 /// The thread's work, until the end or a failure.
-fn record<D: Disk>(shared: &Shared, mut files: Files<D>, name: &str) {
+fn record<D: Disk>(
+    shared: &Shared,
+    mut files: Files<D>,
+    name: &str,
+    mut pictures: Option<TheirPictures>,
+) {
     let mut packet = Vec::with_capacity(PACKET_BYTES);
-    let ended = write_all(shared, &mut files, &mut packet, name).and_then(|()| files.end());
+    let ended =
+        write_all(shared, &mut files, &mut packet, &mut pictures, name).and_then(|()| files.end());
     let mut state = shared.lock();
     if let Err(error) = ended {
         state.has_stopped = true;
@@ -213,23 +268,27 @@ fn write_all<D: Disk>(
     shared: &Shared,
     files: &mut Files<D>,
     packet: &mut Vec<u8>,
+    pictures: &mut Option<TheirPictures>,
     name: &str,
 ) -> io::Result<()> {
     // The chunk is written so long after the thread saw its first packet, also if no other packet comes.
     let mut due: Option<std::time::Instant> = None;
     loop {
         let mut state = shared.lock();
-        let popped = loop {
+        let next = loop {
             if let Some(time_ns) = state.queue.pop(packet) {
                 state.is_stalled = false;
-                break Some(time_ns);
+                break Next::Packet(time_ns);
+            }
+            if std::mem::take(&mut state.has_picture) {
+                break Next::Picture;
             }
             if state.ends {
                 return Ok(());
             }
             let left = due.map(|due| due.saturating_duration_since(std::time::Instant::now()));
             state = match left {
-                Some(Duration::ZERO) => break None,
+                Some(Duration::ZERO) => break Next::Chunk,
                 Some(left) => Shared::wait(&shared.filled, state, left),
                 None => shared
                     .filled
@@ -244,11 +303,42 @@ fn write_all<D: Disk>(
             files.flush()?;
             due = None;
         }
-        if let Some(time_ns) = popped {
-            if files.take(packet, time_ns)? {
-                say_name(name, files);
-            }
-            due.get_or_insert(now + CHUNK_TIME);
+        let is_new = match next {
+            Next::Packet(time_ns) => files.take(packet, time_ns)?,
+            Next::Picture => take_picture(files, pictures)?,
+            Next::Chunk => continue,
+        };
+        if is_new {
+            say_name(name, files);
         }
+        due.get_or_insert(now + CHUNK_TIME);
     }
+}
+
+/// What the thread does next.
+enum Next {
+    /// Of this time.
+    Packet(u64),
+    Picture,
+    /// It is time to write the chunk.
+    Chunk,
+}
+
+#[cfg(feature = "pictures")]
+fn take_picture<D: Disk>(
+    files: &mut Files<D>,
+    pictures: &mut Option<TheirPictures>,
+) -> io::Result<bool> {
+    let Some((waiting, timed)) = pictures else {
+        return Ok(false);
+    };
+    match waiting.exchange(timed) {
+        true => files.take_picture(timed),
+        false => Ok(false),
+    }
+}
+
+#[cfg(not(feature = "pictures"))]
+fn take_picture<D: Disk>(_: &mut Files<D>, _: &mut Option<TheirPictures>) -> io::Result<bool> {
+    Ok(false)
 }

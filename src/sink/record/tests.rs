@@ -105,12 +105,52 @@ fn time_ns(index: u32) -> u64 {
 fn record(disk: &Model, options: RecordOptions, frames: u32) -> io::Result<Files<Model>> {
     let mut files = Files::begin(disk.clone(), options)?;
     for index in 0..frames {
-        if let Err(error) = files.take(&packet(index).encode(), time_ns(index)) {
+        let taken = files.take(&packet(index).encode(), time_ns(index));
+        #[cfg(feature = "pictures")]
+        let taken = taken.and_then(|is_new| {
+            // Two a second.
+            let is_due = options.pictures_per_second.is_some() && index.is_multiple_of(15);
+            match is_due {
+                true => files.take_picture(&picture(time_ns(index))),
+                false => Ok(is_new),
+            }
+        });
+        if let Err(error) = taken {
             files.give_up();
             return Err(error);
         }
     }
     Ok(files)
+}
+
+/// Options of recordings without pictures, and with some if this build has them.
+fn all_options() -> Vec<RecordOptions> {
+    vec![
+        RecordOptions::default(),
+        #[cfg(feature = "pictures")]
+        RecordOptions {
+            pictures_per_second: Some(2),
+            ..RecordOptions::default()
+        },
+    ]
+}
+
+/// A green picture of a camera of 800 x 600 pixels.
+#[cfg(feature = "pictures")]
+fn picture(time_ns: u64) -> super::pictures::Timed {
+    use crate::frame::{Frame, PixelFormat, Pixels};
+
+    let bytes = [20, 200, 40].repeat(800 * 600);
+    let mut timed = super::pictures::Timed::new();
+    timed.picture.take(&Frame {
+        pixels: Pixels::new(PixelFormat::Rgb24, 800, 600, 2400, &bytes).unwrap(),
+        captured: Instant::default(),
+        index: 0,
+        file: None,
+    });
+    timed.time_ns = time_ns;
+    timed.captured_ns = time_ns - 20_000_000;
+    *timed
 }
 
 /// Numbers and times of the packets in a file.
@@ -126,30 +166,32 @@ fn read(bytes: &[u8]) -> Vec<(u32, u64)> {
 
 #[test]
 fn a_cut_at_any_of_100_places_keeps_all_that_was_older_than_a_second() {
-    let disk = Model::default();
-    let mut files = record(&disk, RecordOptions::default(), 900).unwrap();
-    files.end().unwrap();
-    let bytes = disk.0.borrow().files[0].clone();
-    assert_eq!(read(&bytes).len(), 900);
-    let syncs = disk.0.borrow().synced.clone();
-    let mut seed = 0x2545_F491_4F6C_DD1D_u64;
-    for _ in 0..100 {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let cut = 4096 + (seed % (bytes.len() as u64 - 4096)) as usize;
-        let found = read(&bytes[..cut]);
-        // The power failed while this part was written: before the next sync, whose chunk began half a second before.
-        let until = syncs
-            .iter()
-            .find(|&&sync| sync >= cut)
-            .copied()
-            .unwrap_or(bytes.len());
-        let newest_ns = read(&bytes[..until]).last().unwrap().1;
-        let kept = found.last().map_or(0, |(_, time_ns)| *time_ns);
-        assert!(kept + 1_000_000_000 >= newest_ns, "cut at {cut}");
-        for (index, (sequence, at_ns)) in found.iter().enumerate() {
-            assert_eq!((*sequence, *at_ns), (index as u32, time_ns(index as u32)));
+    for options in all_options() {
+        let disk = Model::default();
+        let mut files = record(&disk, options, 900).unwrap();
+        files.end().unwrap();
+        let bytes = disk.0.borrow().files[0].clone();
+        assert_eq!(read(&bytes).len(), 900);
+        let syncs = disk.0.borrow().synced.clone();
+        let mut seed = 0x2545_F491_4F6C_DD1D_u64;
+        for _ in 0..100 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let cut = 4096 + (seed % (bytes.len() as u64 - 4096)) as usize;
+            let found = read(&bytes[..cut]);
+            // The power failed while this part was written: before the next sync, whose chunk began half a second before.
+            let until = syncs
+                .iter()
+                .find(|&&sync| sync >= cut)
+                .copied()
+                .unwrap_or(bytes.len());
+            let newest_ns = read(&bytes[..until]).last().unwrap().1;
+            let kept = found.last().map_or(0, |(_, time_ns)| *time_ns);
+            assert!(kept + 1_000_000_000 >= newest_ns, "cut at {cut}");
+            for (index, (sequence, at_ns)) in found.iter().enumerate() {
+                assert_eq!((*sequence, *at_ns), (index as u32, time_ns(index as u32)));
+            }
         }
     }
 }
@@ -341,7 +383,7 @@ fn annotations_are_json_with_the_picture_corner_as_origin() {
     let mut joints = [at(0.0, 0.0); 21];
     joints[0] = at(10.0, 20.5);
     found.body = Body::Keypoints(joints.into_iter().collect());
-    let mut annotator = super::annotations::Annotator::new();
+    let mut annotator = super::annotations::Annotator::new(false);
     let mut texts = Vec::new();
     for packet in [&found, &lost, &test_packet(Flags::LOST)] {
         annotator.take(packet, START_NS, |time_ns, pieces| {
@@ -367,6 +409,89 @@ fn annotations_are_json_with_the_picture_corner_as_origin() {
     assert!((KIND.check)("/").is_err());
 }
 
+#[cfg(feature = "pictures")]
+#[test]
+fn pictures_and_what_is_drawn_on_them_fit_together() {
+    use crate::sink::jpeg::tests::size_and_mean;
+
+    let disk = Model::default();
+    let [_, options] = all_options()[..] else {
+        panic!("two kinds of recordings")
+    };
+    let mut files = Files::begin(disk.clone(), options).unwrap();
+    files.take_picture(&picture(START_NS)).unwrap();
+    let mut large = packet(0);
+    (large.frame_width_px, large.frame_height_px) = (800, 600);
+    files.take(&large.encode(), START_NS).unwrap();
+    files.end().unwrap();
+    let bytes = disk.0.borrow().files[0].clone();
+    let mut reader = Reader::new(&*bytes, "json").unwrap();
+    let mut next = || -> serde_json::Value {
+        let message = reader.next_message().unwrap().unwrap();
+        assert_eq!(message.time_ns, START_NS);
+        serde_json::from_slice(message.data).unwrap()
+    };
+    let (shown, drawn) = (next(), next());
+    assert_eq!(
+        (&shown["format"], &shown["frame_id"]),
+        (&"jpeg".into(), &"camera".into())
+    );
+    // The joint is at 320, 240 of the frame.
+    let point = &drawn["points"][1];
+    assert_eq!(
+        point["points"][0],
+        serde_json::json!({"x": 160.5, "y": 120.5})
+    );
+    // Foxglove puts those of one time together.
+    assert_eq!(shown["timestamp"], point["timestamp"]);
+    let text = shown["data"].as_str().unwrap();
+    let mut jpeg = Vec::new();
+    for four in text.as_bytes().chunks(4) {
+        let digit = |byte: u8| match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => 0,
+        };
+        let word = four
+            .iter()
+            .fold(0, |word, &byte| word << 6 | u32::from(digit(byte)));
+        jpeg.extend(&word.to_be_bytes()[1..]);
+    }
+    let (size, mean) = size_and_mean(&jpeg);
+    assert_eq!(size, [400, 300]);
+    assert!(mean[1] > 180, "{mean:?}");
+}
+
+/// A file for the Python package `mcap`.
+#[cfg(feature = "pictures")]
+#[test]
+#[cfg_attr(miri, ignore = "Miri reads no files")]
+fn the_file_with_pictures_for_other_readers_is_what_the_code_writes() {
+    let disk = Model::default();
+    let options = RecordOptions {
+        pictures_per_second: Some(2),
+        ..RecordOptions::default()
+    };
+    record(&disk, options, 16).unwrap().end().unwrap();
+    let bytes = disk.0.take().files.remove(0);
+    compare("clients/vectors/pictures.mcap", &bytes);
+}
+
+fn compare(name: &str, bytes: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("POSEWIRE_BLESS").is_some() {
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let kept = std::fs::read(&path).unwrap_or_default();
+    assert!(
+        kept == bytes,
+        "{name}: POSEWIRE_BLESS=1 cargo test --lib record"
+    );
+}
+
 /// Files for other readers: the Python package `mcap`, and the fuzzer's first input. `POSEWIRE_BLESS=1` writes them.
 #[test]
 #[cfg_attr(miri, ignore = "Miri reads no files")]
@@ -385,7 +510,6 @@ fn the_files_for_other_readers_are_what_the_code_writes() {
         body: Body::Heartbeat,
         ..packet
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (name, bytes) in [
         (
             "clients/vectors/recording.mcap",
@@ -393,14 +517,6 @@ fn the_files_for_other_readers_are_what_the_code_writes() {
         ),
         ("tests/fuzz/corpus/mcap/heartbeat", recorded(1, heartbeat)),
     ] {
-        let path = root.join(name);
-        if std::env::var_os("POSEWIRE_BLESS").is_some() {
-            std::fs::write(&path, &bytes).unwrap();
-        }
-        let kept = std::fs::read(&path).unwrap_or_default();
-        assert!(
-            kept == bytes,
-            "{name}: POSEWIRE_BLESS=1 cargo test --lib record"
-        );
+        compare(name, &bytes);
     }
 }

@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::process::sandbox::Access;
 use crate::serial::SerialSpec;
-use crate::wire::{self, Sealer, cobs};
+use crate::wire::{self, LineFrame, Sealer, cobs};
 use port::TtyOpener;
 use send_queue::{Rank, SendQueue};
 use std::time::Duration;
@@ -56,56 +56,39 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// How often it looks whether the packet has left.
 const FAREWELL_STEP: Duration = Duration::from_millis(2);
 
-/// See the module's comment.
-pub struct SerialSink {
+/// A serial line for frames of any protocol whose receivers skip what they do not know.
+pub(super) struct LineSender {
     name: String,
     line: SendQueue<TtyOpener>,
-    sealer: Option<Sealer>,
 }
 
-impl SerialSink {
-    /// With a sealer packets are sealed.
+impl LineSender {
+    /// `name` is for messages.
     ///
     /// # Errors
     /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the device is not there, not permitted, not a serial line, or does not run at
     /// the rate: a wrong name should be seen at the start.
-    pub fn open(spec: &SerialSpec, sealer: Option<Sealer>) -> Result<Self> {
-        let name = spec.to_string();
+    pub fn open(name: &str, spec: &SerialSpec) -> Result<Self> {
         let opener = TtyOpener(spec.clone());
-        let line = SendQueue::open(&name, opener, spec.baud, Instant::now().mono_us)
-            .map_err(|why| Error::sink(&name, why))?;
-        Ok(SerialSink { name, line, sealer })
+        let line = SendQueue::open(name, opener, spec.baud, Instant::now().mono_us)
+            .map_err(|why| Error::sink(name, why))?;
+        Ok(LineSender {
+            name: name.into(),
+            line,
+        })
+    }
+
+    /// Sends a frame that displaces older ones, and never waits.
+    ///
+    /// # Errors
+    /// The reason why a frame was dropped, this one or an earlier one.
+    pub fn send(&mut self, frame: &LineFrame, now: Instant) -> Delivery {
+        let sent = self.line.send(frame, Rank::Frame, now.mono_us);
+        sent.map_err(|why| SendError::Dropped(why.into()))
     }
 }
 
-impl Sink for SerialSink {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
-        let mut lost = None;
-        for (part, packet) in event.packets.iter().enumerate() {
-            let rank = match event.what {
-                What::Stats => Rank::Stats,
-                _ if part > 0 => Rank::Part,
-                _ => Rank::Frame,
-            };
-            let frame = cobs::encode(&wire::encode(packet, self.sealer.as_mut()));
-            if let Err(why) = self.line.send(&frame, rank, now.mono_us) {
-                let (count, _) = lost.unwrap_or((0, why));
-                lost = Some((count + 1, why));
-            }
-        }
-        match lost {
-            None => Ok(()),
-            Some((1, why)) => Err(SendError::Dropped(why.into())),
-            Some((count, why)) => Err(SendError::Lost(count, why.into())),
-        }
-    }
-}
-
-impl Drop for SerialSink {
+impl Drop for LineSender {
     fn drop(&mut self) {
         let start = std::time::Instant::now();
         while !self.line.is_done(Instant::now().mono_us) && start.elapsed() < FAREWELL {
@@ -117,6 +100,51 @@ impl Drop for SerialSink {
                 "{}: {lost} more packet(s) dropped: the end came first",
                 self.name
             );
+        }
+    }
+}
+
+/// See the module's comment.
+pub struct SerialSink {
+    to: LineSender,
+    sealer: Option<Sealer>,
+}
+
+impl SerialSink {
+    /// With a sealer packets are sealed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sink`](crate::ErrorKind::Sink) if the device is not there, not permitted, not a serial line, or does not run at
+    /// the rate.
+    pub fn open(spec: &SerialSpec, sealer: Option<Sealer>) -> Result<Self> {
+        let to = LineSender::open(&spec.to_string(), spec)?;
+        Ok(SerialSink { to, sealer })
+    }
+}
+
+impl Sink for SerialSink {
+    fn name(&self) -> &str {
+        &self.to.name
+    }
+
+    fn take(&mut self, event: &Event<'_>, now: Instant) -> Delivery {
+        let mut lost = None;
+        for (part, packet) in event.packets.iter().enumerate() {
+            let rank = match event.what {
+                What::Stats => Rank::Stats,
+                _ if part > 0 => Rank::Part,
+                _ => Rank::Frame,
+            };
+            let frame = cobs::encode(&wire::encode(packet, self.sealer.as_mut()));
+            if let Err(why) = self.to.line.send(&frame, rank, now.mono_us) {
+                let (count, _) = lost.unwrap_or((0, why));
+                lost = Some((count + 1, why));
+            }
+        }
+        match lost {
+            None => Ok(()),
+            Some((1, why)) => Err(SendError::Dropped(why.into())),
+            Some((count, why)) => Err(SendError::Lost(count, why.into())),
         }
     }
 }
