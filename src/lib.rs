@@ -18,9 +18,9 @@
 compile_error!("nothing to run: build with the feature onnx or plan");
 
 pub mod address;
-mod bench;
 #[cfg(feature = "pictures")]
 mod base64;
+mod bench;
 pub mod board;
 pub mod cli;
 pub mod clock;
