@@ -12,7 +12,7 @@ use posewire::frame::{Frame, PixelFormat, Pixels};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::pipeline::{Estimator, Pipeline, SeveralOptions};
 use posewire::process::memory::{self, Heap, Meter};
-use posewire::scene::FrameInfo;
+use posewire::scene::{FrameInfo, mean_score};
 use posewire::sink::{Delivery, Event, SerialSink, Sink, What};
 use posewire::source::{CameraOptions, FrameSource, SourceSpec, StillsSource};
 use posewire::stats::{Probe, StageTimes};
@@ -158,7 +158,7 @@ fn around_the_network() {
         }
         for decoder in &mut decoders {
             let keypoints = decoder.decode(&heatmaps);
-            tracker.absorb(&info, &keypoints);
+            tracker.absorb(&info, &keypoints, mean_score(&keypoints));
             let unit = FixedPoint::for_frame(64, 64);
             let mut packet = Packet {
                 flags: Flags::default(),
