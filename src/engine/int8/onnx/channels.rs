@@ -42,10 +42,8 @@ impl Importer {
             }
             channels.append(&mut part.channels);
         }
-        if none_read && !all_read {
-            if !self.have_one_scale(&channels) {
-                return Err("joins 8-bit values of different scales".into());
-            }
+        if none_read && !all_read && !self.have_one_scale(&channels) {
+            return Err("joins 8-bit values of different scales".into());
         }
         let size = parts.first().map_or([0, 0], |part| part.size);
         if channels.len() > MAX_CHANNELS || parts.iter().any(|part| part.size != size) {
