@@ -434,13 +434,25 @@ fn text_from_outside_forges_no_line_and_moves_no_cursor() {
     std::fs::copy(&model, &copy).unwrap();
     std::fs::create_dir(at("pictures")).unwrap();
     dir.file(&format!("pictures/{EVIL}.png"), b"no picture");
+    // A node's name of the same length.
+    let layer = "x\x1b[2J\n[ERROR posewire] forged\x7f";
+    let mut named = std::fs::read(&model).unwrap();
+    let known = b"backbone.layer4.0.downsample.0";
+    for at in 0..named.len() - known.len() {
+        if named[at..].starts_with(known) {
+            named[at..at + known.len()].copy_from_slice(layer.as_bytes());
+        }
+    }
+    let named = dir.file("named.onnx", &named);
+    let named = named.to_str().unwrap();
+    let report = at("report");
     let config = dir.file(
         "evil.toml",
         b"source = \"demo\"\n\"\\u001b[2J\\nforged\\u202e\" = 1\n",
     );
     let (image, mjpeg) = (format!("image:{nowhere}"), format!("mjpeg:{nowhere}"));
     let pictures = format!("dir:{}", at("pictures"));
-    let runs: [&[&str]; 11] = [
+    let runs: [&[&str]; 13] = [
         &[
             "run", "--model", &nowhere, "--source", "demo", "--json", "-",
         ],
@@ -463,6 +475,10 @@ fn text_from_outside_forges_no_line_and_moves_no_cursor() {
         &["run", "--source", "demo", "--udp", EVIL],
         &["run", "--source", "demo", "--serial", EVIL],
         &["inspect", &copy],
+        &["bench", "--model", named, "--frames", "1", "--layers"],
+        &[
+            "bench", "--model", named, "--frames", "1", "--report", &report,
+        ],
         &[
             "compile",
             "--model",
@@ -471,17 +487,19 @@ fn text_from_outside_forges_no_line_and_moves_no_cursor() {
             &at(&format!("none/{EVIL}")),
         ],
     ];
+    let bad = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{2028}".contains(c));
     for args in runs {
         let output = run(args);
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
         assert!(!text.is_empty(), "{args:?}");
-        let bad = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{2028}".contains(c));
         assert!(!text.contains(bad), "{args:?}: {text:?}");
         let forged = text
             .lines()
             .any(|line| line.starts_with("[ERROR posewire]"));
         assert!(!forged, "{args:?}: {text}");
     }
+    let page = std::fs::read_to_string(format!("{report}/bench.md")).unwrap();
+    assert!(!page.contains(bad), "{page:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::plot::{Line, Plot};
 use super::record::Record;
 use crate::machine::State;
 use crate::stats::Summary;
+use crate::text::Shown;
 use std::fmt::Write;
 
 /// Layers of the report: the slowest ones.
@@ -149,7 +150,7 @@ fn write(record: &Record, plots: &[&str], text: &mut String) -> std::fmt::Result
 
 /// A cell of a table: text of others ends no row and begins no cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    Shown(text).to_string().replace('|', "\\|")
 }
 
 fn moment(state: &State) -> String {
@@ -258,5 +259,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("![blocks.svg](blocks.svg)"));
+    }
+
+    #[test]
+    fn a_cell_holds_no_column_and_no_line_of_its_own() {
+        assert_eq!(cell("a|b\n|c\x1b[2J"), "a\\|b\\n\\|c\\x1b[2J");
     }
 }

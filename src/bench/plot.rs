@@ -1,5 +1,6 @@
 //! Line plots as SVG, in plain shapes and text that every viewer draws.
 
+use crate::text::Shown;
 use std::fmt::Write;
 
 const WIDTH: f64 = 640.0;
@@ -123,7 +124,9 @@ fn number(value: f64) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    Shown(text)
+        .to_string()
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }

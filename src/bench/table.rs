@@ -1,11 +1,13 @@
-//! A run, its layers and a comparison as text for a terminal.
+//! A run, its layers and a comparison as lines for a terminal.
+//!
+//! Names come from model files and reports, and may hold anything: each item is one line, which its writer escapes.
 
 use super::compare::{Ratio, differences};
 use super::record::{LayerRecord, Record};
 use crate::stats::write_table;
 
-/// A comparison as text for a terminal.
-pub fn comparison(first: &Record, second: &Record, ratios: &[Ratio]) -> String {
+/// The lines of a comparison.
+pub fn comparison(first: &Record, second: &Record, ratios: &[Ratio]) -> Vec<String> {
     let mut lines: Vec<String> = differences(first, second)
         .into_iter()
         .map(|difference| format!("note: {difference}"))
@@ -22,11 +24,11 @@ pub fn comparison(first: &Record, second: &Record, ratios: &[Ratio]) -> String {
             "{stage:<8}{a:>12.3}{b:>12.3}{ratio:>8.3}{noise:>16}  {verdict}"
         ));
     }
-    lines.join("\n")
+    lines
 }
 
-/// A run as text for a terminal.
-pub fn summary(record: &Record) -> String {
+/// The lines of a run.
+pub fn summary(record: &Record) -> Vec<String> {
     let Record {
         frames,
         threads,
@@ -41,7 +43,8 @@ pub fn summary(record: &Record) -> String {
         "{}: {frames} frames on {}, {threads} thread(s)",
         model.name, model.engine
     );
-    let mut lines = vec![title, stages];
+    let mut lines = vec![title];
+    lines.extend(stages.lines().map(str::to_string));
     if !record.loads.is_empty() {
         lines.push(format!(
             "{:<8}{:>12}{:>12}{:>13}{:>12}{:>12}{:>12}",
@@ -66,11 +69,11 @@ pub fn summary(record: &Record) -> String {
             .iter()
             .map(|why| format!("not clean: {why}")),
     );
-    lines.join("\n")
+    lines
 }
 
-/// The layers as text for a terminal, the slowest first.
-pub fn layer_table(layers: &[LayerRecord]) -> String {
+/// A line for each layer, the slowest first.
+pub fn layer_table(layers: &[LayerRecord]) -> Vec<String> {
     let total_ms: f64 = layers.iter().map(|layer| layer.median_ms).sum();
     let macs: u64 = layers.iter().map(|layer| layer.macs).sum();
     let mut sorted: Vec<&LayerRecord> = layers.iter().collect();
@@ -96,5 +99,5 @@ pub fn layer_table(layers: &[LayerRecord]) -> String {
         macs as f64 / 1e9,
         gmacs(macs, total_ms)
     ));
-    lines.join("\n")
+    lines
 }

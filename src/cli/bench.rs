@@ -153,7 +153,7 @@ fn measure(given: &Given) -> Result<()> {
         write_report(&folder, &record)?;
     }
     match given.has("json") {
-        true => say_lines(record.to_json().trim_end()),
+        true => say_lines(record.to_json().trim_end().lines()),
         false => say_lines(bench::summary(&record)),
     }
     Ok(())

@@ -114,7 +114,7 @@ fn play(task: Task, out: &Path) -> Result<()> {
         metrics::epe_px(&samples),
         samples.len()
     );
-    say_lines(times);
+    say_lines(times.to_string().lines());
     say!();
     Ok(())
 }

@@ -60,7 +60,7 @@ fn run(given: Given) -> Result<()> {
     let report = Report::make(&Facts::of_this_machine()?, &request)?;
     if given.has("json") {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        say_lines(text);
+        say_lines(text.lines());
     } else {
         print(&report);
     }

@@ -105,7 +105,7 @@ fn print_budget(given: &Given) -> Result<()> {
     startup::cards(&models)?;
     startup.pipeline(models)?;
     let budget = startup.budget();
-    say_lines(&budget);
+    say_lines(budget.to_string().lines());
     settings
         .memory_budget_bytes
         .map_or(Ok(()), |allowed| budget.check(allowed))

@@ -66,9 +66,9 @@ fn all_was_said() -> Result<()> {
     }
 }
 
-/// Writes text that this program made line by line.
-fn say_lines(text: impl std::fmt::Display) {
-    text.to_string().lines().for_each(|line| say!("{line}"));
+/// Writes each item as one line, whatever it holds.
+fn say_lines<T: std::fmt::Display>(lines: impl IntoIterator<Item = T>) {
+    lines.into_iter().for_each(|line| say!("{line}"));
 }
 
 /// Every command, in the order of the help.
@@ -118,13 +118,13 @@ fn dispatch(mut parser: Parser) -> Result<()> {
         return match command.read(parser)? {
             Some(given) => (command.run)(given),
             None => {
-                say_lines(help::of(command));
+                say_lines(help::of(command).lines());
                 Ok(())
             }
         };
     }
     match &*name {
-        "help" => say_lines(help::of_program()),
+        "help" => say_lines(help::of_program().lines()),
         "version" => say!("posewire {}", env!("CARGO_PKG_VERSION")),
         "pages" => return pages::main(parser),
         lookup::NAME => return lookup::main(parser),

@@ -30,7 +30,7 @@ pub(super) fn main(mut parser: Parser) -> Result<()> {
     };
     match PAGES.iter().find(|(known, _)| *known == name) {
         Some((_, page)) => {
-            say_lines(page().trim_end());
+            say_lines(page().trim_end().lines());
             Ok(())
         }
         None => Err(Error::usage(format!(
