@@ -1,4 +1,4 @@
-"""Measures the float and the int8 demo network on unseen renders and writes REPORT.md.
+"""Measures the float and the int8 demo network on unseen plain renders and writes the cache's REPORT.md.
 
     python models/demo/evaluate.py hand|body|all [--count N] [--cache DIR]
 
@@ -128,7 +128,7 @@ def report(cache):
         "frame pixels. PCKh takes neck to crown as the head's size. The score is the mean over the "
         "joints of each heatmap's maximum.\n\n"
     )
-    with open(os.path.join(HERE, "REPORT.md"), "w") as file:
+    with open(os.path.join(cache, "REPORT.md"), "w") as file:
         file.write(text + "\n".join(_section(task, cache) for task in tasks))
 
 

@@ -1,15 +1,18 @@
 """Trains the networks on rendered people, from nothing to int8 files and their figures, in one command.
 
     python models/demo/train.py hand|body|finder|all [--quick] [--resume] [--minutes N] [--without SWITCH]
-                                [--from FILE] [--jobs N] [--cache DIR]
+                                [--from FILE [--blend SHARE]] [--figures N] [--jobs N] [--cache DIR]
 
 Fetches, renders, trains, exports, quantises and measures on unseen renders. Everything lies in the cache:
 renders under `people`; checkpoints, curves, networks and REPORT.md under `runs/NAME`. --quick goes through
 every step on a few pictures. --minutes squeezes each training's schedule into that long. --resume goes on
-from the run's checkpoint, --from starts with the weights of a file. --without leaves a sort of picture out.
+from the run's checkpoint, --from starts with the weights of a file; --blend then leaves that share of what
+the training changed. --figures renders fewer pictures: N hands, the other kinds in proportion. --without leaves
+a sort of picture out.
 """
 
 import argparse
+import copy
 import os
 import sys
 from pathlib import Path
@@ -43,6 +46,7 @@ def record(options, task, size, steps):
         "without": sorted(options.without),
         "code": code[:16],
         "from": os.path.basename(options.origin) if options.origin else None,
+        "blend": options.blend,
     }
     sittings = [*before.get("sittings", []), sitting]
     return {"task": task, "network": before["network"], "sittings": sittings}
@@ -63,7 +67,11 @@ def main():
     parser.add_argument(
         "--from", dest="origin", metavar="FILE", help="start from a checkpoint's or the shipped hand's weights"
     )
+    parser.add_argument(
+        "--blend", type=float, default=1.0, metavar="SHARE", help="of the trained weights, the rest the start's"
+    )
     parser.add_argument("--without", action="append", default=[], metavar="SWITCH", help="leave a sort out")
+    parser.add_argument("--figures", type=int, metavar="N", help="hands to render and train on")
     parser.add_argument("--jobs", type=int, help="rendering processes; all cores if not given")
     parser.add_argument("--cache", default=os.path.join(HERE, ".cache"))
     options = parser.parse_args()
@@ -73,13 +81,20 @@ def main():
         parser.error(str(error))
     if options.origin and options.task not in ("hand", "body"):
         parser.error("--from is for one network: hand or body")
+    if not 0 < options.blend <= 1 or (options.blend < 1 and not options.origin):
+        parser.error("--blend is above 0 and at most 1, and needs --from")
     try:
         # Before the hours of rendering.
         if options.origin:
             start.about(options.origin)
     except start.StartError as error:
         sys.exit(f"train.py: error: {error}")
-    recipe = Recipe(options.cache, QUICK if options.quick else FULL, switches, options.jobs)
+    if options.figures is not None and options.figures < 1:
+        parser.error("--figures is at least 1")
+    size = QUICK if options.quick else FULL
+    recipe = Recipe(
+        options.cache, size.with_hands(options.figures) if options.figures else size, switches, options.jobs
+    )
     folder = Path(options.cache, "runs", run_name(options))
     found = {}
     for task in TASKS if options.task == "all" else [options.task]:
@@ -88,7 +103,10 @@ def main():
             lesson = recipe.lesson(task, options.origin)
         except (FetchError, start.StartError) as error:
             sys.exit(f"train.py: error: {error}")
+        before = copy.deepcopy(lesson.network.state_dict())
         network, steps = learn.learn(lesson, folder, options.resume, options.minutes)
+        if options.blend < 1:
+            start.blend(before, network, options.blend)
         start.save(folder / f"{task}.npz", network, record(options, task, recipe.size, steps))
         results.write(recipe, task, network, folder)
         found[task] = results.measure(recipe, task, folder)

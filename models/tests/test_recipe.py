@@ -14,7 +14,7 @@ sys.path.append(str(MODELS / "demo"))
 
 import augment  # noqa: E402
 from people import crops, learn, negatives, render, results, scenes, shots, start  # noqa: E402
-from people.recipe import NETWORKS  # noqa: E402
+from people.recipe import FULL, NETWORKS  # noqa: E402
 from people.switches import ALL  # noqa: E402
 from test_networks import multiply_accumulates  # noqa: E402
 
@@ -233,7 +233,7 @@ def test_files_carry_the_extra_maps_and_can_leave_them_out(tmp_path):
     x = torch.randn(1, 3, 128, 128)
     with torch.no_grad():
         wanted = network(x)
-        assert torch.equal(results.joints_alone(network, 16)(x), wanted[:, :16])
+        assert torch.equal(results.first_maps(network, 16)(x), wanted[:, :16])
     made = card.make("body", 128, "test", "", extra_channels=("presence", "other"))
     card.check(made, "test")
     results.export(network, made, tmp_path / "x.onnx")
@@ -242,6 +242,11 @@ def test_files_carry_the_extra_maps_and_can_leave_them_out(tmp_path):
     assert np.abs(got - wanted[0].numpy()).max() < 1e-4
     finder = Finder((4, 4), (4, 8), 1)
     results.export(finder, results._finder_card("test", finder), tmp_path / "f.onnx")
+
+
+def test_fewer_figures_keep_the_kinds_shares():
+    assert FULL.with_hands(1200).figures == {"hand": 1200, "body": 1200, "negative": 600, "background": 400}
+    assert min(FULL.with_hands(1).figures.values()) == 1
 
 
 def test_the_schedule_ends_with_the_steps_or_the_minutes():
@@ -294,8 +299,27 @@ def test_the_shipped_hand_goes_on_from_what_it_computes():
         start.load(MODELS / "hand-demo.int8.onnx", network, half)
         made = network.eval()(half)[0].numpy()
         trained = network.train()(half)[0].numpy()
-    assert wanted.max() > 0.5 and np.abs(made[:21] - wanted).max() < 0.1 * wanted.max()
-    assert (made[21:] == 0).all() and np.abs(trained - made).max() < 0.1 * wanted.max()
+    known = len(wanted)
+    assert wanted.max() > 0.5 and np.abs(made[:known] - wanted).max() < 0.1 * wanted.max()
+    assert (made[known:] == 0).all() and np.abs(trained - made).max() < 0.1 * wanted.max()
+
+
+@pytest.mark.parametrize("name", ["simple", "hourglass"])
+def test_a_blend_lies_between_start_and_end(name):
+    torch.manual_seed(0)
+    before, after = NETWORKS[name](5), NETWORKS[name](5)
+    with torch.no_grad():
+        # The fifth map is new: the start has nothing there.
+        learn.last_layer(before).weight[4:] = 0
+        learn.last_layer(before).bias[4:] = 0
+    old, new = before.state_dict(), {key: value.clone() for key, value in after.state_dict().items()}
+    got = start.blend(old, after, 0.25).state_dict()
+    last = next(key for key in got if new[key].shape[:1] == (5,) and new[key].dim() == 4)
+    for key, value in got.items():
+        if value.dtype.is_floating_point and key not in (last, last.replace("weight", "bias")):
+            assert torch.allclose(value, 0.75 * old[key] + 0.25 * new[key], atol=1e-6), key
+    assert torch.equal(got[last][4:], new[last][4:])
+    assert torch.allclose(got[last][:4], 0.75 * old[last][:4] + 0.25 * new[last][:4], atol=1e-6)
 
 
 def test_training_learns_stops_and_goes_on(parts, tmp_path):

@@ -14,6 +14,8 @@ from .wardrobe import skin_for
 REACH = 0.02
 # Small, so that the arm leaves the picture outside of most crops.
 FILL = (0.38, 0.48)
+# From a wrist's axes (`palm_frame`) to a camera that sees the palm, fingers up.
+UPRIGHT = np.array([[-1.0, 0, 0], [0, 0, 1.0], [0, 1.0, 0]])
 
 
 def _grasp(rng, angles):
@@ -32,9 +34,15 @@ def _fist(rng):
     return hand_pose.clamp(angles)
 
 
+def palm_frame(body, person, transforms, side):
+    """The posed palm's axes in the world, as columns: x, back of the hand, -fingers."""
+    _, forward, p, _ = palm(body, person, side)
+    turned = transforms[body.index[f"wrist.{side}"], :, :3]
+    return turned @ np.stack([np.cross(-p, -forward), -p, -forward], 1)
+
+
 def _towards_camera(rng, frame, grazing):
     """The camera's rotation for a hand whose wrist has the axes `frame` (x, back of the hand, -fingers)."""
-    upright = np.array([[-1.0, 0, 0], [0, 0, 1.0], [0, 1.0, 0]])
     if rng.random() < 0.12:
         return random_rotation(rng)
     yaw = (0.0 if rng.random() < 0.55 else 180.0) + rng.normal(0, 28)
@@ -44,7 +52,7 @@ def _towards_camera(rng, frame, grazing):
             yaw += 90 + rng.normal(0, 15)
         else:
             pitch += rng.choice([-1, 1]) * rng.uniform(55, 90)
-    return look_rotation(yaw, pitch, rng.normal(0, 30)) @ upright @ frame.T
+    return look_rotation(yaw, pitch, rng.normal(0, 30)) @ UPRIGHT @ frame.T
 
 
 def _palm_place(body, person, transforms, side, joints):
@@ -89,10 +97,8 @@ def _second(rng, studio, person, at, rotation, texture, tint):
     )
     posed = arm.matrix(skin(person.vertices, body.weights, transforms))
     joints = hand_joints(body, person, transforms, side)
-    _, forward, p, _ = palm(body, person, side)
-    frame = np.stack([np.cross(-p, -forward), -p, -forward], 1)
-    turned = transforms[body.index[f"wrist.{side}"], :, :3]
-    turn = rotation.T @ _towards_camera(rng, turned @ frame, rng.random() < 0.3)
+    frame = palm_frame(body, person, transforms, side)
+    turn = rotation.T @ _towards_camera(rng, frame, rng.random() < 0.3)
     aside = rng.normal(size=3)
     # Beside the first hand, a little before or behind it, from crossing to apart.
     offset = rotation.T @ (
@@ -129,13 +135,10 @@ def sample(rng, studio, switches):
         turns = {**body_turns(body, person, sample_pose(rng)), **turns}
     transforms = pose(body, person, turns)
     joints = hand_joints(body, person, transforms, side)
-    _, forward, p, _ = palm(body, person, side)
     if is_whole:
         rotation = dress.view(rng, 0.15)
     else:
-        turned = transforms[body.index[f"wrist.{side}"], :, :3]
-        frame = turned @ np.stack([np.cross(-p, -forward), -p, -forward], 1)
-        rotation = _towards_camera(rng, frame, on("grazing"))
+        rotation = _towards_camera(rng, palm_frame(body, person, transforms, side), on("grazing"))
     posed = arm.matrix(skin(person.vertices, body.weights, transforms))
     if is_whole:
         parts, texture, tint = dress.whole(rng, studio, person, transforms, without=arm.keep)

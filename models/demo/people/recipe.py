@@ -1,6 +1,6 @@
 """The recipe: each network, what it is trained on, and the size of a full and of a quick run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import augment
 import numpy as np
@@ -40,6 +40,11 @@ class Size:
     rows: int  # crops of each row of the report
     calibration: int
 
+    def with_hands(self, count):
+        """The same, trained on so many hands, and on the other kinds in proportion."""
+        share = count / self.figures["hand"]
+        return replace(self, figures={kind: max(1, round(n * share)) for kind, n in self.figures.items()})
+
 
 FULL = Size(
     {"hand": 12000, "body": 12000, "negative": 6000, "background": 4000},
@@ -57,6 +62,8 @@ QUICK = Size(
     64,
     8,
 )
+# Enough to calibrate the shipped networks on.
+SHIPPED_SIZE = Size(dict.fromkeys(QUICK.figures, 120), 240, {}, 0, 0, 100)
 
 
 def crop_recipe(task):

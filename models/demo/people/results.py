@@ -46,7 +46,7 @@ CROPPED = {
 }
 
 
-def _digest(module):
+def digest(module):
     """SHA-256 of the weights, in the state's own order."""
     sha = hashlib.sha256()
     for value in module.state_dict().values():
@@ -59,13 +59,13 @@ def _normalised(pictures):
     return [learn.to_tensor(picture[None]).contiguous().numpy() for picture in pictures]
 
 
-def joints_alone(network, joints):
-    """The network without the extra maps, for a program that does not know them."""
+def first_maps(network, count):
+    """The network with its first maps alone: the joints', and some of the extra ones."""
     network = copy.deepcopy(network)
     last = learn.last_layer(network)
-    last.weight = torch.nn.Parameter(last.weight[:joints].detach().clone())
-    last.bias = torch.nn.Parameter(last.bias[:joints].detach().clone())
-    last.out_channels = joints
+    last.weight = torch.nn.Parameter(last.weight[:count].detach().clone())
+    last.bias = torch.nn.Parameter(last.bias[:count].detach().clone())
+    last.out_channels = count
     return network
 
 
@@ -92,10 +92,10 @@ def write_keypoints(task, network, stem, source, pictures):
     calibrate them.
     """
     network, inputs = network.eval(), _normalised(pictures)
-    full = card.make(task, SIDE, source, _digest(network), stride=8, extra_channels=EXTRA[task])
+    full = card.make(task, SIDE, source, digest(network), stride=8, extra_channels=EXTRA[task])
     _both(halving(network), full, stem, inputs)
-    plain = card.make(task, SIDE, source, _digest(network), stride=8)
-    joints = joints_alone(network, len(DEFINITIONS[task]["joints"]))
+    plain = card.make(task, SIDE, source, digest(network), stride=8)
+    joints = first_maps(network, len(DEFINITIONS[task]["joints"]))
     _both(halving(joints), plain, f"{stem}-joints", inputs)
 
 
@@ -119,7 +119,7 @@ def _finder_card(source, network):
         "std": card.STD,
         "decode": "default",
         "source": source,
-        "source_sha256": _digest(network),
+        "source_sha256": digest(network),
     }
 
 

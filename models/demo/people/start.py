@@ -19,6 +19,8 @@ from torch import nn
 from posewire_models import card
 from posewire_models.cli import UserError
 
+from . import learn
+
 # The networks of the demo's int8 files, by their card's task.
 SHIPPED = {"hand": "simple", "body": "hourglass"}
 
@@ -62,6 +64,26 @@ def load(path, network, x):
     except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, DecodeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise StartError(f"{path}: not the weights of this network: {reason}") from error
+
+
+def blend(before, network, share):
+    """The network with `share` of its own weights, the rest those of the state `before` its training.
+
+    Weights between a start and what was trained from it compute what lies between them: what the start
+    knew is not forgotten. The maps that training added had nothing before; they stay whole.
+    """
+    state = network.state_dict()
+    last = next(name for name, module in network.named_modules() if module is learn.last_layer(network))
+    for key, value in state.items():
+        if not value.dtype.is_floating_point:
+            continue
+        mixed = before[key] + (value - before[key]) * share
+        if key.startswith(last):
+            new = (before[key].flatten(1) if before[key].dim() > 1 else before[key][:, None]).abs().sum(1) == 0
+            mixed[new] = value[new]
+        state[key] = mixed
+    network.load_state_dict(state)
+    return network
 
 
 def _dequantised(graph):
