@@ -29,6 +29,7 @@ usage: gateway --listen ADDR:PORT [OPTIONS]
   --zenoh                  publish to Zenoh, to peers that multicast finds
   --zenoh-connect ENDPOINT also connect to this router or peer, as tcp/10.0.0.1:7447; may be repeated
   --zenoh-listen ENDPOINT  also listen there
+  --zenoh-ros              also publish point clouds for ROS 2, which zenoh-bridge-ros2dds passes on
   --zenoh-config FILE      Zenoh's own configuration (JSON5), for all else
 
   --mqtt HOST[:PORT]       publish to an MQTT broker, with Home Assistant's discovery
@@ -61,6 +62,8 @@ pub struct ZenohOptions {
     pub connect: Vec<String>,
     pub listen: Vec<String>,
     pub config: Option<PathBuf>,
+    /// Messages for ROS 2 are published as well.
+    pub for_ros: bool,
 }
 
 /// Options of MQTT.
@@ -111,6 +114,7 @@ pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result
         };
         match name.as_str() {
             "unordered" => options.unordered = true,
+            "zenoh-ros" => options.zenoh.get_or_insert_default().for_ros = true,
             "zenoh" => {
                 options.zenoh.get_or_insert_default();
             }
@@ -208,7 +212,9 @@ fn named(text: &str) -> Result<(IpAddr, Name)> {
 
 fn endpoint(list: &mut Vec<String>, text: String) -> Result<()> {
     if list.len() >= MAX_ENDPOINTS {
-        return Err(Error::usage(format!("more than {MAX_ENDPOINTS} endpoints of Zenoh")));
+        return Err(Error::usage(format!(
+            "more than {MAX_ENDPOINTS} endpoints of Zenoh"
+        )));
     }
     list.push(text);
     Ok(())
@@ -247,17 +253,24 @@ mod tests {
     fn every_option_of_the_help_is_read() {
         let text = "--listen 0.0.0.0:9000 --listen [::]:9000 --keys k --unordered --board door=10.0.0.7 --boards 7 \
                     --silent-ms 250 --metrics 127.0.0.1:9101 --zenoh --zenoh-connect tcp/a:1 --zenoh-listen tcp/b:2 \
-                    --zenoh-config z.json5 --mqtt broker:1884 --mqtt-user u --mqtt-rate 0.5 --foxglove 127.0.0.1:8765";
+                    --zenoh-config z.json5 --zenoh-ros --mqtt broker:1884 --mqtt-user u --mqtt-rate 0.5 --foxglove 127.0.0.1:8765";
         let options = options(text).unwrap();
         assert_eq!(options.listen, ["0.0.0.0:9000", "[::]:9000"]);
         assert_eq!(options.names.len(), 1);
         assert_eq!((options.boards, options.silent.as_millis()), (7, 250));
         let zenoh = options.zenoh.unwrap();
         assert_eq!((zenoh.connect.len(), zenoh.listen.len()), (1, 1));
+        assert!(zenoh.for_ros);
         let mqtt = options.mqtt.unwrap();
-        assert_eq!((mqtt.host.as_str(), mqtt.port, mqtt.rate), ("broker", 1884, 0.5));
+        assert_eq!(
+            (mqtt.host.as_str(), mqtt.port, mqtt.rate),
+            ("broker", 1884, 0.5)
+        );
         assert_eq!(mqtt.user.as_deref(), Some("u"));
-        for word in HELP.split_whitespace().filter(|word| word.starts_with("--")) {
+        for word in HELP
+            .split_whitespace()
+            .filter(|word| word.starts_with("--"))
+        {
             let word = word.trim_end_matches(',');
             let is_read = text.contains(word) || ["--help", "--version"].contains(&word);
             assert!(is_read, "{word}");
@@ -287,7 +300,10 @@ mod tests {
             ("--listen a:1 --metrics 9101", "a port"),
         ] {
             let error = options(text).unwrap_err().to_string();
-            assert!(error.contains(word) && !error.contains('\n'), "{text}: {error}");
+            assert!(
+                error.contains(word) && !error.contains('\n'),
+                "{text}: {error}"
+            );
         }
     }
 }

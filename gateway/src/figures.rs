@@ -43,97 +43,209 @@ macro_rules! family {
 
 /// All figures of boards. Counts of a board's own statistics are those of its present run.
 const FAMILIES: &[Family] = &[
-    family!("posewire_up", "gauge", "1 while packets come", |report, _, put| {
-        put("", f64::from(u8::from(report.state == State::Live)));
-    }),
-    family!("posewire_last_seen_seconds", "gauge", "time since the newest packet", |report, now_us, put| {
-        put("", now_us.saturating_sub(report.heard_us) as f64 / 1e6);
-    }),
-    family!("posewire_packets_total", "counter", "packets by kind", |report, _, put| {
-        let counts = &report.counts;
-        put(",kind=\"keypoints\"", counts.keypoints as f64);
-        put(",kind=\"instances\"", counts.instances as f64);
-        put(",kind=\"heartbeat\"", counts.heartbeats as f64);
-        put(",kind=\"stats\"", counts.stats as f64);
-        put(",kind=\"unknown\"", counts.unknown as f64);
-    }),
-    family!("posewire_lost_packets", "gauge", "missing numbers that have not come since", |report, _, put| {
-        put("", report.loss.lost as f64);
-    }),
-    family!("posewire_late_packets_total", "counter", "packets that came after a newer one", |report, _, put| {
-        put("", report.loss.late as f64);
-    }),
-    family!("posewire_repeated_packets_total", "counter", "packets that came more than once", |report, _, put| {
-        put("", report.loss.repeated as f64);
-    }),
-    family!("posewire_sessions_total", "counter", "starts of the board", |report, _, put| {
-        put("", report.loss.sessions as f64);
-    }),
-    family!("posewire_refused_packets_total", "counter", "packets that were refused", |report, _, put| {
-        let counts = &report.counts;
-        put(",reason=\"old\"", counts.old as f64);
-        put(",reason=\"second_sender\"", counts.other_session as f64);
-        put(",reason=\"held_back\"", counts.held_back as f64);
-        put(",reason=\"unordered\"", counts.unordered as f64);
-        put(",reason=\"seal\"", counts.bad_seal as f64);
-    }),
-    family!("posewire_silences_total", "counter", "times that the board fell silent or stopped", |report, _, put| {
-        put("", report.counts.silences as f64);
-    }),
-    family!("posewire_flags", "gauge", "flags of the newest packet: docs/wire.md", |report, _, put| {
-        put("", f64::from(report.flags.0));
-    }),
-    family!("posewire_board_uptime_seconds", "gauge", "time since the board's program started", |report, _, put| {
-        if let Some(stats) = &report.stats {
-            put("", f64::from(stats.uptime_s));
+    family!(
+        "posewire_up",
+        "gauge",
+        "1 while packets come",
+        |report, _, put| {
+            put("", f64::from(u8::from(report.state == State::Live)));
         }
-    }),
-    family!("posewire_board_frames_total", "counter", "frames, and what became of them", |report, _, put| {
-        if let Some(stats) = &report.stats {
-            put(",what=\"processed\"", f64::from(stats.frames));
-            put(",what=\"found\"", f64::from(stats.found));
-            put(",what=\"failed\"", f64::from(stats.failed));
-            put(",what=\"skipped\"", f64::from(stats.skipped));
-            put(",what=\"passed_over\"", f64::from(stats.passed_over));
-            put(",what=\"lost\"", f64::from(stats.lost));
+    ),
+    family!(
+        "posewire_last_seen_seconds",
+        "gauge",
+        "time since the newest packet",
+        |report, now_us, put| {
+            put("", now_us.saturating_sub(report.heard_us) as f64 / 1e6);
         }
-    }),
-    family!("posewire_board_dropped_packets_total", "counter", "packets that the board could not deliver", |report, _, put| {
-        if let Some(stats) = &report.stats {
-            put("", f64::from(stats.dropped));
+    ),
+    family!(
+        "posewire_packets_total",
+        "counter",
+        "packets by kind",
+        |report, _, put| {
+            let counts = &report.counts;
+            put(",kind=\"keypoints\"", counts.keypoints as f64);
+            put(",kind=\"instances\"", counts.instances as f64);
+            put(",kind=\"heartbeat\"", counts.heartbeats as f64);
+            put(",kind=\"stats\"", counts.stats as f64);
+            put(",kind=\"unknown\"", counts.unknown as f64);
         }
-    }),
-    family!("posewire_board_camera_reopened_total", "counter", "times that the camera was opened again", |report, _, put| {
-        if let Some(stats) = &report.stats {
-            put("", f64::from(stats.reopened));
+    ),
+    family!(
+        "posewire_learned_packets_total",
+        "counter",
+        "packets of the first second, in which a gateway with keys publishes none",
+        |report, _, put| {
+            put("", report.counts.learned as f64);
         }
-    }),
-    family!("posewire_board_stage_seconds", "gauge", "times of a stage in the board's last period", |report, _, put| {
-        let Some(stats) = &report.stats else { return };
-        for (stage, times) in Stage::ALL.into_iter().zip(&stats.stages) {
-            let name = stage.name();
-            for (quantile, us) in [("0.5", times.median_us), ("0.99", times.p99_us), ("1", times.max_us)] {
-                if times.count > 0 {
-                    put(&format!(",stage=\"{name}\",quantile=\"{quantile}\""), f64::from(us) / 1e6);
+    ),
+    family!(
+        "posewire_lost_packets",
+        "gauge",
+        "missing numbers that have not come since",
+        |report, _, put| {
+            put("", report.loss.lost as f64);
+        }
+    ),
+    family!(
+        "posewire_late_packets_total",
+        "counter",
+        "packets that came after a newer one",
+        |report, _, put| {
+            put("", report.loss.late as f64);
+        }
+    ),
+    family!(
+        "posewire_repeated_packets_total",
+        "counter",
+        "packets that came more than once",
+        |report, _, put| {
+            put("", report.loss.repeated as f64);
+        }
+    ),
+    family!(
+        "posewire_sessions_total",
+        "counter",
+        "starts of the board",
+        |report, _, put| {
+            put("", report.loss.sessions as f64);
+        }
+    ),
+    family!(
+        "posewire_refused_packets_total",
+        "counter",
+        "packets that were refused",
+        |report, _, put| {
+            let counts = &report.counts;
+            put(",reason=\"old\"", counts.old as f64);
+            put(",reason=\"second_sender\"", counts.other_session as f64);
+            put(",reason=\"held_back\"", counts.held_back as f64);
+            put(",reason=\"unordered\"", counts.unordered as f64);
+            put(",reason=\"seal\"", counts.bad_seal as f64);
+        }
+    ),
+    family!(
+        "posewire_silences_total",
+        "counter",
+        "times that the board fell silent or stopped",
+        |report, _, put| {
+            put("", report.counts.silences as f64);
+        }
+    ),
+    family!(
+        "posewire_flags",
+        "gauge",
+        "flags of the newest packet: docs/wire.md",
+        |report, _, put| {
+            put("", f64::from(report.flags.0));
+        }
+    ),
+    family!(
+        "posewire_board_uptime_seconds",
+        "gauge",
+        "time since the board's program started",
+        |report, _, put| {
+            if let Some(stats) = &report.stats {
+                put("", f64::from(stats.uptime_s));
+            }
+        }
+    ),
+    family!(
+        "posewire_board_frames_total",
+        "counter",
+        "frames, and what became of them",
+        |report, _, put| {
+            if let Some(stats) = &report.stats {
+                put(",what=\"processed\"", f64::from(stats.frames));
+                put(",what=\"found\"", f64::from(stats.found));
+                put(",what=\"failed\"", f64::from(stats.failed));
+                put(",what=\"skipped\"", f64::from(stats.skipped));
+                put(",what=\"passed_over\"", f64::from(stats.passed_over));
+                put(",what=\"lost\"", f64::from(stats.lost));
+            }
+        }
+    ),
+    family!(
+        "posewire_board_dropped_packets_total",
+        "counter",
+        "packets that the board could not deliver",
+        |report, _, put| {
+            if let Some(stats) = &report.stats {
+                put("", f64::from(stats.dropped));
+            }
+        }
+    ),
+    family!(
+        "posewire_board_camera_reopened_total",
+        "counter",
+        "times that the camera was opened again",
+        |report, _, put| {
+            if let Some(stats) = &report.stats {
+                put("", f64::from(stats.reopened));
+            }
+        }
+    ),
+    family!(
+        "posewire_board_stage_seconds",
+        "gauge",
+        "times of a stage in the board's last period",
+        |report, _, put| {
+            let Some(stats) = &report.stats else { return };
+            for (stage, times) in Stage::ALL.into_iter().zip(&stats.stages) {
+                let name = stage.name();
+                for (quantile, us) in [
+                    ("0.5", times.median_us),
+                    ("0.99", times.p99_us),
+                    ("1", times.max_us),
+                ] {
+                    if times.count > 0 {
+                        put(
+                            &format!(",stage=\"{name}\",quantile=\"{quantile}\""),
+                            f64::from(us) / 1e6,
+                        );
+                    }
                 }
             }
         }
-    }),
-    family!("posewire_board_busy_ratio", "gauge", "processor time of the board's program, 1 is a core", |report, _, put| {
-        if let Some(stats) = report.stats.as_ref().filter(|stats| stats.period_ms > 0) {
-            put("", f64::from(stats.processor_ms) / f64::from(stats.period_ms));
+    ),
+    family!(
+        "posewire_board_busy_ratio",
+        "gauge",
+        "processor time of the board's program, 1 is a core",
+        |report, _, put| {
+            if let Some(stats) = report.stats.as_ref().filter(|stats| stats.period_ms > 0) {
+                put(
+                    "",
+                    f64::from(stats.processor_ms) / f64::from(stats.period_ms),
+                );
+            }
         }
-    }),
-    family!("posewire_board_resident_bytes", "gauge", "memory of the board's program", |report, _, put| {
-        if let Some(kib) = report.stats.as_ref().and_then(|stats| stats.resident_kib) {
-            put("", 1024.0 * f64::from(kib));
+    ),
+    family!(
+        "posewire_board_resident_bytes",
+        "gauge",
+        "memory of the board's program",
+        |report, _, put| {
+            if let Some(kib) = report.stats.as_ref().and_then(|stats| stats.resident_kib) {
+                put("", 1024.0 * f64::from(kib));
+            }
         }
-    }),
-    family!("posewire_board_temperature_celsius", "gauge", "the board's hottest thermal zone", |report, _, put| {
-        if let Some(tenths) = report.stats.as_ref().and_then(|stats| stats.hottest_decicelsius) {
-            put("", f64::from(tenths) / 10.0);
+    ),
+    family!(
+        "posewire_board_temperature_celsius",
+        "gauge",
+        "the board's hottest thermal zone",
+        |report, _, put| {
+            if let Some(tenths) = report
+                .stats
+                .as_ref()
+                .and_then(|stats| stats.hottest_decicelsius)
+            {
+                put("", f64::from(tenths) / 10.0);
+            }
         }
-    }),
+    ),
 ];
 
 /// Bytes of text that are written at once.
@@ -185,7 +297,12 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
         let fleet = sources.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         (fleet.len(), fleet.live())
     };
-    head(text, "posewire_gateway_boards", "gauge", "boards in the table")?;
+    head(
+        text,
+        "posewire_gateway_boards",
+        "gauge",
+        "boards in the table",
+    )?;
     writeln!(text, "posewire_gateway_boards{{state=\"known\"}} {known}")?;
     writeln!(text, "posewire_gateway_boards{{state=\"live\"}} {live}")?;
     let name = "posewire_gateway_datagrams_total";
@@ -205,10 +322,19 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
     let name = "posewire_gateway_output_up";
     head(text, name, "gauge", "1 while somebody can be reached")?;
     for (output, figures, ..) in &outputs {
-        writeln!(text, "{name}{{output=\"{output}\"}} {}", u8::from(figures.is_up))?;
+        writeln!(
+            text,
+            "{name}{{output=\"{output}\"}} {}",
+            u8::from(figures.is_up)
+        )?;
     }
     let name = "posewire_gateway_output_connects_total";
-    head(text, name, "counter", "times that somebody could be reached again")?;
+    head(
+        text,
+        name,
+        "counter",
+        "times that somebody could be reached again",
+    )?;
     for (output, figures, ..) in &outputs {
         writeln!(text, "{name}{{output=\"{output}\"}} {}", figures.connects)?;
     }
@@ -222,7 +348,10 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
             ("outdated", figures.outdated),
             ("no_room", *pushed_out),
         ] {
-            writeln!(text, "{name}{{output=\"{output}\",what=\"{what}\"}} {count}")?;
+            writeln!(
+                text,
+                "{name}{{output=\"{output}\",what=\"{what}\"}} {count}"
+            )?;
         }
     }
     let name = "posewire_gateway_output_queue";
@@ -231,7 +360,12 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
         writeln!(text, "{name}{{output=\"{output}\"}} {waiting}")?;
     }
     let name = "posewire_gateway_publish_delay_seconds";
-    head(text, name, "gauge", "time from a packet's arrival until it is published, in the last minute")?;
+    head(
+        text,
+        name,
+        "gauge",
+        "time from a packet's arrival until it is published, in the last minute",
+    )?;
     for (output, figures, ..) in &outputs {
         let Some(delay) = figures.delay else { continue };
         for (quantile, ms) in [
@@ -241,7 +375,10 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
             ("1", delay.max_ms),
         ] {
             let seconds = ms / 1000.0;
-            writeln!(text, "{name}{{output=\"{output}\",quantile=\"{quantile}\"}} {seconds}")?;
+            writeln!(
+                text,
+                "{name}{{output=\"{output}\",quantile=\"{quantile}\"}} {seconds}"
+            )?;
         }
     }
     Ok(())

@@ -6,9 +6,7 @@
 
 use crate::limits::FORGET_US;
 use crate::name::Name;
-use posewire::wire::{
-    Arrived, Body, Flags, Kind, Loss, Refusal, Rule, Stream, Verdict, WireStats,
-};
+use posewire::wire::{Arrived, Body, Flags, Kind, Loss, Refusal, Rule, Stream, Verdict, WireStats};
 use std::collections::HashMap;
 use std::net::IpAddr;
 

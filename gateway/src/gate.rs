@@ -53,9 +53,7 @@ impl Gate {
             Some(keyring) => keyring
                 .open(bytes, from, now_us)
                 .map(|(key, arrived)| (Sender::Key(key), arrived)),
-            None => {
-                Arrived::check(bytes, None).map(|arrived| (Sender::Address(address), arrived))
-            }
+            None => Arrived::check(bytes, None).map(|arrived| (Sender::Address(address), arrived)),
         };
         let (sender, arrived) = match opened {
             Ok(opened) => opened,
@@ -231,7 +229,9 @@ mod tests {
         let (messages, places) = taken(&gate);
         assert_eq!((messages.len(), places), (8, vec![0, 1, 2]));
         let fleet = gate.fleet.lock().unwrap();
-        let lost: Vec<u64> = (0..3).map(|place| fleet.report(place).unwrap().loss.lost).collect();
+        let lost: Vec<u64> = (0..3)
+            .map(|place| fleet.report(place).unwrap().loss.lost)
+            .collect();
         assert_eq!(lost, [0, 0, 1]);
         assert_eq!(fleet.report(1).unwrap().instance, 1);
         assert_eq!(fleet.report(2).unwrap().name.as_str(), "10.0.0.2");
@@ -265,7 +265,11 @@ mod tests {
         let mut board = Board::sealed(1, 1);
         gate.take(&board.frame(true), from(1), 999_999);
         let (messages, places) = taken(&gate);
-        assert_eq!((messages.len(), places), (0, vec![0]), "heard, but not acted on");
+        assert_eq!(
+            (messages.len(), places),
+            (0, vec![0]),
+            "heard, but not acted on"
+        );
     }
 
     #[test]
@@ -283,7 +287,10 @@ mod tests {
         assert_eq!(count(&gate.totals.invalid), 1);
         assert_eq!(count(&gate.totals.datagrams), 5);
         let fleet = gate.fleet.lock().unwrap();
-        assert_eq!((fleet.len(), fleet.report(0).unwrap().counts.bad_seal), (1, 2));
+        assert_eq!(
+            (fleet.len(), fleet.report(0).unwrap().counts.bad_seal),
+            (1, 2)
+        );
     }
 
     #[test]
@@ -303,7 +310,11 @@ mod tests {
         gate.take(&board.last(), from(1), 510_000);
         assert_eq!((taken(&gate).1, state(&gate, 0)), (vec![0], State::Stopped));
         gate.watch(9_000_000);
-        assert_eq!(taken(&gate).1, [0; 0], "a board that said goodbye is not missed");
+        assert_eq!(
+            taken(&gate).1,
+            [0; 0],
+            "a board that said goodbye is not missed"
+        );
         let stats = WireStats {
             uptime_s: 77,
             ..WireStats::default()

@@ -48,7 +48,9 @@ impl Intake {
                 .map_err(|error| fail("the host is not known".into()).because(error))?;
             for address in found {
                 if sockets.len() == MAX_SOCKETS {
-                    return Err(fail(format!("more than {MAX_SOCKETS} addresses to listen on")));
+                    return Err(fail(format!(
+                        "more than {MAX_SOCKETS} addresses to listen on"
+                    )));
                 }
                 let socket = Self::socket(address).map_err(|error| {
                     fail(format!("cannot listen on {address}: is the port in use?")).because(error)

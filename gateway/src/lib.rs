@@ -5,6 +5,8 @@
 //! protocol. [`figures`] and [`page`] show the health of all.
 
 pub mod args;
+#[cfg(feature = "zenoh")]
+mod cloud;
 #[cfg(test)]
 mod fake;
 pub mod figures;

@@ -388,7 +388,10 @@ mod tests {
         drop(script);
         let figures = bench.figures();
         assert_eq!((figures.published, figures.outdated), (1, 1));
-        assert_eq!(locked(&bench.turns.shared).delays.summary().unwrap().count, 1);
+        assert_eq!(
+            locked(&bench.turns.shared).delays.summary().unwrap().count,
+            1
+        );
     }
 
     #[test]

@@ -27,8 +27,11 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// It cannot be had.
 pub fn open(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| {
-        Error::sink(format!("metrics:{address}"), "cannot listen: is the port in use?")
-            .because(error)
+        Error::sink(
+            format!("metrics:{address}"),
+            "cannot listen: is the port in use?",
+        )
+        .because(error)
     })
 }
 
@@ -193,7 +196,9 @@ mod tests {
         // A name belongs to one type, and a sample to one name.
         let body = text.split_once("\r\n\r\n").unwrap().1;
         let mut names: Vec<&str> = body.lines().filter(|line| !line.starts_with('#')).collect();
-        names.iter_mut().for_each(|line| *line = line.split(' ').next().unwrap());
+        names
+            .iter_mut()
+            .for_each(|line| *line = line.split(' ').next().unwrap());
         let count = names.len();
         names.sort_unstable();
         names.dedup();

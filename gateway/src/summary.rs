@@ -41,11 +41,8 @@ impl Summary {
 /// State, counts and figures of a board.
 pub fn health(report: &Report) -> Value {
     let counts = &report.counts;
-    let packets = counts.keypoints
-        + counts.instances
-        + counts.heartbeats
-        + counts.stats
-        + counts.unknown;
+    let packets =
+        counts.keypoints + counts.instances + counts.heartbeats + counts.stats + counts.unknown;
     json!({
         "board": report.name.as_str(),
         "instance": report.instance,
@@ -88,7 +85,10 @@ mod tests {
         let packet = board.frame(true);
         let view = PacketView::new(&packet).unwrap();
         let json = Summary::of(&view).unwrap().json(&view.to_packet());
-        assert_eq!((&json["found"], &json["score"]), (&json!(true), &json!(0.9)));
+        assert_eq!(
+            (&json["found"], &json["score"]),
+            (&json!(true), &json!(0.9))
+        );
         assert!(json["age_ms"].is_number());
     }
 }

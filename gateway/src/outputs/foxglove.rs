@@ -11,6 +11,7 @@ use crate::fleet::Report;
 use crate::mailbox::Message;
 use crate::output::{Outcome, Output};
 use crate::summary::health;
+use ::foxglove::messages::line_primitive::Type as LineType;
 use ::foxglove::messages::{
     Color, Duration, LinePrimitive, Point3, SceneEntity, SceneUpdate, Timestamp,
 };
@@ -189,7 +190,9 @@ fn entity(id: &str, places: &[Place], bones: &[(u8, u8)], task: u8, alpha: f64) 
         Some([point(from), point(to)])
     });
     let [r, g, b] = if task == 1 { HAND } else { BODY };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     SceneEntity {
         timestamp: Some(Timestamp::new(
             u32::try_from(now.as_secs()).unwrap_or(u32::MAX),

@@ -32,7 +32,11 @@ pub fn open(options: &Options) -> Result<Vec<Box<dyn Output>>> {
     let left_out = [
         ("zenoh", options.zenoh.is_some(), cfg!(feature = "zenoh")),
         ("mqtt", options.mqtt.is_some(), cfg!(feature = "mqtt")),
-        ("foxglove", options.foxglove.is_some(), cfg!(feature = "foxglove")),
+        (
+            "foxglove",
+            options.foxglove.is_some(),
+            cfg!(feature = "foxglove"),
+        ),
     ];
     for (name, is_wanted, is_built) in left_out {
         if is_wanted && !is_built {

@@ -93,7 +93,12 @@ impl Mqtt {
         settings
             .set_keep_alive(KEEP_ALIVE)
             .set_max_packet_size(MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
-            .set_last_will(LastWill::new(GATEWAY_STATE, "offline", QoS::AtLeastOnce, true));
+            .set_last_will(LastWill::new(
+                GATEWAY_STATE,
+                "offline",
+                QoS::AtLeastOnce,
+                true,
+            ));
         if let Some(user) = &options.user {
             let password = std::env::var("MQTT_PASSWORD")
                 .map_err(|_| Error::usage("--mqtt-user needs the variable MQTT_PASSWORD"))?;
@@ -308,9 +313,21 @@ fn discovery(name: &Name, instance: u8, prefix: &str) -> (String, Value) {
         "summary",
         "{{ 'ON' if value_json.found else 'OFF' }}",
     );
-    let count = sensor("sensor", "count", "Hands and bodies", "summary", "{{ value_json.count }}");
+    let count = sensor(
+        "sensor",
+        "count",
+        "Hands and bodies",
+        "summary",
+        "{{ value_json.count }}",
+    );
     let age = sensor("sensor", "age", "Age", "summary", "{{ value_json.age_ms }}");
-    let lost = sensor("sensor", "lost", "Lost packets", "health", "{{ value_json.lost }}");
+    let lost = sensor(
+        "sensor",
+        "lost",
+        "Lost packets",
+        "health",
+        "{{ value_json.lost }}",
+    );
     let refused = sensor(
         "sensor",
         "refused",

@@ -5,17 +5,20 @@
 //! | `posewire/NAME/INSTANCE/packet` | a packet of docs/wire.md, without a seal | each |
 //! | `posewire/NAME/INSTANCE/health` | JSON: state, counts, and the board's figures | at once when the state changes, else every 10 s; queries are answered |
 //! | `posewire/NAME/INSTANCE/live` | a token of liveliness | while the board is live |
+//! | `posewire/board_NAME_INSTANCE/keypoints` | `sensor_msgs/msg/PointCloud2` in CDR | with `--zenoh-ros`, each hand and body that a robot may act on |
 //!
 //! Zenoh finds peers by itself, and connects again by itself. A peer that reads too slowly loses packets inside of Zenoh,
 //! so that it holds up nobody else; the packets' numbers tell it.
 
 use crate::args::ZenohOptions;
+use crate::cloud;
 use crate::fleet::{Report, State};
 use crate::mailbox::Message;
 use crate::output::{Outcome, Output};
 use crate::summary::health;
-use posewire::clock::steady_us;
+use posewire::clock::{Instant, steady_us};
 use posewire::stats::Repeated;
+use posewire::wire::PacketView;
 use posewire::{Error, Result};
 use serde_json::json;
 use std::collections::HashMap;
@@ -38,6 +41,7 @@ struct Shown {
     prefix: String,
     packets: Publisher<'static>,
     health: Publisher<'static>,
+    clouds: Option<Publisher<'static>>,
     token: Option<LivelinessToken>,
 }
 
@@ -47,6 +51,8 @@ pub struct Zenoh {
     boards: Vec<Option<Shown>>,
     healths: Healths,
     _queryable: Queryable<()>,
+    /// Messages for ROS 2 are wanted.
+    for_ros: bool,
     /// A router or peer is named in the command line: without one, packets wait.
     needs_peer: bool,
     is_up: bool,
@@ -108,6 +114,7 @@ impl Zenoh {
             boards: Vec::new(),
             healths,
             _queryable: queryable,
+            for_ros: options.for_ros,
             needs_peer: !options.connect.is_empty(),
             is_up: options.connect.is_empty(),
             looked_us: 0,
@@ -130,11 +137,18 @@ impl Zenoh {
             .encoding(Encoding::APPLICATION_JSON)
             .congestion_control(CongestionControl::Block)
             .wait()?;
+        let clouds = self.for_ros.then(|| {
+            self.session
+                .declare_publisher(cloud::topic(&report.name, report.instance))
+                .congestion_control(CongestionControl::Drop)
+                .wait()
+        });
         Ok(Shown {
             generation: report.generation,
             prefix,
             packets,
             health,
+            clouds: clouds.transpose()?,
             token: None,
         })
     }
@@ -212,6 +226,16 @@ impl Output for Zenoh {
         let Some(Some(shown)) = self.boards.get(usize::from(message.place)) else {
             return Outcome::Lost;
         };
+        if let Some(clouds) = &shown.clouds
+            && let Ok(view) = PacketView::new(&message.bytes)
+        {
+            let now = Instant::now();
+            let way_us = now.mono_us.saturating_sub(message.received_us);
+            cloud::messages(&view.to_packet(), way_us, now.wall_us, |bytes| {
+                // What becomes of the packet itself counts.
+                let _ = clouds.put(bytes).wait();
+            });
+        }
         match shown.packets.put(message.bytes.as_slice()).wait() {
             Ok(()) => Outcome::Published,
             Err(_) => Outcome::Lost,
