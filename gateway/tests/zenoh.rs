@@ -193,3 +193,29 @@ fn a_restart_of_the_router_loses_nothing_that_is_still_sent() {
         (gateway.outcomes("zenoh") + waiting == came).then_some(())
     });
 }
+
+#[test]
+fn ros_gets_clouds_of_what_a_robot_may_act_on() {
+    let folder = Folder::new("zenoh-ros");
+    let endpoint = format!("tcp/127.0.0.1:{}", free_tcp());
+    let config = config(&folder);
+    let arguments = [
+        "--zenoh-config",
+        config.to_str().unwrap(),
+        "--zenoh-listen",
+        &endpoint,
+        "--zenoh-ros",
+        "--board",
+        "front_door=127.0.0.1",
+    ];
+    let gateway = Gateway::start(None, &arguments);
+    let peer = node("peer", &[], std::slice::from_ref(&endpoint));
+    let clouds = listen(&peer, "posewire/board_front_udoor_0/keypoints");
+    let _board = Sending::start(Board::open(1), gateway.udp);
+    let (_, bytes, _) = until("a cloud", || clouds.lock().unwrap().first().cloned());
+    // A head, a stamp, a frame; 21 points of 20 bytes at the end.
+    assert_eq!(bytes[..4], [0, 1, 0, 0]);
+    assert_eq!(&bytes[16..36], b"camera_optical_frame");
+    let points = bytes.len() - 1 - 21 * 20;
+    assert_eq!(bytes[points..points + 4], 100.0_f32.to_le_bytes());
+}
