@@ -155,7 +155,7 @@ impl Received {
     }
 }
 
-/// Processor time of a process, and its memory now and at most.
+/// Processor time of a process, which Linux tells in hundredths of a second, and its memory now and at most.
 fn usage(process: u32) -> Outcome<(Duration, String, String)> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let after_name = stat.rsplit_once(')').ok_or("no name")?.1;
@@ -165,13 +165,12 @@ fn usage(process: u32) -> Outcome<(Duration, String, String)> {
         .take(2)
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
-    let per_second = rustix::param::clock_ticks_per_second();
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = |name: &str| {
         let found = status.lines().find_map(|line| line.strip_prefix(name));
         found.unwrap_or_default().trim().to_owned()
     };
-    let time = Duration::from_secs_f64(ticks as f64 / per_second as f64);
+    let time = Duration::from_millis(10 * ticks);
     Ok((time, line("VmRSS:"), line("VmHWM:")))
 }
 

@@ -23,7 +23,6 @@ use posewire::wire::{Body, Flags, InstanceState, Packet, PacketView};
 use posewire::{Error, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Metres that a pixel is drawn as: as in the markers of the ROS 2 node.
 const METRES_PER_PX: f64 = 0.002;
@@ -190,14 +189,8 @@ fn entity(id: &str, places: &[Place], bones: &[(u8, u8)], task: u8, alpha: f64) 
         Some([point(from), point(to)])
     });
     let [r, g, b] = if task == 1 { HAND } else { BODY };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     SceneEntity {
-        timestamp: Some(Timestamp::new(
-            u32::try_from(now.as_secs()).unwrap_or(u32::MAX),
-            now.subsec_nanos(),
-        )),
+        timestamp: Some(Timestamp::now()),
         frame_id: "camera_optical_frame".into(),
         id: id.into(),
         lifetime: Some(Duration::new(0, (LIFETIME_S * 1e9) as u32)),
