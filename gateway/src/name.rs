@@ -4,7 +4,7 @@ use crate::limits::MAX_NAME_BYTES;
 use std::fmt;
 use std::net::IpAddr;
 
-/// One to [`MAX_NAME_BYTES`] letters, digits, `.`, `-` and `_`.
+/// One to [`MAX_NAME_BYTES`] letters, digits, `.`, `-` and `_`. The first is a letter or a digit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Name(heapless::String<MAX_NAME_BYTES>);
 
@@ -12,7 +12,8 @@ impl Name {
     /// `None` if the text is too long, or has other characters.
     pub fn new(text: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if text.is_empty() || !text.bytes().all(is_plain) {
+        let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+        if !begins || !text.bytes().all(is_plain) {
             return None;
         }
         heapless::String::try_from(text).ok().map(Name)
@@ -20,8 +21,11 @@ impl Name {
 
     /// The name of a board without one: its address.
     pub fn of(address: IpAddr) -> Self {
-        // The longest IPv6 address has 45 characters.
-        let text = address.to_canonical().to_string().replace(':', "-");
+        let text = match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            // At most 39 characters.
+            IpAddr::V6(address) => format!("v6-{}", address.to_string().replace(':', "-")),
+        };
         Name::new(&text).unwrap_or_default()
     }
 
@@ -46,7 +50,8 @@ mod tests {
         for (address, name) in [
             ("10.0.0.7", "10.0.0.7"),
             ("::ffff:10.0.0.7", "10.0.0.7"),
-            ("fe80::1", "fe80--1"),
+            ("fe80::1", "v6-fe80--1"),
+            ("::1", "v6---1"),
         ] {
             assert_eq!(Name::of(address.parse().unwrap()).as_str(), name);
         }

@@ -1,5 +1,7 @@
 //! The gateway as a program, boards that send to it, and a page that is read.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use gateway::sample::Board;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
