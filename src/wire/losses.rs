@@ -30,6 +30,25 @@ struct Newest {
     missing: u64,
 }
 
+/// A receiver's memory of the sequence numbers of one instance.
+#[derive(Debug, Clone, Default)]
+pub struct StreamLosses {
+    newest: Option<Newest>,
+    total: Loss,
+}
+
+impl StreamLosses {
+    /// Counts a packet of this instance.
+    pub fn take(&mut self, packet: Numbers) {
+        count(&mut self.newest, &mut self.total, packet);
+    }
+
+    /// The counts so far.
+    pub fn total(&self) -> Loss {
+        self.total
+    }
+}
+
 /// A receiver's memory of the sequence numbers of all instances.
 #[derive(Debug, Clone)]
 pub struct Losses {
@@ -49,45 +68,47 @@ impl Default for Losses {
 impl Losses {
     /// Counts a packet.
     pub fn take(&mut self, packet: Numbers) {
-        let Numbers {
-            instance,
-            session,
-            sequence,
-        } = packet;
-        let newest = &mut self.newest[usize::from(instance)];
-        let Some(newest) = newest.as_mut().filter(|newest| newest.session == session) else {
-            self.total.sessions += 1;
-            *newest = Some(Newest {
-                session,
-                sequence,
-                missing: 0,
-            });
-            return;
-        };
-        // Numbers wrap: the shorter way round decides whether the packet is ahead or behind.
-        let ahead = sequence.wrapping_sub(newest.sequence);
-        if ahead != 0 && ahead <= u32::MAX / 2 {
-            self.total.lost += u64::from(ahead - 1);
-            newest.sequence = sequence;
-            newest.missing = newest.missing.checked_shl(ahead).unwrap_or(0) | gap(ahead);
-            return;
-        }
-        let bit = 1_u64
-            .checked_shl(newest.sequence.wrapping_sub(sequence))
-            .unwrap_or(0);
-        if newest.missing & bit == 0 {
-            self.total.repeated += 1;
-            return;
-        }
-        newest.missing &= !bit;
-        self.total.lost -= 1;
-        self.total.late += 1;
+        let newest = &mut self.newest[usize::from(packet.instance)];
+        count(newest, &mut self.total, packet);
     }
 
     /// The counts so far.
     pub fn total(&self) -> Loss {
         self.total
     }
+}
+
+fn count(newest: &mut Option<Newest>, total: &mut Loss, packet: Numbers) {
+    let Numbers {
+        session, sequence, ..
+    } = packet;
+    let Some(newest) = newest.as_mut().filter(|newest| newest.session == session) else {
+        total.sessions += 1;
+        *newest = Some(Newest {
+            session,
+            sequence,
+            missing: 0,
+        });
+        return;
+    };
+    // Numbers wrap: the shorter way round decides whether the packet is ahead or behind.
+    let ahead = sequence.wrapping_sub(newest.sequence);
+    if ahead != 0 && ahead <= u32::MAX / 2 {
+        total.lost += u64::from(ahead - 1);
+        newest.sequence = sequence;
+        newest.missing = newest.missing.checked_shl(ahead).unwrap_or(0) | gap(ahead);
+        return;
+    }
+    let bit = 1_u64
+        .checked_shl(newest.sequence.wrapping_sub(sequence))
+        .unwrap_or(0);
+    if newest.missing & bit == 0 {
+        total.repeated += 1;
+        return;
+    }
+    newest.missing &= !bit;
+    total.lost -= 1;
+    total.late += 1;
 }
 
 /// The bits of the numbers between the newest one and the one that was the newest before, `ahead` numbers back.

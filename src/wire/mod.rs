@@ -26,19 +26,19 @@ mod view;
 
 pub use cobs::{CobsError, LineFrame, MAX_LINE_FRAME_BYTES, RESYNC};
 pub use epoch::EpochSource;
-pub use inbox::{Inbox, Invalid, Received};
+pub use inbox::{Arrived, Inbox, Invalid, Received, Stream};
 pub use instances::{
     FrameCounts, InstanceFlags, InstancePart, InstanceState, MAX_INSTANCE_JOINTS, WireInstance,
     WireJoint, instance_parts,
 };
 pub use keypoint::{FixedPoint, WireKeypoint};
 pub use layout::{Encoded, MAX_PACKET_BYTES, SEAL_BYTES, VERSION};
-pub use losses::{Loss, Losses};
+pub use losses::{Loss, Losses, StreamLosses};
 #[cfg(test)]
 pub(crate) use packet::test_packet;
 pub use packet::{Body, Flags, Kind, Packet};
 pub use seal::{Key, SealError, Sealer, encode};
 pub use sender::{Sender, StreamId};
-pub use session::{Refusal, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
+pub use session::{Order, Refusal, Rule, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
 pub use stats::{WireStage, WireStats};
 pub use view::{Numbers, PacketView, WireError, without_seal};

@@ -1,8 +1,8 @@
 //! The order of sealed packets: decides whether a packet is new, a recording, held back, or of another sender.
 //!
 //! In: the authenticated fields of a packet ([`Sealed`]), and the time on a steady clock, in microseconds. Out: a
-//! [`Verdict`]. [`Sessions`] owns the state, which has a fixed size for each of the 256 instances. The code reads no
-//! clock, allocates nothing, and panics for no order of packets.
+//! [`Verdict`]. [`Sessions`] owns the state, which has a fixed size for each of the 256 instances; an [`Order`] is that
+//! of one instance. The code reads no clock, allocates nothing, and panics for no order of packets.
 //!
 //! Two numbers order all packets of an instance: first the epoch of the sender's start, then the time of sending.
 //! Both have 64 bits, so neither wraps. docs/wire.md has the rule in words, docs/threats.md its attack table.
@@ -98,9 +98,22 @@ impl Refusal {
     }
 }
 
-/// The memory of one instance.
+/// What holds for all instances of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Start of the probation.
+    pub started_us: u64,
+    /// Senders of epoch 0 are admitted. Their recordings are detected only while the sender is heard.
+    pub takes_unordered: bool,
+}
+
+/// A receiver's memory of one instance under one key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Order(State);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
+    #[default]
     Unheard,
     /// From an earlier run of this receiver.
     Restored(Stamp),
@@ -130,9 +143,8 @@ impl Heard {
 /// A receiver's memory of all instances under one key, about 24 KiB.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    started_us: u64,
-    takes_unordered: bool,
-    states: [State; INSTANCES],
+    rule: Rule,
+    orders: [Order; INSTANCES],
 }
 
 impl Sessions {
@@ -140,9 +152,11 @@ impl Sessions {
     /// detected only while the sender is heard.
     pub fn new(now_us: u64, takes_unordered: bool) -> Self {
         Sessions {
-            started_us: now_us,
-            takes_unordered,
-            states: [State::Unheard; INSTANCES],
+            rule: Rule {
+                started_us: now_us,
+                takes_unordered,
+            },
+            orders: [Order::default(); INSTANCES],
         }
     }
 
@@ -150,13 +164,13 @@ impl Sessions {
     /// still applies: a session may have been recorded while this receiver was off.
     pub fn restore(&mut self, instance: u8, newest: Stamp) {
         if newest.epoch != UNORDERED_EPOCH {
-            self.states[usize::from(instance)] = State::Restored(newest);
+            self.orders[usize::from(instance)] = Order(State::Restored(newest));
         }
     }
 
     /// The newest packet of an instance, to store for the next run.
     pub fn newest(&self, instance: u8) -> Option<Stamp> {
-        match self.states[usize::from(instance)] {
+        match self.orders[usize::from(instance)].0 {
             State::Unheard => None,
             State::Restored(newest) | State::Heard(Heard { newest, .. }) => Some(newest),
         }
@@ -164,7 +178,14 @@ impl Sessions {
 
     /// Judges a packet that arrived at `now_us`, and remembers it unless it is refused.
     pub fn take(&mut self, packet: &Sealed, now_us: u64) -> Verdict {
-        let present = match self.present(packet, now_us) {
+        self.orders[usize::from(packet.instance)].take(packet, &self.rule, now_us)
+    }
+}
+
+impl Order {
+    /// Judges a packet of this instance that arrived at `now_us`, and remembers it unless it is refused.
+    pub fn take(&mut self, packet: &Sealed, rule: &Rule, now_us: u64) -> Verdict {
+        let present = match self.present(packet, rule, now_us) {
             Ok(present) => present,
             Err(refusal) => return Verdict::Refuse(refusal),
         };
@@ -181,26 +202,26 @@ impl Sessions {
                 (base_us, base_at_us) = (heard.base_us, heard.base_at_us);
             }
         }
-        self.states[usize::from(packet.instance)] = State::Heard(Heard {
+        self.0 = State::Heard(Heard {
             session: packet.session,
             newest: packet.stamp,
             newest_at_us: now_us,
             base_us,
             base_at_us,
         });
-        if now_us.saturating_sub(self.started_us) < PROBATION_US {
+        if now_us.saturating_sub(rule.started_us) < PROBATION_US {
             return Verdict::Learn;
         }
         Verdict::Act
     }
 
     /// The session that the packet continues, or `None` if it begins one.
-    fn present(&self, packet: &Sealed, now_us: u64) -> Result<Option<Heard>, Refusal> {
+    fn present(&self, packet: &Sealed, rule: &Rule, now_us: u64) -> Result<Option<Heard>, Refusal> {
         let is_unordered = packet.stamp.epoch == UNORDERED_EPOCH;
-        if is_unordered && !self.takes_unordered {
+        if is_unordered && !rule.takes_unordered {
             return Err(Refusal::Unordered);
         }
-        let heard = match self.states[usize::from(packet.instance)] {
+        let heard = match self.0 {
             State::Unheard => return Ok(None),
             State::Restored(newest) if packet.stamp > newest => return Ok(None),
             State::Restored(_) => return Err(Refusal::Old),

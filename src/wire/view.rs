@@ -221,6 +221,11 @@ impl<'a> PacketView<'a> {
         self.numbers().sequence
     }
 
+    /// Time from capture to sending; `u32::MAX` if it is longer, or if there was no frame.
+    pub fn age_us(&self) -> u32 {
+        u32::from_le_bytes(self.array(AGE_AT))
+    }
+
     /// Unit of the positions.
     pub fn unit(&self) -> FixedPoint {
         self.unit
@@ -253,7 +258,7 @@ impl<'a> PacketView<'a> {
                 mono_us: u64::from_le_bytes(self.array(CAPTURED_MONO_AT)),
                 wall_us: u64::from_le_bytes(self.array(CAPTURED_WALL_AT)),
             },
-            age_us: u32::from_le_bytes(self.array(AGE_AT)),
+            age_us: self.age_us(),
             frame_index: u32::from_le_bytes(self.array(FRAME_INDEX_AT)),
             frame_width_px: u16::from_le_bytes(self.array(FRAME_WIDTH_AT)),
             frame_height_px: u16::from_le_bytes(self.array(FRAME_HEIGHT_AT)),

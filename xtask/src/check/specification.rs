@@ -13,7 +13,11 @@ use std::path::Path;
 const PAGE: &str = "SPECIFICATION.md";
 
 /// The other crates of the workspace that have tests: name and folder of the sources.
-const MEMBERS: [(&str, &str); 2] = [("xtask", "xtask/src"), ("board-init", "boards/init/src")];
+const MEMBERS: [(&str, &str); 3] = [
+    ("xtask", "xtask/src"),
+    ("board-init", "boards/init/src"),
+    ("gateway", "gateway/src"),
+];
 
 /// Names without a match.
 pub fn faults(root: &Path, files: &Files) -> Outcome<Vec<String>> {
