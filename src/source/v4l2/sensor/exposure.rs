@@ -21,6 +21,8 @@ const LARGE_PICTURES: usize = 4;
 /// Parts of cut off pixels from which the mean is of no use, and the factors for them.
 const ALL_FULL: (f32, f32) = (0.75, 1.0 / 16.0);
 const MANY_FULL: (f32, f32) = (0.3, 1.0 / 3.0);
+/// Errors above [`LEAVE`] are answered when so many pictures in a row have them.
+const LASTING_PICTURES: usize = 6;
 /// Corrections in a row: lamps that change from picture to picture must not be followed for ever.
 const CORRECTIONS: u32 = 5;
 /// Pictures whose mean error is answered: several turns of lamps against the camera's rate.
@@ -73,10 +75,11 @@ pub(super) struct Exposure {
 
 impl Exposure {
     pub(super) fn new(limits: Limits) -> Self {
+        let most = limits.exposure_s[1] * limits.gain[1];
         Exposure {
             limits,
-            // An evening at home, about.
-            setting: limits.split(2.0 / limits.lamps_hz),
+            // An evening at home, about, and no digital gain.
+            setting: limits.split(f32::min(2.0 / limits.lamps_hz, most)),
             shown_from: 0,
             corrections: CORRECTIONS,
             errors: heapless::Deque::new(),
@@ -135,7 +138,14 @@ impl Exposure {
             self.corrections = CORRECTIONS - 1;
             return Some(error);
         }
-        let mean = self.errors.iter().sum::<f32>() / WINDOW as f32;
+        let mean = |count: usize| {
+            let newest = self.errors.iter().rev().take(count);
+            newest.sum::<f32>() / count as f32
+        };
+        if last(LASTING_PICTURES, LEAVE) {
+            return Some(mean(LASTING_PICTURES).exp());
+        }
+        let mean = mean(WINDOW);
         (self.errors.is_full() && mean.abs() > LEAVE.ln()).then(|| mean.exp())
     }
 }
@@ -165,8 +175,10 @@ impl Limits {
         let [least, most] = self.gain;
         let turn = 1.0 / self.lamps_hz;
         // A little more, so that a whole number of turns is not rounded to the one below.
-        let turns =
-            |exposure: f32| ((exposure / turn * 1.001).floor() * turn).clamp(shortest, longest);
+        let turns = |exposure_s: f32| {
+            let whole = (exposure_s.min(longest) / turn * 1.001).floor();
+            (whole * turn).clamp(shortest, longest)
+        };
         let easy = EASY_GAIN.clamp(least, most);
         let exposure_s = if wanted / least <= turn.min(longest) {
             (wanted / least).clamp(shortest, longest)
