@@ -14,6 +14,8 @@ mod ioctl;
 mod list;
 mod mailbox;
 mod node;
+#[cfg(test)]
+mod raw_tests;
 mod sensor;
 mod stamps;
 #[cfg(test)]
