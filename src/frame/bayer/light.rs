@@ -15,6 +15,10 @@ const LEFT_OUT: u32 = 20;
 const FULL: f32 = 0.97;
 /// Below, a colour is mostly noise.
 const DIM: f32 = 0.005;
+/// Pixels whose colours differ by no more than this part of the largest may be grey.
+const GREYISH: f32 = 0.3;
+/// One pixel in so many must be greyish, or all count.
+const FEW: u32 = 20;
 
 /// The light of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,17 +27,19 @@ pub struct Light {
     pub mean: f32,
     /// Part of the pixels that are cut off in a colour.
     pub full: f32,
-    /// Means of red, green and blue over pixels that are neither cut off nor dim; 0 if there are too few.
+    /// Means of red, green and blue over pixels that are neither cut off nor dim, and greyish if there are such; 0 if
+    /// there are too few.
     pub colours: [f32; 3],
 }
 
-/// Measures a raw picture; `None` for other formats. `black` is the sample of no light.
-pub fn measure_light(pixels: &Pixels<'_>, black: u16) -> Option<Light> {
+/// Measures a raw picture; `None` for other formats. `black` is the sample of no light, and `gains` are the factors with
+/// which grey was grey so far.
+pub fn measure_light(pixels: &Pixels<'_>, black: u16, gains: [f32; 3]) -> Option<Light> {
     let white = f32::from(u16::MAX >> (16 - pixels.bayer()?.sample.bits()));
     let black = f32::from(black).min(white - 1.0);
     let mut histogram = [0_u32; BINS];
     let (mut count, mut full) = (0_u32, 0_u32);
-    let (mut coloured, mut colours) = (0_u32, [0.0; 3]);
+    let (mut all, mut greyish) = (Mean::default(), Mean::default());
     let [columns, rows] = [
         GRID[0].min(pixels.width_px()),
         GRID[1].min(pixels.height_px()),
@@ -53,9 +59,11 @@ pub fn measure_light(pixels: &Pixels<'_>, black: u16) -> Option<Light> {
             if most >= FULL {
                 full += 1;
             } else if brightness > DIM {
-                coloured += 1;
-                for (sum, value) in colours.iter_mut().zip([red, green, blue]) {
-                    *sum += value;
+                let [r, g, b] = [red * gains[0], green * gains[1], blue * gains[2]];
+                let (largest, least) = (r.max(g).max(b), r.min(g).min(b));
+                all.add([red, green, blue]);
+                if largest - least <= GREYISH * largest {
+                    greyish.add([red, green, blue]);
                 }
             }
         }
@@ -63,11 +71,28 @@ pub fn measure_light(pixels: &Pixels<'_>, black: u16) -> Option<Light> {
     Some(Light {
         mean: middle_mean(&histogram, count),
         full: full as f32 / count.max(1) as f32,
-        colours: match coloured * 20 >= count && coloured > 0 {
-            true => colours.map(|sum| sum / coloured as f32),
-            false => [0.0; 3],
-        },
+        colours: [greyish, all]
+            .into_iter()
+            .find(|mean| mean.count > 0 && mean.count * FEW >= count)
+            .map_or([0.0; 3], |mean| {
+                mean.sums.map(|sum| sum / mean.count as f32)
+            }),
     })
+}
+
+#[derive(Default)]
+struct Mean {
+    count: u32,
+    sums: [f32; 3],
+}
+
+impl Mean {
+    fn add(&mut self, colours: [f32; 3]) {
+        self.count += 1;
+        for (sum, value) in self.sums.iter_mut().zip(colours) {
+            *sum += value;
+        }
+    }
 }
 
 /// Mean brightness of `count` pixels without the ends.

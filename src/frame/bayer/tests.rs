@@ -183,7 +183,7 @@ proptest! {
             };
             prop_assert!(width % 2 == 0 && height % 2 == 0);
             let _ = pixels.to_rgb();
-            let _ = measure_light(&pixels, 1000);
+            let _ = measure_light(&pixels, 1000, [1.0; 3]);
         }
     }
 }
@@ -262,7 +262,7 @@ fn light_is_measured_above_black() {
         let format = PixelFormat::Bayer(bayer);
         let stride = format.row_bytes(width as u32);
         let pixels = Pixels::new(format, width as u32, height as u32, stride, &bytes).unwrap();
-        measure_light(&pixels, black).unwrap()
+        measure_light(&pixels, black, [1.0; 3]).unwrap()
     };
     let near = |a: f32, b: f32| (a - b).abs() < 0.003;
     let dark = of(&|_, _| 64);

@@ -1,4 +1,4 @@
-//! White balance: on average the world is grey.
+//! White balance: on average what is greyish is grey.
 //!
 //! In: the light of each picture. Out: factors of red, green and blue, the least of them 1, so that what is cut off in
 //! all colours stays white. The first pictures count at once, and later ones little: colours must not follow a hand.
@@ -52,11 +52,21 @@ impl WhiteBalance {
                 *mean += part * (found - *mean);
             }
         }
+        self.use_mean();
+        self.gains()
+    }
+
+    /// Takes the mean over, if it is another one.
+    fn use_mean(&mut self) {
         let mean = self.mean;
         let changed = |(a, b): (&f32, &f32)| (a - b).abs() > SAME.ln();
         if mean.iter().zip(&self.used).any(changed) {
             self.used = mean;
         }
+    }
+
+    /// Factors of red, green and blue.
+    pub(super) fn gains(&self) -> [f32; 3] {
         let [red, blue] = self.used.map(f32::exp);
         let least = red.min(blue).min(1.0);
         [red / least, 1.0 / least, blue / least]
