@@ -77,6 +77,12 @@ pub const MAX_CAMERA_INTERVALS: u32 = 256;
 pub const MAX_CAMERA_BUFFERS: usize = 32;
 /// Bytes of one buffer: a picture of 16 Mpx at 4 bytes a pixel.
 pub const MAX_CAMERA_BUFFER_BYTES: usize = 64 << 20;
+/// Entities of a media device, and files that may be theirs. A Raspberry Pi 5 has 20 of one device.
+pub const MAX_MEDIA_ENTITIES: usize = 256;
+/// Pads, or links, of an entity.
+pub const MAX_MEDIA_LINKS: usize = 256;
+/// Bus formats of a sensor.
+pub const MAX_SENSOR_CODES: u32 = 64;
 /// Frames per second that a user can ask for. Fast industrial cameras stop below.
 pub const MAX_CAMERA_FPS: u32 = 1000;
 

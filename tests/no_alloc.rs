@@ -8,7 +8,9 @@ use posewire::crop::Cropper;
 use posewire::decode::Decoder;
 use posewire::engine::{self, EngineChoice, FakeNetwork, Outputs, Workspace, WorkspaceSize};
 use posewire::filter::Smooth;
-use posewire::frame::{Frame, PixelFormat, Pixels};
+use posewire::frame::{
+    Balance, Bayer, BayerOrder, BayerSample, Frame, PixelFormat, Pixels, Tones, measure_light,
+};
 use posewire::model::{DecodeMode, ModelFile};
 use posewire::pipeline::{Estimator, Pipeline, SeveralOptions};
 use posewire::process::memory::{self, Heap, Meter};
@@ -125,6 +127,13 @@ fn around_the_network() {
         let stride = format.row_bytes(64);
         Pixels::new(format, 64, 64, stride, &bytes).unwrap()
     });
+    let bayer = Bayer {
+        order: BayerOrder::Rggb,
+        sample: BayerSample::Packed10,
+    };
+    let raw = Pixels::new(PixelFormat::Bayer(bayer), 128, 64, 160, &bytes).unwrap();
+    let mut tones = Tones::new();
+    let mut gain = 256;
     let mut cropper = Cropper::new([64, 64].into(), [128.0; 3], [64.0; 3]);
     let mut tracker = Tracker::new(None, 1.5, [64, 64].into(), 0.3);
     let info = FrameInfo {
@@ -156,6 +165,14 @@ fn around_the_network() {
         for pixels in &pictures {
             cropper.crop(pixels, &crop, &mut input);
         }
+        assert!(measure_light(&raw, 64, [1.0; 3]).is_some());
+        gain += 1;
+        let balance = Balance {
+            black: 64,
+            gains: [gain; 3],
+        };
+        tones.set(10, balance);
+        cropper.crop(&raw.with_tones(&tones), &crop, &mut input);
         for decoder in &mut decoders {
             let keypoints = decoder.decode(&heatmaps);
             tracker.absorb(&info, &keypoints, mean_score(&keypoints));

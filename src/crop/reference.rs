@@ -1,7 +1,7 @@
 //! The crop as a formula, pixel by pixel: the slow reference that tests compare the fast crop with.
 
 use crate::crop::Cropper;
-use crate::frame::{PixelFormat, Pixels};
+use crate::frame::{Bayer, PixelFormat, Pixels};
 use crate::scene::CropBox;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,7 +17,8 @@ struct Picture {
 
 impl Picture {
     fn pixels(&self) -> Pixels<'_> {
-        let (width, height) = (self.width as u32, self.height as u32);
+        let [width, height] =
+            [self.width, self.height].map(|side| self.format.cell() * side as u32);
         Pixels::new(self.format, width, height, self.stride, &self.bytes).unwrap()
     }
 
@@ -28,6 +29,11 @@ impl Picture {
         };
         if x >= self.width || y >= self.height {
             return [0; 3];
+        }
+        if let PixelFormat::Bayer(bayer) = self.format {
+            // Its own tests compare these with a plain unpacker.
+            let samples = self.pixels().samples(x as u32, y as u32).unwrap();
+            return samples.map(|sample| (sample >> (bayer.sample.bits() - 8)) as u8);
         }
         let row = &self.bytes[y * self.stride..];
         let pair = x / 2 * 4;
@@ -47,6 +53,7 @@ impl Picture {
                 let v = u + self.height.div_ceil(2) * half;
                 yuv_to_rgb(row[x], self.bytes[u], self.bytes[v])
             }
+            PixelFormat::Bayer(_) => unreachable!("it has returned"),
         }
     }
 
@@ -99,15 +106,19 @@ fn positions(side: u32, center_px: f64, length_px: f64) -> Vec<(i64, i32)> {
 prop_compose! {
     /// Wide enough for several blocks of the conversion.
     fn any_picture()(
-        format in prop::sample::select(&PixelFormat::ALL),
+        format in prop_oneof![
+            prop::sample::select(&PixelFormat::ALL),
+            prop::sample::select(Bayer::all().map(PixelFormat::Bayer).collect::<Vec<_>>()),
+        ],
         width in 1..200_usize,
         height in 1..30_usize,
         padding in 0..5_usize,
     )(
         // The fewest bytes that the frame may have, so that a read past the end fails.
         bytes in {
-            let stride = format.row_bytes(width as u32) + padding;
-            let count = format.frame_bytes(width as u32, height as u32, stride).unwrap();
+            let [width, height] = [width, height].map(|side| format.cell() * side as u32);
+            let stride = format.row_bytes(width) + padding;
+            let count = format.frame_bytes(width, height, stride).unwrap();
             vec(any::<u8>(), count)
         },
         format in Just(format),
@@ -115,7 +126,7 @@ prop_compose! {
         height in Just(height),
         padding in Just(padding),
     ) -> Picture {
-        let stride = format.row_bytes(width as u32) + padding;
+        let stride = format.row_bytes(format.cell() * width as u32) + padding;
         Picture { format, width, height, stride, bytes }
     }
 }

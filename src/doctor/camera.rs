@@ -166,11 +166,9 @@ fn describe(subject: &Subject<'_>, seen: &NodeReport) -> Finding {
             CHECK,
             format!("{who}: a codec or image processor, no camera"),
         ),
-        What::Bayer { offers } => Finding::warning(
+        What::Bayer { offers, why } => Finding::warning(
             CHECK,
-            format!(
-                "{who}: a ribbon-cable camera with raw pictures ({offers}), which posewire does not read"
-            ),
+            format!("{who}: a ribbon-cable camera with raw pictures ({offers}): {why}"),
             ribbon(subject),
         ),
         What::Other(what) => Finding::ok(CHECK, format!("{who}: {what}")),

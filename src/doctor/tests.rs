@@ -29,7 +29,7 @@ fn serial(device: &str) -> Request {
 
 fn raw_camera() -> Device {
     Device {
-        formats: vec![(FourCc(*b"pBAA"), 30.0)],
+        formats: vec![(FourCc(*b"pBEE"), 30.0)],
         ..Device::webcam("/dev/video0")
     }
 }
@@ -322,7 +322,7 @@ fn a_ribbon_cable_camera_has_a_line_for_its_program() {
         &nothing(),
         "camera",
         Severity::Warning,
-        &["pBAA", "rpicam-vid"],
+        &["pBEE", "rpicam-vid"],
     );
     let without = Machine::with([]);
     without.write("usr/bin/rpicam-vid", "");

@@ -1,9 +1,9 @@
 //! RGB to camera formats, for runs without a camera and for tests.
 
-use super::PixelFormat;
+use super::{PixelFormat, bayer};
 
-/// A packed RGB picture in another format, with rows without padding. Colours are BT.601, limited range.
-/// Both sides are even.
+/// A packed RGB picture in another format, with rows without padding. Colours are BT.601, limited range. A sensor's
+/// samples are linear and without a black level, and each is the colour under its glass. Both sides are even.
 pub fn encode(rgb: &[u8], width_px: u32, format: PixelFormat) -> Vec<u8> {
     let pixels = || rgb.chunks_exact(3).map(|p| [p[0], p[1], p[2]]);
     match format {
@@ -35,6 +35,7 @@ pub fn encode(rgb: &[u8], width_px: u32, format: PixelFormat) -> Vec<u8> {
             }
             bytes
         }
+        PixelFormat::Bayer(bayer) => bayer::mosaic(rgb, width_px as usize, bayer),
     }
 }
 

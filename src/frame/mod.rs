@@ -3,11 +3,13 @@
 //! The source owns the memory. A [`Frame`] is valid until the next request for a frame. Pixel (0, 0) is at the
 //! top left, and its centre has the coordinates (0, 0), as in OpenCV and MMPose.
 
+mod bayer;
 mod brightness;
 mod convert;
 mod encode;
 mod shrink;
 
+pub use bayer::{Balance, Bayer, BayerOrder, BayerSample, Light, Tones, measure_light};
 pub use brightness::brightness;
 pub use convert::WidePixel;
 pub use encode::encode;
@@ -36,9 +38,12 @@ pub enum PixelFormat {
     /// A plane of luma, then one of U and one of V with half its stride. Each 2 x 2 pixels share a U and a V, so
     /// these planes have half as many rows (rounded up).
     Yu12,
+    /// A sensor's samples, which have no colours yet. Each 2 x 2 samples are one pixel of the picture.
+    Bayer(Bayer),
 }
 
 impl PixelFormat {
+    /// The formats of pictures with colours; [`Bayer::all`] has the others.
     pub const ALL: [PixelFormat; 7] = [
         PixelFormat::Rgb24,
         PixelFormat::Bgr24,
@@ -49,8 +54,16 @@ impl PixelFormat {
         PixelFormat::Yu12,
     ];
 
-    /// Bytes of one row of `width_px` pixels without padding. With several planes this is a row of the first one, with
-    /// room for the last pair of an odd width.
+    /// Stored columns and rows of a pixel.
+    pub fn cell(self) -> u32 {
+        match self {
+            PixelFormat::Bayer(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Bytes of one row of `width_px` stored pixels without padding. With several planes this is a row of the first one,
+    /// with room for the last pair of an odd width.
     pub fn row_bytes(self, width_px: u32) -> usize {
         let width = width_px as usize;
         match self {
@@ -58,12 +71,23 @@ impl PixelFormat {
             PixelFormat::Grey => width,
             PixelFormat::Yuyv | PixelFormat::Uyvy => 4 * width.div_ceil(2),
             PixelFormat::Nv12 | PixelFormat::Yu12 => 2 * width.div_ceil(2),
+            PixelFormat::Bayer(bayer) => bayer.row_bytes(width),
         }
     }
 
+    /// Bytes of a picture of this width and height, with rows without padding.
+    pub fn picture_bytes(self, size_px: [u32; 2]) -> usize {
+        let [width, height] = size_px.map(|side| side.saturating_mul(self.cell()));
+        let bytes = self.frame_bytes(width, height, self.row_bytes(width));
+        bytes.unwrap_or(usize::MAX)
+    }
+
     /// Bytes of a frame whose rows are `stride_bytes` apart. The last row needs no padding. `None` if there is no
-    /// row, if a row does not fit the stride, or if the size overflows `usize`.
+    /// row, if a row does not fit the stride, if samples are left over, or if the size overflows `usize`.
     pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
+        if width_px % self.cell() != 0 || height_px % self.cell() != 0 {
+            return None;
+        }
         let row = self.row_bytes(width_px);
         let height = height_px as usize;
         // Whole rows of a stride, and the row after them: the last one.
@@ -90,11 +114,12 @@ pub struct Pixels<'a> {
     height_px: u32,
     stride_bytes: usize,
     bytes: &'a [u8],
+    tones: Option<&'a Tones>,
 }
 
 impl<'a> Pixels<'a> {
-    /// `None` if a side is 0 or above [`MAX_FRAME_SIDE_PX`], a row does not fit in the stride, or
-    /// `bytes` is too short for the last row (of the last plane).
+    /// Width and height are those of the stored pixels. `None` if a side is 0 or above [`MAX_FRAME_SIDE_PX`], a row does
+    /// not fit in the stride, samples are left over, or `bytes` is too short for the last row (of the last plane).
     pub fn new(
         format: PixelFormat,
         width_px: u32,
@@ -111,11 +136,30 @@ impl<'a> Pixels<'a> {
         }
         Some(Pixels {
             format,
-            width_px,
-            height_px,
+            width_px: width_px / format.cell(),
+            height_px: height_px / format.cell(),
             stride_bytes,
             bytes,
+            tones: None,
         })
+    }
+
+    /// Raw pixels with these tones, which are for samples of their bits. Without tones they are dark: linear, and with
+    /// the sensor's black level and colours.
+    pub fn with_tones(self, tones: &'a Tones) -> Self {
+        let fits = (self.bayer()).is_some_and(|bayer| bayer.sample.bits() == tones.bits());
+        Pixels {
+            tones: fits.then_some(tones),
+            ..self
+        }
+    }
+
+    /// The format of raw pixels.
+    pub fn bayer(&self) -> Option<Bayer> {
+        match self.format {
+            PixelFormat::Bayer(bayer) => Some(bayer),
+            _ => None,
+        }
     }
 
     pub fn format(&self) -> PixelFormat {
@@ -143,7 +187,20 @@ impl<'a> Pixels<'a> {
     /// The bytes of a stored row, without padding.
     fn stored_row(&self, index: usize) -> &'a [u8] {
         let start = index * self.stride_bytes;
-        &self.bytes[start..start + self.format.row_bytes(self.width_px)]
+        let width_px = self.format.cell() * self.width_px;
+        &self.bytes[start..start + self.format.row_bytes(width_px)]
+    }
+
+    /// The samples of row `y` of raw pixels.
+    fn sample_rows(&self, y: usize) -> [&'a [u8]; 2] {
+        [2 * y, 2 * y + 1].map(|index| self.stored_row(index))
+    }
+
+    /// Samples of a raw pixel: red, the mean of both greens, and blue. `None` outside the picture or its format.
+    pub fn samples(&self, x_px: u32, y_px: u32) -> Option<[u16; 3]> {
+        let inside = x_px < self.width_px && y_px < self.height_px;
+        let rows = |bayer| bayer::samples(bayer, self.sample_rows(y_px as usize), x_px as usize);
+        self.bayer().filter(|_| inside).map(rows)
     }
 
     /// Reads pixels `first_px..first_px + out.len()` of row `y_px`. Panics if the frame has less.
@@ -163,6 +220,9 @@ impl<'a> Pixels<'a> {
                 convert::nv12(row, chroma, first, out);
             }
             PixelFormat::Yu12 => convert::yu12(row, self.chroma_rows(y), first, out),
+            PixelFormat::Bayer(bayer) => {
+                bayer::read(bayer, self.sample_rows(y), first, self.tones, out);
+            }
         }
     }
 

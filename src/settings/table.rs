@@ -156,9 +156,28 @@ static ROWS: &[Setting] = &[
         example: "YUYV",
         layers: ALL,
         group: Source,
-        help: "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG or GREY; if not given, the cheapest that reaches the \
-               rate; with --source demo: the format that its pictures are shown in",
+        help: "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG, GREY, or a raw Bayer format by V4L2's name such as pRAA or \
+               RG10; if not given, the cheapest that reaches the rate; with --source demo: the format that its pictures \
+               are shown in",
         set: |to, _, text| choice(text).map(|value| to.camera.format = Some(value)),
+    },
+    Setting {
+        name: "mains-hz",
+        value: Value::Integer("N"),
+        default: Some("50"),
+        example: "60",
+        layers: ALL,
+        group: Source,
+        help: "frequency of the mains, 50 or 60: exposures of a camera with raw Bayer pictures are whole turns of its \
+               lamps",
+        set: |to, _, text| {
+            to.camera.mains_hz = match text {
+                "50" => 50,
+                "60" => 60,
+                _ => return Err(format!("{text:?} is neither 50 nor 60")),
+            };
+            Ok(())
+        },
     },
     Setting {
         name: "run-camera",

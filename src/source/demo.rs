@@ -25,9 +25,8 @@ pub(super) const KIND: Kind = Kind {
 const SIZE_PX: [u32; 2] = [640, 480];
 
 fn footprint(_: &str, camera: &CameraOptions) -> Footprint {
-    let [width_px, height_px] = SIZE_PX;
     let raw_bytes = camera.raw_format().map_or(0, |format| {
-        RAW_PICTURES * (format.row_bytes(width_px) * height_px as usize * 3 / 2) as u64
+        RAW_PICTURES * format.picture_bytes(SIZE_PX) as u64
     });
     Footprint {
         mapped_bytes: 0,

@@ -134,7 +134,7 @@ const OPEN_WRITES: u32 = 0o3;
 const OPEN_MAKES: u32 = 0o100 | 0o1000 | 0o20_000_000;
 
 /// All requests of `source::v4l2`.
-const CAMERA: [u32; 12] = [
+const CAMERA: [u32; 20] = [
     number(vidioc::VIDIOC_QUERYCAP),
     number(vidioc::VIDIOC_ENUM_FMT),
     number(vidioc::VIDIOC_ENUM_FRAMESIZES),
@@ -147,6 +147,16 @@ const CAMERA: [u32; 12] = [
     number(vidioc::VIDIOC_DQBUF),
     number(vidioc::VIDIOC_STREAMON),
     number(vidioc::VIDIOC_STREAMOFF),
+    // Sensors.
+    number(vidioc::VIDIOC_QUERY_EXT_CTRL),
+    number(vidioc::VIDIOC_G_CTRL),
+    number(vidioc::VIDIOC_S_CTRL),
+    // `MEDIA_IOC_ENUM_ENTITIES`, `_ENUM_LINKS` and `_SETUP_LINK`; `VIDIOC_SUBDEV_ENUM_MBUS_CODE` and `_S_FMT`.
+    0xC100_7C01,
+    0xC028_7C02,
+    0xC034_7C03,
+    0xC030_5602,
+    0xC058_5605,
 ];
 
 /// All requests of `serial`: `TCGETS`, `TCSETS`, `TCGETS2`, `TCSETS2`, `TCFLSH`, `TIOCEXCL` and `TIOCOUTQ` of
@@ -330,7 +340,7 @@ mod tests {
         let no_new = rule(&devices, Sysno::openat).unwrap().when;
         assert_eq!(no_new, [When::has_none_of(2, OPEN_MAKES)]);
         let requests = rule(&devices, Sysno::ioctl).unwrap().when;
-        assert_eq!(requests.len(), 19);
+        assert_eq!(requests.len(), 27);
         // TIOCSTI.
         assert!(requests.iter().all(|when| when.value != 0x5412));
         assert!(

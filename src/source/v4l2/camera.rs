@@ -1,6 +1,7 @@
 //! Finds a camera, negotiates format, size and rate, and starts it.
 
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
+use super::sensor::{self, Developer, Sensor};
 use crate::clock;
 use crate::frame::PixelFormat;
 use crate::limits::MAX_FRAME_SIDE_PX;
@@ -51,7 +52,7 @@ pub(super) enum Encoding {
     Jpeg,
 }
 
-/// Supported formats, the cheapest first. Raw formats need no decoder. Grey is late because it gives the network
+/// Supported formats beside [`sensor::FORMATS`], which come after them, the cheapest first. Raw formats need no decoder. Grey is late because it gives the network
 /// no colours.
 const FORMATS: [(&[u8; 4], Encoding); 9] = [
     (b"YUYV", Encoding::Raw(PixelFormat::Yuyv)),
@@ -64,7 +65,11 @@ const FORMATS: [(&[u8; 4], Encoding); 9] = [
     (b"JPEG", Encoding::Jpeg),
     (b"GREY", Encoding::Raw(PixelFormat::Grey)),
 ];
-const FORMAT_NAMES: &str = "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG and GREY";
+const FORMAT_NAMES: &str =
+    "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG, GREY, and raw Bayer of 8, 10, 12 and 16 bits";
+
+/// Samples of a sensor's mode against those of the wanted picture, at most: the modes are few.
+const MODE_SAMPLES: u64 = 2;
 
 /// Requested properties of a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +82,8 @@ pub struct CameraOptions {
     pub format: Option<FourCc>,
     /// Limit of all driver buffers together, in bytes; `None` means no limit.
     pub most_bytes: Option<u64>,
+    /// Frequency of the mains: lamps flicker twice as often. Exposures of raw pictures are whole turns of that.
+    pub mains_hz: u32,
 }
 
 impl Default for CameraOptions {
@@ -86,6 +93,7 @@ impl Default for CameraOptions {
             frames_per_second: None,
             format: None,
             most_bytes: None,
+            mains_hz: 50,
         }
     }
 }
@@ -107,6 +115,10 @@ impl CameraOptions {
     pub fn buffer_bytes(&self) -> u64 {
         let [width_px, height_px] = self.size_px.map(u64::from);
         let bytes_a_pixel = match self.format.and_then(encoding) {
+            // Four samples, from a mode that may be larger.
+            Some(Encoding::Raw(format @ PixelFormat::Bayer(_))) => {
+                MODE_SAMPLES * format.row_bytes(4) as u64
+            }
             Some(Encoding::Raw(PixelFormat::Grey)) => 1,
             Some(Encoding::Raw(
                 PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 | PixelFormat::Yu12,
@@ -134,6 +146,19 @@ impl CameraOptions {
         })
     }
 
+    /// True if samples of this size and format have room.
+    fn has_room(&self, [width, height]: [u32; 2], format: PixelFormat) -> bool {
+        let bytes = format.row_bytes(width) as u64 * u64::from(height);
+        let bytes = u64::from(BUFFERS) * pages(bytes);
+        self.most_bytes.is_none_or(|most| bytes <= most)
+    }
+
+    /// True if the camera might send raw Bayer pictures.
+    pub fn may_be_bayer(&self) -> bool {
+        self.format
+            .is_none_or(|format| sensor::bayer(format).is_some())
+    }
+
     /// True if the camera might send pictures that must be decoded.
     pub fn may_be_jpeg(&self) -> bool {
         self.format
@@ -145,10 +170,13 @@ impl FromStr for FourCc {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        FORMATS
-            .iter()
-            .find(|(code, _)| text.as_bytes().eq_ignore_ascii_case(&code[..]))
-            .map(|(code, _)| FourCc(**code))
+        let raw = sensor::FORMATS.iter().map(|(code, ..)| *code);
+        let codes = || FORMATS.iter().map(|(code, _)| *code).chain(raw.clone());
+        // Names of raw formats may differ in one letter's case.
+        codes()
+            .find(|code| text.as_bytes() == &code[..])
+            .or_else(|| codes().find(|code| text.as_bytes().eq_ignore_ascii_case(&code[..])))
+            .map(|code| FourCc(*code))
             .ok_or_else(|| format!("{text:?} is not a format that is read: {FORMAT_NAMES}"))
     }
 }
@@ -208,6 +236,8 @@ pub(super) struct Camera {
     pub buffers: Vec<Arc<dyn Memory>>,
     pub layout: Layout,
     pub encoding: Encoding,
+    /// Of raw Bayer pictures.
+    pub developer: Option<Developer>,
     pub interval: Option<Duration>,
     /// The name for messages.
     pub name: String,
@@ -227,60 +257,46 @@ impl Camera {
         options: &CameraOptions,
     ) -> Result<Camera, Missing> {
         match wanted {
-            Wanted::Path(path) => Self::open_at(nodes, path, options, |_| Ok(())),
+            Wanted::Path(path) => Self::open_at(nodes, path, options),
             Wanted::Any { card } => Self::open_any(nodes, card.as_deref(), options),
         }
     }
 
-    /// Starts the camera at `path` if it is accepted. If USB has no bandwidth for its raw pictures, and the user asked
-    /// for no format, JPEGs are next.
     pub(super) fn open_at(
         nodes: &dyn Nodes,
         path: &Path,
         options: &CameraOptions,
-        accept: impl Fn(&Identity) -> Result<(), Missing>,
     ) -> Result<Camera, Missing> {
-        let found = Found::look(nodes, path)?;
-        accept(&found.identity)?;
-        let jpeg = found.jpeg();
-        match (found.start(options), jpeg) {
-            (Err(Missing::NoBandwidth(raw)), Some(jpeg))
-                if options.format.is_none() && raw != jpeg =>
-            {
-                let compressed = CameraOptions {
-                    format: Some(jpeg),
-                    ..options.clone()
-                };
-                // A driver keeps the buffers of the first attempt until the node is closed.
-                let mut camera = Found::look(nodes, path)?.start(&compressed)?;
-                camera.agreed += &format!(" (USB has no bandwidth for {raw})");
-                Ok(camera)
-            }
-            (started, _) => started,
-        }
+        Found::look(nodes, path)?.open(nodes, options)
     }
 
+    /// The first usable camera. Those whose pictures are ready come first: a ribbon-cable camera may be there as well.
     fn open_any(
         nodes: &dyn Nodes,
         card: Option<&str>,
         options: &CameraOptions,
     ) -> Result<Camera, Missing> {
-        let mut reasons = Vec::new();
+        let (mut raw, mut reasons) = (Vec::new(), Vec::new());
+        let told = |path: &Path, missing| format!("{} {missing}", Shown::path(path));
         for path in nodes.list() {
-            let accept = |identity: &Identity| {
-                if NO_CAMERAS.contains(&identity.driver.as_str()) {
-                    return Err(Missing::Useless("is an image processor".into()));
+            let found = Found::look(nodes, &path).and_then(|found| found.accept(card));
+            let opened = match found {
+                Ok(found) if found.is_raw() => {
+                    raw.push(path);
+                    continue;
                 }
-                match card {
-                    Some(card) if card != identity.card => {
-                        Err(Missing::Useless("is another model".into()))
-                    }
-                    _ => Ok(()),
-                }
+                Ok(found) => found.open(nodes, options),
+                Err(missing) => Err(missing),
             };
-            match Self::open_at(nodes, &path, options, accept) {
+            match opened {
                 Ok(camera) => return Ok(camera),
-                Err(missing) => reasons.push(format!("{} {missing}", Shown::path(&path))),
+                Err(missing) => reasons.push(told(&path, missing)),
+            }
+        }
+        for path in raw {
+            match Self::open_at(nodes, &path, options) {
+                Ok(camera) => return Ok(camera),
+                Err(missing) => reasons.push(told(&path, missing)),
             }
         }
         Err(Missing::Yet(if reasons.is_empty() {
@@ -324,7 +340,7 @@ impl fmt::Display for NoCamera {
             NoCamera::Formats { offered, bayer } => {
                 write!(f, "offers {offered}; read are {FORMAT_NAMES}")?;
                 if *bayer {
-                    f.write_str("; a ribbon-cable camera with raw Bayer pictures is read from a pipe: see boards/README.md")?;
+                    f.write_str("; a ribbon-cable camera with other raw pictures is read from a pipe: see boards/README.md")?;
                 }
                 Ok(())
             }
@@ -370,6 +386,8 @@ pub(super) struct Found {
     node: Box<dyn Node>,
     identity: Identity,
     formats: Vec<FourCc>,
+    /// Of a node that offers raw pictures.
+    sensor: Option<Box<dyn Sensor>>,
 }
 
 impl Found {
@@ -388,12 +406,82 @@ impl Found {
             NoCamera::NotFed => Missing::Yet(why.to_string()),
             _ => Missing::Useless(why.to_string()),
         })?;
+        let sensor = match formats
+            .iter()
+            .any(|format| sensor::bayer(*format).is_some())
+        {
+            true => nodes.sensor(path),
+            false => None,
+        };
         Ok(Found {
             path: path.into(),
             node,
             identity,
             formats,
+            sensor,
         })
+    }
+
+    /// Refuses what `v4l2:auto` does not take.
+    fn accept(self, card: Option<&str>) -> Result<Found, Missing> {
+        if NO_CAMERAS.contains(&self.identity.driver.as_str()) {
+            return Err(Missing::Useless("is an image processor".into()));
+        }
+        match card {
+            Some(card) if card != self.identity.card => {
+                Err(Missing::Useless("is another model".into()))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The pictures are raw, whatever else the node lists: receivers list all formats of the cable.
+    fn is_raw(&self) -> bool {
+        let ready = |format: &FourCc| FORMATS.iter().any(|(code, _)| **code == format.0);
+        self.sensor.is_some() || !self.formats.iter().any(ready)
+    }
+
+    /// Starts the camera. If USB has no bandwidth for its raw pictures, and the user asked for no format, JPEGs are next.
+    fn open(self, nodes: &dyn Nodes, options: &CameraOptions) -> Result<Camera, Missing> {
+        let jpeg = self.jpeg();
+        let path = self.path.clone();
+        match (self.start(options), jpeg) {
+            (Err(Missing::NoBandwidth(raw)), Some(jpeg))
+                if options.format.is_none() && raw != jpeg =>
+            {
+                let compressed = CameraOptions {
+                    format: Some(jpeg),
+                    ..options.clone()
+                };
+                // A driver keeps the buffers of the first attempt until the node is closed.
+                let mut camera = Found::look(nodes, &path)?.start(&compressed)?;
+                camera.agreed += &format!(" (USB has no bandwidth for {raw})");
+                Ok(camera)
+            }
+            (started, _) => started,
+        }
+    }
+
+    /// Sets the sensor up, if the user wants its pictures. Returns the size that the node is to give, if it gives raw
+    /// pictures alone from now on.
+    fn prepare(&mut self, options: &CameraOptions) -> Result<Option<[u32; 2]>, Missing> {
+        let wants = options
+            .format
+            .is_none_or(|format| sensor::bayer(format).is_some());
+        let Some(found) = self.sensor.take().filter(|_| wants) else {
+            return Ok(None);
+        };
+        let offered = match options.format {
+            Some(format) if self.formats.contains(&format) => vec![format],
+            Some(_) => return Ok(None),
+            None => self.formats.clone(),
+        };
+        let fits = |size_px, bayer| options.has_room(size_px, PixelFormat::Bayer(bayer));
+        let prepared = sensor::prepare(found, &offered, options.size_px, fits);
+        let prepared = prepared.map_err(Missing::Useless)?;
+        self.formats = vec![prepared.format];
+        self.sensor = Some(prepared.sensor);
+        Ok(Some(prepared.size_px))
     }
 
     /// The compressed format, if it has one.
@@ -404,10 +492,12 @@ impl Found {
 
     /// Requests the best format and returns the driver's choice. It does not start the camera.
     fn agree(&mut self, options: &CameraOptions) -> Result<(Layout, Encoding), Missing> {
+        let of_sensor = self.prepare(options)?;
         let format = self.choose(options)?;
+        let size_px = of_sensor.unwrap_or(stored_px(format, options.size_px));
         let layout = self
             .node
-            .set_format(format, options.size_px)
+            .set_format(format, size_px)
             .map_err(|error| failed("cannot set its format", &error))?;
         let encoding = encoding(layout.format).ok_or_else(|| {
             Missing::Useless(format!(
@@ -420,6 +510,16 @@ impl Found {
 
     fn start(mut self, options: &CameraOptions) -> Result<Camera, Missing> {
         let (layout, encoding) = self.agree(options)?;
+        let developer = match encoding {
+            Encoding::Raw(PixelFormat::Bayer(bayer)) => Some(Developer::new(
+                bayer,
+                [layout.width_px, layout.height_px],
+                self.sensor.take(),
+                options.rate(),
+                options.mains_hz,
+            )),
+            _ => None,
+        };
         let interval = self.node.set_rate(options.rate());
         let buffers = self
             .node
@@ -457,7 +557,7 @@ impl Found {
             _ => failed("cannot be started", &error),
         })?;
         let agreed = format!(
-            "{} ({}, {}): {} x {} {}, {}, {} buffers",
+            "{} ({}, {}): {} x {} {}, {}, {} buffers{}",
             Shown(&self.identity.card),
             Shown(&self.identity.driver),
             Shown(&self.identity.bus),
@@ -468,13 +568,22 @@ impl Found {
                 "{:.1} frames a second",
                 1.0 / interval.as_secs_f64()
             )),
-            buffers.len()
+            buffers.len(),
+            developer
+                .as_ref()
+                .map_or(String::new(), |developer| format!(
+                    ", developed to {} x {}, {}",
+                    layout.width_px / 2,
+                    layout.height_px / 2,
+                    developer.about()
+                ))
         );
         Ok(Camera {
             node: self.node,
             buffers,
             layout,
             encoding,
+            developer,
             interval,
             name: format!("v4l2:{}", Shown::path(&self.path)),
             card: self.identity.card,
@@ -495,9 +604,12 @@ impl Found {
                     Missing::Useless(format!("offers {}, not {asked}", names(&self.formats)))
                 });
         }
+        let raw = sensor::FORMATS.iter().map(|(code, ..)| *code);
         let ours = FORMATS
             .iter()
-            .map(|(code, _)| FourCc(**code))
+            .map(|(code, _)| *code)
+            .chain(raw)
+            .map(|code| FourCc(*code))
             .filter(|format| self.formats.contains(format));
         let wanted_rate = f64::from(options.rate());
         let mut best = None;
@@ -505,7 +617,7 @@ impl Found {
             // A difference below half a frame per second is rounding of the driver's fraction.
             let rate = self
                 .node
-                .fastest(format, options.size_px)
+                .fastest(format, stored_px(format, options.size_px))
                 .map_or(0.0, |rate| rate.min(wanted_rate - 0.5));
             if best.is_none_or(|(_, best_rate)| rate > best_rate) {
                 best = Some((format, rate));
@@ -524,10 +636,18 @@ fn failed(doing: &str, error: &io::Error) -> Missing {
 }
 
 pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
-    FORMATS
-        .iter()
-        .find(|(code, _)| **code == format.0)
-        .map(|(_, encoding)| *encoding)
+    let found = FORMATS.iter().find(|(code, _)| **code == format.0);
+    let raw = || sensor::bayer(format).map(|bayer| Encoding::Raw(PixelFormat::Bayer(bayer)));
+    found.map(|(_, encoding)| *encoding).or_else(raw)
+}
+
+/// Size of the stored pictures whose pixels have this size.
+fn stored_px(format: FourCc, size_px: [u32; 2]) -> [u32; 2] {
+    let cell = match encoding(format) {
+        Some(Encoding::Raw(format)) => format.cell(),
+        _ => 1,
+    };
+    size_px.map(|side| side.saturating_mul(cell))
 }
 
 /// The driver's layout, with a computed stride if it gave none, if it is possible for a picture.
@@ -554,13 +674,20 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
         Encoding::Jpeg => true,
     };
     if fits && sides.contains(&layout.width_px) && sides.contains(&layout.height_px) {
-        Ok(layout)
-    } else {
-        Err(Missing::Useless(format!(
-            "gives pictures of {} x {} px in rows of {} bytes",
-            layout.width_px, layout.height_px, layout.stride_bytes
-        )))
+        return Ok(layout);
     }
+    let raw = matches!(encoding, Encoding::Raw(PixelFormat::Bayer(_)));
+    let odd = raw && (layout.width_px % 2 != 0 || layout.height_px % 2 != 0);
+    Err(Missing::Useless(format!(
+        "gives pictures of {} x {} px in rows of {} bytes{}",
+        layout.width_px,
+        layout.height_px,
+        layout.stride_bytes,
+        match odd {
+            true => ", and raw ones have even sides: ask for another --camera-size",
+            false => "",
+        }
+    )))
 }
 
 pub(super) fn is_bayer(format: FourCc) -> bool {

@@ -10,6 +10,7 @@ use super::node::{Filled, Nodes};
 use super::stamps::Stamps;
 use super::unusable::Unusable;
 use crate::clock;
+use crate::frame::Balance;
 use crate::stats::Repeated;
 use std::io;
 use std::sync::Arc;
@@ -274,6 +275,7 @@ impl Capture {
                 camera.name
             );
         }
+        let balance = develop(camera, &filled, index);
         let passed_over = self.mailbox.publish(CapturedFrame {
             memory: Arc::clone(&camera.buffers[filled.index]),
             ticket: BufferTicket {
@@ -285,11 +287,26 @@ impl Capture {
             index,
             layout: camera.layout,
             encoding: camera.encoding,
+            balance,
         });
         match passed_over {
             Some(older) => queue(camera, queued, older.ticket.index),
             None => Ok(()),
         }
+    }
+}
+
+/// Measures a raw picture, which may change the sensor's exposure.
+fn develop(camera: &mut Camera, filled: &Filled, index: u64) -> Balance {
+    let memory = camera.buffers[filled.index].bytes();
+    let bytes = &memory[..filled.bytes_used.min(memory.len())];
+    let pixels = match camera.encoding {
+        Encoding::Raw(format) => camera.layout.pixels(format, bytes),
+        Encoding::Jpeg => None,
+    };
+    match (&mut camera.developer, pixels) {
+        (Some(developer), Some(pixels)) => developer.develop(&pixels, index),
+        _ => Balance::NEUTRAL,
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
+use super::sensor::{Sensor, SensorModel};
 use crate::clock;
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -61,6 +62,8 @@ pub(crate) struct Device {
     pub field: Field,
     /// Formats for which USB has no bandwidth.
     pub no_bandwidth: Vec<FourCc>,
+    /// The sensor behind it. It takes no part in the pictures.
+    pub sensor: Option<SensorModel>,
 }
 
 /// Capture times of a driver.
@@ -95,6 +98,7 @@ impl Device {
             stamps: Stamping::Right,
             field: Field::NONE,
             no_bandwidth: Vec::new(),
+            sensor: None,
         }
     }
 }
@@ -235,6 +239,19 @@ impl Nodes for FakeKernel {
             device,
             owner: false,
         }))
+    }
+
+    fn sensor(&self, path: &Path) -> Option<Box<dyn Sensor>> {
+        let sensor = self.sensor_of(path)?;
+        Some(Box::new(sensor))
+    }
+}
+
+impl FakeKernel {
+    fn sensor_of(&self, path: &Path) -> Option<SensorModel> {
+        let world = self.lock();
+        let state = world.devices.iter().find(|s| s.device.path == path)?;
+        state.device.sensor.clone()
     }
 }
 

@@ -44,9 +44,10 @@ pub(crate) enum What {
     Metadata,
     /// A codec, a converter or an image processor.
     Processor,
-    /// A ribbon-cable camera, whose pictures come from a pipe.
+    /// A ribbon-cable camera whose raw pictures cannot be read, and why.
     Bayer {
         offers: String,
+        why: String,
     },
     /// Anything else, with the reason.
     Other(String),
@@ -117,7 +118,12 @@ fn describe(
         Err(NoCamera::Formats {
             offered,
             bayer: true,
-        }) => return What::Bayer { offers: offered },
+        }) => {
+            return What::Bayer {
+                offers: offered,
+                why: "none of these is read".into(),
+            };
+        }
         Err(why @ NoCamera::NotFed) => return What::NotFed(why.to_string()),
         Err(other) => return What::Other(other.to_string()),
         Ok(()) => {}
@@ -130,22 +136,32 @@ fn describe(
             .collect();
         names.join(", ")
     };
-    if RECEIVERS.contains(&driver) && formats.iter().any(|format| is_bayer(*format)) {
-        return What::Bayer {
-            offers: of(&is_bayer),
-        };
+    let receives = RECEIVERS.contains(&driver) && formats.iter().any(|format| is_bayer(*format));
+    let bayer = |why: String| What::Bayer {
+        offers: of(&is_bayer),
+        why,
+    };
+    if receives && nodes.sensor(path).is_none() {
+        return bayer("no sensor is connected to it".into());
     }
-    match Camera::open_at(nodes, path, options, |_| Ok(())) {
+    match Camera::open_at(nodes, path, options) {
         Ok(mut camera) => What::Camera {
             offers: of(&|format| encoding(format).is_some()),
             gives: format!(
-                "{} x {} {}",
-                camera.layout.width_px, camera.layout.height_px, camera.layout.format
+                "{} x {} {}{}",
+                camera.layout.width_px,
+                camera.layout.height_px,
+                camera.layout.format,
+                match &camera.developer {
+                    Some(developer) => format!(", raw ({})", developer.about()),
+                    None => String::new(),
+                }
             ),
             picture: take_one(&mut camera, options, patience),
         },
         Err(Missing::Yet(what)) if what == IN_USE => What::Busy,
         Err(Missing::NoBandwidth(format)) => What::NoBandwidth(format),
+        Err(missing) if receives => bayer(missing.to_string()),
         Err(missing) => What::Other(missing.to_string()),
     }
 }
@@ -154,6 +170,7 @@ fn describe(
 mod tests {
     use super::super::camera::{CAPTURE, METADATA, OUTPUT, STREAMING};
     use super::super::fake::{Device, FakeKernel, Trouble};
+    use super::super::sensor::SensorModel;
     use super::*;
     use rustix::io::Errno;
     use std::time::Duration;
@@ -220,9 +237,10 @@ mod tests {
             What::Processor
         );
         assert_eq!(
-            of(|d| d.formats = vec![(FourCc(*b"pBAA"), 30.0)]),
+            of(|d| d.formats = vec![(FourCc(*b"pBEE"), 30.0)]),
             What::Bayer {
-                offers: "pBAA".into()
+                offers: "pBEE".into(),
+                why: "none of these is read".into()
             }
         );
         assert_eq!(
@@ -231,7 +249,21 @@ mod tests {
                 d.formats.push((FourCc(*b"RG10"), 30.0));
             }),
             What::Bayer {
-                offers: "RG10".into()
+                offers: "RG10".into(),
+                why: "no sensor is connected to it".into()
+            }
+        );
+        let raw = of(|d| {
+            d.identity.driver = "rp1-cfe".into();
+            d.formats.push((FourCc(*b"RG10"), 30.0));
+            d.sensor = Some(SensorModel::new("imx219 10-0010", [0.2; 3]));
+        });
+        assert_eq!(
+            raw,
+            What::Camera {
+                offers: "YUYV, RG10".into(),
+                gives: "8 x 4 RG10, raw (sensor imx219 10-0010)".into(),
+                picture: Ok([4, 2])
             }
         );
         let other = of(|d| d.identity.capabilities = CAPTURE);

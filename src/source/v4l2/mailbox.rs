@@ -7,6 +7,7 @@ use super::camera::Encoding;
 use super::node::{Layout, Memory};
 use super::unusable::{Tally, Unusable};
 use crate::clock;
+use crate::frame::Balance;
 use crate::limits::MAX_CAMERA_BUFFERS;
 use crate::source::SourceCounts;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub(super) struct CapturedFrame {
     pub index: u64,
     pub layout: Layout,
     pub encoding: Encoding,
+    /// What a raw picture is developed with.
+    pub balance: Balance,
 }
 
 impl CapturedFrame {

@@ -14,6 +14,9 @@ mod ioctl;
 mod list;
 mod mailbox;
 mod node;
+#[cfg(test)]
+mod raw_tests;
+mod sensor;
 mod stamps;
 #[cfg(test)]
 mod tests;
@@ -26,12 +29,14 @@ pub(crate) use ioctl::Kernel;
 pub(crate) use list::{NodeReport, What, list, look};
 pub use node::FourCc;
 pub(crate) use node::Nodes;
+#[cfg(feature = "clips")]
+pub(in crate::source) use sensor::Developer;
 pub(crate) use trial::PATIENCE;
 
 use super::kind::is_named;
 use super::{Footprint, FrameSource, Kind, Next, SourceCounts, jpeg};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, PixelFormat, Pixels};
+use crate::frame::{Frame, PixelFormat, Pixels, Tones};
 use crate::process::sandbox::Access;
 use crate::process::thread::{Role, spawn};
 use crate::stats::Repeated;
@@ -50,10 +55,16 @@ pub(super) const KIND: Kind = Kind {
     check: is_named,
     footprint: |_, camera| Footprint {
         mapped_bytes: camera.buffer_bytes(),
-        heap_bytes: match camera.may_be_jpeg() {
-            true => jpeg::decoding_bytes(CameraOptions::jpeg_room_px(camera.size_px)),
-            false => 0,
-        },
+        heap_bytes: [
+            (
+                camera.may_be_jpeg(),
+                jpeg::decoding_bytes(CameraOptions::jpeg_room_px(camera.size_px)),
+            ),
+            (camera.may_be_bayer(), Tones::BYTES),
+        ]
+        .iter()
+        .map(|&(needed, bytes)| if needed { bytes } else { 0 })
+        .sum(),
     },
     access: |device| Access {
         devices: vec![device.into()],
@@ -79,6 +90,8 @@ pub struct V4l2Source {
     options: CameraOptions,
     rgb: Vec<u8>,
     decoded_px: (u32, u32),
+    /// Of raw pictures.
+    tones: Tones,
 }
 
 impl V4l2Source {
@@ -141,6 +154,7 @@ impl V4l2Source {
             options: options.clone(),
             rgb: Vec::new(),
             decoded_px: (0, 0),
+            tones: Tones::new(),
         })
     }
 
@@ -189,7 +203,13 @@ impl FrameSource for V4l2Source {
         };
         let fresh = self.held.insert(fresh);
         let pixels = match fresh.encoding {
-            Encoding::Raw(format) => fresh.layout.pixels(format, fresh.bytes()),
+            Encoding::Raw(format) => {
+                if let PixelFormat::Bayer(bayer) = format {
+                    self.tones.set(bayer.sample.bits(), fresh.balance);
+                }
+                let pixels = fresh.layout.pixels(format, fresh.bytes());
+                pixels.map(|pixels| pixels.with_tones(&self.tones))
+            }
             Encoding::Jpeg => {
                 let (width_px, height_px) = self.decoded_px;
                 let rgb = PixelFormat::Rgb24;

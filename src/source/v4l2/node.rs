@@ -4,6 +4,7 @@
 //! node. A [`Memory`] stays readable after its node is closed.
 
 use super::field::Field;
+use super::sensor::Sensor;
 use crate::frame::{PixelFormat, Pixels};
 use std::fmt;
 use std::io;
@@ -130,4 +131,7 @@ pub(crate) trait Nodes: Send {
     fn list(&self) -> Vec<PathBuf>;
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Node>>;
+
+    /// The sensor whose pictures the node gives, if the kernel knows one.
+    fn sensor(&self, path: &Path) -> Option<Box<dyn Sensor>>;
 }

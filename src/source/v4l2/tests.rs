@@ -407,9 +407,9 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     assert!(capabilities(1 << 15 | 1 << 26).contains("codec"));
     assert!(capabilities(1 << 12 | 1 << 26).contains("planes"));
     assert!(capabilities(1).contains("not a capture device"));
-    let bayer = refused(&|d| d.formats = vec![(FourCc(*b"pBAA"), 30.0)]);
+    let bayer = refused(&|d| d.formats = vec![(FourCc(*b"pBEE"), 30.0)]);
     assert!(
-        bayer.contains("offers pBAA") && bayer.contains("from a pipe"),
+        bayer.contains("offers pBEE") && bayer.contains("from a pipe"),
         "{bayer}"
     );
     let other =

@@ -61,7 +61,7 @@ fn next(
     };
     let agreed_px = [camera.layout.width_px, camera.layout.height_px];
     let size_px = judge(camera, &filled).and_then(|()| match camera.encoding {
-        Encoding::Raw(_) => Ok(agreed_px),
+        Encoding::Raw(format) => Ok(agreed_px.map(|side| side / format.cell())),
         Encoding::Jpeg => {
             let memory = camera.buffers[filled.index].bytes();
             let bytes = &memory[..filled.bytes_used.min(memory.len())];

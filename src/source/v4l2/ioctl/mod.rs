@@ -5,8 +5,11 @@
 //!
 //! It follows the kernel's "Video for Linux API": single-planar capture with memory-mapped buffers.
 
+mod media;
+
 use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
+use super::sensor::Sensor;
 use crate::limits::{
     MAX_CAMERA_BUFFER_BYTES, MAX_CAMERA_BUFFERS, MAX_CAMERA_FORMATS, MAX_CAMERA_INTERVALS,
 };
@@ -53,6 +56,10 @@ impl Nodes for Kernel {
             device: Device::with_path(path)?,
             streaming: false,
         }))
+    }
+
+    fn sensor(&self, path: &Path) -> Option<Box<dyn Sensor>> {
+        media::sensor(path)
     }
 }
 
