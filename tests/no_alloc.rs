@@ -228,6 +228,7 @@ fn several_instances() {
         is_mirrored: false,
         min_score: 0.3,
         smooth: Smooth::Light,
+        costs: None,
     };
     let estimators = vec![estimator("hand", 21), estimator("body", 16)];
     let work = Workspace::new(None, 1).unwrap();

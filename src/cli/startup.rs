@@ -143,6 +143,7 @@ impl<'a> Startup<'a> {
                     is_mirrored: settings.stream.mirrored,
                     min_score: settings.min_score,
                     smooth: settings.smooth.unwrap_or_default(),
+                    costs: None,
                 };
                 for (name, given, task) in [
                     ("hands", most.hands, Task::Hand),

@@ -181,6 +181,7 @@ fn pipeline(runs: &Arc<AtomicUsize>, hands: usize) -> Pipeline {
         is_mirrored: false,
         min_score: 0.3,
         smooth: Smooth::Off,
+        costs: None,
     };
     Pipeline::several(
         vec![Estimator::with_card(card, Box::new(hand))],

@@ -158,6 +158,7 @@ impl Pipeline {
                     work: &mut self.work,
                     pixels: &frame.pixels,
                     times,
+                    costs: None,
                 };
                 several.process(info, &mut eyes, &mut self.scene)?;
             }

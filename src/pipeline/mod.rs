@@ -18,6 +18,6 @@ mod totals;
 pub use estimator::{Estimate, Estimator};
 pub use finder::Finder;
 pub use frame::Pipeline;
-pub use several::SeveralOptions;
+pub use several::{LookCosts, SeveralOptions};
 pub use stream::{Stream, StreamOptions};
 pub use totals::Totals;

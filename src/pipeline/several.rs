@@ -35,12 +35,36 @@ pub struct SeveralOptions {
     pub min_score: f32,
     /// Smoothing of the joints over time.
     pub smooth: Smooth,
+    /// Costs that count in place of measured times, so that a run does not depend on the machine.
+    pub costs: Option<LookCosts>,
+}
+
+/// Costs of the networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookCosts {
+    /// Of a look for a hand.
+    pub hand_us: u64,
+    /// Of a look for a body.
+    pub body_us: u64,
+    /// Of a pass of the finder.
+    pub finder_us: u64,
+}
+
+impl LookCosts {
+    /// The cost of a look.
+    pub fn of(&self, task: Task) -> u64 {
+        match task {
+            Task::Hand => self.hand_us,
+            Task::Body => self.body_us,
+        }
+    }
 }
 
 /// Follows several instances.
 pub(super) struct Several {
     follower: Follower,
     smoother: Option<Smoother>,
+    costs: Option<LookCosts>,
     grid: Grid,
 }
 
@@ -76,6 +100,7 @@ impl Several {
                 .smooth
                 .strength()
                 .map(|strength| Smoother::new(strength, options.min_score)),
+            costs: options.costs,
             grid: [0; GRID_COLUMNS * GRID_ROWS],
         })
     }
@@ -99,6 +124,7 @@ impl Several {
         scene: &mut Scene,
     ) -> Result<()> {
         brightness(eyes.pixels, GRID_COLUMNS as u32, &mut self.grid);
+        eyes.costs = self.costs;
         self.follower.frame(frame, Some(&self.grid), eyes, scene)?;
         if let Some(smoother) = &mut self.smoother {
             smoother.apply(scene);
@@ -152,6 +178,8 @@ pub(super) struct Eyes<'a, 'p> {
     pub work: &'a mut Workspace,
     pub pixels: &'a Pixels<'p>,
     pub times: &'a mut StageTimes,
+    /// In place of measured times.
+    pub costs: Option<LookCosts>,
 }
 
 impl Looker for Eyes<'_, '_> {
@@ -166,7 +194,9 @@ impl Looker for Eyes<'_, '_> {
             keypoints: estimate.keypoints,
             presence: estimate.presence,
             right_hand: estimate.right_hand,
-            took_us: elapsed_us(begun),
+            took_us: self
+                .costs
+                .map_or_else(|| elapsed_us(begun), |costs| costs.of(task)),
         })
     }
 
@@ -178,7 +208,9 @@ impl Looker for Eyes<'_, '_> {
             .ok_or_else(|| Error::engine("there is no finder"))?;
         let sure_side_px = finder.find(self.pixels, area, self.work, self.times, found)?;
         Ok(Pass {
-            took_us: elapsed_us(begun),
+            took_us: self
+                .costs
+                .map_or_else(|| elapsed_us(begun), |costs| costs.finder_us),
             sure_side_px,
         })
     }

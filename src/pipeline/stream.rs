@@ -345,6 +345,7 @@ mod tests {
             is_mirrored: false,
             min_score: 0.3,
             smooth: Smooth::Light,
+            costs: None,
         };
         let work = Workspace::new(None, 1).unwrap();
         Pipeline::several(estimators.collect(), None, work, &options).unwrap()
@@ -435,6 +436,7 @@ mod tests {
             is_mirrored: false,
             min_score: 0.3,
             smooth: Smooth::Light,
+            costs: None,
         };
         let mut wide = card();
         wide.joint_table = "own".into();

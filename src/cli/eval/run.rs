@@ -11,11 +11,12 @@ use crate::scene::{BBox, CropBox};
 use crate::source::{FrameSource, Next, StillsSource};
 use crate::stats::Stage;
 use crate::stats::{StageTimes, Summary};
+use crate::text::Shown;
 use std::path::Path;
 use std::time::Duration;
 
 /// A loaded network with its memory.
-pub(super) struct Judged {
+pub(in crate::cli) struct Judged {
     estimator: Estimator,
     work: Workspace,
     times: StageTimes,
@@ -69,11 +70,35 @@ impl Judged {
             .estimate(pixels, &crop, &mut self.work, &mut self.times)
     }
 
+    /// What it sees in a part of a picture, whose name is for the error.
+    ///
+    /// # Errors
+    /// As of [`Judged::look`], also if a map has values that are no numbers.
+    pub fn look_at(
+        &mut self,
+        pixels: &Pixels<'_>,
+        crop: &CropBox,
+        path: &Path,
+    ) -> Result<Estimate> {
+        let estimate = self
+            .estimator
+            .estimate(pixels, crop, &mut self.work, &mut self.times)?;
+        if !self.estimator.maps_are_numbers() {
+            let what = format!(
+                "a map of {} has a value that is no number at {}",
+                self.card().task.name(),
+                Shown::path(path)
+            );
+            return Err(Error::engine(what));
+        }
+        Ok(estimate)
+    }
+
     /// What it sees in a subject's box, beside the truth.
     ///
     /// # Errors
     /// As of [`Judged::look`].
-    pub fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
+    pub(super) fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
         let estimate = self.look(pixels, subject.bbox)?;
         let place = |x: f32, y: f32| (f64::from(x), f64::from(y));
         Ok(Sample {
@@ -93,7 +118,7 @@ impl Judged {
 ///
 /// # Errors
 /// [`ErrorKind::Source`](crate::ErrorKind::Source) if it is missing or no picture; those of `see`.
-pub(super) fn with_picture<T>(
+pub(in crate::cli) fn with_picture<T>(
     path: &Path,
     see: impl FnOnce(&Pixels<'_>) -> Result<T>,
 ) -> Result<T> {
