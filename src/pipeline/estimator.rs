@@ -69,6 +69,11 @@ impl Estimator {
         &self.network.describe().name
     }
 
+    /// Whether all values of the last maps are finite.
+    pub fn maps_are_numbers(&self) -> bool {
+        self.outputs.get(0).iter().all(|value| value.is_finite())
+    }
+
     /// Crops `crop` (source-frame pixels) out of a frame, runs the network in the lent workspace, and decodes
     /// its maps.
     ///
