@@ -225,7 +225,6 @@ fn several_instances() {
         limit: 8,
         roi: None,
         budget: Some(Duration::from_secs(1)),
-        is_mirrored: false,
         min_score: 0.3,
         smooth: Smooth::Light,
         costs: None,

@@ -41,7 +41,7 @@ are, how long each takes, and whether one can take the other's place.",
             help: "print JSON",
         },
     ],
-    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
     notes: "\
 The reference finds the subject in the whole picture; both then look at the box around its joints. Joints that
 the reference does not find do not count.",
@@ -74,7 +74,7 @@ fn run(given: Given) -> Result<()> {
     let inputs = roles.map(|(role, path)| Named { role, path });
     clash::check(&inputs, &[clash::standard_output()])?;
     let pictures = source::pictures_of(&images)?;
-    let open = |path: &Path| Judged::open(path, settings.engine, settings.threads);
+    let open = |path: &Path| Judged::open(path, &settings);
     let (mut own, mut other) = (open(model)?, open(&reference)?);
     check(model, &own, &reference, &other)?;
     let compared = compare(&mut own, &mut other, &pictures)?;

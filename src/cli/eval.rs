@@ -81,7 +81,7 @@ whole program.",
             help: "print JSON",
         },
     ],
-    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
     notes: "\
 An image without an annotation shows no subject: `presence` needs some. docs/evaluation.md says how each
 figure is computed.",
@@ -129,7 +129,7 @@ fn run(given: Given) -> Result<()> {
         },
     ];
     clash::check(&inputs, &[clash::standard_output()])?;
-    let mut judged = Judged::open(model, settings.engine, settings.threads)?;
+    let mut judged = Judged::open(model, &settings)?;
     let own = judged.card().task;
     if task.is_some_and(|task| task != own) {
         return Err(Error::usage(format!(

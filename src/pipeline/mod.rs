@@ -8,6 +8,7 @@ mod estimator;
 mod finder;
 #[cfg(test)]
 mod finder_tests;
+mod flip;
 mod frame;
 mod outlets;
 mod report;
@@ -15,7 +16,7 @@ mod several;
 mod stream;
 mod totals;
 
-pub use estimator::{Estimate, Estimator};
+pub use estimator::{Estimate, Estimator, LookOptions};
 pub use finder::Finder;
 pub use frame::Pipeline;
 pub use several::{LookCosts, SeveralOptions};

@@ -29,8 +29,6 @@ pub struct SeveralOptions {
     pub roi: Option<BBox>,
     /// The time of the networks for a frame; by default 85 % of the camera's period.
     pub budget: Option<Duration>,
-    /// The pictures are mirror images.
-    pub is_mirrored: bool,
     /// A joint counts from about this score on.
     pub min_score: f32,
     /// Smoothing of the joints over time.
@@ -76,7 +74,7 @@ impl Several {
     ) -> Result<Several> {
         let kinds = estimators
             .iter()
-            .map(|one| kind(one.card(), options))
+            .map(|one| kind(one, options))
             .collect::<Result<Vec<Kind>>>()?;
         if let [first, second] = kinds[..]
             && first.task == second.task
@@ -94,7 +92,6 @@ impl Several {
                 limit: options.limit,
                 roi: options.roi,
                 budget_us: options.budget.map(budget_us),
-                is_mirrored: options.is_mirrored,
             }),
             smoother: options
                 .smooth
@@ -133,7 +130,8 @@ impl Several {
     }
 }
 
-fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
+fn kind(estimator: &Estimator, options: &SeveralOptions) -> Result<Kind> {
+    let card = estimator.card();
     let joints = card.joints.len();
     if joints > MAX_INSTANCE_JOINTS {
         return Err(Error::usage(format!(
@@ -145,7 +143,7 @@ fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
         task: card.task,
         joint_table: card.joint_table_id(),
         padding: card.crop_padding,
-        input_px: card.input_px,
+        input_px: estimator.camera_px(),
         min_score: options.min_score,
         presence: thresholds(card),
         search_score: match card.tells_presence() {

@@ -44,6 +44,8 @@ pub struct Clip {
     pub(super) size_px: (u32, u32),
     /// The pictures are mirror images.
     pub(super) is_mirrored: bool,
+    /// Quarter turns clockwise that make them upright.
+    pub(super) quarter_turns: u8,
     /// The most hands and bodies that are followed.
     pub(super) hands: usize,
     pub(super) bodies: usize,

@@ -114,6 +114,7 @@ fn clip(folder: &Path, file: File) -> std::result::Result<Clip, String> {
         name: file.name,
         size_px: (width, height),
         is_mirrored: file.mirrored,
+        quarter_turns: 0,
         hands: file.hands,
         bodies: file.bodies,
         costs: PICTURE_COSTS,

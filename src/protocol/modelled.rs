@@ -108,6 +108,8 @@ impl PoseModel {
     fn draw(&mut self, present: &Present, view: Option<View>, maps: &mut [f32]) {
         maps.fill(0.0);
         let random = &mut self.random;
+        // A mirror image of a mirror image is none.
+        let is_mirror = view.is_some_and(|view| view.is_mirrored()) != present.is_mirrored;
         let who = task_key(self.task);
         let joints = card(self.task).joints.len();
         let (joint_maps, right_map) = maps.split_at_mut(joints * SIDE_PX * SIDE_PX);
@@ -131,7 +133,7 @@ impl PoseModel {
                 best = Some((sure, at));
             }
             for (joint, map) in joint_maps.chunks_exact_mut(SIDE_PX * SIDE_PX).enumerate() {
-                let place = place_of(one, joint, &view, random);
+                let place = place_of(one, joint, &view, is_mirror, random);
                 dot(map, place, sure + JOINT_NOISE * random.normal());
             }
         }
@@ -143,7 +145,6 @@ impl PoseModel {
             dot(map, place, nothing + JOINT_NOISE * random.normal());
         }
         let truth = best.and_then(|(_, at)| seen[at].truth);
-        let is_mirror = view.is_some_and(|view| view.is_mirrored());
         let right = truth.map_or(0.5, |truth| present.right_hand(truth, is_mirror, random));
         right_map.fill(right);
     }
@@ -205,7 +206,10 @@ impl FinderModel {
             let sigma = (0.12 * side_px / stride.0).clamp(0.8, 4.0);
             let told = (side_px.max(1.0) / 8.0).log2() / 5.0;
             let right = match one.truth {
-                Some(truth) if is_hand => present.right_hand(truth, view.is_mirrored(), random),
+                Some(truth) if is_hand => {
+                    let is_mirror = view.is_mirrored() != present.is_mirrored;
+                    present.right_hand(truth, is_mirror, random)
+                }
                 _ => 0.5,
             };
             for row in 0..rows {
@@ -284,11 +288,17 @@ fn fit(one: &Seen<'_>, view: &View) -> f32 {
 }
 
 /// A joint in pixels of the input. Other things have joints anywhere in them.
-fn place_of(one: &Seen<'_>, joint: usize, view: &View, random: &mut Random) -> (f32, f32) {
+fn place_of(
+    one: &Seen<'_>,
+    joint: usize,
+    view: &View,
+    is_mirror: bool,
+    random: &mut Random,
+) -> (f32, f32) {
     let joint_px = match one.truth {
         // A network that sees a mirror image names the joints of the other side.
         Some(truth) => {
-            let joint = match view.is_mirrored() {
+            let joint = match is_mirror {
                 true => shape::mirrored(one.task, joint),
                 false => joint,
             };

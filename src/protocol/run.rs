@@ -13,9 +13,9 @@ use crate::filter::Smooth;
 use crate::frame::{Frame, PixelFormat, Pixels};
 use crate::limits::MAX_INSTANCES;
 use crate::pipeline::{
-    Estimator, Finder, LookCosts, Pipeline, SeveralOptions, Stream, StreamOptions,
+    Estimator, Finder, LookCosts, LookOptions, Pipeline, SeveralOptions, Stream, StreamOptions,
 };
-use crate::scene::Task;
+use crate::scene::{Mount, Task};
 use crate::source::{FrameSource, Next, StillsSource};
 use crate::stats::StageTimes;
 use std::cell::RefCell;
@@ -96,12 +96,19 @@ fn pipeline(
         })
     };
     let costs = clip.costs;
+    let looks = LookOptions {
+        mount: Mount {
+            quarter_turns: clip.quarter_turns,
+            is_mirrored: clip.is_mirrored && follow != Follow::One,
+        },
+        ..LookOptions::default()
+    };
     let poses = networks.poses.into_iter();
     let mut estimators: Vec<Estimator> = poses
         .filter(|(card, _)| clip.has(card.task))
         .map(|(card, network)| {
             let network = metered(network, costs.of(card.task));
-            Estimator::with_card(card, network)
+            Estimator::with_card(card, network).with_options(&looks)
         })
         .collect();
     if follow == Follow::One {
@@ -113,15 +120,15 @@ fn pipeline(
         return Ok(Pipeline::new(estimator, networks.work, None, MIN_SCORE));
     }
     let finder = networks.finder.filter(|_| follow == Follow::WithFinder);
-    let finder =
-        finder.map(|(card, network)| Finder::with_card(card, metered(network, costs.finder_us)));
+    let finder = finder.map(|(card, network)| {
+        Finder::with_card(card, metered(network, costs.finder_us)).mounted(looks.mount)
+    });
     let options = SeveralOptions {
         hands: clip.hands,
         bodies: clip.bodies,
         limit: MAX_INSTANCES,
         roi: None,
         budget: None,
-        is_mirrored: clip.is_mirrored,
         min_score: MIN_SCORE,
         // The recorder smooths, so that it has both.
         smooth: Smooth::Off,

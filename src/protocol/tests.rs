@@ -57,6 +57,19 @@ fn the_side_of_a_persons_hands_is_the_same_in_a_mirror() {
     }
 }
 
+#[test]
+fn a_camera_may_be_mounted_in_any_way() {
+    for quarter_turns in 0..4 {
+        let mut clip = clip_of("hands of a person");
+        clip.quarter_turns = quarter_turns;
+        clip.moments.truncate(60);
+        let score = run(&clip, Follow::WithFinder, None, 1).unwrap().score;
+        // The modelled networks see people in any direction; only the joints' places are judged.
+        assert_eq!(score.false_tracks, 0, "{quarter_turns}");
+        assert!(score.recall_from(48.0).unwrap() > 0.6, "{quarter_turns}");
+    }
+}
+
 /// A folder of a clip, removed at the end.
 struct Folder(PathBuf);
 

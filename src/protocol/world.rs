@@ -170,7 +170,7 @@ impl Present {
         let id = u64::from(truth.id);
         let slow = likely::slow(self.seed ^ 0x51DE, id, self.now_us);
         let log_odds = 1.5 + 1.2 * slow + 0.5 * random.normal();
-        let looks_right = (side == Side::Right) != (self.is_mirrored != is_mirror);
+        let looks_right = (side == Side::Right) != is_mirror;
         let log_odds = if looks_right { log_odds } else { -log_odds };
         1.0 / (1.0 + (-log_odds).exp())
     }

@@ -58,6 +58,7 @@ fn clip_at(
         name: name.into(),
         size_px: SIZE_PX,
         is_mirrored: false,
+        quarter_turns: 0,
         hands: 4,
         bodies: 0,
         costs: COSTS,

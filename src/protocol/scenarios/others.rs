@@ -49,6 +49,7 @@ pub(super) fn clutter(minutes: u32) -> Clip {
         name: format!("clutter, {minutes} min"),
         size_px: SIZE_PX,
         is_mirrored: false,
+        quarter_turns: 0,
         hands: 4,
         bodies: 0,
         costs: COSTS,

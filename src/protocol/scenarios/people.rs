@@ -1,11 +1,12 @@
 //! Clips of persons, with and without their hands.
 
 use super::super::clip::Clip;
-use super::super::shape::{Hand, body};
+use super::super::shape::{self, Hand, body};
 use super::{clip, swing};
 use crate::mot::Truth;
 use crate::pipeline::LookCosts;
 use crate::scene::Side::{self, Left, Right};
+use crate::scene::Task;
 
 const BODY_PX: f32 = 380.0;
 const HAND_PX: f32 = 50.0;
@@ -28,12 +29,17 @@ pub(super) fn all() -> Vec<Clip> {
 /// A person with both hands, whose wrists swing. `id` of the body; the hands have the next two.
 fn person(id: u32, x_px: f32, at_s: f64, is_mirrored: bool) -> [Truth; 3] {
     let lift = |period_s| -0.06 * (1.0 + swing(at_s, period_s));
-    let person = body(
+    let mut person = body(
         id,
         (x_px, 250.0),
         BODY_PX,
         [(-0.03, lift(3.1)), (0.03, lift(2.3))],
     );
+    if is_mirrored {
+        // The right wrist is at the right of the picture.
+        let joint = |joint| person.joints[shape::mirrored(Task::Body, joint)];
+        person.joints = (0..person.joints.len()).map(joint).collect();
+    }
     let hand = |id: u32, side: Side, wrist: usize| {
         let (x, y) = person.joints[wrist];
         // A hand hangs from its wrist, which is at its upper edge.
@@ -51,12 +57,7 @@ fn person(id: u32, x_px: f32, at_s: f64, is_mirrored: bool) -> [Truth; 3] {
             ..looks.truth()
         }
     };
-    // In the picture the right side is at the left, unless it is a mirror image.
-    let (at_left, at_right) = match is_mirrored {
-        false => (Right, Left),
-        true => (Left, Right),
-    };
-    let hands = [hand(id + 1, at_left, 10), hand(id + 2, at_right, 15)];
+    let hands = [hand(id + 1, Right, 10), hand(id + 2, Left, 15)];
     let [first, second] = hands;
     [person, first, second]
 }
