@@ -1,10 +1,16 @@
 //! The figures of clips: a table, the targets, and JSON.
 
-use super::tracking::Row;
 use crate::cli::say;
 use crate::mot::SIZES_PX;
 use crate::protocol::{Follow, Report};
 use serde_json::{Value, json};
+
+/// A clip and a way to follow it.
+pub(super) struct Row {
+    pub clip: String,
+    pub follow: Follow,
+    pub report: Report,
+}
 
 const HEAD: [&str; 17] = [
     "clip",

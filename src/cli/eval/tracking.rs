@@ -1,6 +1,6 @@
 //! `posewire eval tracking`: the protocol's clips, and how well they are followed.
 
-use super::table;
+use super::table::{self, Row};
 use crate::cli::command::Given;
 use crate::cli::{layers, say};
 use crate::engine::{self, Workspace};
@@ -14,13 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-
-/// A clip and a way to follow it.
-pub(super) struct Row {
-    pub clip: String,
-    pub follow: Follow,
-    pub report: Report,
-}
 
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for options that do not fit together; those of clips and networks.
