@@ -41,12 +41,15 @@ pub mod mavlink;
 pub mod mcap;
 pub mod metrics;
 pub mod model;
+pub mod mot;
 pub mod npy;
 pub mod pipeline;
 pub mod process;
 pub mod producer;
+mod protocol;
 #[cfg(feature = "onnx")]
 pub mod quantise;
+mod random;
 pub mod scene;
 pub mod serial;
 pub mod settings;

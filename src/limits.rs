@@ -108,6 +108,10 @@ pub const MAX_PRIORITY: u8 = 48;
 pub(crate) const MAX_CARD_FILE_BYTES: u64 = 64 << 10;
 /// Bytes of a file of labels: the largest of InterHand2.6M have some hundred million.
 pub const MAX_LABEL_BYTES: u64 = 1 << 30;
+/// Minutes of clutter that `eval tracking` shows: an hour of a camera.
+pub const MAX_CLUTTER_MINUTES: u32 = 60;
+/// Runs of each clip with other noise: hours of a camera.
+pub const MAX_CLIP_RUNS: u32 = 100;
 /// Bytes of a key file: 64 digits, a line's end and some space. A longer file is no key.
 pub const MAX_KEY_FILE_BYTES: u64 = 256;
 /// Bytes of a session file: the digits of the largest epoch, and the line's end.

@@ -242,9 +242,9 @@ fn several_instances() {
         limit: 8,
         roi: None,
         budget: Some(Duration::from_secs(1)),
-        is_mirrored: false,
         min_score: 0.3,
         smooth: Smooth::Light,
+        costs: None,
     };
     let estimators = vec![estimator("hand", 21), estimator("body", 16)];
     let work = Workspace::new(None, 1).unwrap();

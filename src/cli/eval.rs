@@ -8,8 +8,10 @@ mod presence;
 mod published;
 mod read;
 mod run;
+mod table;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
@@ -18,15 +20,21 @@ use crate::error::{Error, Result};
 use crate::model::ModelFile;
 use crate::scene::Task;
 use crate::text::Shown;
-use run::Judged;
+pub(super) use run::{Judged, with_picture};
 
 pub const COMMAND: Command = Command {
     name: "eval",
     summary: "measure a model on labelled pictures",
     about: "\
 Measure a model on labelled pictures, each subject in its labelled box: PCK, AUC and EPE of hands or bodies,
-as model cards print them; or `presence`, the values of a card's field of that name.",
-    usage: &["hand|body|presence --labels FILE --images DIR [OPTIONS]"],
+as model cards print them; or `presence`, the values of a card's field of that name.
+
+Or measure how well several instances are followed: `tracking` runs clips with a known truth through the
+whole program.",
+    usage: &[
+        "hand|body|presence --labels FILE --images DIR [OPTIONS]",
+        "tracking [OPTIONS]",
+    ],
     positional: Some("WHAT"),
     options: &[
         CommandOption {
@@ -43,19 +51,45 @@ as model cards print them; or `presence`, the values of a card's field of that n
             help: "the folder that the labels' file names start from",
         },
         CommandOption {
+            name: "clips",
+            argument: Some("DIR"),
+            default: None,
+            help: "tracking: a folder of clips in pictures, each a folder with truth.json; without it, modelled clips",
+        },
+        CommandOption {
+            name: "tracker",
+            argument: Some("NAME"),
+            default: Some("all"),
+            help: "tracking: one, several, finder or all",
+        },
+        CommandOption {
+            name: "minutes",
+            argument: Some("N"),
+            default: Some("10"),
+            help: "tracking: minutes of clutter",
+        },
+        CommandOption {
+            name: "runs",
+            argument: Some("N"),
+            default: Some("4"),
+            help: "tracking: runs of each modelled clip, with other noise",
+        },
+        CommandOption {
             name: "json",
             argument: None,
             default: None,
             help: "print JSON",
         },
     ],
-    settings: Accepts::These(&["model", "threads", "pin", "engine"]),
+    settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
     notes: "\
 An image without an annotation shows no subject: `presence` needs some. docs/evaluation.md says how each
 figure is computed.",
     examples: &[
         "hand --model hand.int8.onnx --labels labels.json --images pictures",
         "presence --model hand.plan --labels labels.json --images pictures --json",
+        "tracking",
+        "tracking --clips clips --model hand.plan --model finder.plan",
     ],
     run,
 };
@@ -66,9 +100,10 @@ fn run(given: Given) -> Result<()> {
         "hand" => Some(Task::Hand),
         "body" => Some(Task::Body),
         "presence" => None,
+        "tracking" => return tracking::measure(&given),
         _ => {
             return Err(Error::usage(format!(
-                "eval measures hand, body or presence, not {what:?}"
+                "eval measures hand, body, presence or tracking, not {what:?}"
             )));
         }
     };
@@ -94,7 +129,7 @@ fn run(given: Given) -> Result<()> {
         },
     ];
     clash::check(&inputs, &[clash::standard_output()])?;
-    let mut judged = Judged::open(model, settings.engine, settings.threads)?;
+    let mut judged = Judged::open(model, &settings)?;
     let own = judged.card().task;
     if task.is_some_and(|task| task != own) {
         return Err(Error::usage(format!(

@@ -4,6 +4,7 @@ mod bench;
 mod boards;
 mod clash;
 mod command;
+mod compare;
 mod compile;
 #[cfg(feature = "demo")]
 mod demo;
@@ -88,6 +89,7 @@ fn commands() -> impl Iterator<Item = &'static Command> {
         compile::COMMAND,
         quantize::COMMAND,
         eval::COMMAND,
+        compare::COMMAND,
     ];
     COMMANDS.iter()
 }

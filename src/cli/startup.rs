@@ -110,6 +110,7 @@ impl<'a> Startup<'a> {
     /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) if there is a budget and the engine cannot keep to any.
     pub(super) fn pipeline(&mut self, models: Vec<ModelFile>) -> Result<Pipeline> {
         let settings = self.settings;
+        let looks = settings.looks();
         let pipeline = self.meter.measure(|| {
             let mut estimators = Vec::with_capacity(models.len());
             let mut finder = None;
@@ -126,9 +127,9 @@ impl<'a> Startup<'a> {
                 }
                 sizes.extend(network.workspace());
                 if model.finder().is_some() {
-                    finder = Some(Finder::new(&model, network)?);
+                    finder = Some(Finder::new(&model, network)?.mounted(looks.mount));
                 } else {
-                    estimators.push(Estimator::new(&model, network)?);
+                    estimators.push(Estimator::new(&model, network)?.with_options(&looks));
                 }
             }
             let work = Workspace::new(sizes, settings.threads)?;
@@ -140,9 +141,9 @@ impl<'a> Startup<'a> {
                     limit: most.of_all(),
                     roi: settings.roi,
                     budget: settings.frame_budget,
-                    is_mirrored: settings.stream.mirrored,
                     min_score: settings.min_score,
                     smooth: settings.smooth.unwrap_or_default(),
+                    costs: None,
                 };
                 for (name, given, task) in [
                     ("hands", most.hands, Task::Hand),

@@ -7,7 +7,7 @@
 use crate::crop::axis::{self, OUTSIDE_PX, Position};
 use crate::frame::{Pixels, WidePixel};
 use crate::limits::MAX_FRAME_SIDE_PX;
-use crate::scene::{CropBox, SizePx};
+use crate::scene::{CropBox, Mount, SizePx};
 use std::ops::Range;
 
 /// Crops, scales and normalises. It owns tables and buffers, which are sized once for one network input and any
@@ -15,6 +15,8 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct Cropper {
     warp: Warp,
+    input_px: SizePx,
+    mount: Mount,
     /// Normalised value of each byte, per RGB channel.
     normalised: [[f32; 256]; 3],
 }
@@ -29,8 +31,20 @@ impl Cropper {
             }
         }
         Cropper {
-            warp: Warp::new([input_px.width, input_px.height].map(|side| side as usize)),
+            warp: Warp::of(input_px),
+            input_px,
+            mount: Mount::default(),
             normalised,
+        }
+    }
+
+    /// For a camera that is mounted so: the network's input is upright, and crops are of the camera's picture.
+    #[must_use]
+    pub fn mounted(self, mount: Mount) -> Self {
+        Cropper {
+            warp: Warp::of(mount.camera_px(self.input_px)),
+            mount,
+            ..self
         }
     }
 
@@ -39,6 +53,10 @@ impl Cropper {
         let [width, height] = self.warp.output_size();
         let plane = width * height;
         assert_eq!(input.len(), 3 * plane, "the crop fills the network's input");
+        if self.mount != Mount::default() {
+            self.crop_turned(pixels, crop, input);
+            return;
+        }
         let [red_of, green_of, blue_of] = &self.normalised;
         let (red, rest) = input.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
@@ -53,6 +71,23 @@ impl Cropper {
                 *red = red_of[usize::from(r)];
                 *green = green_of[usize::from(g)];
                 *blue = blue_of[usize::from(b)];
+            }
+        });
+    }
+
+    /// Each pixel goes to its place in the upright input.
+    fn crop_turned(&mut self, pixels: &Pixels<'_>, crop: &CropBox, input: &mut [f32]) {
+        let [width, height] = self.warp.output_size();
+        let plane = width * height;
+        let (first, column, down) = self.mount.steps(self.input_px);
+        let tables = &self.normalised;
+        self.warp.each_row(pixels, crop, |y, row| {
+            let start = first.wrapping_add_signed(down * y as isize);
+            for (x, pixel) in row.iter().enumerate() {
+                let index = start.wrapping_add_signed(column * x as isize);
+                for (channel, table) in tables.iter().enumerate() {
+                    input[channel * plane + index] = table[usize::from(pixel[channel])];
+                }
             }
         });
     }
@@ -83,6 +118,10 @@ struct Warp {
 }
 
 impl Warp {
+    fn of(size_px: SizePx) -> Self {
+        Warp::new([size_px.width, size_px.height].map(|side| side as usize))
+    }
+
     fn new([width, height]: [usize; 2]) -> Self {
         Warp {
             columns: vec![Position::default(); width],
@@ -294,6 +333,47 @@ mod tests {
                 height_px: value,
             };
             cropper(4).crop_rgb(&pixels, &crop, &mut rgb);
+        }
+    }
+
+    #[test]
+    fn a_turned_or_mirrored_crop_has_the_same_pixels_elsewhere() {
+        let (width, height) = (40_u32, 24_u32);
+        let bytes: Vec<u8> = (0..width * height * 3)
+            .map(|at| (at * 7 % 251) as u8)
+            .collect();
+        let pixels = Pixels::new(
+            PixelFormat::Rgb24,
+            width,
+            height,
+            3 * width as usize,
+            &bytes,
+        )
+        .unwrap();
+        let input_px: SizePx = [8, 6].into();
+        for at in 0..8 {
+            let mount = Mount {
+                quarter_turns: at % 4,
+                is_mirrored: at >= 4,
+            };
+            let camera_px = mount.camera_px(input_px);
+            let crop = CropBox::new(BBox::whole(width, height), 1.0, camera_px);
+            let crop_of = |cropper: &mut Cropper| {
+                let mut input = vec![0.0; 3 * 48];
+                cropper.crop(&pixels, &crop, &mut input);
+                input
+            };
+            let plain = crop_of(&mut Cropper::new(camera_px, [0.0; 3], [1.0; 3]));
+            let turned = crop_of(&mut Cropper::new(input_px, [0.0; 3], [1.0; 3]).mounted(mount));
+            for index in 0..48 {
+                let (x, y) = ((index % 8) as f32, (index / 8) as f32);
+                let (camera_x, camera_y) = mount.to_camera(x, y, input_px);
+                let from = camera_y as usize * camera_px.width as usize + camera_x as usize;
+                for plane in 0..3 {
+                    let (found, there) = (turned[48 * plane + index], plain[48 * plane + from]);
+                    assert_eq!(found, there, "{mount:?} {index}");
+                }
+            }
         }
     }
 }

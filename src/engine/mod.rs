@@ -16,8 +16,6 @@ mod layer_time;
 mod network;
 #[cfg(feature = "onnx")]
 mod probe;
-#[cfg(all(test, feature = "onnx"))]
-pub(crate) mod random;
 mod threads;
 #[cfg(feature = "onnx")]
 mod tract;

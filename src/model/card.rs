@@ -8,6 +8,7 @@ use super::extra::ExtraChannel;
 use crate::limits::*;
 use crate::scene::{JointTable, SizePx, Task};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// The card format that this build reads.
 pub const CARD_FORMAT: u32 = 1;
@@ -20,6 +21,18 @@ pub enum DecodeMode {
     Default,
     /// DARK (Zhang et al., CVPR 2020): one Newton step on the logarithm of the blurred heatmap.
     Dark,
+}
+
+impl FromStr for DecodeMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "default" => Ok(DecodeMode::Default),
+            "dark" => Ok(DecodeMode::Dark),
+            _ => Err(format!("{text:?} is not default or dark")),
+        }
+    }
 }
 
 /// Values of presence from which an instance counts. Presence is the map [`ExtraChannel::Presence`]; without one, where

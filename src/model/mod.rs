@@ -17,7 +17,7 @@ mod plan;
 #[cfg(feature = "demo")]
 mod shipped;
 
-pub use card::{DecodeMode, ModelCard, PresenceRule};
+pub use card::{CARD_FORMAT, DecodeMode, ModelCard, PresenceRule};
 #[cfg(feature = "onnx")]
 pub(crate) use container::OLDEST_VERSION as OLDEST_PLAN_VERSION;
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //! An [`Estimator`] owns the network and its input and output tensors (f32, N x C x H x W). Keypoints are in
 //! source-frame pixels.
 
+use super::flip::Flip;
 use crate::crop::Cropper;
 use crate::decode::{Decoder, Middle};
 use crate::engine::{self, Network, Outputs, Workspace};
 use crate::error::Result;
 use crate::frame::Pixels;
-use crate::model::{ExtraChannel, ModelCard, ModelFile};
-use crate::scene::{CropBox, Keypoints, mean_score};
+use crate::model::{DecodeMode, ExtraChannel, ModelCard, ModelFile};
+use crate::scene::{CropBox, Keypoints, Mount, SizePx, mean_score};
 use crate::stats::{Stage, StageTimes};
 
 /// What a network sees in a region.
@@ -23,9 +24,22 @@ pub struct Estimate {
     pub right_hand: Option<f32>,
 }
 
+/// What a look does beside what the card says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LookOptions {
+    /// The camera is not upright.
+    pub mount: Mount,
+    /// The network also looks at the mirror image.
+    pub flip_test: bool,
+    /// In place of the card's.
+    pub decode: Option<DecodeMode>,
+}
+
 /// A network, with the crop and the decoding that its card describes.
 pub struct Estimator {
     card: ModelCard,
+    mount: Mount,
+    flip: Option<Flip>,
     network: Box<dyn Network>,
     cropper: Cropper,
     decoder: Decoder,
@@ -54,9 +68,30 @@ impl Estimator {
             middle: Middle::new(width, height),
             input: vec![0.0; card.input_shape().iter().product()],
             outputs: Outputs::new(network.describe()),
+            mount: Mount::default(),
+            flip: None,
             network,
             card,
         }
+    }
+
+    /// With other looks than the card's alone.
+    #[must_use]
+    pub fn with_options(mut self, options: &LookOptions) -> Self {
+        self.mount = options.mount;
+        self.cropper = self.cropper.mounted(options.mount);
+        self.flip = options.flip_test.then(|| Flip::new(&self.card));
+        if let Some(decode) = options.decode {
+            let [_, joints, height, width] = self.card.heatmap_shape();
+            self.card.decode = decode;
+            self.decoder = Decoder::new(joints, width, height, decode);
+        }
+        self
+    }
+
+    /// The size of the network's input as the camera sees it.
+    pub fn camera_px(&self) -> SizePx {
+        self.mount.camera_px(self.card.input_px)
     }
 
     /// The model's card.
@@ -67,6 +102,11 @@ impl Estimator {
     /// The engine that runs the network, for reports.
     pub fn engine_name(&self) -> &str {
         &self.network.describe().name
+    }
+
+    /// Whether all values of the last maps are finite.
+    pub fn maps_are_numbers(&self) -> bool {
+        self.outputs.get(0).iter().all(|value| value.is_finite())
     }
 
     /// Crops `crop` (source-frame pixels) out of a frame, runs the network in the lent workspace, and decodes
@@ -87,18 +127,28 @@ impl Estimator {
 
         let begun = times.begin(Stage::Infer);
         self.network.run(work, &self.input, &mut self.outputs)?;
+        if let Some(flip) = &mut self.flip {
+            flip.keep(self.outputs.get(0));
+            Flip::mirror(&mut self.input, self.card.input_px.width as usize);
+            self.network.run(work, &self.input, &mut self.outputs)?;
+        }
         times.end(begun);
 
         let begun = times.begin(Stage::Decode);
-        let maps = self.outputs.get(0);
+        let maps = match &mut self.flip {
+            Some(flip) => flip.mean(self.outputs.get(0)),
+            None => self.outputs.get(0),
+        };
         let heatmaps = self.card.heatmap_shape().iter().product();
         let mut keypoints = self.decoder.decode(&maps[..heatmaps]);
         let (input, heatmap) = (self.card.input_px, self.card.heatmap_px);
+        let camera = self.mount.camera_px(input);
         let scale_x = input.width as f32 / heatmap.width as f32;
         let scale_y = input.height as f32 / heatmap.height as f32;
         for keypoint in &mut keypoints {
             let (x_px, y_px) = (keypoint.x_px * scale_x, keypoint.y_px * scale_y);
-            (keypoint.x_px, keypoint.y_px) = crop.to_source(x_px, y_px, input);
+            let (x_px, y_px) = self.mount.to_camera(x_px, y_px, input);
+            (keypoint.x_px, keypoint.y_px) = crop.to_source(x_px, y_px, camera);
         }
         let plane = heatmaps / self.card.joints.len();
         let extra = |channel| {

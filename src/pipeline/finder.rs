@@ -8,7 +8,7 @@ use crate::engine::{self, Network, Outputs, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::Pixels;
 use crate::model::{FinderCard, ModelFile};
-use crate::scene::{BBox, CropBox, Side};
+use crate::scene::{BBox, CropBox, Mount, Side};
 use crate::stats::{Stage, StageTimes};
 use crate::track::{Candidate, Candidates};
 
@@ -20,6 +20,7 @@ const SURE_SIDE: f32 = 0.7;
 /// A finder network, with the crop and the decoding that its card describes.
 pub struct Finder {
     card: FinderCard,
+    mount: Mount,
     network: Box<dyn Network>,
     cropper: Cropper,
     decoder: FinderDecoder,
@@ -49,8 +50,19 @@ impl Finder {
             decoder: FinderDecoder::new(width, height, input_px, card.presence().keep),
             input: vec![0.0; card.input_shape().iter().product()],
             outputs: Outputs::new(network.describe()),
+            mount: Mount::default(),
             network,
             card,
+        }
+    }
+
+    /// For a camera that is not upright.
+    #[must_use]
+    pub fn mounted(self, mount: Mount) -> Self {
+        Finder {
+            cropper: self.cropper.mounted(mount),
+            mount,
+            ..self
         }
     }
 
@@ -77,7 +89,8 @@ impl Finder {
         times: &mut StageTimes,
         found: &mut Candidates,
     ) -> Result<f32> {
-        let crop = CropBox::new(*area, 1.0, self.card.input_px);
+        let camera_px = self.mount.camera_px(self.card.input_px);
+        let crop = CropBox::new(*area, 1.0, camera_px);
         let begun = times.begin(Stage::Crop);
         self.cropper.crop(pixels, &crop, &mut self.input);
         times.end(begun);
@@ -87,7 +100,7 @@ impl Finder {
         times.end(begun);
 
         let begun = times.begin(Stage::Decode);
-        let scale = crop.width_px / f64::from(self.card.input_px.width);
+        let scale = crop.width_px / f64::from(camera_px.width);
         for peak in &self.decoder.decode(self.outputs.get(0)) {
             let candidate = self.candidate(peak, &crop, scale as f32);
             let (x, y) = candidate.bbox.center_px();
@@ -101,7 +114,9 @@ impl Finder {
     }
 
     fn candidate(&self, peak: &Peak, crop: &CropBox, scale: f32) -> Candidate {
-        let (x_px, y_px) = crop.to_source(peak.x_px, peak.y_px, self.card.input_px);
+        let input_px = self.card.input_px;
+        let (x_px, y_px) = self.mount.to_camera(peak.x_px, peak.y_px, input_px);
+        let (x_px, y_px) = crop.to_source(x_px, y_px, self.mount.camera_px(input_px));
         let side_px = scale * peak.side_px;
         let side = match peak.right_hand {
             Some(right) if right >= SURE_SIDE => Some(Side::Right),

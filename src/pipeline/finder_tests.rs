@@ -178,9 +178,9 @@ fn pipeline(runs: &Arc<AtomicUsize>, hands: usize) -> Pipeline {
         limit: 8,
         roi: None,
         budget: Some(Duration::from_secs(1)),
-        is_mirrored: false,
         min_score: 0.3,
         smooth: Smooth::Off,
+        costs: None,
     };
     Pipeline::several(
         vec![Estimator::with_card(card, Box::new(hand))],

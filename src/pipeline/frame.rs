@@ -32,7 +32,7 @@ impl Pipeline {
     /// `min_score` on.
     pub fn new(estimator: Estimator, work: Workspace, bbox: Option<BBox>, min_score: f32) -> Self {
         let card = estimator.card();
-        let mut tracker = Tracker::new(bbox, card.crop_padding, card.input_px, min_score);
+        let mut tracker = Tracker::new(bbox, card.crop_padding, estimator.camera_px(), min_score);
         if card.tells_presence() {
             tracker = tracker.with_presence(thresholds(card));
         }
@@ -158,6 +158,7 @@ impl Pipeline {
                     work: &mut self.work,
                     pixels: &frame.pixels,
                     times,
+                    costs: None,
                 };
                 several.process(info, &mut eyes, &mut self.scene)?;
             }

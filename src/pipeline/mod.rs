@@ -8,6 +8,7 @@ mod estimator;
 mod finder;
 #[cfg(test)]
 mod finder_tests;
+mod flip;
 mod frame;
 mod outlets;
 mod report;
@@ -15,9 +16,9 @@ mod several;
 mod stream;
 mod totals;
 
-pub use estimator::{Estimate, Estimator};
+pub use estimator::{Estimate, Estimator, LookOptions};
 pub use finder::Finder;
 pub use frame::Pipeline;
-pub use several::SeveralOptions;
+pub use several::{LookCosts, SeveralOptions};
 pub use stream::{Stream, StreamOptions};
 pub use totals::Totals;

@@ -29,18 +29,40 @@ pub struct SeveralOptions {
     pub roi: Option<BBox>,
     /// The time of the networks for a frame; by default 85 % of the camera's period.
     pub budget: Option<Duration>,
-    /// The pictures are mirror images.
-    pub is_mirrored: bool,
     /// A joint counts from about this score on.
     pub min_score: f32,
     /// Smoothing of the joints over time.
     pub smooth: Smooth,
+    /// Costs that count in place of measured times, so that a run does not depend on the machine.
+    pub costs: Option<LookCosts>,
+}
+
+/// Costs of the networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookCosts {
+    /// Of a look for a hand.
+    pub hand_us: u64,
+    /// Of a look for a body.
+    pub body_us: u64,
+    /// Of a pass of the finder.
+    pub finder_us: u64,
+}
+
+impl LookCosts {
+    /// The cost of a look.
+    pub fn of(&self, task: Task) -> u64 {
+        match task {
+            Task::Hand => self.hand_us,
+            Task::Body => self.body_us,
+        }
+    }
 }
 
 /// Follows several instances.
 pub(super) struct Several {
     follower: Follower,
     smoother: Option<Smoother>,
+    costs: Option<LookCosts>,
     grid: Grid,
 }
 
@@ -52,7 +74,7 @@ impl Several {
     ) -> Result<Several> {
         let kinds = estimators
             .iter()
-            .map(|one| kind(one.card(), options))
+            .map(|one| kind(one, options))
             .collect::<Result<Vec<Kind>>>()?;
         if let [first, second] = kinds[..]
             && first.task == second.task
@@ -70,12 +92,12 @@ impl Several {
                 limit: options.limit,
                 roi: options.roi,
                 budget_us: options.budget.map(budget_us),
-                is_mirrored: options.is_mirrored,
             }),
             smoother: options
                 .smooth
                 .strength()
                 .map(|strength| Smoother::new(strength, options.min_score)),
+            costs: options.costs,
             grid: [0; GRID_COLUMNS * GRID_ROWS],
         })
     }
@@ -99,6 +121,7 @@ impl Several {
         scene: &mut Scene,
     ) -> Result<()> {
         brightness(eyes.pixels, GRID_COLUMNS as u32, &mut self.grid);
+        eyes.costs = self.costs;
         self.follower.frame(frame, Some(&self.grid), eyes, scene)?;
         if let Some(smoother) = &mut self.smoother {
             smoother.apply(scene);
@@ -107,7 +130,8 @@ impl Several {
     }
 }
 
-fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
+fn kind(estimator: &Estimator, options: &SeveralOptions) -> Result<Kind> {
+    let card = estimator.card();
     let joints = card.joints.len();
     if joints > MAX_INSTANCE_JOINTS {
         return Err(Error::usage(format!(
@@ -119,7 +143,7 @@ fn kind(card: &ModelCard, options: &SeveralOptions) -> Result<Kind> {
         task: card.task,
         joint_table: card.joint_table_id(),
         padding: card.crop_padding,
-        input_px: card.input_px,
+        input_px: estimator.camera_px(),
         min_score: options.min_score,
         presence: thresholds(card),
         search_score: match card.tells_presence() {
@@ -152,6 +176,8 @@ pub(super) struct Eyes<'a, 'p> {
     pub work: &'a mut Workspace,
     pub pixels: &'a Pixels<'p>,
     pub times: &'a mut StageTimes,
+    /// In place of measured times.
+    pub costs: Option<LookCosts>,
 }
 
 impl Looker for Eyes<'_, '_> {
@@ -166,7 +192,9 @@ impl Looker for Eyes<'_, '_> {
             keypoints: estimate.keypoints,
             presence: estimate.presence,
             right_hand: estimate.right_hand,
-            took_us: elapsed_us(begun),
+            took_us: self
+                .costs
+                .map_or_else(|| elapsed_us(begun), |costs| costs.of(task)),
         })
     }
 
@@ -178,7 +206,9 @@ impl Looker for Eyes<'_, '_> {
             .ok_or_else(|| Error::engine("there is no finder"))?;
         let sure_side_px = finder.find(self.pixels, area, self.work, self.times, found)?;
         Ok(Pass {
-            took_us: elapsed_us(begun),
+            took_us: self
+                .costs
+                .map_or_else(|| elapsed_us(begun), |costs| costs.finder_us),
             sure_side_px,
         })
     }

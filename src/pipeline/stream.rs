@@ -342,9 +342,9 @@ mod tests {
             limit: most,
             roi: None,
             budget: None,
-            is_mirrored: false,
             min_score: 0.3,
             smooth: Smooth::Light,
+            costs: None,
         };
         let work = Workspace::new(None, 1).unwrap();
         Pipeline::several(estimators.collect(), None, work, &options).unwrap()
@@ -432,9 +432,9 @@ mod tests {
             limit: 4,
             roi: None,
             budget: None,
-            is_mirrored: false,
             min_score: 0.3,
             smooth: Smooth::Light,
+            costs: None,
         };
         let mut wide = card();
         wide.joint_table = "own".into();

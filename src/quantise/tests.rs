@@ -2,9 +2,9 @@
 
 use super::FloatNetwork;
 use super::tensor::of_floats;
-use crate::engine::random::Random;
 use crate::engine::{self, EngineChoice, Outputs, Workspace};
 use crate::model::{ModelFile, test_card, with_card};
+use crate::random::Random;
 use prost::Message;
 use std::path::Path;
 use tract_onnx::pb::{

@@ -7,6 +7,7 @@
 
 mod instance;
 mod keypoint;
+mod mount;
 mod region;
 mod side;
 mod task;
@@ -14,6 +15,7 @@ mod track;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
 pub use keypoint::{Keypoint, Keypoints, mean_score};
+pub use mount::Mount;
 pub use region::{BBox, CropBox, SizePx};
 pub use side::Side;
 pub use task::{JointTable, Task};

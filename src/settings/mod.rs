@@ -21,12 +21,12 @@ use crate::engine::{EngineChoice, Threads};
 use crate::error::{Error, Result};
 use crate::filter::Smooth;
 use crate::limits::{MAX_INSTANCES, MAX_MODELS};
-use crate::model::ModelHash;
-use crate::pipeline::StreamOptions;
+use crate::model::{DecodeMode, ModelHash};
+use crate::pipeline::{LookOptions, StreamOptions};
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
 use crate::producer::Words;
-use crate::scene::{BBox, Task};
+use crate::scene::{BBox, Mount, Task};
 use crate::sink::{KINDS, RecordOptions, SinkSpec};
 use crate::source::{CameraOptions, SourceSpec};
 use crate::wire::{EpochSource, Key};
@@ -82,6 +82,12 @@ pub struct Settings {
     pub realtime: Option<Priority>,
     /// The engine that runs the network.
     pub engine: EngineChoice,
+    /// Quarter turns clockwise that make the camera's picture upright.
+    pub quarter_turns: u8,
+    /// The networks also look at the mirror image.
+    pub flip_test: bool,
+    /// In place of that of the model's card.
+    pub decode: Option<DecodeMode>,
     /// The heatmap maximum from which a joint counts as found.
     pub min_score: f32,
     /// The log names a stage that runs longer.
@@ -218,6 +224,18 @@ impl Settings {
         self.models.len() > 1
             || is_many(all)
             || (all.is_none() && (is_many(hands) || is_many(bodies)))
+    }
+
+    /// How the networks look. One instance is looked at in the mirror image as it is, and the flag on the wire says so.
+    pub fn looks(&self) -> LookOptions {
+        LookOptions {
+            mount: Mount {
+                quarter_turns: self.quarter_turns,
+                is_mirrored: self.stream.mirrored && self.follows_several(),
+            },
+            flip_test: self.flip_test,
+            decode: self.decode,
+        }
     }
 
     fn check_models(&self) -> Result<()> {

@@ -7,6 +7,7 @@ use super::{LayerSet, Settings, Value};
 use crate::engine::EngineChoice;
 use crate::filter::Smooth;
 use crate::limits::MAX_INSTANCES;
+use crate::model::DecodeMode;
 use crate::process::memory;
 use crate::process::realtime::Priority;
 use crate::process::sandbox;
@@ -298,6 +299,36 @@ static ROWS: &[Setting] = &[
         set: |to, _, text| choice::<Smooth>(text).map(|value| to.smooth = Some(value)),
     },
     Setting {
+        name: "quarter-turns",
+        value: Value::Integer("N"),
+        default: Some("0"),
+        example: "1",
+        layers: LINE_FILE,
+        group: Model,
+        help: "0 to 3: quarter turns clockwise that make the picture of a camera upright; joints stay in its own pixels",
+        set: |to, _, text| number(text, 0..=3).map(|value| to.quarter_turns = value),
+    },
+    Setting {
+        name: "flip-test",
+        value: Value::Switch,
+        default: None,
+        example: "true",
+        layers: LINE_FILE,
+        group: Model,
+        help: "look at the mirror image too and take the mean: a little more accurate, for twice the time",
+        set: |to, _, text| switch(text).map(|value| to.flip_test = value),
+    },
+    Setting {
+        name: "decode",
+        value: Value::Text("HOW"),
+        default: None,
+        example: "dark",
+        layers: LINE_FILE,
+        group: Model,
+        help: "default or dark: how the place of a joint is read from its heatmap; that of the model card if not given",
+        set: |to, _, text| choice::<DecodeMode>(text).map(|value| to.decode = Some(value)),
+    },
+    Setting {
         name: "min-score",
         value: Value::Number("S"),
         default: Some("0.3"),
@@ -462,7 +493,8 @@ static ROWS: &[Setting] = &[
         example: "true",
         layers: LINE_FILE,
         group: Stream,
-        help: "declare on the wire that the pictures are mirrored",
+        help: "the pictures are mirror images: where several are followed, the networks see them the right way round, and \
+               left and right come out as they are; the flag on the wire is set",
         set: |to, _, text| switch(text).map(|value| to.stream.mirrored = value),
     },
     Setting {

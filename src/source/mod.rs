@@ -32,7 +32,7 @@ pub use kind::{Context, Footprint, Kind, SourceSpec};
 pub use mjpeg::MjpegSource;
 pub use paced::Paced;
 pub use pipe::{Mark, Splitter};
-pub use stills::StillsSource;
+pub use stills::{StillsSource, pictures_of};
 pub use v4l2::{CameraOptions, FourCc, V4l2Source};
 
 use crate::error::Result;

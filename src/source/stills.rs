@@ -97,27 +97,9 @@ impl StillsSource {
     /// All pictures of a folder, by name.
     ///
     /// # Errors
-    /// [`ErrorKind::Source`](crate::ErrorKind::Source) if the folder cannot be read or has no pictures.
+    /// As of [`pictures_of`].
     pub fn folder(path: &Path) -> Result<Self> {
-        let fail = |what: String| Error::source(format!("dir:{}", Shown::path(path)), what);
-        let entries =
-            fs::read_dir(path).map_err(|error| fail("cannot be read".into()).because(error))?;
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry
-                .map_err(|error| fail("cannot be read".into()).because(error))?
-                .path();
-            if path.is_file() && picture::is_picture_name(&path) {
-                paths.push(path);
-            }
-        }
-        if paths.is_empty() {
-            return Err(fail(
-                "has no pictures: JPEG, PNG, BMP and PNM are read".into(),
-            ));
-        }
-        paths.sort_by(|a, b| natural::compare(a, b));
-        Ok(Self::new(paths, false))
+        Ok(Self::new(pictures_of(path)?, false))
     }
 
     fn new(paths: Vec<PathBuf>, only_one: bool) -> Self {
@@ -141,6 +123,32 @@ impl StillsSource {
         self.size_px = picture::decode(&self.bytes, &mut self.rgb)?;
         Ok(())
     }
+}
+
+/// The pictures of a folder, by name: `2.jpg` before `10.jpg`.
+///
+/// # Errors
+/// [`ErrorKind::Source`](crate::ErrorKind::Source) if the folder cannot be read or has no pictures.
+pub fn pictures_of(path: &Path) -> Result<Vec<PathBuf>> {
+    let fail = |what: String| Error::source(format!("dir:{}", Shown::path(path)), what);
+    let entries =
+        fs::read_dir(path).map_err(|error| fail("cannot be read".into()).because(error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|error| fail("cannot be read".into()).because(error))?
+            .path();
+        if path.is_file() && picture::is_picture_name(&path) {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(fail(
+            "has no pictures: JPEG, PNG, BMP and PNM are read".into(),
+        ));
+    }
+    paths.sort_by(|a, b| natural::compare(a, b));
+    Ok(paths)
 }
 
 impl FrameSource for StillsSource {

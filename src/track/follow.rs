@@ -26,8 +26,6 @@ pub struct FollowOptions {
     pub roi: Option<BBox>,
     /// The time for a frame; by default 85 % of the camera's period.
     pub budget_us: Option<u64>,
-    /// The pictures are mirror images.
-    pub is_mirrored: bool,
 }
 
 /// The schedule and the cost of a finder.
@@ -62,7 +60,7 @@ impl Follower {
     /// All memory is in the value.
     pub fn new(options: &FollowOptions) -> Follower {
         Follower {
-            tracks: Tracks::new(&options.kinds, options.limit, options.is_mirrored),
+            tracks: Tracks::new(&options.kinds, options.limit),
             searches: Default::default(),
             costs: Default::default(),
             finder: options.finder.map(|thresholds| Finder {
@@ -306,10 +304,7 @@ impl Follower {
         let before = self.candidates.len();
         let pass = looker.find(area, &mut self.candidates)?;
         finder.cost.record(pass.took_us);
-        let peaks = &mut self.candidates[before..];
-        for peak in peaks.iter_mut() {
-            peak.side = peak.side.map(|side| self.tracks.true_side(side));
-        }
+        let peaks = &self.candidates[before..];
         if is_whole {
             let is_sure = |peak: &&Candidate| peak.score >= finder.thresholds.keep;
             let sure: Candidates = peaks.iter().filter(is_sure).copied().collect();

@@ -75,7 +75,6 @@ pub(super) struct Tracks {
     slots: [Slot; MAX_INSTANCES],
     kinds: heapless::Vec<Kind, 2>,
     limit: usize,
-    is_mirrored: bool,
     last_number: u16,
     refused: Places,
     waiting: Places,
@@ -83,12 +82,11 @@ pub(super) struct Tracks {
 
 impl Tracks {
     /// At most `limit` instances of all kinds.
-    pub fn new(kinds: &[Kind], limit: usize, is_mirrored: bool) -> Tracks {
+    pub fn new(kinds: &[Kind], limit: usize) -> Tracks {
         Tracks {
             slots: std::array::from_fn(|_| Slot::empty()),
             kinds: kinds.iter().copied().take(2).collect(),
             limit: limit.clamp(1, MAX_INSTANCES),
-            is_mirrored,
             last_number: 0,
             refused: Places::new(),
             waiting: Places::new(),
@@ -326,11 +324,6 @@ impl Tracks {
         })
     }
 
-    /// The side of a hand that looks like one of `side`: in a mirror image it is the other.
-    pub fn true_side(&self, side: Side) -> Side {
-        if self.is_mirrored { side.other() } else { side }
-    }
-
     fn wrists<'a>(
         &self,
         task: Task,
@@ -339,15 +332,7 @@ impl Tracks {
         let table = self
             .kind(task)
             .map_or(JointTable::Custom, |kind| kind.joint_table);
-        let is_mirrored = self.is_mirrored;
-        wrists::of(table, pose).map(move |wrist| Wrist {
-            side: if is_mirrored {
-                wrist.side.other()
-            } else {
-                wrist.side
-            },
-            ..wrist
-        })
+        wrists::of(table, pose)
     }
 
     /// Takes what was found outside the slots' regions. `fits`: there is time for one more of a kind.
@@ -664,7 +649,6 @@ impl Tracks {
     /// Without a body that says so, the network tells the side of a hand that was seen in this frame. Nothing is
     /// believed while it may be swapped with another.
     fn take_side(&mut self, at: usize, now_us: u64) {
-        let is_mirrored = self.is_mirrored;
         let slot = &mut self.slots[at];
         let is_own = slot.is_live() && slot.seen_us == now_us && now_us >= slot.unsure_until_us;
         if let Some(right) = slot.right_hand.take()
@@ -672,7 +656,6 @@ impl Tracks {
             && is_own
             && slot.parent.is_none()
         {
-            let right = if is_mirrored { 1.0 - right } else { right };
             slot.side.tell(right, now_us);
         }
     }

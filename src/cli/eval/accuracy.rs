@@ -93,10 +93,11 @@ fn print(judged: &Judged, labels: &Labels, figures: &[Figure], samples: usize, j
         labels.skipped
     );
     say!(
-        "looks: {}, padded by {}, decode {:?}, no flip test",
+        "looks: {}, padded by {}, decode {:?}, {} flip test",
         labels.boxes,
         card.crop_padding,
-        card.decode
+        card.decode,
+        if judged.has_flip_test() { "with" } else { "no" }
     );
     if let Some(times) = judged.inference() {
         say!("time of a look: {:.1} ms (median)", times.median_ms);
@@ -150,7 +151,7 @@ fn report(
         "boxes": labels.boxes,
         "padding": card.crop_padding,
         "decode": card.decode,
-        "flip_test": false,
+        "flip_test": judged.has_flip_test(),
         "pictures": labels.pictures.len(),
         "samples": samples,
         "joints": joints,

@@ -1,22 +1,25 @@
 //! A network over labelled pictures: what it sees in given boxes.
 
 use super::labels::Subject;
-use crate::engine::{self, EngineChoice, Threads, Workspace};
+use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::Pixels;
 use crate::metrics::Sample;
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Estimate, Estimator};
 use crate::scene::{BBox, CropBox};
+use crate::settings::Settings;
 use crate::source::{FrameSource, Next, StillsSource};
 use crate::stats::Stage;
 use crate::stats::{StageTimes, Summary};
+use crate::text::Shown;
 use std::path::Path;
 use std::time::Duration;
 
 /// A loaded network with its memory.
-pub(super) struct Judged {
+pub(in crate::cli) struct Judged {
     estimator: Estimator,
+    has_flip_test: bool,
     work: Workspace,
     times: StageTimes,
 }
@@ -24,14 +27,16 @@ pub(super) struct Judged {
 impl Judged {
     /// # Errors
     /// As of [`ModelFile::open`], [`engine::load`] and [`Estimator::new`].
-    pub fn open(path: &Path, engine: EngineChoice, threads: Threads) -> Result<Judged> {
+    pub fn open(path: &Path, settings: &Settings) -> Result<Judged> {
+        let (engine, threads) = (settings.engine, settings.threads);
         let model = ModelFile::open(path)?;
         // Before the network is loaded, which takes longer.
         model.require_card()?;
         let network = engine::load(&model, engine, threads)?;
         let work = Workspace::new(network.workspace(), threads)?;
         Ok(Judged {
-            estimator: Estimator::new(&model, network)?,
+            estimator: Estimator::new(&model, network)?.with_options(&settings.looks()),
+            has_flip_test: settings.flip_test,
             work,
             times: StageTimes::default(),
         })
@@ -42,6 +47,7 @@ impl Judged {
     pub fn of(estimator: Estimator) -> Judged {
         Judged {
             estimator,
+            has_flip_test: false,
             work: Workspace::new(None, 1).unwrap(),
             times: StageTimes::default(),
         }
@@ -49,6 +55,11 @@ impl Judged {
 
     pub fn card(&self) -> &ModelCard {
         self.estimator.card()
+    }
+
+    /// Whether each look is the mean of two.
+    pub fn has_flip_test(&self) -> bool {
+        self.has_flip_test
     }
 
     pub fn engine_name(&self) -> &str {
@@ -64,16 +75,40 @@ impl Judged {
     /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) if the network fails.
     pub fn look(&mut self, pixels: &Pixels<'_>, bbox: BBox) -> Result<Estimate> {
         let card = self.estimator.card();
-        let crop = CropBox::new(bbox, card.crop_padding, card.input_px);
+        let crop = CropBox::new(bbox, card.crop_padding, self.estimator.camera_px());
         self.estimator
             .estimate(pixels, &crop, &mut self.work, &mut self.times)
+    }
+
+    /// What it sees in a part of a picture, whose name is for the error.
+    ///
+    /// # Errors
+    /// As of [`Judged::look`], also if a map has values that are no numbers.
+    pub fn look_at(
+        &mut self,
+        pixels: &Pixels<'_>,
+        crop: &CropBox,
+        path: &Path,
+    ) -> Result<Estimate> {
+        let estimate = self
+            .estimator
+            .estimate(pixels, crop, &mut self.work, &mut self.times)?;
+        if !self.estimator.maps_are_numbers() {
+            let what = format!(
+                "a map of {} has a value that is no number at {}",
+                self.card().task.name(),
+                Shown::path(path)
+            );
+            return Err(Error::engine(what));
+        }
+        Ok(estimate)
     }
 
     /// What it sees in a subject's box, beside the truth.
     ///
     /// # Errors
     /// As of [`Judged::look`].
-    pub fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
+    pub(super) fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
         let estimate = self.look(pixels, subject.bbox)?;
         let place = |x: f32, y: f32| (f64::from(x), f64::from(y));
         Ok(Sample {
@@ -93,7 +128,7 @@ impl Judged {
 ///
 /// # Errors
 /// [`ErrorKind::Source`](crate::ErrorKind::Source) if it is missing or no picture; those of `see`.
-pub(super) fn with_picture<T>(
+pub(in crate::cli) fn with_picture<T>(
     path: &Path,
     see: impl FnOnce(&Pixels<'_>) -> Result<T>,
 ) -> Result<T> {

@@ -238,3 +238,21 @@ fn presence_is_that_of_three_looks_and_of_five_places() {
     // The network says the same of everything.
     assert_eq!(seen.rule(), (0.62, 0.62));
 }
+
+#[test]
+fn the_protocols_table_is_printed() {
+    let run = |arguments: &[&str]| {
+        let parser = lexopt::Parser::from_args(arguments);
+        let given = super::COMMAND.read(parser).unwrap().unwrap();
+        (super::COMMAND.run)(given)
+    };
+    let short = ["tracking", "--minutes", "1", "--runs", "1"];
+    run(&[&short[..], &["--tracker", "finder"]].concat()).unwrap();
+    let refused = |arguments: &[&str]| run(arguments).unwrap_err().to_string();
+    let error = refused(&["tracking", "--tracker", "all-of-them"]);
+    assert!(error.contains("one, several, finder or all"), "{error}");
+    let error = refused(&["tracking", "--runs", "0"]);
+    assert!(error.contains("1 to 100"), "{error}");
+    let error = refused(&["tracking", "--clips", "/nowhere"]);
+    assert!(error.contains("/nowhere"), "{error}");
+}

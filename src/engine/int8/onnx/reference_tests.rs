@@ -8,7 +8,7 @@ use super::{import, reader};
 use crate::engine::int8::from_onnx;
 use crate::engine::int8::kernel;
 use crate::engine::int8::run::{Workspace, WorkspaceSize};
-use crate::engine::random::Random;
+use crate::random::Random;
 use tract_core::prelude::{Datum, Framework};
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
