@@ -1,7 +1,8 @@
 //! Finds a camera, negotiates format, size and rate, and starts it.
 
+use super::control::Sensor;
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
-use super::sensor::{self, Developer, Sensor};
+use super::sensor::{self, Developer};
 use crate::clock;
 use crate::frame::PixelFormat;
 use crate::limits::MAX_FRAME_SIDE_PX;
