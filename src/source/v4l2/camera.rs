@@ -678,7 +678,7 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
         return Ok(layout);
     }
     let raw = matches!(encoding, Encoding::Raw(PixelFormat::Bayer(_)));
-    let odd = raw && (layout.width_px % 2 != 0 || layout.height_px % 2 != 0);
+    let odd = raw && !(layout.width_px.is_multiple_of(2) && layout.height_px.is_multiple_of(2));
     Err(Missing::Useless(format!(
         "gives pictures of {} x {} px in rows of {} bytes{}",
         layout.width_px,
