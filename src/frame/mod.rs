@@ -85,7 +85,7 @@ impl PixelFormat {
     /// Bytes of a frame whose rows are `stride_bytes` apart. The last row needs no padding. `None` if there is no
     /// row, if a row does not fit the stride, if samples are left over, or if the size overflows `usize`.
     pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
-        if width_px % self.cell() != 0 || height_px % self.cell() != 0 {
+        if !width_px.is_multiple_of(self.cell()) || !height_px.is_multiple_of(self.cell()) {
             return None;
         }
         let row = self.row_bytes(width_px);

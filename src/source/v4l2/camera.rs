@@ -1,7 +1,8 @@
 //! Finds a camera, negotiates format, size and rate, and starts it.
 
+use super::control::Sensor;
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
-use super::sensor::{self, Developer, Sensor};
+use super::sensor::{self, Developer};
 use crate::clock;
 use crate::frame::PixelFormat;
 use crate::limits::MAX_FRAME_SIDE_PX;
@@ -677,7 +678,7 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
         return Ok(layout);
     }
     let raw = matches!(encoding, Encoding::Raw(PixelFormat::Bayer(_)));
-    let odd = raw && (layout.width_px % 2 != 0 || layout.height_px % 2 != 0);
+    let odd = raw && !(layout.width_px.is_multiple_of(2) && layout.height_px.is_multiple_of(2));
     Err(Missing::Useless(format!(
         "gives pictures of {} x {} px in rows of {} bytes{}",
         layout.width_px,

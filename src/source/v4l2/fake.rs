@@ -5,9 +5,10 @@
 //! violations that a driver would not report (a buffer queued twice, memory read while the driver has it). Tests
 //! check them.
 
+use super::control::Sensor;
 pub(crate) use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
-use super::sensor::{Sensor, SensorModel};
+use super::sensor::SensorModel;
 use crate::clock;
 use rustix::io::Errno;
 use std::collections::VecDeque;

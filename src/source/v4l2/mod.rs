@@ -7,6 +7,7 @@
 
 mod camera;
 mod capture;
+mod control;
 #[cfg(test)]
 pub(crate) mod fake;
 mod field;

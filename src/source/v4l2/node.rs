@@ -3,8 +3,8 @@
 //! [`ioctl`](super::ioctl) implements it for real devices, [`fake`](super::fake) for tests. Buffers belong to the
 //! node. A [`Memory`] stays readable after its node is closed.
 
+use super::control::Sensor;
 use super::field::Field;
-use super::sensor::Sensor;
 use crate::frame::{PixelFormat, Pixels};
 use std::fmt;
 use std::io;

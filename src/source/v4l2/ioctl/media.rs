@@ -4,8 +4,8 @@
 //! `v4l` has none of these structures; they are the kernel's, field by field.
 
 use crate::limits::{MAX_MEDIA_ENTITIES, MAX_MEDIA_LINKS, MAX_SENSOR_CODES};
+use crate::source::v4l2::control::{BusFormat, Control, Range, Sensor};
 use crate::source::v4l2::sensor::path::{self, ENABLED, Entity, IMMUTABLE, Link, Pad};
-use crate::source::v4l2::sensor::{BusFormat, Control, Range, Sensor};
 use rustix::fs::{major, minor};
 use std::ffi::c_void;
 use std::fs::{File, OpenOptions};

@@ -7,9 +7,9 @@
 
 mod media;
 
+use super::control::Sensor;
 use super::field::Field;
 use super::node::{Filled, FourCc, Identity, Layout, Memory, Node, Nodes};
-use super::sensor::Sensor;
 use crate::limits::{
     MAX_CAMERA_BUFFER_BYTES, MAX_CAMERA_BUFFERS, MAX_CAMERA_FORMATS, MAX_CAMERA_INTERVALS,
 };

@@ -4,8 +4,8 @@
 //! Light 1 exposes a white surface fully in 10 ms at gain 1.
 
 use super::facts::{self, Facts};
-use super::{BusFormat, Control, Range, Sensor};
 use crate::frame::BayerSample;
+use crate::source::v4l2::control::{BusFormat, Control, Range, Sensor};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

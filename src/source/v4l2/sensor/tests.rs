@@ -4,6 +4,7 @@ use super::exposure::GOAL;
 use super::model::{Lamps, SIZE};
 use super::{Developer, SensorModel, prepare};
 use crate::frame::{Bayer, BayerOrder, BayerSample, PixelFormat, Pixels, measure_light};
+use crate::source::v4l2::control::{BusFormat, Sensor};
 use crate::source::v4l2::node::FourCc;
 
 const RGGB10: Bayer = Bayer {
@@ -38,8 +39,8 @@ impl Scene {
     fn new(name: &str, mains_hz: u32) -> Self {
         let sensor = SensorModel::new(name, [0.6, 1.0, 0.5]);
         let size = [1640, 1232];
-        let mut boxed: Box<dyn super::Sensor> = Box::new(sensor.clone());
-        let wanted = super::BusFormat {
+        let mut boxed: Box<dyn Sensor> = Box::new(sensor.clone());
+        let wanted = BusFormat {
             code: 0x300f,
             size_px: size,
         };

@@ -151,9 +151,9 @@ pub fn bayer(board: &mut Board) -> Outcome<String> {
             .iter()
             .zip(&rgb)
             .filter_map(|(raw, rgb)| Some(((*raw)?, (*rgb)?)));
-        // The middle of a pixel is between those of its four samples.
+        // In pixels of the raw picture. The middle of one is between those of its four samples.
         let away: Vec<f64> = pairs
-            .map(|([x, y], rgb)| (2.0 * x + 0.5 - rgb[0]).hypot(2.0 * y + 0.5 - rgb[1]))
+            .map(|([x, y], rgb)| (x - (rgb[0] - 0.5) / 2.0).hypot(y - (rgb[1] - 0.5) / 2.0))
             .collect();
         if away.is_empty() {
             return Err(format!("{format}: no joint was found"));
