@@ -13,12 +13,18 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// An output's name, its counts, packets that wait, and packets that had no room.
+pub type OutputFigures = (&'static str, Figures, usize, u64);
+/// The figures of all outputs.
+pub type Outputs = Box<dyn Fn() -> Vec<OutputFigures> + Send>;
+/// Takes further labels, and a value.
+type Put<'a> = &'a mut dyn FnMut(&str, f64);
+
 /// What the page shows.
 pub struct Sources {
     pub fleet: Arc<Mutex<Fleet>>,
     pub totals: Arc<Totals>,
-    /// The figures of each output: its name, its counts, packets that wait, packets that had no room.
-    pub outputs: Box<dyn Fn() -> Vec<(&'static str, Figures, usize, u64)> + Send>,
+    pub outputs: Outputs,
 }
 
 /// One figure of all boards: its name, type and help, and the values of a board.
@@ -26,8 +32,7 @@ struct Family {
     name: &'static str,
     kind: &'static str,
     help: &'static str,
-    /// Further labels, and the value.
-    values: fn(&Report, u64, &mut dyn FnMut(&str, f64)),
+    values: fn(&Report, u64, Put<'_>),
 }
 
 macro_rules! family {
@@ -295,7 +300,7 @@ fn own(sources: &Sources, text: &mut String) -> fmt::Result {
     let totals = &sources.totals;
     let (known, live) = {
         let fleet = sources.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        (fleet.len(), fleet.live())
+        (fleet.count(), fleet.live())
     };
     head(
         text,

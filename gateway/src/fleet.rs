@@ -122,7 +122,8 @@ impl Fleet {
         }
     }
 
-    pub fn len(&self) -> usize {
+    /// Boards in the table.
+    pub fn count(&self) -> usize {
         self.boards.len()
     }
 

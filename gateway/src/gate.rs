@@ -256,7 +256,7 @@ mod tests {
         let report = fleet.report(0).unwrap();
         assert_eq!((report.counts.old, report.counts.silences), (2, 1));
         assert_eq!(report.name.as_str(), "b1");
-        assert_eq!(fleet.len(), 1);
+        assert_eq!(fleet.count(), 1);
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(count(&gate.totals.datagrams), 5);
         let fleet = gate.fleet.lock().unwrap();
         assert_eq!(
-            (fleet.len(), fleet.report(0).unwrap().counts.bad_seal),
+            (fleet.count(), fleet.report(0).unwrap().counts.bad_seal),
             (1, 2)
         );
     }
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(gate.totals.turned_away.load(Ordering::Relaxed), 2);
         gate.take(&Board::open(1).heartbeat(), from(3), 61_000_000);
         let fleet = gate.fleet.lock().unwrap();
-        assert_eq!(fleet.len(), 2);
+        assert_eq!(fleet.count(), 2);
         let report = fleet.report(0).unwrap();
         assert_eq!((report.name.as_str(), report.generation), ("10.0.0.3", 2));
     }

@@ -232,7 +232,7 @@ impl Turns {
         let name = self.output.name();
         if is_up {
             log::info!("{name}: up");
-            let boards = locked(&self.fleet).len();
+            let boards = locked(&self.fleet).count();
             self.mailbox.tell_all(boards);
         } else if let Some(count) = self.faults.again() {
             log::warn!("{name}: nobody can be reached; trying again ({count} times so far)");
@@ -247,7 +247,7 @@ impl Turns {
         }
         self.reported_us = now_us;
         let fleet = locked(&self.fleet);
-        for place in 0..fleet.len() {
+        for place in 0..fleet.count() {
             let place = place as u16;
             if fleet
                 .report(place)
