@@ -3,7 +3,7 @@
 use super::estimator::Estimator;
 use super::finder::Finder;
 use super::frame::Pipeline;
-use super::several::SeveralOptions;
+use super::several::{LookCosts, SeveralOptions};
 use crate::clock::Instant;
 use crate::engine::{Description, Network, Outputs, Workspace, WorkspaceSize};
 use crate::error::Result;
@@ -180,7 +180,12 @@ fn pipeline(runs: &Arc<AtomicUsize>, hands: usize) -> Pipeline {
         budget: Some(Duration::from_secs(1)),
         min_score: 0.3,
         smooth: Smooth::Off,
-        costs: None,
+        // The number of passes does not depend on the machine.
+        costs: Some(LookCosts {
+            hand_us: 2_000,
+            body_us: 2_000,
+            finder_us: 2_000,
+        }),
     };
     Pipeline::several(
         vec![Estimator::with_card(card, Box::new(hand))],

@@ -240,14 +240,12 @@ fn presence_is_that_of_three_looks_and_of_five_places() {
 }
 
 #[test]
-fn the_protocols_table_is_printed() {
+fn options_of_tracking_that_make_no_sense_are_refused() {
     let run = |arguments: &[&str]| {
         let parser = lexopt::Parser::from_args(arguments);
         let given = super::COMMAND.read(parser).unwrap().unwrap();
         (super::COMMAND.run)(given)
     };
-    let short = ["tracking", "--minutes", "1", "--runs", "1"];
-    run(&[&short[..], &["--tracker", "finder"]].concat()).unwrap();
     let refused = |arguments: &[&str]| run(arguments).unwrap_err().to_string();
     let error = refused(&["tracking", "--tracker", "all-of-them"]);
     assert!(error.contains("one, several, finder or all"), "{error}");
