@@ -5,7 +5,7 @@
 //!
 //! A modelled clip needs neither pictures nor weights. Each pixel of its frames tells its own place ([`coded`]), so that a
 //! modelled network knows which part of the frame it sees, and draws the maps that a network would see there, with
-//! measured noise, misses and confusions ([`modelled`]). Everything between is the program's own: crop, decoding,
+//! noise, misses and confusions like those that were measured ([`modelled`]). Everything between is the program's own: crop, decoding,
 //! tracking, smoothing, and the stream of events. Capture times and the cost of looks are given, so that a run
 //! does not depend on the machine.
 
