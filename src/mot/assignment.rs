@@ -55,8 +55,7 @@ pub(super) fn best(values: &[Vec<f64>]) -> Vec<Option<usize>> {
         }
     }
     let mut found = vec![None; rows];
-    for column in 1..=columns {
-        let row = row_of[column];
+    for (column, &row) in row_of.iter().enumerate().take(columns + 1).skip(1) {
         if row >= 1 && row <= rows && value(row - 1, column - 1) > 0.0 {
             found[row - 1] = Some(column - 1);
         }

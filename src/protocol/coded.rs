@@ -83,7 +83,7 @@ impl View {
     }
 
     /// A point of the frame in pixels of the input.
-    pub fn to_input(&self, (x, y): (f32, f32)) -> (f32, f32) {
+    pub fn to_input(self, (x, y): (f32, f32)) -> (f32, f32) {
         let (dx, dy) = (x - self.origin.0, y - self.origin.1);
         let determinant = self.determinant();
         (

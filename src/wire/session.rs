@@ -108,7 +108,7 @@ pub struct Rule {
 }
 
 /// A receiver's memory of one instance under one key.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Order(State);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -336,7 +336,7 @@ mod tests {
             let old = Sender::new(DAY + start).recorded(start, 3);
             assert_eq!(acted(&mut sessions, &old, 12 * S), 0);
         }
-        assert_eq!(sessions.states, before.states);
+        assert_eq!(sessions.orders, before.orders);
         assert_eq!(stream(&mut sessions, &sender, 12 * S, 2), 40);
     }
 
@@ -619,7 +619,7 @@ mod tests {
                 let verdict = sessions.take(packet, now_us);
                 prop_assert_eq!(verdict == Verdict::Act, model.take(packet, now_us), "{:?}", packet);
                 if let Verdict::Refuse(_) = verdict {
-                    prop_assert_eq!(sessions.states, before.states);
+                    prop_assert_eq!(sessions.orders, before.orders);
                 }
             }
         }

@@ -47,7 +47,11 @@ fn reaches() -> Clip {
     clip("reaches", |at_s| {
         let (turn, part) = ((at_s / 1.2).floor(), at_s % 1.2);
         let way = reach(part / 0.4);
-        let way = if turn as u64 % 2 == 0 { way } else { 1.0 - way };
+        let way = if (turn as u64).is_multiple_of(2) {
+            way
+        } else {
+            1.0 - way
+        };
         vec![right(270.0 + SIDE_PX * way, 240.0).truth()]
     })
 }

@@ -79,7 +79,7 @@ fn cuts() -> Clip {
 fn knock() -> Clip {
     clip("knocks", |at_s| {
         let part = at_s % 2.0;
-        let side = if (at_s / 2.0) as u32 % 2 == 0 {
+        let side = if ((at_s / 2.0) as u32).is_multiple_of(2) {
             1.0
         } else {
             -1.0
