@@ -228,6 +228,7 @@ fn several_instances() {
         let side = card.input_px.width as usize;
         // Those of the fake network.
         card.heatmap_px = [side as u32 / 4; 2].into();
+        card.extra_channels.clear();
         let scale = side as f32 / 4.0 / 64.0;
         let peaks = (0..peaks).map(|joint| {
             let (x, y) = (11.0 + 2.0 * joint as f32, 11.0 + 8.0 * (joint % 6) as f32);

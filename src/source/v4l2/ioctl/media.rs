@@ -6,6 +6,7 @@
 use crate::limits::{MAX_MEDIA_ENTITIES, MAX_MEDIA_LINKS, MAX_SENSOR_CODES};
 use crate::source::v4l2::control::{BusFormat, Control, Range, Sensor};
 use crate::source::v4l2::sensor::path::{self, ENABLED, Entity, IMMUTABLE, Link, Pad};
+use crate::text::Shown;
 use rustix::fs::{major, minor};
 use std::ffi::c_void;
 use std::fs::{File, OpenOptions};
@@ -186,7 +187,7 @@ fn sub_device(entity: &Entity) -> Option<File> {
     match open(path) {
         Ok(file) => Some(file),
         Err(error) => {
-            log::warn!("{}: cannot be opened: {error}", path.display());
+            log::warn!("{}: cannot be opened: {error}", Shown::path(path));
             None
         }
     }
