@@ -37,8 +37,10 @@ VIEW = 2 * np.arctan(SIZE[0] / 2 / FOCAL_PX)
 MIDDLE = np.array(SIZE) / 2
 CAMERA_HEIGHT_M = 1.05
 DEPTH_M = 0.6
+# From the knuckles to where the arm is cut off, and a little less.
+ARM_M = 0.38
 ROOM = Place("apartment", 9, 0.4, VIEW, 3.0)
-HALL = Place("hall", 11, 1.2, VIEW, 3.0)
+HALL = Place("hall", 11, 1.2, VIEW, 6.0)
 
 # Both hands are one person's.
 SKIN_SEED, SLEEVE_SEED, GRAIN_SEED, LIGHT_SEED = 901, 290, 77, 41
@@ -210,7 +212,10 @@ def rest(_):
 def distances(at):
     # 0.4 to 4 m and back in 10 s.
     way = 1 - abs((at % 10) / 5 - 1)
-    return [Hand(1, "right", 320 + 40 * swing(at, 7), 240, 0.4 * 10**way)], None
+    metres = 0.4 * 10**way
+    # Far away it is low, so that the frame and no cut ends the arm.
+    low = SIZE[1] - FOCAL_PX * ARM_M / metres
+    return [Hand(1, "right", 320 + 40 * swing(at, 7), max(240, low), metres)], None
 
 
 def fist(at):
