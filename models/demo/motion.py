@@ -45,10 +45,10 @@ HALL = Place("hall", 11, 1.2, VIEW, 6.0)
 # Both hands are one person's.
 SKIN_SEED, SLEEVE_SEED, GRAIN_SEED, LIGHT_SEED = 901, 290, 77, 41
 MIDDLE_KNUCKLE = 11
-# By number: what draws the outfit, and what sets the person apart from the clips' own.
+# By number: what draws the outfit, and the person's traits.
 WALKERS = {
-    1: (3000, {}),
-    2: (3138, {"sex": 0.05, "age": 0.6, "height": 0.5}),
+    1: (3000, clip.BODY_TRAITS),
+    2: (3138, {**clip.BODY_TRAITS, "sex": 0.05, "age": 0.6, "height": 0.5}),
 }
 SHADOW = 0.5
 # A render's edge keeps away from the figure, where limbs shade each other, px.
@@ -111,18 +111,16 @@ class Stage:
     def __init__(self, studio, place):
         self.studio, self.place = studio, place
         self.behind, self.lighting = clip.background(studio, place, 0)
-        self.person = lru_cache(4)(self._person)
+        shape = lambda traits: studio.body.person({**traits, **clip.ORIGIN})
+        self.owner = shape(clip.HAND_TRAITS)
+        self.walkers = {ident: shape(traits) for ident, (_, traits) in WALKERS.items()}
         self.posed_hand = lru_cache(4)(self._posed_hand)
         self.draw = lru_cache(4)(self._draw)
-
-    def _person(self, ident):
-        traits = clip.HAND_TRAITS if ident is None else {**clip.BODY_TRAITS, **WALKERS[ident][1]}
-        return self.studio.body.person({**traits, **clip.ORIGIN})
 
     def _posed_hand(self, side, closed):
         angles = hand_pose.named("fist") * closed + hand_pose.named("open") * (1 - closed)
         rng, side = np.random.default_rng(SKIN_SEED), side[0].upper()
-        return clip.hand_parts(self.studio, rng, SLEEVE_SEED, self.person(None), side, angles)
+        return clip.hand_parts(self.studio, rng, SLEEVE_SEED, self.owner, side, angles)
 
     def _hand(self, one):
         parts, joints, frame = self.posed_hand(one.side, one.closed)
@@ -132,8 +130,8 @@ class Stage:
 
     def _walker(self, one):
         rng, fingers = np.random.default_rng(WALKERS[one.ident][0]), {"L": "relaxed", "R": "relaxed"}
-        person, angles = self.person(one.ident), walk_pose(one.phase)
-        parts, joints, floor = clip.person_parts(self.studio, rng, person, angles, fingers)
+        person = self.walkers[one.ident]
+        parts, joints, floor = clip.person_parts(self.studio, rng, person, walk_pose(one.phase), fingers)
         at = np.array([one.x, CAMERA_HEIGHT_M, one.metres])
         return _shot(parts, joints, about(Y, one.heading), floor, at, BODY_THICKNESS, BODY_REACH)
 
