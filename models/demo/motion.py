@@ -19,15 +19,14 @@ import hand_pose
 import numpy as np
 from augment import over
 from body_pose import walk_pose
-from clip import SIZE, Place, Shot
+from clip import SIZE, Place, Shot, Subject
 from figure import look_rotation
 from people import draw
 from people.bodies import REACH as BODY_REACH
-from people.bodies import THICKNESS as BODY_THICKNESS
 from people.geometry import Y, about
 from people.hands import REACH as HAND_REACH
 from people.hands import UPRIGHT
-from people.studio import HAND_THICKNESS, open_studio
+from people.studio import open_studio
 
 RATE_HZ = 30
 START_US = 1_000_000
@@ -87,11 +86,11 @@ class Walker:
         return MIDDLE[1] + FOCAL_PX * CAMERA_HEIGHT_M / self.metres
 
 
-def _shot(parts, joints, rotation, origin, at, thickness, reach):
+def _shot(one, parts, joints, rotation, origin, at, reach):
     """The figure turned, with its point `origin` at the point `at` of the camera's space."""
     to_camera = lambda v: (v - origin) @ rotation.T + at
     mesh = draw.assemble(np.random.default_rng(GRAIN_SEED), parts, to_camera, rotation)
-    return Shot(mesh, to_camera(joints), thickness, reach, FOCAL_PX, tuple(MIDDLE))
+    return Shot(mesh, [Subject(one.task, one.side, to_camera(joints))], reach, FOCAL_PX, tuple(MIDDLE))
 
 
 def window(shot):
@@ -126,14 +125,15 @@ class Stage:
         parts, joints, frame = self.posed_hand(one.side, one.closed)
         rotation = look_rotation(one.yaw, -6, 8) @ UPRIGHT @ frame.T
         at = np.append((np.array([one.x, one.y]) - MIDDLE) / FOCAL_PX, 1) * one.metres
-        return _shot(parts, joints, rotation, joints[MIDDLE_KNUCKLE], at, HAND_THICKNESS, HAND_REACH)
+        return _shot(one, parts, joints, rotation, joints[MIDDLE_KNUCKLE], at, HAND_REACH)
 
     def _walker(self, one):
-        rng, fingers = np.random.default_rng(WALKERS[one.ident][0]), {"L": "relaxed", "R": "relaxed"}
-        person = self.walkers[one.ident]
-        parts, joints, floor = clip.person_parts(self.studio, rng, person, walk_pose(one.phase), fingers)
+        (seed, _), person = WALKERS[one.ident], self.walkers[one.ident]
+        gestures = {"L": "relaxed", "R": "relaxed"}
+        parts, joints, _ = clip.person_parts(self.studio, seed, person, walk_pose(one.phase), gestures)
         at = np.array([one.x, CAMERA_HEIGHT_M, one.metres])
-        return _shot(parts, joints, about(Y, one.heading), floor, at, BODY_THICKNESS, BODY_REACH)
+        floor = clip.floor_below(parts, joints)
+        return _shot(one, parts, joints, about(Y, one.heading), floor, at, BODY_REACH)
 
     def _draw(self, one):
         """A figure as premultiplied RGBA of the frame, and its joints in px."""
@@ -144,7 +144,7 @@ class Stage:
             drawn, _ = clip.drawn(shot, self.lighting, LIGHT_SEED, (x, y), side)
             part = rgba[y : y + side, x : x + side]
             part[:] = drawn[: part.shape[0], : part.shape[1]]
-        return rgba, draw.project(shot.joints, (shot.focal, *shot.centre))
+        return rgba, draw.project(shot.subjects[0].joints, (shot.focal, *shot.centre))
 
     def turned(self, angle):
         """The place as a camera sees it that is turned by an angle, radians."""
