@@ -44,7 +44,7 @@ THICKNESS = {"hand": HAND_THICKNESS, "body": BODY_THICKNESS}
 # Looks and light depend on these seeds alone: each frame draws them anew, and alike.
 HAND_SEED, SLEEVE_SEED, BODY_SEED = 2028, 290, 3000
 HAND_PLACE, BODY_PLACE = "workshop", "lobby"
-HAND_KEYS = ("open", "spread", "pinch", "point", "victory", "thumbs_up", "relaxed")
+HAND_KEYS = ("open", "spread", "fist", "point", "victory", "thumbs_up", "relaxed")
 HAND_TRAITS = {"age": 0.6, "sex": 0.2, "muscle": 0.5, "weight": 0.4, "height": 0.5, "proportions": 0.6}
 BODY_TRAITS = {"age": 0.68, "sex": 0.95, "muscle": 0.6, "weight": 0.45, "height": 0.55, "proportions": 0.8}
 SEVERAL = ((BODY_SEED, BODY_TRAITS), (3138, {**BODY_TRAITS, "sex": 0.05, "age": 0.6}))
