@@ -3,10 +3,11 @@
     python models/demo/clip.py [--cache DIR]
     python models/demo/clip.py several --out DIR [--cache DIR]
 
-`several` shows two persons with both hands raised. It is not kept: README's picture of several is made from it. Its
-truth has `instances` for each frame: task, side, and what follows here. Out, per clip: FRAMES baseline 4:2:0 JPEGs of 640x480, simply one after the other, and a JSON file with
-each frame's joints in pixels (the centre of pixel (i, j) is at (i, j)), their tight box, and which
-of them can be seen. The people are those of `people/`, so the joints lie where the networks learn them.
+`several` shows two persons with both hands raised. It is not kept: README's picture of several is made from
+it. Its truth has `instances` for each frame: task, side, and what follows here. Out, per clip: FRAMES baseline
+4:2:0 JPEGs of 640x480, simply one after the other, and a JSON file with each frame's joints in pixels (the
+centre of pixel (i, j) is at (i, j)), their tight box, and which of them can be seen. The people are those of
+`people/`, so the joints lie where the networks learn them.
 Persons, poses and views are none of the training's.
 """
 
@@ -28,7 +29,7 @@ from people.bodies import THICKNESS as BODY_THICKNESS
 from people.geometry import X, Y, about
 from people.hands import REACH as HAND_REACH
 from people.hands import UPRIGHT, palm_frame
-from people.skeleton import body_joints, body_turns, hand_joints, hand_turns, pose, skin
+from people.skeleton import PELVIS, THORAX, body_joints, body_turns, hand_joints, hand_turns, pose, skin
 from people.studio import HAND_THICKNESS, open_studio
 from people.wardrobe import skin_for
 
@@ -43,7 +44,7 @@ THICKNESS = {"hand": HAND_THICKNESS, "body": BODY_THICKNESS}
 # Looks and light depend on these seeds alone: each frame draws them anew, and alike.
 HAND_SEED, SLEEVE_SEED, BODY_SEED = 2028, 290, 3000
 HAND_PLACE, BODY_PLACE = "workshop", "lobby"
-HAND_KEYS = ("open", "spread", "pinch", "point", "victory", "thumbs_up", "relaxed")
+HAND_KEYS = ("open", "spread", "fist", "point", "victory", "thumbs_up", "relaxed")
 HAND_TRAITS = {"age": 0.6, "sex": 0.2, "muscle": 0.5, "weight": 0.4, "height": 0.5, "proportions": 0.6}
 BODY_TRAITS = {"age": 0.68, "sex": 0.95, "muscle": 0.6, "weight": 0.45, "height": 0.55, "proportions": 0.8}
 SEVERAL = ((BODY_SEED, BODY_TRAITS), (3138, {**BODY_TRAITS, "sex": 0.05, "age": 0.6}))
@@ -92,22 +93,29 @@ def blend(keys, place):
     return keys[first] * (1 - mix) + keys[(first + 1) % len(keys)] * mix
 
 
+def hand_parts(studio, rng, sleeve_seed, person, side, angles, wrist=(0, 0)):
+    """(parts of an arm with its sleeve, the hand's joints, the palm's axes). `rng` draws the skin."""
+    body, arm = studio.body, studio.arms[side]
+    transforms = pose(body, person, hand_turns(body, person, side, angles, wrist))
+    texture, tint = skin_for(rng, studio.wardrobe.skins, person.traits), dress.skin_tint(rng)
+    posed = arm.matrix(skin(person.vertices, body.weights, transforms))
+    parts = [draw.Part(posed, arm.matrix(person.vertices), arm.faces, arm.uv, texture, tint, draw.SKIN)]
+    parts.append(dress.sleeve(np.random.default_rng(sleeve_seed), body, person, arm, posed))
+    frame = palm_frame(body, person, transforms, side)
+    return parts, hand_joints(body, person, transforms, side), frame
+
+
 def hand_shot(studio, index):
     """A right hand with its sleeve goes through gestures."""
     rng = np.random.default_rng(HAND_SEED)
     phase = 2 * np.pi * index / FRAMES
-    body, arm = studio.body, studio.arms["R"]
-    person = body.person({**HAND_TRAITS, **ORIGIN})
+    person = studio.body.person({**HAND_TRAITS, **ORIGIN})
     keys = [hand_pose.named(name) for name in HAND_KEYS]
     angles = blend(keys, index * len(keys) / FRAMES)
-    transforms = pose(body, person, hand_turns(body, person, "R", angles, (4 * np.sin(phase), -3)))
-    joints = hand_joints(body, person, transforms, "R")
+    wrist = (4 * np.sin(phase), -3)
+    parts, joints, frame = hand_parts(studio, rng, SLEEVE_SEED, person, "R", angles, wrist)
     look = look_rotation(14 + 18 * np.sin(phase), -6 + 7 * np.cos(phase), 6 + 8 * np.sin(phase + 1))
-    rotation = look @ UPRIGHT @ palm_frame(body, person, transforms, "R").T
-    texture, tint = skin_for(rng, studio.wardrobe.skins, person.traits), dress.skin_tint(rng)
-    posed = arm.matrix(skin(person.vertices, body.weights, transforms))
-    parts = [draw.Part(posed, arm.matrix(person.vertices), arm.faces, arm.uv, texture, tint, draw.SKIN)]
-    parts.append(dress.sleeve(np.random.default_rng(SLEEVE_SEED), body, person, arm, posed))
+    rotation = look @ UPRIGHT @ frame.T
     # The wrist keeps its place on a slow loop; the fingers move over it.
     to_camera = lambda v: (v - joints[-1]) @ rotation.T + [0, 0, 0.62]
     mesh = draw.assemble(rng, parts, to_camera, rotation)
@@ -126,31 +134,38 @@ def body_angles(index):
     return walk * (1 - waving) + wave * waving, waving
 
 
-def dressed(studio, seed, traits, angles, hands):
-    """(parts, joints (16, 3), {side: joints (21, 3)}) of a person; `hands` are the gestures by side."""
+def person_parts(studio, seed, person, angles, gestures):
+    """(parts of a dressed person, joints (16, 3), {side: a hand's joints (21, 3)}). `seed` draws the outfit;
+    `gestures` are their names by side.
+    """
     body = studio.body
-    person = body.person({**traits, **ORIGIN})
     turns = body_turns(body, person, angles)
-    for side, gesture in hands.items():
+    for side, gesture in gestures.items():
         fingers = hand_turns(body, person, side, hand_pose.named(gesture))
         turns |= {name: turn for name, turn in fingers.items() if not name.startswith("wrist")}
     transforms = pose(body, person, turns)
     parts, _, _ = dress.whole(np.random.default_rng(seed), studio, person, transforms)
-    both = {side: hand_joints(body, person, transforms, side) for side in hands}
-    return parts, body_joints(body, person, transforms), both
+    hands = {side: hand_joints(body, person, transforms, side) for side in gestures}
+    return parts, body_joints(body, person, transforms), hands
+
+
+def floor_below(parts, joints):
+    """The place on the floor below a standing person's pelvis."""
+    lowest = max(part.posed[part.faces].reshape(-1, 3)[:, 1].max() for part in parts)
+    return np.array([joints[PELVIS, 0], lowest, joints[PELVIS, 2]])
 
 
 def body_shot(studio, index):
     """A dressed person walks and waves."""
     phase = 2 * np.pi * index / FRAMES
+    person = studio.body.person({**BODY_TRAITS, **ORIGIN})
     angles, waving = body_angles(index)
-    parts, joints, _ = dressed(studio, BODY_SEED, BODY_TRAITS, angles, {"L": "relaxed", "R": "open"})
+    parts, joints, _ = person_parts(studio, BODY_SEED, person, angles, {"L": "relaxed", "R": "open"})
     rotation = about(X, np.radians(6)) @ about(Y, 0.7 * np.cos(phase) * (1 - 0.75 * waving))
     # The pelvis stays over its place, the lowest foot on the floor.
     distance, focal, ground = 4.3, 870.0, 446.0
-    lowest = max(part.posed[part.faces].reshape(-1, 3)[:, 1].max() for part in parts)
-    middle = np.array([joints[6, 0], lowest, joints[6, 2]])
-    to_camera = lambda v: (v - middle) @ rotation.T + [0, 0, distance]
+    floor = floor_below(parts, joints)
+    to_camera = lambda v: (v - floor) @ rotation.T + [0, 0, distance]
     mesh = draw.assemble(np.random.default_rng(BODY_SEED), parts, to_camera, rotation)
     at = 318 + 26 * np.sin(phase), ground
     return Shot(mesh, [Subject("body", "", to_camera(joints))], BODY_REACH, focal, at)
@@ -172,9 +187,10 @@ def several_shot(studio, index):
     parts, subjects = [], []
     for (seed, traits), aside in zip(SEVERAL, (-0.64, 0.64), strict=True):
         angles = raised(2 * np.pi * index / FRAMES + 3 * aside)
-        own, joints, hands = dressed(studio, seed, traits, angles, {"L": "spread", "R": "open"})
+        person = studio.body.person({**traits, **ORIGIN})
+        own, joints, hands = person_parts(studio, seed, person, angles, {"L": "spread", "R": "open"})
         # The thorax stays at its place.
-        move = np.array([aside, 0, 0]) - joints[7]
+        move = np.array([aside, 0, 0]) - joints[THORAX]
         for part in own:
             part.posed = part.posed + move
         parts += own
@@ -224,18 +240,24 @@ def finish(picture, rng):
     return np.clip(picture + rng.normal(0, 1.6, picture.shape[:2] + (1,)), 0, 255).astype(np.uint8)
 
 
+def drawn(shot, lighting, seed, corner=(0, 0), side=SIZE[0]):
+    """(RGBA, depth) of a square part of the frame, which begins at `corner`."""
+    camera = (shot.focal, shot.centre[0] - corner[0], shot.centre[1] - corner[1])
+    rng = np.random.default_rng(seed)
+    linear, cover, depth = draw.render(rng, shot.mesh, camera, side, lighting, shot.reach)
+    return draw.figure(linear, cover), depth
+
+
 def photograph(studio, clip, index):
     """(picture RGB, [(Subject, joints px (J, 2), whether each is seen)]) of one frame."""
     make, place = CLIPS[clip]
     shot = make(studio, index)
     behind, lighting = background(studio, place, 2 * np.pi * index / FRAMES)
-    camera = (shot.focal, *shot.centre)
-    rng = np.random.default_rng(place.seed)
-    linear, cover, depth = draw.render(rng, shot.mesh, camera, SIZE[0], lighting, shot.reach)
-    rgba = _square(draw.figure(linear, cover))
+    rgba, depth = drawn(shot, lighting, place.seed)
+    rgba = _square(rgba)
     found = []
     for subject in shot.subjects:
-        at = draw.project(subject.joints, camera)
+        at = draw.project(subject.joints, (shot.focal, *shot.centre))
         x, y = np.clip(np.round(at).astype(int), 0, np.array(SIZE) - 1).T
         found.append((subject, at, subject.joints[:, 2] < depth[y, x] + THICKNESS[subject.task]))
     if clip == "body":

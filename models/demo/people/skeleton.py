@@ -79,18 +79,23 @@ def palm(body, person, side):
     head = lambda name: person.heads[body.index[f"{name}.{side}"]]
     wrist, index, little = head("wrist"), head("finger2-1"), head("finger5-1")
     forward = unit(head("finger3-1") - wrist)
-    p = unit(np.cross(index - wrist, little - wrist)) * (1 if side == "L" else -1)
+    # Right hand, palm to the viewer, fingers up: the index finger is at the viewer's right.
+    p = unit(np.cross(index - wrist, little - wrist)) * (1 if side == "R" else -1)
     u = unit(little - index)
     return wrist, forward, p, unit(u - forward * (u @ forward))
 
 
 def hand_turns(body, person, side, angles, wrist=(0, 0)):
-    """Turns of one hand. `angles`: a pose of hand_pose; `wrist`: flexion and deviation, degrees."""
+    """Turns of one hand. `angles`: a pose of hand_pose; `wrist`: flexion to the palm and deviation to the
+    little finger, degrees.
+    """
     origin, forward, p, u = palm(body, person, side)
 
     def at(name, tail=False):
         return (person.tails if tail else person.heads)[body.index[f"{name}.{side}"]]
 
+    # A turn about it leads from the thumb's side to the little finger's.
+    aside = unit(np.cross(forward, u))
     out = {}
     for f in range(2, 6):
         points = [at(f"finger{f}-{k}") for k in (1, 2, 3)] + [at(f"finger{f}-3", True)]
@@ -102,30 +107,33 @@ def hand_turns(body, person, side, angles, wrist=(0, 0)):
             a, b = (unit(v - axis * (v @ axis)) for v in (a, b))
             rest.append(np.arctan2(np.cross(a, b) @ axis, a @ b))
         flex = np.radians(angles[f - 1][:3]) - rest
-        spread = about(p, np.radians(angles[f - 1][3]) * np.sign(np.cross(forward, u) @ p))
+        spread = about(aside, np.radians(angles[f - 1][3]))
         out[f"finger{f}-1.{side}"] = ("add", spread @ about(axis, flex[0]))
         for k in (1, 2):
             out[f"finger{f}-{k + 1}.{side}"] = ("add", about(axis, flex[k]))
     out |= _thumb_turns(at, side, p, u, np.radians(angles[0]))
     flexion, deviation = np.radians(wrist)
     bend = about(unit(np.cross(forward, p)), flexion)
-    out[f"wrist.{side}"] = ("add", bend @ about(p, deviation))
+    out[f"wrist.{side}"] = ("add", bend @ about(aside, deviation))
     return out
 
 
 def _thumb_turns(at, side, p, u, angles):
-    """The thumb's axes lie across the palm's; the shares were set by eye on hand_pose's gestures."""
+    """The shares were fitted on hand_pose's gestures: in a fist the thumb lies on the fingers, in a pinch it
+    meets the index finger's tip.
+    """
     flex, abduct, mcp, ip = angles
     along = unit(at("finger1-2") - at("finger1-1"))
-    bend = unit(np.cross(along, unit(0.8 * u + 0.6 * p)))
+    # At rest the thumb stands off the palm: flexion moves it across the palm, and back to it.
+    bend = unit(np.cross(along, unit(0.76 * u - 0.65 * p)))
     lift = unit(np.cross(along, p))
-    roll = about(along, 0.5 * (0.7 * abduct + 0.3 * max(flex, 0)) * (1 if side == "L" else -1))
+    roll = about(along, 0.4 * (0.7 * abduct + 0.3 * max(flex, 0)) * (1 if side == "L" else -1))
     end = unit(at("finger1-3", True) - at("finger1-3"))
-    tip_bend = unit(np.cross(end, unit(0.9 * u + 0.35 * p)))
+    tip_bend = unit(np.cross(end, unit(0.95 * u + 0.32 * p)))
     return {
-        f"finger1-1.{side}": ("add", about(bend, 0.7 * flex) @ about(lift, 0.8 * abduct) @ roll),
-        f"finger1-2.{side}": ("add", about(tip_bend, 0.8 * mcp - 0.1)),
-        f"finger1-3.{side}": ("add", about(tip_bend, ip - 0.1)),
+        f"finger1-1.{side}": ("add", about(bend, 0.87 * flex) @ about(lift, 0.89 * abduct - 0.12) @ roll),
+        f"finger1-2.{side}": ("add", about(tip_bend, 0.79 * mcp - 0.17)),
+        f"finger1-3.{side}": ("add", about(tip_bend, 1.09 * ip - 0.13)),
     }
 
 
