@@ -3,7 +3,8 @@
 //! Modes, control ranges and the lines that an exposure must leave are from Linux' drivers: `drivers/media/i2c/imx219.c`
 //! and `ov5647.c` of torvalds/linux, and `imx708.c` of raspberrypi/linux. The drivers state neither black levels nor
 //! what a number of the gain control means: these are from libcamera's tables (`camera_sensor_helper.cpp`, and its
-//! tuning files for Raspberry Pi). No sensor was ever connected.
+//! tuning files for Raspberry Pi), except the imx708's gain and the black levels of imx708 and ov5647, which were not
+//! compared with those. No sensor was ever connected.
 
 /// A sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
