@@ -127,7 +127,7 @@ fn send(options: &Options, stop: &AtomicBool, sent: &AtomicU64) -> Outcome<()> {
     Ok(())
 }
 
-/// What the peer received.
+/// Packets that the peer received.
 #[derive(Default)]
 struct Received {
     packets: u64,

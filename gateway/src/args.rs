@@ -76,7 +76,7 @@ pub struct MqttOptions {
     pub rate: f64,
 }
 
-/// What to do.
+/// Task that the command line names.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     Run(Box<Options>),

@@ -5,7 +5,7 @@ use crate::mailbox::Message;
 use crate::output::{Outcome, Output};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What the output was told, and how it behaves.
+/// Record of what the output was told, and its behaviour.
 #[derive(Debug, Default)]
 pub struct Script {
     pub is_down: bool,

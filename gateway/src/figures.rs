@@ -20,7 +20,7 @@ pub type Outputs = Box<dyn Fn() -> Vec<OutputFigures> + Send>;
 /// Takes further labels, and a value.
 type Put<'a> = &'a mut dyn FnMut(&str, f64);
 
-/// What the page shows.
+/// Sources of the page's figures.
 pub struct Sources {
     pub fleet: Arc<Mutex<Fleet>>,
     pub totals: Arc<Totals>,

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 pub enum Sender {
     /// The holder of a key, by its place in the keyring.
     Key(u16),
-    /// Whoever has this address.
+    /// The holder of an address.
     Address(IpAddr),
 }
 
@@ -92,7 +92,7 @@ struct Board {
     stream: Stream,
 }
 
-/// What became of a packet.
+/// Outcome of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     pub verdict: Verdict,

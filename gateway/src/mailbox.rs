@@ -1,4 +1,4 @@
-//! What waits for an output: packets in a ring, and the boards of which there is news.
+//! The queue of an output: packets in a ring, and the boards of which there is news.
 //!
 //! In: packets and places from the thread that receives. Out: batches for the output's thread. A full ring loses its
 //! oldest packet, and counts it. News is a bit for each board, so that an output that was away for long gets the newest

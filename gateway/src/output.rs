@@ -19,7 +19,7 @@ const TURN: Duration = Duration::from_millis(20);
 /// Time between two reports of a board of which there is no news.
 const REPORT_US: u64 = 10_000_000;
 
-/// What became of a packet.
+/// Outcome of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Published,

@@ -4,7 +4,7 @@ use crate::fleet::Report;
 use posewire::wire::{Body, Flags, Packet, PacketView};
 use serde_json::{Value, json};
 
-/// What a packet shows.
+/// Contents of a packet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     pub is_found: bool,

@@ -57,12 +57,7 @@ pub const COMMAND: Command = Command {
             default: None,
             help: "the other report",
         },
-        CommandOption {
-            name: "json",
-            argument: None,
-            default: None,
-            help: "print JSON",
-        },
+        CommandOption::JSON,
     ],
     settings: Accepts::These(&["model", "threads", "pin", "engine"]),
     notes: "A run is not clean if the board slowed itself down, or if other programs had its processor. The report says so.",

@@ -54,6 +54,16 @@ pub struct CommandOption {
     pub help: &'static str,
 }
 
+impl CommandOption {
+    /// The switch of commands that print their result for programs.
+    pub const JSON: CommandOption = CommandOption {
+        name: "json",
+        argument: None,
+        default: None,
+        help: "print JSON",
+    };
+}
+
 /// An option of any kind, for help and completions.
 pub struct AnyOption {
     pub name: &'static str,

@@ -34,12 +34,7 @@ are, how long each takes, and whether one can take the other's place.",
             default: None,
             help: "the folder of the pictures, each with one subject",
         },
-        CommandOption {
-            name: "json",
-            argument: None,
-            default: None,
-            help: "print JSON",
-        },
+        CommandOption::JSON,
     ],
     settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
     notes: "\
@@ -110,7 +105,7 @@ fn check(model: &Path, own: &Judged, reference: &Path, other: &Judged) -> Result
     )))
 }
 
-/// What was found in all pictures.
+/// Distances and times over all pictures.
 #[derive(Debug, Default)]
 struct Compared {
     pictures: usize,

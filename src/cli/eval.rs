@@ -74,12 +74,7 @@ whole program.",
             default: Some("4"),
             help: "tracking: runs of each modelled clip, with other noise",
         },
-        CommandOption {
-            name: "json",
-            argument: None,
-            default: None,
-            help: "print JSON",
-        },
+        CommandOption::JSON,
     ],
     settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
     notes: "\

@@ -72,7 +72,7 @@ pub struct Sent {
     pub joints: Vec<Option<PointPx>>,
 }
 
-/// What was there and what was sent in one frame.
+/// Truths and sent instances of one frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// Capture time.

@@ -144,7 +144,7 @@ impl Score {
     }
 }
 
-/// What is known of a truth.
+/// Record of a truth.
 #[derive(Debug, Default)]
 struct Known {
     number: Option<u32>,
@@ -153,7 +153,7 @@ struct Known {
     is_side_wrong: bool,
 }
 
-/// What is known of a number.
+/// Record of a number.
 #[derive(Debug, Default)]
 struct Track {
     /// The truth that had it last.

@@ -13,7 +13,7 @@ use crate::model::{DecodeMode, ExtraChannel, ModelCard, ModelFile};
 use crate::scene::{CropBox, Keypoints, Mount, SizePx, mean_score};
 use crate::stats::{Stage, StageTimes};
 
-/// What a network sees in a region.
+/// A network's look at a region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// In source-frame pixels.
@@ -24,7 +24,7 @@ pub struct Estimate {
     pub right_hand: Option<f32>,
 }
 
-/// What a look does beside what the card says.
+/// Options of a look that no card has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LookOptions {
     /// The camera is not upright.
@@ -172,7 +172,7 @@ mod tests {
     use crate::frame::PixelFormat;
     use crate::model::test_card;
 
-    /// What a network of these maps after the joints' maps sees in a grey picture.
+    /// The estimate of a network with these maps after the joints' maps, in a grey picture.
     fn estimate(channels: &[(ExtraChannel, f32)]) -> Estimate {
         let mut card = test_card();
         let mut network = FakeNetwork::new(256, vec![(20.0, 30.0, 0.5); 21]);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// One instance is followed without a number: it is always the same one.
 const ONLY_NUMBER: u32 = 1;
 
-/// What was sent in one frame.
+/// Instances that were sent in one frame.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
     pub index: u64,

@@ -1,4 +1,4 @@
-//! What a modelled network knows of the moment that it looks at. The source sets it, the networks read it.
+//! A modelled network's knowledge of the moment that it looks at. The source sets it, the networks read it.
 
 use super::clip::{Clip, Clutter, Moment, Picture};
 use super::likely;

@@ -2,7 +2,7 @@
 
 use super::SizePx;
 
-/// What makes the camera's picture upright: a mirror first, then turns.
+/// Steps that make the camera's picture upright: a mirror first, then turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mount {
     /// Quarter turns clockwise, 0 to 3.

@@ -1,4 +1,4 @@
-//! What a person sees of a run besides its packets, and what they may change.
+//! A person's view of a run besides its packets, and the changes that they may make.
 
 use crate::scene::BBox;
 use crate::stats::Stage;

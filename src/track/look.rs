@@ -4,7 +4,7 @@ use super::place::{Candidate, MAX_CANDIDATES};
 use crate::error::Result;
 use crate::scene::{BBox, CropBox, Keypoints, Task};
 
-/// What a network saw in a region.
+/// A network's result for a region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
     /// In source-frame pixels.

@@ -41,6 +41,18 @@ fn hand(x_px: f32, y_px: f32) -> Thing {
     }
 }
 
+/// A person in the middle, nearly as high as the frame.
+fn body() -> Thing {
+    Thing {
+        task: Task::Body,
+        x_px: 320.0,
+        y_px: 240.0,
+        side_px: 400.0,
+        presence: 0.7,
+        right_hand: None,
+    }
+}
+
 /// A finder's thresholds.
 const PEAKS: Thresholds = Thresholds {
     birth: 0.5,
@@ -655,14 +667,7 @@ fn a_slow_board_follows_as_many_as_it_looks_at_often_enough() {
 #[test]
 fn a_body_gives_its_hands_their_boxes_sides_and_parents() {
     let mut run = Run::new(4, 2, 1_500);
-    let body = Thing {
-        task: Task::Body,
-        x_px: 320.0,
-        y_px: 240.0,
-        side_px: 400.0,
-        presence: 0.7,
-        right_hand: None,
-    };
+    let body = body();
     // A wrist of a hand is at its lower edge.
     let at_wrist = |column: f32| Thing {
         side_px: 50.0,
@@ -715,14 +720,7 @@ fn the_network_tells_a_hands_side_and_a_short_contradiction_changes_nothing() {
 #[test]
 fn a_bodys_word_on_a_side_outweighs_the_networks() {
     let mut run = Run::new(2, 1, 1_500);
-    let body = Thing {
-        task: Task::Body,
-        x_px: 320.0,
-        y_px: 240.0,
-        side_px: 400.0,
-        presence: 0.7,
-        right_hand: None,
-    };
+    let body = body();
     // The body's right wrist, and a hand network that takes the hand for a left one.
     let at_wrist = Thing {
         side_px: 50.0,

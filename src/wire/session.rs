@@ -98,7 +98,7 @@ impl Refusal {
     }
 }
 
-/// What holds for all instances of a receiver.
+/// Conditions for all instances of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// Start of the probation.

@@ -45,7 +45,7 @@ const CHANGE_US: u64 = 100_000;
 const GOODBYE: Duration = Duration::from_millis(500);
 const GATEWAY_STATE: &str = "posewire/gateway/state";
 
-/// What the connection's thread says.
+/// Messages of the connection's thread.
 #[derive(Debug, Default)]
 struct Link {
     is_up: AtomicBool,
@@ -54,7 +54,7 @@ struct Link {
     stops: AtomicBool,
 }
 
-/// What was last published of a board.
+/// The state that was last published of a board.
 #[derive(Debug)]
 struct Shown {
     generation: u32,

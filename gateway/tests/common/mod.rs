@@ -139,7 +139,7 @@ impl Gateway {
         value.map_or(0.0, |value| value.parse().unwrap())
     }
 
-    /// What became of all packets that an output was given.
+    /// Outcomes of all packets that an output was given.
     pub fn outcomes(&self, output: &str) -> f64 {
         let outcomes = ["published", "left_out", "lost", "outdated", "no_room"];
         let name = |what| {

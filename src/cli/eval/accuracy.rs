@@ -45,7 +45,7 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// What the network sees of each subject, beside the truth.
+/// The network's joints of each subject, beside the truth.
 ///
 /// # Errors
 /// Those of the pictures and of the network.

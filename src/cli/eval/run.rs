@@ -80,7 +80,7 @@ impl Judged {
             .estimate(pixels, &crop, &mut self.work, &mut self.times)
     }
 
-    /// What it sees in a part of a picture, whose name is for the error.
+    /// The estimate in a part of a picture, whose name is for the error.
     ///
     /// # Errors
     /// As of [`Judged::look`], also if a map has values that are no numbers.
@@ -104,7 +104,7 @@ impl Judged {
         Ok(estimate)
     }
 
-    /// What it sees in a subject's box, beside the truth.
+    /// The estimate in a subject's box, beside the truth.
     ///
     /// # Errors
     /// As of [`Judged::look`].

@@ -9,7 +9,7 @@ const ENTRIES: usize = 1 << MOST_BITS;
 /// A gain of 1.
 const ONE: u32 = 1 << 8;
 
-/// What a sensor's light and colours need.
+/// Correction that a sensor's light and colours need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
     /// Sample of no light, in the sensor's bits.

@@ -59,7 +59,7 @@ pub(super) struct Server {
     refused: Repeated,
 }
 
-/// What a request leads to.
+/// Outcome of a request.
 enum Answer {
     Page,
     View,

@@ -315,7 +315,7 @@ fn write_all<D: Disk>(
     }
 }
 
-/// What the thread does next.
+/// Next step of the thread.
 enum Next {
     /// Of this time.
     Packet(u64),

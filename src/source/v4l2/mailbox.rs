@@ -33,7 +33,7 @@ pub(super) struct CapturedFrame {
     pub index: u64,
     pub layout: Layout,
     pub encoding: Encoding,
-    /// What a raw picture is developed with.
+    /// Table that develops a raw picture.
     pub balance: Balance,
 }
 

@@ -32,7 +32,7 @@ const EASY_GAIN: f32 = 4.0;
 /// Largest gain of the tables, for what the sensor cannot give.
 const MOST_DIGITAL: f32 = 8.0;
 
-/// What a sensor can do.
+/// Abilities of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limits {
     /// Shortest and longest exposure, in seconds.
@@ -45,7 +45,7 @@ pub(super) struct Limits {
     pub lamps_hz: f32,
 }
 
-/// What a sensor and the tables are set to.
+/// Settings of a sensor and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Setting {
     pub exposure_s: f32,

@@ -24,7 +24,7 @@ pub(super) struct Facts {
     pub dark_lines: i64,
 }
 
-/// What a number of the gain control means.
+/// Meaning of a number of the gain control.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum GainCode {
     /// Gain is the code, divided by this.

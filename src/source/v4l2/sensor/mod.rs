@@ -216,7 +216,7 @@ impl Developer {
         &self.about
     }
 
-    /// What a picture is developed with. `index` counts the camera's pictures.
+    /// Table that develops a picture. `index` counts the camera's pictures.
     pub(in crate::source) fn develop(&mut self, pixels: &Pixels<'_>, index: u64) -> Balance {
         match measure_light(pixels, self.black, self.white.gains()) {
             Some(light) => self.see(&light, index),

@@ -26,7 +26,7 @@ struct Scene {
     index: u64,
 }
 
-/// What a picture was, and what was set for later ones.
+/// Light of a picture, and the settings for later ones.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     /// Mean brightness against the goal.
