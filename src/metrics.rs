@@ -104,9 +104,26 @@ pub fn pckh(samples: &[Sample], threshold: f64) -> f64 {
     100.0 * good as f64 / all.max(1) as f64
 }
 
+/// The value that this share, 0 to 1, of sorted values does not exceed (nearest rank); `None` without values.
+pub fn nearest_rank<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_has_the_value_of_its_nearest_rank() {
+        let values = [1, 2, 3, 4];
+        let at = |share| nearest_rank(&values, share);
+        assert_eq!(
+            [0.0, 0.25, 0.26, 0.5, 1.0].map(at),
+            [1, 1, 2, 2, 4].map(Some)
+        );
+        assert_eq!(nearest_rank::<f64>(&[], 0.5), None);
+    }
 
     #[test]
     fn no_samples_give_zero_not_nan() {

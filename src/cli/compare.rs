@@ -6,6 +6,7 @@ use super::eval::{Judged, with_picture};
 use super::{layers, say};
 use crate::error::{Error, Result};
 use crate::frame::Pixels;
+use crate::metrics::nearest_rank;
 use crate::model::ModelFile;
 use crate::scene::{BBox, CropBox, Keypoint};
 use crate::source;
@@ -234,7 +235,7 @@ impl Compared {
         let joints = own.card().joints.iter().zip(&self.joints);
         let joints = joints.map(|(name, distances)| {
             let px = sorted(distances.iter().map(|(px, _)| *px));
-            json!({ "joint": name, "n": px.len(), "median_px": at(&px, 0.5), "p95_px": at(&px, 0.95) })
+            json!({ "joint": name, "n": px.len(), "median_px": nearest_rank(&px, 0.5), "p95_px": nearest_rank(&px, 0.95) })
         });
         let all = self.distances_px();
         let side = |judged: &Judged| {
@@ -250,8 +251,8 @@ impl Compared {
             "pictures": self.pictures,
             "subjects": self.subjects,
             "missed": self.missed,
-            "median_px": at(&all, 0.5),
-            "p95_px": at(&all, 0.95),
+            "median_px": nearest_rank(&all, 0.5),
+            "p95_px": nearest_rank(&all, 0.95),
             "share_same": self.share(SAME),
             "share_near": self.share(NEAR),
             "verdict": self.verdict(),
@@ -261,7 +262,7 @@ impl Compared {
 }
 
 fn line(name: &str, px: &[f64]) {
-    let value = |share| at(px, share).unwrap_or(0.0);
+    let value = |share| nearest_rank(px, share).unwrap_or(0.0);
     say!(
         "{name:<24} {:>6} {:>9.2} {:>9.2}",
         px.len(),
@@ -274,12 +275,6 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
-}
-
-/// The value that this share does not exceed (nearest rank).
-fn at(sorted: &[f64], share: f64) -> Option<f64> {
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied()
 }
 
 /// The box around the joints that are found, if half of them are.
@@ -331,13 +326,13 @@ mod tests {
         let mut reference = judged(0.0, card());
         let same = compare(&mut judged(0.0, card()), &mut reference, &pictures).unwrap();
         assert_eq!((same.pictures, same.subjects, same.missed), (2, 2, 0));
-        assert_eq!(at(&same.distances_px(), 1.0), Some(0.0));
+        assert_eq!(nearest_rank(&same.distances_px(), 1.0), Some(0.0));
         assert_eq!(same.verdict(), "it sees the same");
 
         // The picture's 64 px are the heatmap's 64, and the joints' box has 42 of them. Both networks look at
         // 1.5 times of it: 63 px, so that 2 px of the heatmap are about 2 px of the picture.
         let moved = compare(&mut judged(2.0, card()), &mut reference, &pictures).unwrap();
-        let px = at(&moved.distances_px(), 0.5).unwrap();
+        let px = nearest_rank(&moved.distances_px(), 0.5).unwrap();
         assert!((px - 2.0 * 63.0 / 64.0).abs() < 0.1, "{px}");
         assert_eq!(moved.verdict(), "it sees nearly the same");
         let far = compare(&mut judged(6.0, card()), &mut reference, &pictures).unwrap();

@@ -2,6 +2,7 @@
 
 use super::matching::{Matcher, Pair};
 use super::{Judged, LOCK_SIDE_PX, SAME, Sent, Truth, assignment, distance};
+use crate::metrics::nearest_rank;
 use crate::scene::Side;
 use std::collections::BTreeMap;
 
@@ -85,9 +86,7 @@ impl Score {
 
     /// The age that this share of the sent instances does not exceed (nearest rank).
     pub fn age_us(&self, share: f64) -> u64 {
-        let rank = (share * self.ages_us.len() as f64).ceil() as usize;
-        let at = rank.saturating_sub(1);
-        self.ages_us.get(at).copied().unwrap_or(0)
+        nearest_rank(&self.ages_us, share).unwrap_or(0)
     }
 
     /// 1 less misses, false ones and changes of numbers; `None` without truths.

@@ -2,6 +2,7 @@
 
 use super::clip::Clip;
 use super::recorder::Recorded;
+use crate::metrics::nearest_rank;
 use crate::mot::{self, Judged, Score, Sent, Steadiness};
 
 /// How well a clip was followed.
@@ -73,11 +74,7 @@ impl Report {
 
     /// The cost that this share of the frames does not exceed.
     pub fn spent_us(&self, share: f64) -> u64 {
-        let rank = (share * self.spent_us.len() as f64).ceil() as usize;
-        self.spent_us
-            .get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or(0)
+        nearest_rank(&self.spent_us, share).unwrap_or(0)
     }
 }
 
