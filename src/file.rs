@@ -33,7 +33,7 @@ pub enum ReadError {
 
 impl ReadError {
     /// There is no file of this name.
-    #[cfg(any(test, feature = "onnx"))]
+    #[cfg(any(test, feature = "eval"))]
     pub fn is_missing(&self) -> bool {
         matches!(self, ReadError::Open(error) if error.kind() == io::ErrorKind::NotFound)
     }

@@ -41,14 +41,17 @@ pub mod mavlink;
 pub mod mcap;
 pub mod metrics;
 pub mod model;
+#[cfg(feature = "eval")]
 pub mod mot;
 pub mod npy;
 pub mod pipeline;
 pub mod process;
 pub mod producer;
+#[cfg(feature = "eval")]
 mod protocol;
 #[cfg(feature = "onnx")]
 pub mod quantise;
+#[cfg(any(test, feature = "eval"))]
 mod random;
 pub mod scene;
 pub mod serial;

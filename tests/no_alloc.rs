@@ -44,9 +44,10 @@ fn main() {
     one_workspace();
     around_the_network();
     several_instances();
+    decoding();
+    // Last: the preview's thread frees what it holds when it ends, after its sink.
     #[cfg(feature = "preview")]
     preview();
-    decoding();
 }
 
 /// Baseline and progressive JPEGs take no more memory than a budget counts for them.

@@ -3,7 +3,10 @@
 mod accuracy;
 mod coco;
 mod interhand;
+mod kept;
 mod labels;
+mod matlab;
+mod mpii;
 mod presence;
 mod published;
 mod read;
@@ -12,15 +15,21 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tracking;
+mod wholebody;
 
 use super::clash::{self, Named};
 use super::command::{Accepts, Command, CommandOption, Given};
 use super::layers;
 use crate::error::{Error, Result};
+use crate::file;
+use crate::limits::MAX_LABEL_BYTES;
 use crate::model::ModelFile;
 use crate::scene::Task;
+use crate::settings::Settings;
 use crate::text::Shown;
+use kept::Kept;
 pub(super) use run::{Judged, with_picture};
+use std::path::Path;
 
 pub const COMMAND: Command = Command {
     name: "eval",
@@ -41,14 +50,21 @@ whole program.",
             name: "labels",
             argument: Some("FILE"),
             default: None,
-            help: "COCO keypoints, in the order of the model's joints; or InterHand2.6M's NAME_data.json, with \
-                   NAME_camera.json and NAME_joint_3d.json beside it",
+            help: "COCO keypoints, in the order of the model's joints; COCO-WholeBody's, of which the hands; InterHand2.6M's \
+                   NAME_data.json, with NAME_camera.json and NAME_joint_3d.json beside it; or MPII's mpii_NAME.json, \
+                   with mpii_gt_NAME.mat",
         },
         CommandOption {
             name: "images",
             argument: Some("DIR"),
             default: None,
             help: "the folder that the labels' file names start from",
+        },
+        CommandOption {
+            name: "progress",
+            argument: Some("FILE"),
+            default: None,
+            help: "hand, body: keep what was seen, and go on from there: for long runs that may be stopped",
         },
         CommandOption {
             name: "clips",
@@ -123,7 +139,16 @@ fn run(given: Given) -> Result<()> {
             path: &path,
         },
     ];
-    clash::check(&inputs, &[clash::standard_output()])?;
+    let progress = given.path("progress");
+    let mut outputs = vec![clash::standard_output()];
+    outputs.extend(progress.as_deref().map(|path| Named {
+        role: "--progress",
+        path,
+    }));
+    clash::check(&inputs, &outputs)?;
+    if progress.is_some() && task.is_none() {
+        return Err(Error::usage("--progress is for eval hand and eval body"));
+    }
     let mut judged = Judged::open(model, &settings)?;
     let own = judged.card().task;
     if task.is_some_and(|task| task != own) {
@@ -133,10 +158,29 @@ fn run(given: Given) -> Result<()> {
             own.name()
         )));
     }
-    let labels = read::labels(&path, &images, judged.card().joints.len())?;
+    let labels = read::labels(&path, &images, own, judged.card().joints.len())?;
     let as_json = given.has("json");
+    let mut kept = match &progress {
+        Some(progress) => Kept::open(progress, &origin(&[model, &card, &path], &settings)?)?,
+        None => Kept::default(),
+    };
     match task {
-        Some(_) => accuracy::measure(&mut judged, &labels, &path, as_json),
+        Some(_) => accuracy::measure(&mut judged, &labels, &path, &mut kept, as_json),
         None => presence::measure(&mut judged, &labels, &path, as_json),
     }
+}
+
+/// Text that differs if another model, other labels or other options give other joints.
+fn origin(paths: &[&Path], settings: &Settings) -> Result<String> {
+    let mut text = format!("{:?}", settings.looks());
+    for path in paths {
+        let sum = match file::read_bounded(path, MAX_LABEL_BYTES) {
+            Ok(bytes) => crc32fast::hash(&bytes),
+            // A plan has its card inside.
+            Err(error) if error.is_missing() => 0,
+            Err(error) => return Err(Error::data(path, error.to_string())),
+        };
+        text += &format!(" {sum:08x}");
+    }
+    Ok(text)
 }

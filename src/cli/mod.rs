@@ -4,11 +4,13 @@ mod bench;
 mod boards;
 mod clash;
 mod command;
+#[cfg(feature = "eval")]
 mod compare;
 mod compile;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+#[cfg(feature = "eval")]
 mod eval;
 mod export;
 mod help;
@@ -88,7 +90,9 @@ fn commands() -> impl Iterator<Item = &'static Command> {
         inspect::COMMAND,
         compile::COMMAND,
         quantize::COMMAND,
+        #[cfg(feature = "eval")]
         eval::COMMAND,
+        #[cfg(feature = "eval")]
         compare::COMMAND,
     ];
     COMMANDS.iter()
@@ -135,6 +139,11 @@ fn dispatch(mut parser: Parser) -> Result<()> {
             return Err(Error::usage(
                 "this build has no demo: build with --features demo",
             ));
+        }
+        "eval" | "compare" => {
+            return Err(Error::usage(format!(
+                "this build has no {name}: build with --features eval"
+            )));
         }
         other => {
             let near = nearest(other, commands().map(|command| command.name));

@@ -27,6 +27,8 @@ DEFINITIONS = {"hand": card.HAND, "body": card.BODY}
 TURNS = {"hand": (40, 0.2), "body": (18, 0.08)}
 TASKS = ("hand", "body", "finder")
 JUDGE_SEED = 99
+# Fewer judge too coarsely.
+LEAST_UNSEEN = 240
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Size:
     calibration: int
 
     def with_hands(self, count):
-        """The same, trained on so many hands, and on the other kinds in proportion."""
+        """The same with so many hands, and the other kinds and the unseen pictures in proportion."""
         share = count / self.figures["hand"]
-        return replace(self, figures={kind: max(1, round(n * share)) for kind, n in self.figures.items()})
+        figures = {kind: max(1, round(n * share)) for kind, n in self.figures.items()}
+        return replace(self, figures=figures, unseen=max(min(LEAST_UNSEEN, self.unseen), round(self.unseen * share)))
 
 
 FULL = Size(

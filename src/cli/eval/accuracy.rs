@@ -1,6 +1,7 @@
 //! `posewire eval hand` and `body`: the figures that model cards print.
 
-use super::labels::Labels;
+use super::kept::Kept;
+use super::labels::{Labels, Measure};
 use super::published;
 use super::run::{self, Judged};
 use crate::cli::say;
@@ -23,13 +24,14 @@ pub(super) fn measure(
     judged: &mut Judged,
     labels: &Labels,
     path: &Path,
+    kept: &mut Kept,
     as_json: bool,
 ) -> Result<()> {
     if labels.subjects() == 0 {
         return Err(Error::data(path, "labels no joint of any picture"));
     }
-    let samples = samples(judged, labels)?;
-    let figures = figures(&samples);
+    let samples = samples(judged, labels, kept)?;
+    let figures = figures(&samples, labels.measure);
     let joints = samples
         .iter()
         .map(|sample| sample.valid.iter().filter(|&&valid| valid).count())
@@ -45,22 +47,35 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The network's joints of each subject, beside the truth.
+/// The network's joints of each subject, beside the truth. What is kept already is not looked at again.
 ///
 /// # Errors
-/// Those of the pictures and of the network.
-pub(super) fn samples(judged: &mut Judged, labels: &Labels) -> Result<Vec<Sample>> {
+/// Those of the pictures, of the network and of the file that keeps them.
+pub(super) fn samples(
+    judged: &mut Judged,
+    labels: &Labels,
+    kept: &mut Kept,
+) -> Result<Vec<Sample>> {
     let mut samples = Vec::with_capacity(labels.subjects());
     for (index, picture) in labels.pictures.iter().enumerate() {
         if index > 0 && index.is_multiple_of(PROGRESS_PICTURES) {
             log::info!("{index} of {} pictures", labels.pictures.len());
         }
-        if picture.subjects.is_empty() {
+        let old: Option<Vec<Sample>> = picture
+            .subjects
+            .iter()
+            .enumerate()
+            .map(|(at, subject)| Some(subject.sample(kept.joints((index, at))?)))
+            .collect();
+        if let Some(old) = old {
+            samples.extend(old);
             continue;
         }
         run::with_picture(&picture.path, |pixels| {
-            for subject in &picture.subjects {
-                samples.push(judged.sample(pixels, subject)?);
+            for (at, subject) in picture.subjects.iter().enumerate() {
+                let joints = judged.joints(pixels, subject)?;
+                kept.add((index, at), &joints)?;
+                samples.push(subject.sample(&joints));
             }
             Ok(())
         })?;
@@ -68,13 +83,20 @@ pub(super) fn samples(judged: &mut Judged, labels: &Labels) -> Result<Vec<Sample
     Ok(samples)
 }
 
-pub(super) fn figures(samples: &[Sample]) -> Vec<Figure> {
-    vec![
-        ("PCK@0.2", metrics::pck(samples, 0.2)),
-        ("PCK@0.1", metrics::pck(samples, 0.1)),
-        ("AUC", metrics::auc(samples, AUC_PX)),
-        ("EPE", metrics::epe_px(samples)),
-    ]
+pub(super) fn figures(samples: &[Sample], measure: Measure) -> Vec<Figure> {
+    match measure {
+        Measure::Box => vec![
+            ("PCK@0.2", metrics::pck(samples, 0.2)),
+            ("PCK@0.1", metrics::pck(samples, 0.1)),
+            ("AUC", metrics::auc(samples, AUC_PX)),
+            ("EPE", metrics::epe_px(samples)),
+        ],
+        // Model cards state shares, not percents.
+        Measure::Head => vec![
+            ("PCKh@0.5", metrics::pckh(samples, 0.5) / 100.0),
+            ("PCKh@0.1", metrics::pckh(samples, 0.1) / 100.0),
+        ],
+    }
 }
 
 fn print(judged: &Judged, labels: &Labels, figures: &[Figure], samples: usize, joints: usize) {

@@ -1,15 +1,13 @@
 //! COCO's form of keypoints: `images`, and `annotations` with x, y, v for each joint. An image without an
 //! annotation shows no subject.
 
-use super::labels::{self, Labels, Picture, Subject};
-use crate::error::{Error, Result};
-use crate::scene::BBox;
-use crate::text::Shown;
+use super::labels::{self, Labels, Measure, Picture};
+use crate::error::Result;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The parts of a file that are used, also in the form of InterHand2.6M.
+/// The parts of a file that are used, also in the forms of InterHand2.6M and COCO-WholeBody.
 #[derive(Debug, Deserialize)]
 pub(super) struct File {
     pub images: Vec<Image>,
@@ -33,6 +31,12 @@ pub(super) struct Annotation {
     keypoints: Option<Vec<f64>>,
     bbox: Option<[f64; 4]>,
     pub joint_valid: Option<Vec<Valid>>,
+    pub lefthand_kpts: Option<Vec<f64>>,
+    pub lefthand_box: Option<[f64; 4]>,
+    pub lefthand_valid: Option<bool>,
+    pub righthand_kpts: Option<Vec<f64>>,
+    pub righthand_box: Option<[f64; 4]>,
+    pub righthand_valid: Option<bool>,
 }
 
 /// InterHand2.6M has both forms.
@@ -57,6 +61,12 @@ impl File {
         let first = self.annotations.first();
         first.is_some_and(|one| one.joint_valid.is_some())
     }
+
+    /// COCO-WholeBody's annotations have the hands beside the person.
+    pub fn has_hands(&self) -> bool {
+        let first = self.annotations.first();
+        first.is_some_and(|one| one.lefthand_kpts.is_some())
+    }
 }
 
 /// # Errors
@@ -73,68 +83,20 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
     }
     let mut skipped = 0;
     for annotation in &file.annotations {
-        let id = annotation.image_id;
-        let picture = places.get(&id).map(|&place| &mut pictures[place]);
-        let picture = picture.ok_or_else(|| {
-            let what = format!("has an annotation of the image {id}, which it does not list");
-            Error::data(path, what)
-        })?;
-        let fail = |what: String| {
-            let shown = Shown::path(&picture.path);
-            Err(Error::data(path, format!("{shown}: {what}")))
-        };
-        let Some(keypoints) = &annotation.keypoints else {
-            return fail("an annotation has no keypoints".into());
-        };
-        if keypoints.len() != 3 * joints {
-            return fail(format!(
-                "an annotation has {} numbers of keypoints, the model's {joints} joints need {}",
-                keypoints.len(),
-                3 * joints
-            ));
+        let picture = labels::picture_of(path, annotation.image_id, &places, &mut pictures)?;
+        let subject = labels::subject(annotation.keypoints.as_deref(), annotation.bbox, joints)
+            .map_err(|what| labels::fault(path, &picture.path, what))?;
+        match subject {
+            Some(subject) => picture.subjects.push(subject),
+            None => skipped += 1,
         }
-        let (triples, _) = keypoints.as_chunks::<3>();
-        if let Some([x, y, _]) = triples
-            .iter()
-            .find(|[x, y, v]| *v > 0.0 && !labels::is_place(*x, *y))
-        {
-            return fail(format!("a joint is at {x}, {y}"));
-        }
-        let truth: Vec<(f64, f64)> = triples.iter().map(|&[x, y, _]| (x, y)).collect();
-        let valid: Vec<bool> = triples.iter().map(|&[.., v]| v > 0.0).collect();
-        let Some(bbox) = box_of(annotation).or_else(|| labels::tight_box(&truth, &valid)) else {
-            skipped += 1;
-            continue;
-        };
-        let scale_px = f64::from(bbox.width_px.max(bbox.height_px));
-        if !valid.contains(&true) || scale_px <= 0.0 {
-            skipped += 1;
-            continue;
-        }
-        picture.subjects.push(Subject {
-            bbox,
-            truth,
-            valid,
-            scale_px,
-        });
     }
     Ok(Labels {
         form: "COCO keypoints",
         boxes: "the labels' boxes, or else those of the labelled joints",
+        measure: Measure::Box,
         pictures,
         skipped,
-    })
-}
-
-/// The box of an annotation, if it has one.
-fn box_of(annotation: &Annotation) -> Option<BBox> {
-    let [x, y, width, height] = annotation.bbox?;
-    let is_box = labels::is_place(x, y) && labels::is_place(width, height);
-    (is_box && width > 0.0 && height > 0.0).then_some(BBox {
-        x_px: x as f32,
-        y_px: y as f32,
-        width_px: width as f32,
-        height_px: height as f32,
     })
 }
 

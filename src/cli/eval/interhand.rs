@@ -4,7 +4,7 @@
 //! two-dimensional data set: a hand whose wrist is not valid counts for nothing, and one needs more than 11 joints.
 
 use super::coco::{File, Image};
-use super::labels::{self, Labels, Picture, Subject};
+use super::labels::{self, Labels, Measure, Picture, Subject};
 use crate::error::{Error, Result};
 use crate::scene::BBox;
 use crate::text::Shown;
@@ -43,9 +43,10 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
         return Err(Error::data(path, what));
     }
     let camera_path = beside(path, "camera")?;
-    let cameras: HashMap<String, Cameras> = labels::parse(&camera_path)?;
+    let cameras: HashMap<String, Cameras> =
+        labels::parse(&camera_path, &labels::text(&camera_path)?)?;
     let joint_path = beside(path, "joint_3d")?;
-    let frames: Frames = labels::parse(&joint_path)?;
+    let frames: Frames = labels::parse(&joint_path, &labels::text(&joint_path)?)?;
     let annotations: HashMap<u64, _> = file
         .annotations
         .iter()
@@ -125,6 +126,7 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
     Ok(Labels {
         form: "InterHand2.6M",
         boxes: "the valid joints' boxes",
+        measure: Measure::Box,
         pictures,
         skipped,
     })

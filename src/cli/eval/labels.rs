@@ -3,8 +3,11 @@
 use crate::error::{Error, Result};
 use crate::file;
 use crate::limits::MAX_LABEL_BYTES;
+use crate::metrics::Sample;
 use crate::scene::BBox;
+use crate::text::Shown;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Coordinates beyond this are no place in any picture.
@@ -19,8 +22,29 @@ pub(super) struct Subject {
     pub truth: Vec<(f64, f64)>,
     /// Which joints are labelled; at least one is.
     pub valid: Vec<bool>,
-    /// The length that distances are divided by.
+    /// The length that distances are divided by, that of [`Measure`].
     pub scale_px: f64,
+}
+
+impl Subject {
+    /// What a network found, beside the truth.
+    pub fn sample(&self, predicted: &[(f64, f64)]) -> Sample {
+        Sample {
+            predicted: predicted.to_vec(),
+            truth: self.truth.clone(),
+            valid: self.valid.clone(),
+            scale_px: self.scale_px,
+        }
+    }
+}
+
+/// The length that a set measures distances by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// The longer side of a subject's box.
+    Box,
+    /// A person's head, as in MPII.
+    Head,
 }
 
 /// A picture and its subjects, perhaps none.
@@ -37,6 +61,7 @@ pub(super) struct Labels {
     pub form: &'static str,
     /// Origin of the boxes, for reports.
     pub boxes: &'static str,
+    pub measure: Measure,
     pub pictures: Vec<Picture>,
     /// Annotations without a usable joint.
     pub skipped: usize,
@@ -48,15 +73,95 @@ impl Labels {
     }
 }
 
-/// A JSON file of labels.
+/// The text of a file of labels.
+///
+/// # Errors
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if it cannot be read.
+pub(super) fn text(path: &Path) -> Result<String> {
+    file::read_text(path, MAX_LABEL_BYTES).map_err(|error| Error::data(path, error.to_string()))
+}
+
+/// Labels in JSON.
 ///
 /// # Errors
 /// [`ErrorKind::Data`](crate::ErrorKind::Data) with the line of the fault.
-pub(super) fn parse<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = file::read_text(path, MAX_LABEL_BYTES)
-        .map_err(|error| Error::data(path, error.to_string()))?;
-    serde_json::from_str(&text)
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    serde_json::from_str(text)
         .map_err(|error| Error::data(path, format!("has no labels that are read here: {error}")))
+}
+
+/// The picture that an annotation is of.
+///
+/// # Errors
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if the file lists no such image.
+pub(super) fn picture_of<'a>(
+    path: &Path,
+    id: u64,
+    places: &HashMap<u64, usize>,
+    pictures: &'a mut [Picture],
+) -> Result<&'a mut Picture> {
+    let place = places.get(&id).ok_or_else(|| {
+        let what = format!("has an annotation of the image {id}, which it does not list");
+        Error::data(path, what)
+    })?;
+    Ok(&mut pictures[*place])
+}
+
+/// An error about a picture of a file of labels.
+pub(super) fn fault(path: &Path, picture: &Path, what: impl std::fmt::Display) -> Error {
+    Error::data(path, format!("{}: {what}", Shown::path(picture)))
+}
+
+/// The subject of COCO's numbers: x, y, v for each joint, and a box of x, y, width, height. `None` without a labelled joint, or
+/// if it has no size.
+///
+/// # Errors
+/// What is wrong with the numbers.
+pub(super) fn subject(
+    keypoints: Option<&[f64]>,
+    bbox: Option<[f64; 4]>,
+    joints: usize,
+) -> std::result::Result<Option<Subject>, String> {
+    let keypoints = keypoints.ok_or("an annotation has no keypoints")?;
+    if keypoints.len() != 3 * joints {
+        return Err(format!(
+            "an annotation has {} numbers of keypoints, the model's {joints} joints need {}",
+            keypoints.len(),
+            3 * joints
+        ));
+    }
+    let (triples, _) = keypoints.as_chunks::<3>();
+    let wrong = triples
+        .iter()
+        .find(|[x, y, v]| *v > 0.0 && !is_place(*x, *y));
+    if let Some([x, y, _]) = wrong {
+        return Err(format!("a joint is at {x}, {y}"));
+    }
+    let truth: Vec<(f64, f64)> = triples.iter().map(|&[x, y, _]| (x, y)).collect();
+    let valid: Vec<bool> = triples.iter().map(|&[.., v]| v > 0.0).collect();
+    let Some(bbox) = box_of(bbox).or_else(|| tight_box(&truth, &valid)) else {
+        return Ok(None);
+    };
+    let scale_px = f64::from(bbox.width_px.max(bbox.height_px));
+    let is_usable = valid.contains(&true) && scale_px > 0.0;
+    Ok(is_usable.then_some(Subject {
+        bbox,
+        truth,
+        valid,
+        scale_px,
+    }))
+}
+
+/// The box that an annotation gives, if it is one.
+fn box_of(bbox: Option<[f64; 4]>) -> Option<BBox> {
+    let [x, y, width, height] = bbox?;
+    let is_box = is_place(x, y) && is_place(width, height);
+    (is_box && width > 0.0 && height > 0.0).then_some(BBox {
+        x_px: x as f32,
+        y_px: y as f32,
+        width_px: width as f32,
+        height_px: height as f32,
+    })
 }
 
 /// The tightest box around the labelled joints; `None` if there is none.

@@ -4,7 +4,6 @@ use super::labels::Subject;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::Pixels;
-use crate::metrics::Sample;
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Estimate, Estimator};
 use crate::scene::{BBox, CropBox};
@@ -104,23 +103,19 @@ impl Judged {
         Ok(estimate)
     }
 
-    /// The estimate in a subject's box, beside the truth.
+    /// The joints in a subject's box, in pixels of the picture.
     ///
     /// # Errors
     /// As of [`Judged::look`].
-    pub(super) fn sample(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Sample> {
+    pub(super) fn joints(
+        &mut self,
+        pixels: &Pixels<'_>,
+        subject: &Subject,
+    ) -> Result<Vec<(f64, f64)>> {
         let estimate = self.look(pixels, subject.bbox)?;
         let place = |x: f32, y: f32| (f64::from(x), f64::from(y));
-        Ok(Sample {
-            predicted: estimate
-                .keypoints
-                .iter()
-                .map(|joint| place(joint.x_px, joint.y_px))
-                .collect(),
-            truth: subject.truth.clone(),
-            valid: subject.valid.clone(),
-            scale_px: subject.scale_px,
-        })
+        let joints = estimate.keypoints.iter();
+        Ok(joints.map(|joint| place(joint.x_px, joint.y_px)).collect())
     }
 }
 

@@ -1,13 +1,16 @@
 //! Generated sets of labels, of which the figures are known, in each form; and sets that are broken.
 
 use super::accuracy;
+use super::kept::Kept;
 use super::labels::Labels;
+use super::matlab;
 use super::presence;
 use super::read;
 use super::run::Judged;
 use crate::engine::FakeNetwork;
 use crate::model::{ExtraChannel, test_card};
 use crate::pipeline::Estimator;
+use crate::scene::Task;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +35,7 @@ impl Set {
     }
 
     fn read(&self, path: &Path) -> crate::error::Result<Labels> {
-        read::labels(path, &self.0, 21)
+        read::labels(path, &self.0, Task::Hand, 21)
     }
 
     fn refused(&self, text: &str) -> String {
@@ -77,8 +80,8 @@ fn figure(figures: &[(&'static str, f64)], name: &str) -> f64 {
 }
 
 fn measure(labels: &Labels) -> Vec<(&'static str, f64)> {
-    let samples = accuracy::samples(&mut judged(), labels).unwrap();
-    accuracy::figures(&samples)
+    let samples = accuracy::samples(&mut judged(), labels, &mut Kept::default()).unwrap();
+    accuracy::figures(&samples, labels.measure)
 }
 
 fn coco(moved_px: f32, file_name: &str) -> String {
@@ -183,6 +186,161 @@ fn the_known_answer_of_a_set_in_interhands_form_comes_out() {
 }
 
 #[test]
+fn the_known_answer_of_wholebodys_hands_comes_out() {
+    let set = Set::new("wholebody");
+    // From the wrist along each finger, the other way round than the model's joints.
+    let keypoints: Vec<f32> = std::iter::once(20)
+        .chain((0..5).flat_map(|finger| (0..4).rev().map(move |joint| 4 * finger + joint)))
+        .flat_map(|joint| {
+            let (x, y) = truth(joint);
+            [if joint == 16 { x + 9.0 } else { x }, y, 1.0]
+        })
+        .collect();
+    let none = vec![0.0; 63];
+    let text = json!({
+        "images": [{ "id": 1, "file_name": "a.pgm" }],
+        "annotations": [
+            { "image_id": 1, "keypoints": [0], "lefthand_valid": true, "lefthand_kpts": keypoints,
+              "lefthand_box": [100, 80, 64, 64], "righthand_valid": false, "righthand_kpts": none },
+            { "image_id": 1, "lefthand_valid": true, "lefthand_kpts": none, "righthand_valid": false },
+        ],
+    });
+    let labels = set
+        .read(&set.file("labels.json", &text.to_string()))
+        .unwrap();
+    assert_eq!(
+        (labels.form, labels.subjects(), labels.skipped),
+        ("COCO-WholeBody's hands", 1, 1)
+    );
+    let figures = measure(&labels);
+    assert_eq!(figure(&figures, "PCK@0.2"), 1.0);
+    assert!((figure(&figures, "EPE") - 9.0 / 21.0).abs() < 1e-6);
+    let cut = text.to_string().replacen("[0.0,", "[", 1);
+    assert!(set.refused(&cut).contains("62 numbers"));
+}
+
+#[test]
+fn a_run_that_goes_on_looks_at_no_picture_again() {
+    let set = Set::new("goes-on");
+    let labels = set
+        .read(&set.file("labels.json", &coco(9.0, "a.pgm")))
+        .unwrap();
+    let progress = set.0.join("progress");
+    let samples = |labels: &Labels| {
+        let mut kept = Kept::open(&progress, "this").unwrap();
+        accuracy::samples(&mut judged(), labels, &mut kept)
+    };
+    let figures = |samples: &[crate::metrics::Sample]| accuracy::figures(samples, labels.measure);
+    let first = samples(&labels).unwrap();
+    std::fs::remove_file(set.0.join("a.pgm")).unwrap();
+    assert_eq!(figures(&samples(&labels).unwrap()), figures(&first));
+    std::fs::remove_file(&progress).unwrap();
+    assert!(samples(&labels).is_err());
+}
+
+/// A network for persons of MPII's 16 joints.
+fn body() -> Judged {
+    let mut card = test_card();
+    card.task = Task::Body;
+    card.joints.truncate(16);
+    let peaks = (0..16).map(|joint| (grid(joint).0, grid(joint).1, 0.9));
+    let network = FakeNetwork::new(256, peaks.collect());
+    Judged::of(Estimator::with_card(card, Box::new(network)))
+}
+
+/// Three persons with the same joints in the same picture, all in the box of [`truth`]. The second one has no head. Of the
+/// third one, one of the four joints that are labelled is 9 px away, one is the pelvis.
+fn mpii(set: &Set, is_packed: bool) -> PathBuf {
+    let person = json!({
+        "image": "a.pgm", "center": [133, 113.0 - 15.0 * 0.32], "scale": 0.32,
+        "joints": [], "joints_vis": [],
+    });
+    let list = json!([person, person, person]);
+    let (mut joints, mut missing, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    for index in 0..3 {
+        for axis in 0..2 {
+            joints.extend((0..16).map(|joint| {
+                let (x, y) = truth(joint);
+                let x = if index == 2 && joint == 9 { x + 9.0 } else { x };
+                1.0 + f64::from([x, y][axis])
+            }));
+        }
+        missing.extend(
+            (0..16)
+                .map(|joint| f64::from(u8::from(index == 2 && ![6, 9, 10, 11].contains(&joint)))),
+        );
+        // Corners (10, 20) and (40, 60) are 50 px apart: a head of 30 px.
+        heads.extend(if index == 1 {
+            [0.0; 4]
+        } else {
+            [10.0, 40.0, 20.0, 60.0]
+        });
+    }
+    let truths = matlab::file(
+        &[
+            ("pos_gt_src", &[16, 2, 3], &joints),
+            ("jnt_missing", &[16, 3], &missing),
+            ("headboxes_src", &[2, 2, 3], &heads),
+        ],
+        is_packed,
+    );
+    std::fs::write(set.0.join("mpii_gt_mini.mat"), truths).unwrap();
+    set.file("mpii_mini.json", &list.to_string())
+}
+
+#[test]
+fn the_known_answer_of_a_set_in_mpiis_form_comes_out() {
+    for is_packed in [false, true] {
+        let set = Set::new("mpii");
+        let path = mpii(&set, is_packed);
+        let labels = read::labels(&path, &set.0, Task::Body, 16).unwrap();
+        assert_eq!(
+            (
+                labels.form,
+                labels.pictures.len(),
+                labels.subjects(),
+                labels.skipped
+            ),
+            ("MPII", 1, 2, 1)
+        );
+        let samples = accuracy::samples(&mut body(), &labels, &mut Kept::default()).unwrap();
+        let figures = accuracy::figures(&samples, labels.measure);
+        assert_eq!(figure(&figures, "PCKh@0.5"), 1.0);
+        // 14 joints of the first person, 3 of the last; pelvis and thorax do not count.
+        let pckh = figure(&figures, "PCKh@0.1");
+        assert!((pckh - 16.0 / 17.0).abs() < 1e-6, "{pckh}");
+    }
+}
+
+#[test]
+fn faults_of_mpiis_files_are_named() {
+    let set = Set::new("mpii-faults");
+    let path = mpii(&set, false);
+    let refused = |path: &Path| {
+        read::labels(path, &set.0, Task::Body, 16)
+            .unwrap_err()
+            .to_string()
+    };
+    let list = std::fs::read_to_string(&path).unwrap();
+    let error = refused(&set.file("persons.json", &list));
+    assert!(error.contains("mpii_NAME.json"), "{error}");
+    let error = refused(&set.file("mpii_other.json", &list));
+    assert!(error.contains("mpii_gt_other.mat"), "{error}");
+    let error = refused(&set.file("mpii_mini.json", &list.replace("0.32", "-1")));
+    assert!(
+        error.contains("a.pgm") && error.contains("scale"),
+        "{error}"
+    );
+    let error = refused(&set.file("mpii_mini.json", "[]"));
+    assert!(error.contains("16 x 2 x 0"), "{error}");
+    set.file("mpii_mini.json", &list);
+    set.file("mpii_gt_mini.mat", "MATLAB");
+    assert!(refused(&path).contains("level 5"));
+    let error = read::labels(&path, &set.0, Task::Body, 17).unwrap_err();
+    assert!(error.to_string().contains("16 joints"), "{error}");
+}
+
+#[test]
 fn broken_sets_are_refused_with_the_files_name_and_the_fault() {
     let set = Set::new("broken");
     let good = coco(0.0, "a.pgm");
@@ -197,20 +355,21 @@ fn broken_sets_are_refused_with_the_files_name_and_the_fault() {
     );
     let empty = set.refused(r#"{"images": [], "annotations": []}"#);
     assert!(empty.contains("names no picture"), "{empty}");
-    let missing = read::labels(&set.0.join("none.json"), &set.0, 21).unwrap_err();
+    let missing = read::labels(&set.0.join("none.json"), &set.0, Task::Hand, 21).unwrap_err();
     assert!(missing.to_string().contains("none.json"));
 
     let labels = set
         .read(&set.file("labels.json", &coco(0.0, "b.pgm")))
         .unwrap();
-    let error = accuracy::samples(&mut judged(), &labels)
+    let error = accuracy::samples(&mut judged(), &labels, &mut Kept::default())
         .unwrap_err()
         .to_string();
     assert!(error.contains("b.pgm"), "{error}");
     let nobody = r#"{"images": [{"id": 1, "file_name": "a.pgm"}], "annotations": []}"#;
     let path = set.file("nobody.json", nobody);
     let labels = set.read(&path).unwrap();
-    let error = accuracy::measure(&mut judged(), &labels, &path, false).unwrap_err();
+    let error =
+        accuracy::measure(&mut judged(), &labels, &path, &mut Kept::default(), false).unwrap_err();
     assert!(error.to_string().contains("nobody.json"), "{error}");
     let error = presence::measure(&mut judged(), &labels, &path, false).unwrap_err();
     assert!(
