@@ -1,7 +1,9 @@
 //! Finds a camera, negotiates format, size and rate, and starts it.
 
 use super::control::Sensor;
+use super::formats::{Encoding, FORMAT_NAMES, FORMATS, encoding, is_bayer, stored_px};
 use super::node::{FourCc, Identity, Layout, Memory, Node, Nodes};
+use super::options::{BUFFERS, CameraOptions};
 use super::sensor::{self, Developer};
 use crate::clock;
 use crate::frame::PixelFormat;
@@ -11,13 +13,9 @@ use crate::text::Shown;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Buffers to request: one is read by the network, one is the newest, one may wait for its return, and the driver
-/// keeps two, so that it always has one to fill.
-const BUFFERS: u32 = 5;
 /// Fewest usable buffers: one is read, one is the newest, one is with the driver.
 const FEWEST_BUFFERS: usize = 3;
 
@@ -42,145 +40,6 @@ pub(super) const NO_CAMERAS: [&str; 5] = [
 
 /// In the name of the driver whose node is a camera only while a program feeds it.
 const LOOPBACK: &str = "loopback";
-
-/// Pixels by which a camera's JPEG may pass the agreed size on each side, beside whole blocks.
-const JPEG_MARGIN_PX: u32 = 16;
-
-/// Encoding of a camera's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Raw(PixelFormat),
-    Jpeg,
-}
-
-/// Supported formats beside [`sensor::FORMATS`], which come after them, the cheapest first. Raw formats need no decoder. Grey is late because it gives the network
-/// no colours.
-const FORMATS: [(&[u8; 4], Encoding); 9] = [
-    (b"YUYV", Encoding::Raw(PixelFormat::Yuyv)),
-    (b"UYVY", Encoding::Raw(PixelFormat::Uyvy)),
-    (b"NV12", Encoding::Raw(PixelFormat::Nv12)),
-    (b"YU12", Encoding::Raw(PixelFormat::Yu12)),
-    (b"RGB3", Encoding::Raw(PixelFormat::Rgb24)),
-    (b"BGR3", Encoding::Raw(PixelFormat::Bgr24)),
-    (b"MJPG", Encoding::Jpeg),
-    (b"JPEG", Encoding::Jpeg),
-    (b"GREY", Encoding::Raw(PixelFormat::Grey)),
-];
-const FORMAT_NAMES: &str =
-    "YUYV, UYVY, NV12, YU12, RGB3, BGR3, MJPG, GREY, and raw Bayer of 8, 10, 12 and 16 bits";
-
-/// Samples of a sensor's mode against those of the wanted picture, at most: the modes are few.
-const MODE_SAMPLES: u64 = 2;
-
-/// Requested properties of a camera.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CameraOptions {
-    /// Width and height. The camera's nearest size is used.
-    pub size_px: [u32; 2],
-    /// The camera's nearest rate is used; `None` means 30.
-    pub frames_per_second: Option<u32>,
-    /// `None` means the cheapest format that reaches the size and the rate.
-    pub format: Option<FourCc>,
-    /// Limit of all driver buffers together, in bytes; `None` means no limit.
-    pub most_bytes: Option<u64>,
-    /// Frequency of the mains: lamps flicker twice as often. Exposures of raw pictures are whole turns of that.
-    pub mains_hz: u32,
-}
-
-impl Default for CameraOptions {
-    fn default() -> Self {
-        CameraOptions {
-            size_px: [640, 480],
-            frames_per_second: None,
-            format: None,
-            most_bytes: None,
-            mains_hz: 50,
-        }
-    }
-}
-
-impl CameraOptions {
-    fn rate(&self) -> u32 {
-        self.frames_per_second.unwrap_or(30)
-    }
-
-    /// The requested format, if it is not compressed.
-    pub fn raw_format(&self) -> Option<PixelFormat> {
-        match encoding(self.format?)? {
-            Encoding::Raw(format) => Some(format),
-            Encoding::Jpeg => None,
-        }
-    }
-
-    /// Bytes of all driver buffers if the camera accepts the requested format. A JPEG counts at its raw size.
-    pub fn buffer_bytes(&self) -> u64 {
-        let [width_px, height_px] = self.size_px.map(u64::from);
-        let bytes_a_pixel = match self.format.and_then(encoding) {
-            // Four samples, from a mode that may be larger.
-            Some(Encoding::Raw(format @ PixelFormat::Bayer(_))) => {
-                MODE_SAMPLES * format.row_bytes(4) as u64
-            }
-            Some(Encoding::Raw(PixelFormat::Grey)) => 1,
-            Some(Encoding::Raw(
-                PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Nv12 | PixelFormat::Yu12,
-            )) => 2,
-            Some(Encoding::Raw(PixelFormat::Rgb24 | PixelFormat::Bgr24) | Encoding::Jpeg)
-            | None => 3,
-        };
-        u64::from(BUFFERS) * pages(bytes_a_pixel * width_px * height_px)
-    }
-
-    /// Largest JPEG (width, height) that is decoded from a camera that agreed on `size_px`. A JPEG has its own size,
-    /// which is often rounded up to whole blocks. A memory budget counts no more than that.
-    pub(crate) fn jpeg_limit_px(&self, size_px: [u32; 2]) -> [u32; 2] {
-        match self.most_bytes {
-            None => [MAX_FRAME_SIDE_PX; 2],
-            Some(_) => Self::jpeg_room_px(size_px),
-        }
-    }
-
-    /// Size of the JPEGs for which a memory budget has room.
-    pub(crate) fn jpeg_room_px(size_px: [u32; 2]) -> [u32; 2] {
-        size_px.map(|side| {
-            let side = side.min(MAX_FRAME_SIDE_PX);
-            side.next_multiple_of(JPEG_MARGIN_PX) + JPEG_MARGIN_PX
-        })
-    }
-
-    /// True if samples of this size and format have room.
-    fn has_room(&self, [width, height]: [u32; 2], format: PixelFormat) -> bool {
-        let bytes = format.row_bytes(width) as u64 * u64::from(height);
-        let bytes = u64::from(BUFFERS) * pages(bytes);
-        self.most_bytes.is_none_or(|most| bytes <= most)
-    }
-
-    /// True if the camera might send raw Bayer pictures.
-    pub fn may_be_bayer(&self) -> bool {
-        self.format
-            .is_none_or(|format| sensor::bayer(format).is_some())
-    }
-
-    /// True if the camera might send pictures that must be decoded.
-    pub fn may_be_jpeg(&self) -> bool {
-        self.format
-            .is_none_or(|format| encoding(format) == Some(Encoding::Jpeg))
-    }
-}
-
-impl FromStr for FourCc {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let raw = sensor::FORMATS.iter().map(|(code, ..)| *code);
-        let codes = || FORMATS.iter().map(|(code, _)| *code).chain(raw.clone());
-        // Names of raw formats may differ in one letter's case.
-        codes()
-            .find(|code| text.as_bytes() == &code[..])
-            .or_else(|| codes().find(|code| text.as_bytes().eq_ignore_ascii_case(&code[..])))
-            .map(|code| FourCc(*code))
-            .ok_or_else(|| format!("{text:?} is not a format that is read: {FORMAT_NAMES}"))
-    }
-}
 
 /// Reason for a camera that another program uses.
 pub(super) const IN_USE: &str = "is in use by another program";
@@ -636,21 +495,6 @@ fn failed(doing: &str, error: &io::Error) -> Missing {
     Missing::Yet(format!("{doing}: {error}"))
 }
 
-pub(super) fn encoding(format: FourCc) -> Option<Encoding> {
-    let found = FORMATS.iter().find(|(code, _)| **code == format.0);
-    let raw = || sensor::bayer(format).map(|bayer| Encoding::Raw(PixelFormat::Bayer(bayer)));
-    found.map(|(_, encoding)| *encoding).or_else(raw)
-}
-
-/// Size of the stored pictures whose pixels have this size.
-fn stored_px(format: FourCc, size_px: [u32; 2]) -> [u32; 2] {
-    let cell = match encoding(format) {
-        Some(Encoding::Raw(format)) => format.cell(),
-        _ => 1,
-    };
-    size_px.map(|side| side.saturating_mul(cell))
-}
-
 /// The driver's layout, with a computed stride if it gave none, if it is possible for a picture.
 fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
     if !layout.field.is_whole() {
@@ -689,12 +533,6 @@ fn checked(mut layout: Layout, encoding: Encoding) -> Result<Layout, Missing> {
             false => "",
         }
     )))
-}
-
-pub(super) fn is_bayer(format: FourCc) -> bool {
-    let [first, second, ..] = format.0;
-    let packed = first == b'p' && matches!(second, b'B' | b'G' | b'R');
-    packed || [b"RG", b"BA", b"GB", b"GR", b"BG", b"BY"].contains(&&[first, second])
 }
 
 /// `ENODEV`, `ENXIO` and `EIO`: the device is gone or about to go.

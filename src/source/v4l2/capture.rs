@@ -4,9 +4,11 @@
 //! buffers. The thread then tries to open it until it succeeds. A frame that is damaged or too short costs only
 //! itself.
 
-use super::camera::{Camera, CameraOptions, Encoding, Wanted};
+use super::camera::{Camera, Wanted};
+use super::formats::Encoding;
 use super::mailbox::{BufferTicket, CapturedFrame, EndMark, Mailbox};
 use super::node::{Filled, Nodes};
+use super::options::CameraOptions;
 use super::stamps::Stamps;
 use super::unusable::Unusable;
 use crate::clock;

@@ -4,7 +4,8 @@
 //! as in a run, and gives one picture: drivers report many faults no earlier.
 
 use super::CameraOptions;
-use super::camera::{Camera, IN_USE, Missing, NO_CAMERAS, NoCamera, encoding, is_bayer, judge};
+use super::camera::{Camera, IN_USE, Missing, NO_CAMERAS, NoCamera, judge};
+use super::formats::{encoding, is_bayer};
 use super::node::{FourCc, Identity, Nodes};
 use super::trial::take_one;
 use std::io;

@@ -3,7 +3,7 @@
 //! The capture thread never waits for the consumer. A frame that was not taken before the next one comes is counted
 //! and goes back to the driver.
 
-use super::camera::Encoding;
+use super::formats::Encoding;
 use super::node::{Layout, Memory};
 use super::unusable::{Tally, Unusable};
 use crate::clock;

@@ -11,10 +11,12 @@ mod control;
 #[cfg(test)]
 pub(crate) mod fake;
 mod field;
+mod formats;
 mod ioctl;
 mod list;
 mod mailbox;
 mod node;
+mod options;
 #[cfg(test)]
 mod raw_tests;
 mod sensor;
@@ -24,12 +26,12 @@ mod tests;
 mod trial;
 mod unusable;
 
-pub use camera::CameraOptions;
 pub(crate) use camera::LESS_BANDWIDTH;
 pub(crate) use ioctl::Kernel;
 pub(crate) use list::{NodeReport, What, list, look};
 pub use node::FourCc;
 pub(crate) use node::Nodes;
+pub use options::CameraOptions;
 #[cfg(feature = "clips")]
 pub(in crate::source) use sensor::Developer;
 pub(crate) use trial::PATIENCE;
@@ -41,8 +43,9 @@ use crate::frame::{Frame, PixelFormat, Pixels, Tones};
 use crate::process::sandbox::Access;
 use crate::process::thread::{Role, spawn};
 use crate::stats::Repeated;
-use camera::{Camera, Encoding, Missing, Wanted};
+use camera::{Camera, Missing, Wanted};
 use capture::{Capture, News, Patience};
+use formats::Encoding;
 use mailbox::{CapturedFrame, Mailbox, Taken};
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -2,8 +2,10 @@
 //!
 //! In: a camera that streams. Out: the size of its first usable picture, or the reason why none came.
 
-use super::camera::{Camera, CameraOptions, Encoding};
+use super::camera::Camera;
 use super::capture::judge;
+use super::formats::Encoding;
+use super::options::CameraOptions;
 use super::unusable::{Tally, Unusable};
 use crate::source::jpeg;
 use std::io;
