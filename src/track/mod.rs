@@ -4,6 +4,7 @@
 //! instances of a [`Scene`](crate::scene::Scene). No pixels, no networks, no clock, and no heap: everything has a
 //! fixed size. [`Tracker`] follows one instance. [`Follower`] follows several: docs/tracking.md has its rules.
 
+mod claim;
 mod cut;
 mod follow;
 mod kind;

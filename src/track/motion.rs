@@ -16,7 +16,7 @@ const MAX_SPEED: f32 = 8.0;
 /// Time after which a smaller size is taken over by 63 %. A larger size counts at once: a fist that opens must
 /// not be cut.
 const SHRINK_S: f32 = 0.3;
-/// A place is not extrapolated further than this.
+/// A place is not extrapolated further than this, unless it is behind another.
 const MAX_AHEAD_S: f32 = 0.25;
 /// The shortest time step: frames with equal stamps.
 const MIN_STEP_S: f32 = 1e-3;
@@ -28,6 +28,8 @@ pub(super) struct Motion {
     /// In pixels per second.
     speed_px: (f32, f32),
     at_us: u64,
+    /// It is not extrapolated further than this.
+    ahead_s: f32,
 }
 
 impl Motion {
@@ -36,7 +38,13 @@ impl Motion {
             place,
             speed_px: (0.0, 0.0),
             at_us,
+            ahead_s: MAX_AHEAD_S,
         }
+    }
+
+    /// Behind another, it goes on for this time, until it is seen again.
+    pub fn go_on(&mut self, ahead_s: f32) {
+        self.ahead_s = ahead_s;
     }
 
     /// Stands still: an instance that is lost is looked for where it was.
@@ -44,9 +52,9 @@ impl Motion {
         *self = Motion::at_rest(self.at(now_us), now_us);
     }
 
-    /// The place at a capture time. It stops moving after [`MAX_AHEAD_S`].
+    /// The place at a capture time.
     pub fn at(&self, now_us: u64) -> Place {
-        let ahead_s = self.step_s(now_us).min(MAX_AHEAD_S);
+        let ahead_s = self.step_s(now_us).min(self.ahead_s);
         Place {
             x_px: self.place.x_px + self.speed_px.0 * ahead_s,
             y_px: self.place.y_px + self.speed_px.1 * ahead_s,
@@ -93,6 +101,7 @@ impl Motion {
             },
             speed_px,
             at_us: now_us,
+            ahead_s: MAX_AHEAD_S,
         };
     }
 }

@@ -14,7 +14,8 @@ const BIRTH_SCALE: f32 = 1.2;
 const COAST_US: u64 = 150_000;
 const COAST_LOOKS: u8 = 2;
 /// An instance behind another is predicted for this time.
-const OVERLAP_US: u64 = 500_000;
+const OVERLAP_HAND_US: u64 = 500_000;
+const OVERLAP_BODY_US: u64 = 1_000_000;
 /// A lost instance keeps its number for this time.
 const KEEP_HAND_US: u64 = 1_000_000;
 const KEEP_BODY_US: u64 = 2_000_000;
@@ -232,8 +233,22 @@ impl Slot {
         self.shape = self.before.shape;
         self.pose.clone_from(&self.before.pose);
         self.seen_us = self.before.seen_us;
-        self.overlapped_since_us = self.before.overlapped_since_us.or(Some(now_us));
+        self.overlapped_since_us = self.before.overlapped_since_us;
+        self.hide(now_us);
+    }
+
+    /// A look saw the one in front of it.
+    pub fn hide(&mut self, now_us: u64) {
+        self.overlapped_since_us.get_or_insert(now_us);
+        self.motion.go_on(self.overlap_us() as f32 / 1e6);
         self.miss(now_us);
+    }
+
+    fn overlap_us(&self) -> u64 {
+        match self.task {
+            Task::Hand => OVERLAP_HAND_US,
+            Task::Body => OVERLAP_BODY_US,
+        }
     }
 
     /// A look did not find it.
@@ -251,7 +266,7 @@ impl Slot {
         match self.stage {
             Stage::Coasting { since_us, looks } => {
                 let coast_us = match self.overlapped_since_us {
-                    Some(_) => OVERLAP_US,
+                    Some(_) => self.overlap_us(),
                     None => COAST_US,
                 };
                 if is_over(since_us, coast_us) && looks >= COAST_LOOKS {

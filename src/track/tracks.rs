@@ -3,6 +3,7 @@
 //! A frame is [`Tracks::begin`], [`Tracks::absorb`] for each look, [`Tracks::offer`] for what was found elsewhere,
 //! [`Tracks::settle`], [`Tracks::report`].
 
+use super::claim::{self, Rival};
 use super::kind::Kind;
 use super::likeness;
 use super::look::Look;
@@ -30,6 +31,8 @@ const WHOLE: f32 = 0.999;
 const CROSSING: f32 = 0.3;
 /// Candidates that overlap by more are one.
 const SAME: f32 = 0.4;
+/// One behind another is looked for this far aside, in sides. A region that is off by so much costs a network nothing.
+const ASIDE: f32 = 0.2;
 /// Time after a crossing in which two instances may be swapped.
 const UNSURE_US: u64 = 300_000;
 /// A place where no instance was born is not tried again for this time, unless its score rises.
@@ -171,7 +174,7 @@ impl Tracks {
     pub fn crop(&self, at: usize, now_us: u64) -> Option<CropBox> {
         let slot = &self.slots[at];
         let kind = self.kind(slot.task)?;
-        let place = slot.look_place(now_us);
+        let place = self.look_place(at, now_us);
         let (width, height) = slot.shape;
         let (width_px, height_px) = (place.side_px * width, place.side_px * height);
         let bbox = BBox {
@@ -181,6 +184,25 @@ impl Tracks {
             height_px,
         };
         Some(CropBox::new(bbox, kind.padding, kind.input_px))
+    }
+
+    /// The place to look at. One behind another is looked for at the side that is away from it.
+    fn look_place(&self, at: usize, now_us: u64) -> Place {
+        let slot = &self.slots[at];
+        let place = slot.look_place(now_us);
+        if slot.overlapped_since_us.is_none() {
+            return place;
+        }
+        let others = self.slots.iter().enumerate().filter(|(index, other)| {
+            *index != at && other.task == slot.task && other.stage == Stage::Confirmed
+        });
+        let nearest = others
+            .map(|(_, other)| other.motion.at(now_us))
+            .min_by(|a, b| a.distance_px(&place).total_cmp(&b.distance_px(&place)));
+        match nearest {
+            Some(front) => place.away_from(&front, ASIDE),
+            None => place,
+        }
     }
 
     /// Takes a look at a slot's region.
@@ -201,9 +223,28 @@ impl Tracks {
             || !is_inside(frame, &slot.motion.at(now_us)),
             |seen| !is_inside(frame, &seen.place),
         );
-        let is_theirs = seen
-            .as_ref()
-            .is_some_and(|seen| self.is_of_another(at, &seen.place, now_us));
+        let found = pose.iter().filter(|joint| joint.is_found()).count();
+        let expected = slot.pose_at(now_us);
+        let rivals = self.rivals(at, now_us);
+        let (own, is_theirs) = match slot.is_followed() {
+            true => {
+                let own = claim::own_joints(&pose, &expected, rivals.iter());
+                (own, seen.is_some() && !claim::is_enough(own, found))
+            }
+            false => {
+                let is_same =
+                    |rival: &Rival| likeness::is_same(kind.joint_table, &pose, &rival.pose);
+                (u64::MAX, seen.is_some() && rivals.iter().any(is_same))
+            }
+        };
+        let surprise = claim::surprise(&pose, &expected, &slot.motion.at(now_us));
+        let (seen, pose) = match seen {
+            Some(seen) if !is_theirs && (own.count_ones() as usize) < found => {
+                self.own_part(at, now_us, seen, pose, own)
+            }
+            seen => (seen, pose),
+        };
+        let slot = &self.slots[at];
         let region = slot.look_place(now_us).scaled(kind.padding);
         let is_border = share_inside(frame, &region) < BORDER_SHARE;
         let slot = &mut self.slots[at];
@@ -221,10 +262,10 @@ impl Tracks {
             if slot.is_on_trial() {
                 self.refuse(at, now_us);
             } else {
-                if is_theirs {
-                    slot.overlapped_since_us.get_or_insert(now_us);
+                match is_theirs {
+                    true => slot.hide(now_us),
+                    false => slot.miss(now_us),
                 }
-                slot.miss(now_us);
                 slot.expire(now_us);
             }
             return;
@@ -234,7 +275,7 @@ impl Tracks {
             return;
         }
         slot.remember();
-        slot.surprise = seen.place.distance_sides(&slot.motion.at(now_us));
+        slot.surprise = surprise;
         match slot.stage {
             // The place of a candidate is not measured, and looks at one frame tell no speed.
             Stage::Tentative { looks } if looks == 0 || slot.seen_us == now_us => {
@@ -261,15 +302,55 @@ impl Tracks {
         }
     }
 
-    /// A look that jumped to where another instance of the same kind is expected, far from its own place.
-    fn is_of_another(&self, at: usize, seen: &Place, now_us: u64) -> bool {
+    /// Where the other followed instances of a slot's kind are expected.
+    fn rivals(&self, at: usize, now_us: u64) -> heapless::Vec<Rival, MAX_INSTANCES> {
         let slot = &self.slots[at];
-        let own = seen.distance_sides(&slot.motion.at(now_us));
-        let other = |(index, other): (usize, &Slot)| {
-            let is_rival = index != at && other.is_followed() && other.task == slot.task;
-            is_rival && seen.distance_sides(&other.motion.at(now_us)) < 0.5 * own
+        let others = self.slots.iter().enumerate().filter(|(index, other)| {
+            *index != at && other.is_followed() && other.task == slot.task
+        });
+        let rivals = others.map(|(_, other)| Rival {
+            pose: other.pose_at(now_us),
+            factor: match other.stage {
+                Stage::Confirmed => 1.0,
+                _ => 0.5,
+            },
+        });
+        rivals.collect()
+    }
+
+    /// What a look of which some joints are another's tells: the own ones have moved the instance, the others are where
+    /// they are expected then.
+    fn own_part(
+        &self,
+        at: usize,
+        now_us: u64,
+        seen: Seen,
+        mut pose: Keypoints,
+        own: u64,
+    ) -> (Option<Seen>, Keypoints) {
+        let slot = &self.slots[at];
+        let expected = slot.pose_at(now_us);
+        let (dx, dy) = claim::shift_px(&pose, &expected, own);
+        for (joint, (now, then)) in pose.iter_mut().zip(&expected).enumerate() {
+            if own & (1 << joint) == 0 {
+                *now = Keypoint {
+                    x_px: then.x_px + dx,
+                    y_px: then.y_px + dy,
+                    score: then.score,
+                };
+            }
+        }
+        let place = slot.motion.at(now_us);
+        let seen = Seen {
+            place: Place {
+                x_px: place.x_px + dx,
+                y_px: place.y_px + dy,
+                ..place
+            },
+            shape: slot.shape,
+            sure: slot.sure & !own | seen.sure & own,
         };
-        own > 0.25 && self.slots.iter().enumerate().any(other)
+        (Some(seen), pose)
     }
 
     /// Ends a trial. A lost instance stays lost; another place is not tried again soon.
