@@ -18,8 +18,8 @@ impl Strength {
     /// Removes most of the jitter at rest, and lags by about 30 ms at half a side per second.
     pub const LIGHT: Strength = Strength {
         min_cutoff_hz: 1.0,
-        beta: 8.0,
-        speed_cutoff_hz: 3.0,
+        beta: 16.0,
+        speed_cutoff_hz: 2.0,
     };
     /// Steadier, with about twice the lag.
     pub const STRONG: Strength = Strength {

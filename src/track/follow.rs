@@ -7,6 +7,7 @@ use super::place::Candidate;
 use super::search::{Due, Search};
 use super::service::{Cost, Pace};
 use super::tracks::Tracks;
+use super::trial;
 use crate::error::Result;
 use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task, mean_score};
 
@@ -60,7 +61,7 @@ impl Follower {
     /// All memory is in the value.
     pub fn new(options: &FollowOptions) -> Follower {
         Follower {
-            tracks: Tracks::new(&options.kinds, options.limit),
+            tracks: Tracks::new(&options.kinds, options.limit, options.finder),
             searches: Default::default(),
             costs: Default::default(),
             finder: options.finder.map(|thresholds| Finder {
@@ -310,7 +311,7 @@ impl Follower {
             let sure: Candidates = peaks.iter().filter(is_sure).copied().collect();
             self.tracks.audit(now_us, &sure, pass.sure_side_px);
         }
-        let birth = finder.thresholds.birth;
+        let birth = trial::least_peak(&finder.thresholds);
         self.candidates
             .retain(|found| found.parent.is_some() || found.score >= birth);
         Ok(pass.took_us)

@@ -21,6 +21,7 @@ mod side;
 mod single;
 mod slot;
 mod tracks;
+mod trial;
 mod wrists;
 
 pub use cut::{GRID_COLUMNS, GRID_ROWS, Grid};

@@ -865,7 +865,7 @@ proptest! {
         rotation in 0_usize..8,
     ) {
         let result = |things: &[Thing]| {
-            let mut tracks = super::tracks::Tracks::new(&[kind(Task::Hand, 3), kind(Task::Body, 2)], 4);
+            let mut tracks = super::tracks::Tracks::new(&[kind(Task::Hand, 3), kind(Task::Body, 2)], 4, None);
             let frame = FrameInfo {
                 width_px: 640,
                 height_px: 480,

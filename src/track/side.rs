@@ -53,6 +53,16 @@ impl Belief {
         }
     }
 
+    /// A body says so: nothing else counts until the network speaks again.
+    pub fn decide(&mut self, side: Side, now_us: u64) {
+        *self = Belief {
+            log_odds: if side == Side::Right { MOST } else { -MOST },
+            at_us: now_us,
+            shown: Some(side),
+            against_since_us: None,
+        };
+    }
+
     /// Adds a network's probability that it is the right side.
     pub fn tell(&mut self, right: f32, now_us: u64) {
         if right.is_nan() {

@@ -109,6 +109,10 @@ pub(super) struct Slot {
     pub lost_at: Place,
     /// Score of the candidate that it came from.
     pub offered: f32,
+    /// The height of a finder's peak above what it needs, if it came from one.
+    pub lead: Option<f32>,
+    /// Presence of all looks of the trial.
+    pub evidence: f32,
     /// Capture time of the last frame in which it was looked at.
     pub looked_us: u64,
     /// Distance of the last look from the prediction, in sides.
@@ -152,6 +156,8 @@ impl Slot {
             seen_us: 0,
             lost_at: nowhere,
             offered: 0.0,
+            lead: None,
+            evidence: 0.0,
             looked_us: 0,
             surprise: 0.0,
             side: Belief::default(),

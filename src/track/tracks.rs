@@ -4,13 +4,14 @@
 //! [`Tracks::settle`], [`Tracks::report`].
 
 use super::claim::{self, Rival};
-use super::kind::Kind;
+use super::kind::{Kind, Thresholds};
 use super::likeness;
 use super::look::Look;
 use super::motion::Motion;
 use super::pair;
 use super::place::{Candidate, MAX_CANDIDATES, MIN_BIRTH_SIDE_PX, MIN_SIDE_PX, Place};
 use super::slot::{BIRTH_LOOKS, Link, Slot, Stage};
+use super::trial;
 use super::wrists::{self, Wrist};
 use crate::limits::MAX_INSTANCES;
 use crate::scene::{
@@ -46,8 +47,6 @@ const WAITING_US: u64 = 2_500_000;
 const LINK_SIDES: f32 = 0.4;
 const LINK_LOOKS: u8 = 3;
 const UNLINK_SIDES: f32 = 0.8;
-/// Evidence of a side from a link, in log odds a look.
-const LINK_WEIGHT: f32 = 0.7;
 /// Evidence of a side from a finder, in log odds a pass.
 const FINDER_WEIGHT: f32 = 0.5;
 /// A body's wrists count for this time after its last look.
@@ -78,6 +77,7 @@ pub(super) struct Tracks {
     slots: [Slot; MAX_INSTANCES],
     kinds: heapless::Vec<Kind, 2>,
     limit: usize,
+    finder: Option<Thresholds>,
     last_number: u16,
     refused: Places,
     waiting: Places,
@@ -85,11 +85,12 @@ pub(super) struct Tracks {
 
 impl Tracks {
     /// At most `limit` instances of all kinds.
-    pub fn new(kinds: &[Kind], limit: usize) -> Tracks {
+    pub fn new(kinds: &[Kind], limit: usize, finder: Option<Thresholds>) -> Tracks {
         Tracks {
             slots: std::array::from_fn(|_| Slot::empty()),
             kinds: kinds.iter().copied().take(2).collect(),
             limit: limit.clamp(1, MAX_INSTANCES),
+            finder,
             last_number: 0,
             refused: Places::new(),
             waiting: Places::new(),
@@ -164,10 +165,18 @@ impl Tracks {
         self.slots[at].is_on_trial()
     }
 
-    /// The slot on trial that waits for the longest time.
+    /// The slot on trial that has passed the most looks, so that one is born soon; of equals, the one that waits for the
+    /// longest time.
     pub fn next_trial(&self) -> Option<usize> {
         let trial = (0..MAX_INSTANCES).filter(|&at| self.slots[at].is_on_trial());
-        trial.min_by_key(|&at| self.slots[at].looked_us)
+        trial.min_by_key(|&at| {
+            let slot = &self.slots[at];
+            let passed = match slot.stage {
+                Stage::Tentative { looks } => looks,
+                _ => 0,
+            };
+            (u8::MAX - passed, slot.looked_us)
+        })
     }
 
     /// The part of the frame to look at for a slot.
@@ -253,10 +262,12 @@ impl Tracks {
             slot.lose(now_us);
             return;
         }
-        let birth = if is_border {
-            kind.presence.birth.max(BORDER_BIRTH)
-        } else {
-            kind.presence.birth
+        let needed = Thresholds {
+            birth: match is_border {
+                true => kind.presence.birth.max(BORDER_BIRTH),
+                false => kind.presence.birth,
+            },
+            ..kind.presence
         };
         let Some(seen) = seen.filter(|_| !is_theirs) else {
             if slot.is_on_trial() {
@@ -270,10 +281,11 @@ impl Tracks {
             }
             return;
         };
-        if slot.is_on_trial() && (presence < birth || presence.is_nan()) {
+        if slot.is_on_trial() && !passes(slot, &pose, &seen.place, presence, &needed, now_us) {
             self.refuse(at, now_us);
             return;
         }
+        slot.evidence += presence;
         slot.remember();
         slot.surprise = surprise;
         match slot.stage {
@@ -441,6 +453,10 @@ impl Tracks {
                 Some(at) => {
                     let mut slot = Slot::tentative(found.task, *place, now_us);
                     slot.offered = found.score;
+                    slot.lead = self
+                        .finder
+                        .filter(|_| found.parent.is_none())
+                        .map(|finder| found.score - finder.birth);
                     match (found.parent, found.side) {
                         (Some(parent), Some(side)) => {
                             slot.link = Some(Link {
@@ -723,7 +739,7 @@ impl Tracks {
         });
         slot.parent = (looks >= LINK_LOOKS).then_some(number);
         if slot.parent.is_some() {
-            slot.side.add(side, LINK_WEIGHT, now_us);
+            slot.side.decide(side, now_us);
         }
     }
 
@@ -887,6 +903,31 @@ fn finite(pose: &[Keypoint]) -> Keypoints {
         }
     });
     checked.take(crate::limits::MAX_KEYPOINTS).collect()
+}
+
+/// Whether a look at a slot on trial speaks for an instance.
+fn passes(
+    slot: &Slot,
+    pose: &[Keypoint],
+    place: &Place,
+    presence: f32,
+    needed: &Thresholds,
+    now_us: u64,
+) -> bool {
+    if !trial::may_be_one(presence, needed, slot.lead) {
+        return false;
+    }
+    let Stage::Tentative { looks } = slot.stage else {
+        return true;
+    };
+    let shift_px = match slot.seen_us == now_us {
+        true => (0.0, 0.0),
+        false => claim::shift_px(pose, &slot.pose, u64::MAX),
+    };
+    let is_steady = looks == 0 || trial::is_steady(&slot.pose, pose, shift_px, place.side_px);
+    let mean = (slot.evidence + presence) / (f32::from(looks) + 1.0);
+    let is_enough = looks + 1 < BIRTH_LOOKS || trial::is_one(mean, needed, slot.lead);
+    is_steady && is_enough
 }
 
 /// The square around the sure joints, if it is an instance's.
