@@ -149,6 +149,10 @@ impl Follower {
             spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             looks += 1;
         }
+        if !is_forced {
+            // One that is begun is born before more are searched.
+            self.try_new(frame, looker, &mut spent_us)?;
+        }
         if let Some((searcher, _)) = pass {
             let fits = |spent_us: u64, cost_us| spent_us.saturating_add(cost_us) <= budget_us;
             if is_forced || looks == 0 || fits(spent_us, self.pass_cost_us(searcher)) {
@@ -166,12 +170,23 @@ impl Follower {
             }
         }
         self.offer(frame);
+        self.try_new(frame, looker, &mut spent_us)
+    }
+
+    /// Looks at new instances for as long as there is time.
+    fn try_new(
+        &mut self,
+        frame: &FrameInfo,
+        looker: &mut dyn Looker,
+        spent_us: &mut u64,
+    ) -> Result<()> {
         while let Some(at) = self.tracks.next_trial() {
-            if spent_us.saturating_add(self.cost_us(self.tracks.task(at))) > budget_us {
+            let cost_us = self.cost_us(self.tracks.task(at));
+            if spent_us.saturating_add(cost_us) > self.pace.budget_us() {
                 break;
             }
             let was_known = self.costs[index(self.tracks.task(at))].is_known();
-            spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
+            *spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             if !was_known {
                 self.offer(frame);
             }
