@@ -133,21 +133,24 @@ impl Follower {
             _ => 0,
         };
         let is_forced = matches!(pass, Some((_, Due::Now)));
-        let (mut spent_us, mut looks, mut trials) = (0_u64, 0, 0);
+        let (mut spent_us, mut looks) = (0_u64, 0);
         for at in self.tracks.order(now_us) {
             // Of a forced pass and a new instance, one takes the place of a track's look.
-            if self.tracks.is_on_trial(at) {
-                if looks > 0 && (is_forced || trials > 0) {
-                    continue;
-                }
-                trials += 1;
+            let is_on_trial = self.tracks.is_on_trial(at);
+            if is_on_trial && is_forced && looks > 0 {
+                continue;
             }
             let cost_us = self.cost_us(self.tracks.task(at));
-            if looks > 0 && spent_us.saturating_add(cost_us + reserve_us) > budget_us {
+            let fits = |spent_us: u64| spent_us.saturating_add(cost_us + reserve_us) <= budget_us;
+            if looks > 0 && !fits(spent_us) {
                 break;
             }
             spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             looks += 1;
+            // A new instance that has begun its looks is born soon.
+            while is_on_trial && self.tracks.is_on_trial(at) && cost_us > 0 && fits(spent_us) {
+                spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
+            }
         }
         if !is_forced {
             // One that is begun is born before more are searched.

@@ -189,6 +189,11 @@ mod tests {
         assert_eq!(search.due(0, true), Due::Now);
         search.take(&area, 0);
         assert_eq!(search.due(33_000, true), Due::Now);
+        // The first round takes all the time that is left.
+        for place in 1..PLACES {
+            assert_eq!(search.due(33_000, false), Due::IfThereIsTime, "{place}");
+            search.take(&area, 0);
+        }
         assert_eq!(search.due(33_000, false), Due::No);
         assert_eq!(search.due(200_000, false), Due::IfThereIsTime);
         search.take(&area, 200_000);

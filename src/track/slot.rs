@@ -19,6 +19,8 @@ const OVERLAP_BODY_US: u64 = 1_000_000;
 /// A lost instance keeps its number for this time.
 const KEEP_HAND_US: u64 = 1_000_000;
 const KEEP_BODY_US: u64 = 2_000_000;
+/// A new instance needs three looks, a followed one can be predicted for a while.
+const TRIAL_URGENCY: f32 = 2.0;
 /// The most by which a moving instance's region is widened.
 const MAX_WIDENING: f32 = 0.3;
 
@@ -320,6 +322,11 @@ impl Slot {
     /// Order of service: time since the last look, more for what moves.
     pub fn urgency(&self, now_us: u64) -> f32 {
         let waited_s = now_us.saturating_sub(self.looked_us) as f32 / 1e6;
-        waited_s * (1.0 + self.motion.speed_sides())
+        let trial = if self.is_on_trial() {
+            TRIAL_URGENCY
+        } else {
+            1.0
+        };
+        waited_s * (1.0 + self.motion.speed_sides()) * trial
     }
 }
