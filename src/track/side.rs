@@ -14,6 +14,8 @@ const CHANGE_US: u64 = 500_000;
 
 /// A network's probability counts up to this one, so that no look is proof.
 const SUREST: f32 = 0.95;
+/// Evidence of a side from a finder, in log odds a pass.
+pub(super) const FINDER_WEIGHT: f32 = 0.5;
 /// Weight of a network's probability: looks at neighbouring frames tell almost the same.
 const LOOK_WEIGHT: f32 = 0.25;
 

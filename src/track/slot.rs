@@ -101,6 +101,8 @@ pub(super) struct Slot {
     pub shape: (f32, f32),
     /// Joints of the last look at which it was seen.
     pub pose: Keypoints,
+    /// A bit for each joint of the last look that was another's, and is where it is expected.
+    pub held: u64,
     /// A bit for each joint that counts for the region.
     pub sure: u64,
     pub presence: f32,
@@ -152,6 +154,7 @@ impl Slot {
             },
             shape: (1.0, 1.0),
             pose: Keypoints::new(),
+            held: 0,
             sure: 0,
             presence: 0.0,
             confirmed_us: 0,
