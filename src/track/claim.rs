@@ -10,6 +10,8 @@ use crate::scene::{Keypoint, Keypoints};
 /// A look at an instance has this share of its joints as its own, and so many.
 const OWN_SHARE: f32 = 1.0 / 3.0;
 const MIN_OWN: u32 = 4;
+/// Joints of one instance move by the same way, up to this, in sides.
+const TOGETHER: f32 = 0.15;
 
 /// Another instance of the kind: where its joints are expected, and the share of the own distance that they must be nearer
 /// than.
@@ -18,15 +20,20 @@ pub(super) struct Rival {
     pub share: f32,
 }
 
-/// A bit for each found joint that another instance is expected nearer to.
-pub(super) fn of_others(look: &[Keypoint], expected: &[Keypoint], rivals: &[Rival]) -> u64 {
+/// A bit for each of the joints in `sure` that another instance is expected nearer to.
+pub(super) fn of_others(
+    look: &[Keypoint],
+    sure: u64,
+    expected: &[Keypoint],
+    rivals: &[Rival],
+) -> u64 {
     let mut theirs = 0;
     for (joint, seen) in look.iter().enumerate() {
         let distance_px = |pose: &[Keypoint]| {
             let known = pose.get(joint).filter(|known| known.is_found())?;
             Some((seen.x_px - known.x_px).hypot(seen.y_px - known.y_px))
         };
-        let Some(own_px) = distance_px(expected).filter(|_| seen.is_found()) else {
+        let Some(own_px) = distance_px(expected).filter(|_| sure & (1 << joint) != 0) else {
             continue;
         };
         let is_nearer = |rival: &Rival| {
@@ -37,19 +44,31 @@ pub(super) fn of_others(look: &[Keypoint], expected: &[Keypoint], rivals: &[Riva
     theirs
 }
 
-/// Whether too few joints are left without those of others.
-pub(super) fn is_of_another(look: &[Keypoint], theirs: u64) -> bool {
-    let found = look.iter().filter(|joint| joint.is_found()).count() as u32;
-    let own = found - theirs.count_ones();
-    theirs != 0 && (own < MIN_OWN || (own as f32) < OWN_SHARE * found as f32)
+/// Whether the own joints are enough to follow by, and half of them have moved together.
+pub(super) fn is_enough(
+    look: &[Keypoint],
+    expected: &[Keypoint],
+    (own, theirs): (u64, u64),
+    side_px: f32,
+) -> bool {
+    let (count, all) = (own.count_ones(), (own | theirs).count_ones());
+    let (dx, dy) = shift_px(look, expected, own);
+    let pairs = look.iter().zip(expected).enumerate();
+    let together = pairs.filter(|(joint, (now, then))| {
+        let (x, y) = (now.x_px - then.x_px - dx, now.y_px - then.y_px - dy);
+        own & (1 << joint) != 0 && x.hypot(y) < TOGETHER * side_px
+    });
+    count >= MIN_OWN
+        && count as f32 >= OWN_SHARE * all as f32
+        && 2 * together.count() as u32 >= count
 }
 
-/// How far the joints are from where they were expected, without those of others: the median along each axis, in pixels.
-pub(super) fn shift_px(look: &[Keypoint], expected: &[Keypoint], theirs: u64) -> (f32, f32) {
+/// How far the joints in `own` are from where they were expected: the median along each axis, in pixels.
+pub(super) fn shift_px(look: &[Keypoint], expected: &[Keypoint], own: u64) -> (f32, f32) {
     let along = |axis: fn(&Keypoint) -> f32| {
         let pairs = look.iter().zip(expected).enumerate();
         let own = pairs.filter(|(joint, (now, then))| {
-            theirs & (1 << joint) == 0 && now.is_found() && then.is_found()
+            own & (1 << joint) != 0 && now.is_found() && then.is_found()
         });
         let mut shifts: heapless::Vec<f32, MAX_KEYPOINTS> = own
             .map(|(_, (now, then))| axis(now) - axis(then))
@@ -94,43 +113,48 @@ mod tests {
         [Rival { pose, share: 1.0 }]
     }
 
+    const ALL: u64 = (1 << 10) - 1;
+
     #[test]
     fn each_joint_is_of_the_instance_that_is_expected_nearest() {
         let (own, other) = (row(0.0, 0.0), rival(row(0.0, 40.0)));
         let mut look = row(0.0, 5.0);
-        assert_eq!(of_others(&look, &own, &other), 0);
+        let theirs = |look: &[Keypoint]| of_others(look, ALL, &own, &other);
+        let is_enough =
+            |look: &[Keypoint], theirs: u64| is_enough(look, &own, (ALL & !theirs, theirs), 100.0);
+        assert_eq!(theirs(&look), 0);
         for joint in 0..6 {
             look[joint].y_px = 38.0;
         }
-        let theirs = of_others(&look, &own, &other);
-        assert_eq!(theirs, 0b11_1111);
-        assert!(!is_of_another(&look, theirs));
+        assert_eq!(theirs(&look), 0b11_1111);
+        assert!(is_enough(&look, 0b11_1111));
         // The four that are left tell how far it has moved.
-        assert_eq!(shift_px(&look, &own, theirs), (0.0, 5.0));
+        assert_eq!(shift_px(&look, &own, ALL & !0b11_1111), (0.0, 5.0));
+        // Of these, two are anywhere.
+        let mut apart = look.clone();
+        (apart[6].x_px, apart[7].x_px, apart[8].x_px) = (0.0, 150.0, 20.0);
+        assert!(!is_enough(&apart, 0b11_1111));
         look[6].y_px = 38.0;
-        assert!(is_of_another(&look, of_others(&look, &own, &other)));
-        assert_eq!(of_others(&look, &own, &[]), 0);
+        assert!(!is_enough(&look, theirs(&look)));
+        assert_eq!(of_others(&look, ALL, &own, &[]), 0);
     }
 
     #[test]
-    fn what_was_not_found_is_no_evidence() {
+    fn what_is_not_sure_or_not_known_is_no_evidence() {
         let (own, other) = (row(0.0, 0.0), rival(row(0.0, 40.0)));
         let mut look = row(0.0, 38.0);
-        for joint in &mut look[..5] {
-            joint.score = 0.0;
-        }
-        assert_eq!(of_others(&look, &own, &other), 0b11_1110_0000);
+        assert_eq!(of_others(&look, 0b11, &own, &other), 0b11);
         let mut blind = own.clone();
         blind.iter_mut().for_each(|joint| joint.score = 0.0);
-        assert_eq!(of_others(&look, &blind, &other), 0);
+        assert_eq!(of_others(&look, ALL, &blind, &other), 0);
         let place = Place {
             x_px: 45.0,
             y_px: 0.0,
             side_px: 100.0,
         };
+        look[0].score = 0.0;
         assert_eq!(surprise(&look, &blind, &place), 0.0);
         assert!((surprise(&look, &own, &place) - 0.38).abs() < 1e-3);
-        assert!(!is_of_another(&[], 0));
     }
 
     #[test]
@@ -140,6 +164,6 @@ mod tests {
             pose: row(0.0, 40.0),
             share: 0.5,
         }];
-        assert_eq!(of_others(&look, &row(0.0, 0.0), &predicted), 0);
+        assert_eq!(of_others(&look, ALL, &row(0.0, 0.0), &predicted), 0);
     }
 }

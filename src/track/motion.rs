@@ -169,4 +169,21 @@ mod tests {
         motion.see(Place { x_px: 9e5, ..HAND }, 0);
         assert!(motion.speed_sides() <= 8.01);
     }
+
+    #[test]
+    fn behind_another_it_goes_on_for_longer_until_it_is_seen() {
+        let mut motion = Motion::at_rest(HAND, 0);
+        for step in 1..20 {
+            let x_px = 100.0 + 5.0 * step as f32;
+            motion.see(Place { x_px, ..HAND }, step * 33_333);
+        }
+        let ahead = |motion: &Motion, us: u64| motion.at(19 * 33_333 + us).x_px;
+        assert_eq!(ahead(&motion, 250_000), ahead(&motion, 900_000));
+        motion.go_on(0.5);
+        assert!(ahead(&motion, 500_000) > ahead(&motion, 250_000) + 30.0);
+        assert_eq!(ahead(&motion, 500_000), ahead(&motion, 900_000));
+        motion.see(HAND, 20 * 33_333);
+        let seen_us = 20 * 33_333;
+        assert_eq!(motion.at(seen_us + 250_000), motion.at(seen_us + 900_000));
+    }
 }

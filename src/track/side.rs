@@ -55,7 +55,7 @@ impl Belief {
         }
     }
 
-    /// A body says so: nothing else counts until the network speaks again.
+    /// A person's wrist tells the side: what was believed before does not count.
     pub fn decide(&mut self, side: Side, now_us: u64) {
         *self = Belief {
             log_odds: if side == Side::Right { MOST } else { -MOST },
@@ -143,5 +143,14 @@ mod tests {
             belief.add(side, 2.0, frame * 33_000);
             assert_eq!(belief.shown(), Some(Side::Left), "{frame}");
         }
+    }
+
+    #[test]
+    fn a_body_decides_at_once() {
+        let mut belief = Belief::default();
+        belief.add(Side::Left, 4.0, 0);
+        belief.decide(Side::Right, 33_000);
+        let (side, sureness) = belief.side().unwrap();
+        assert!(side == Side::Right && sureness > 0.95);
     }
 }

@@ -50,3 +50,52 @@ pub(super) fn is_steady(
     }
     2 * near >= all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: Thresholds = Thresholds {
+        birth: 0.5,
+        keep: 0.35,
+    };
+
+    #[test]
+    fn a_sure_finder_makes_up_for_a_look_that_is_less_sure_but_not_for_any() {
+        assert!(!may_be_one(0.45, &NEEDED, None));
+        assert!(may_be_one(0.45, &NEEDED, Some(0.0)));
+        assert!(!may_be_one(0.39, &NEEDED, Some(0.5)));
+        assert!(!may_be_one(f32::NAN, &NEEDED, Some(0.5)));
+        assert!(is_one(0.45, &NEEDED, Some(0.2)));
+        assert!(is_one(0.75, &NEEDED, Some(-0.1)));
+        assert!(!is_one(0.52, &NEEDED, Some(0.02)));
+        assert!(is_one(0.56, &NEEDED, None) && !is_one(0.54, &NEEDED, None));
+        assert_eq!(least_peak(&NEEDED), 0.4);
+    }
+
+    #[test]
+    fn a_network_whose_birth_is_low_needs_its_keep() {
+        let low = Thresholds {
+            birth: 0.4,
+            keep: 0.35,
+        };
+        assert!(!may_be_one(0.34, &low, Some(0.5)));
+        assert_eq!(least_peak(&low), 0.35);
+    }
+
+    #[test]
+    fn half_of_the_joints_must_be_at_the_same_place() {
+        let joint = |x_px| Keypoint {
+            x_px,
+            y_px: 0.0,
+            score: 0.8,
+        };
+        let before = [joint(0.0), joint(20.0), joint(40.0), joint(60.0)];
+        let mut now = [joint(10.0), joint(30.0), joint(90.0), joint(0.0)];
+        assert!(is_steady(&before, &now, (10.0, 0.0), 100.0));
+        assert!(is_steady(&before, &now, (0.0, 0.0), 100.0));
+        now[1] = joint(80.0);
+        assert!(!is_steady(&before, &now, (10.0, 0.0), 100.0));
+        assert!(is_steady(&[], &[], (0.0, 0.0), 100.0));
+    }
+}

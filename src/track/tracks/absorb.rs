@@ -53,21 +53,22 @@ impl Tracks {
         let expected = slot.pose_at(now_us);
         let surprise = claim::surprise(&pose, &expected, &slot.motion.at(now_us));
         let rivals = self.rivals(at, now_us);
-        let mut theirs = 0;
-        let is_theirs = seen.is_some()
-            && if slot.is_followed() {
-                theirs = claim::of_others(&pose, &expected, &rivals);
-                claim::is_of_another(&pose, theirs)
+        let (mut theirs, mut is_theirs) = (0, false);
+        if let Some(seen) = &mut seen {
+            if slot.is_followed() {
+                theirs = claim::of_others(&pose, seen.sure, &expected, &rivals);
+                let own = seen.sure & !theirs;
+                let side_px = slot.motion.at(now_us).side_px;
+                is_theirs =
+                    theirs != 0 && !claim::is_enough(&pose, &expected, (own, theirs), side_px);
+                if theirs != 0 && !is_theirs {
+                    keep_own(slot, now_us, theirs, &mut pose, seen);
+                }
             } else {
                 let is_same =
                     |rival: &Rival| likeness::is_same(kind.joint_table, &pose, &rival.pose);
-                rivals.iter().any(is_same)
-            };
-        if let Some(seen) = &mut seen
-            && theirs != 0
-            && !is_theirs
-        {
-            keep_own(slot, now_us, theirs, &mut pose, seen);
+                is_theirs = rivals.iter().any(is_same);
+            }
         }
         let region = slot.look_place(now_us).scaled(kind.padding);
         let is_border = share_inside(frame, &region) < BORDER_SHARE;
@@ -168,7 +169,7 @@ impl Tracks {
 /// are expected then.
 fn keep_own(slot: &Slot, now_us: u64, theirs: u64, pose: &mut Keypoints, seen: &mut Seen) {
     let expected = slot.pose_at(now_us);
-    let (dx, dy) = claim::shift_px(pose, &expected, theirs);
+    let (dx, dy) = claim::shift_px(pose, &expected, seen.sure & !theirs);
     for (joint, (now, then)) in pose.iter_mut().zip(&expected).enumerate() {
         if theirs & (1 << joint) != 0 {
             *now = Keypoint {
@@ -220,7 +221,7 @@ fn passes(
     };
     let shift_px = match slot.seen_us == now_us {
         true => (0.0, 0.0),
-        false => claim::shift_px(pose, &slot.pose, 0),
+        false => claim::shift_px(pose, &slot.pose, u64::MAX),
     };
     let is_steady = looks == 0 || trial::is_steady(&slot.pose, pose, shift_px, place.side_px);
     let mean = (slot.evidence + presence) / (f32::from(looks) + 1.0);
