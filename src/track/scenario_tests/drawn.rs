@@ -12,8 +12,6 @@ use crate::track::kind::{Kind, Thresholds};
 use crate::track::look::{Candidates, Look, Looker, Pass};
 use crate::track::place::Candidate;
 
-use proptest::prelude::*;
-
 pub(super) const PERIOD_US: u64 = 33_333;
 const WIDTH_PX: f32 = 640.0;
 const HEIGHT_PX: f32 = 480.0;
