@@ -15,13 +15,13 @@ pub struct Strength {
 }
 
 impl Strength {
-    /// Removes most of the jitter at rest, and lags by about 30 ms at half a side per second.
+    /// Removes most of the jitter at rest, and lags by about 20 ms at half a region's side per second.
     pub const LIGHT: Strength = Strength {
         min_cutoff_hz: 1.0,
-        beta: 8.0,
-        speed_cutoff_hz: 3.0,
+        beta: 16.0,
+        speed_cutoff_hz: 2.0,
     };
-    /// Steadier, with about twice the lag.
+    /// Steadier, with about three times the lag.
     pub const STRONG: Strength = Strength {
         min_cutoff_hz: 1.0,
         beta: 4.0,

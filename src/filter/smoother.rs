@@ -173,7 +173,7 @@ impl SlotFilter {
         if is_look {
             self.looked_us = now_us;
         }
-        track.held = held;
+        track.held |= held;
         track.is_smoothed = true;
     }
 }

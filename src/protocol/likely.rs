@@ -19,6 +19,13 @@ pub(super) fn slow(seed: u64, name: u64, at_us: u64) -> f32 {
     angle.cos() * before + angle.sin() * after
 }
 
+/// Whether a name is one of this share of all, the same for the same numbers.
+pub(super) fn is_one_of(seed: u64, name: u64, share: f64) -> bool {
+    let mut mixed = Random(seed ^ 0x57EA);
+    mixed = Random(mixed.next() ^ name);
+    mixed.real().abs() < share
+}
+
 /// About normal with a deviation of 1, the same for the same numbers.
 pub(super) fn once(seed: u64, name: u64, index: u64) -> f32 {
     let mut mixed = Random(seed);

@@ -305,7 +305,12 @@ fn place_of(
             truth.joints.get(joint).copied().unwrap_or(one.center_px)
         }
         None => {
-            let mut within = || 0.4 * one.side_px * random.real() as f32;
+            let mut own = Random(one.shape.unwrap_or_default() ^ joint as u64);
+            let source = match one.shape {
+                Some(_) => &mut own,
+                None => &mut *random,
+            };
+            let mut within = || 0.4 * one.side_px * source.real() as f32;
             (one.center_px.0 + within(), one.center_px.1 + within())
         }
     };

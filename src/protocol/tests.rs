@@ -56,6 +56,26 @@ fn the_side_of_a_persons_hands_is_the_same_in_a_mirror() {
 }
 
 #[test]
+fn hands_and_persons_that_cross_keep_their_numbers() {
+    for name in [
+        "cross, right in front",
+        "cross, left in front",
+        "persons cross",
+    ] {
+        for follow in [Follow::Several, Follow::WithFinder] {
+            let score = followed(name, follow).score;
+            assert_eq!((score.swaps, score.false_tracks), (0, 0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_minute_of_clutter_has_no_false_track_with_a_finder() {
+    let score = followed("clutter, 1 min", Follow::WithFinder).score;
+    assert_eq!((score.false_tracks, score.swaps), (0, 0));
+}
+
+#[test]
 fn a_camera_may_be_mounted_in_any_way() {
     for quarter_turns in 0..4 {
         let mut clip = clip_of("hands of a person");

@@ -19,6 +19,9 @@ const FALSE: f32 = 0.306;
 const FALSE_EACH: f32 = 0.07;
 const FALSE_TIME: f32 = 0.03;
 const FALSE_LOOK: f32 = 0.035;
+/// Share of other things whose joints stay where they are from look to look: with it a test of that tells hands from them as
+/// well as it was measured to, with an AUC of 0.95.
+const STEADY: f64 = 0.1;
 /// Less of it in the dark.
 const DIM: f32 = 0.06;
 /// A person or hand of this side is as sure as a larger one; certainty falls to about a half at a third of it.
@@ -54,6 +57,8 @@ pub(super) struct Seen<'a> {
     pub side_px: f32,
     /// `None` for what is neither.
     pub truth: Option<&'a Truth>,
+    /// Of what is neither: its joints have places of their own, as those of hands do.
+    pub shape: Option<u64>,
     /// Certainty of the look, about 0 to 1.
     pub sure: f32,
 }
@@ -136,6 +141,7 @@ impl Present {
                 center_px: middle(truth),
                 side_px,
                 truth: Some(truth),
+                shape: None,
                 sure: sure * size * blur * in_view * fails,
             }
         });
@@ -149,6 +155,7 @@ impl Present {
                 center_px: (other.x_px, other.y_px),
                 side_px: other.side_px,
                 truth: None,
+                shape: likely::is_one_of(seed, id, STEADY).then_some(seed ^ id),
                 sure,
             }
         });

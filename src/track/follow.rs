@@ -7,6 +7,7 @@ use super::place::Candidate;
 use super::search::{Due, Search};
 use super::service::{Cost, Pace};
 use super::tracks::Tracks;
+use super::trial;
 use crate::error::Result;
 use crate::scene::{BBox, CropBox, FrameInfo, Scene, Task, mean_score};
 
@@ -60,7 +61,7 @@ impl Follower {
     /// All memory is in the value.
     pub fn new(options: &FollowOptions) -> Follower {
         Follower {
-            tracks: Tracks::new(&options.kinds, options.limit),
+            tracks: Tracks::new(&options.kinds, options.limit, options.finder),
             searches: Default::default(),
             costs: Default::default(),
             finder: options.finder.map(|thresholds| Finder {
@@ -132,21 +133,28 @@ impl Follower {
             _ => 0,
         };
         let is_forced = matches!(pass, Some((_, Due::Now)));
-        let (mut spent_us, mut looks, mut trials) = (0_u64, 0, 0);
+        let (mut spent_us, mut looks) = (0_u64, 0);
         for at in self.tracks.order(now_us) {
             // Of a forced pass and a new instance, one takes the place of a track's look.
-            if self.tracks.is_on_trial(at) {
-                if looks > 0 && (is_forced || trials > 0) {
-                    continue;
-                }
-                trials += 1;
+            let is_on_trial = self.tracks.is_on_trial(at);
+            if is_on_trial && is_forced && looks > 0 {
+                continue;
             }
             let cost_us = self.cost_us(self.tracks.task(at));
-            if looks > 0 && spent_us.saturating_add(cost_us + reserve_us) > budget_us {
+            let fits = |spent_us: u64| spent_us.saturating_add(cost_us + reserve_us) <= budget_us;
+            if looks > 0 && !fits(spent_us) {
                 break;
             }
             spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             looks += 1;
+            // A new instance that has begun its looks is born soon.
+            while is_on_trial && self.tracks.is_on_trial(at) && cost_us > 0 && fits(spent_us) {
+                spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
+            }
+        }
+        if !is_forced {
+            // One that is begun is born before more are searched.
+            self.try_new(frame, looker, &mut spent_us)?;
         }
         if let Some((searcher, _)) = pass {
             let fits = |spent_us: u64, cost_us| spent_us.saturating_add(cost_us) <= budget_us;
@@ -165,12 +173,23 @@ impl Follower {
             }
         }
         self.offer(frame);
+        self.try_new(frame, looker, &mut spent_us)
+    }
+
+    /// Looks at new instances for as long as there is time.
+    fn try_new(
+        &mut self,
+        frame: &FrameInfo,
+        looker: &mut dyn Looker,
+        spent_us: &mut u64,
+    ) -> Result<()> {
         while let Some(at) = self.tracks.next_trial() {
-            if spent_us.saturating_add(self.cost_us(self.tracks.task(at))) > budget_us {
+            let cost_us = self.cost_us(self.tracks.task(at));
+            if spent_us.saturating_add(cost_us) > self.pace.budget_us() {
                 break;
             }
             let was_known = self.costs[index(self.tracks.task(at))].is_known();
-            spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
+            *spent_us = spent_us.saturating_add(self.look(at, frame, looker)?);
             if !was_known {
                 self.offer(frame);
             }
@@ -310,7 +329,7 @@ impl Follower {
             let sure: Candidates = peaks.iter().filter(is_sure).copied().collect();
             self.tracks.audit(now_us, &sure, pass.sure_side_px);
         }
-        let birth = finder.thresholds.birth;
+        let birth = trial::least_peak(&finder.thresholds);
         self.candidates
             .retain(|found| found.parent.is_some() || found.score >= birth);
         Ok(pass.took_us)

@@ -4,6 +4,7 @@
 //! instances of a [`Scene`](crate::scene::Scene). No pixels, no networks, no clock, and no heap: everything has a
 //! fixed size. [`Tracker`] follows one instance. [`Follower`] follows several: docs/tracking.md has its rules.
 
+mod claim;
 mod cut;
 mod follow;
 mod kind;
@@ -20,6 +21,7 @@ mod side;
 mod single;
 mod slot;
 mod tracks;
+mod trial;
 mod wrists;
 
 pub use cut::{GRID_COLUMNS, GRID_ROWS, Grid};

@@ -16,7 +16,7 @@ const MAX_SPEED: f32 = 8.0;
 /// Time after which a smaller size is taken over by 63 %. A larger size counts at once: a fist that opens must
 /// not be cut.
 const SHRINK_S: f32 = 0.3;
-/// A place is not extrapolated further than this.
+/// A place is not extrapolated further than this, unless it is behind another.
 const MAX_AHEAD_S: f32 = 0.25;
 /// The shortest time step: frames with equal stamps.
 const MIN_STEP_S: f32 = 1e-3;
@@ -28,6 +28,8 @@ pub(super) struct Motion {
     /// In pixels per second.
     speed_px: (f32, f32),
     at_us: u64,
+    /// It is not extrapolated further than this.
+    ahead_s: f32,
 }
 
 impl Motion {
@@ -36,7 +38,13 @@ impl Motion {
             place,
             speed_px: (0.0, 0.0),
             at_us,
+            ahead_s: MAX_AHEAD_S,
         }
+    }
+
+    /// Behind another, it goes on for this time, until it is seen again.
+    pub fn go_on(&mut self, ahead_s: f32) {
+        self.ahead_s = ahead_s;
     }
 
     /// Stands still: an instance that is lost is looked for where it was.
@@ -44,9 +52,9 @@ impl Motion {
         *self = Motion::at_rest(self.at(now_us), now_us);
     }
 
-    /// The place at a capture time. It stops moving after [`MAX_AHEAD_S`].
+    /// The place at a capture time.
     pub fn at(&self, now_us: u64) -> Place {
-        let ahead_s = self.step_s(now_us).min(MAX_AHEAD_S);
+        let ahead_s = self.step_s(now_us).min(self.ahead_s);
         Place {
             x_px: self.place.x_px + self.speed_px.0 * ahead_s,
             y_px: self.place.y_px + self.speed_px.1 * ahead_s,
@@ -93,6 +101,7 @@ impl Motion {
             },
             speed_px,
             at_us: now_us,
+            ahead_s: MAX_AHEAD_S,
         };
     }
 }
@@ -159,5 +168,22 @@ mod tests {
         let mut motion = Motion::at_rest(HAND, 0);
         motion.see(Place { x_px: 9e5, ..HAND }, 0);
         assert!(motion.speed_sides() <= 8.01);
+    }
+
+    #[test]
+    fn behind_another_it_goes_on_for_longer_until_it_is_seen() {
+        let mut motion = Motion::at_rest(HAND, 0);
+        for step in 1..20 {
+            let x_px = 100.0 + 5.0 * step as f32;
+            motion.see(Place { x_px, ..HAND }, step * 33_333);
+        }
+        let ahead = |motion: &Motion, us: u64| motion.at(19 * 33_333 + us).x_px;
+        assert_eq!(ahead(&motion, 250_000), ahead(&motion, 900_000));
+        motion.go_on(0.5);
+        assert!(ahead(&motion, 500_000) > ahead(&motion, 250_000) + 30.0);
+        assert_eq!(ahead(&motion, 500_000), ahead(&motion, 900_000));
+        motion.see(HAND, 20 * 33_333);
+        let seen_us = 20 * 33_333;
+        assert_eq!(motion.at(seen_us + 250_000), motion.at(seen_us + 900_000));
     }
 }

@@ -51,6 +51,20 @@ impl Place {
         }
     }
 
+    /// Moved away from another place by a share of its side.
+    pub fn away_from(&self, other: &Place, share: f32) -> Place {
+        let (dx, dy) = (self.x_px - other.x_px, self.y_px - other.y_px);
+        let distance = dx.hypot(dy);
+        if distance < f32::MIN_POSITIVE {
+            return *self;
+        }
+        Place {
+            x_px: self.x_px + share * self.side_px * dx / distance,
+            y_px: self.y_px + share * self.side_px * dy / distance,
+            ..*self
+        }
+    }
+
     /// Distance of the centres in pixels.
     pub fn distance_px(&self, other: &Place) -> f32 {
         (self.x_px - other.x_px).hypot(self.y_px - other.y_px)

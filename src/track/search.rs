@@ -38,6 +38,8 @@ pub(super) struct Search {
     whole_us: Option<u64>,
     last_us: Option<u64>,
     frames: u32,
+    /// All places have been searched since the start.
+    has_seen_all: bool,
 }
 
 impl Search {
@@ -66,7 +68,7 @@ impl Search {
         let waited_us = now_us.saturating_sub(last_us);
         if is_idle || waited_us >= LONGEST_WAIT_US {
             Due::Now
-        } else if waited_us >= EVERY_US || self.frames >= EVERY_FRAMES {
+        } else if !self.has_seen_all || waited_us >= EVERY_US || self.frames >= EVERY_FRAMES {
             Due::IfThereIsTime
         } else {
             Due::No
@@ -108,6 +110,7 @@ impl Search {
             false => (self.next, PLACES),
         };
         self.next = (self.next + 1) % count;
+        self.has_seen_all |= self.next == 0;
         place
     }
 }
@@ -186,6 +189,11 @@ mod tests {
         assert_eq!(search.due(0, true), Due::Now);
         search.take(&area, 0);
         assert_eq!(search.due(33_000, true), Due::Now);
+        // The first round takes all the time that is left.
+        for place in 1..PLACES {
+            assert_eq!(search.due(33_000, false), Due::IfThereIsTime, "{place}");
+            search.take(&area, 0);
+        }
         assert_eq!(search.due(33_000, false), Due::No);
         assert_eq!(search.due(200_000, false), Due::IfThereIsTime);
         search.take(&area, 200_000);

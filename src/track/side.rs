@@ -14,6 +14,8 @@ const CHANGE_US: u64 = 500_000;
 
 /// A network's probability counts up to this one, so that no look is proof.
 const SUREST: f32 = 0.95;
+/// Evidence of a side from a finder, in log odds a pass.
+pub(super) const FINDER_WEIGHT: f32 = 0.5;
 /// Weight of a network's probability: looks at neighbouring frames tell almost the same.
 const LOOK_WEIGHT: f32 = 0.25;
 
@@ -51,6 +53,16 @@ impl Belief {
             }
             _ => self.against_since_us = None,
         }
+    }
+
+    /// A person's wrist tells the side: what was believed before does not count.
+    pub fn decide(&mut self, side: Side, now_us: u64) {
+        *self = Belief {
+            log_odds: if side == Side::Right { MOST } else { -MOST },
+            at_us: now_us,
+            shown: Some(side),
+            against_since_us: None,
+        };
     }
 
     /// Adds a network's probability that it is the right side.
@@ -131,5 +143,14 @@ mod tests {
             belief.add(side, 2.0, frame * 33_000);
             assert_eq!(belief.shown(), Some(Side::Left), "{frame}");
         }
+    }
+
+    #[test]
+    fn a_body_decides_at_once() {
+        let mut belief = Belief::default();
+        belief.add(Side::Left, 4.0, 0);
+        belief.decide(Side::Right, 33_000);
+        let (side, sureness) = belief.side().unwrap();
+        assert!(side == Side::Right && sureness > 0.95);
     }
 }

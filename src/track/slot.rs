@@ -14,10 +14,13 @@ const BIRTH_SCALE: f32 = 1.2;
 const COAST_US: u64 = 150_000;
 const COAST_LOOKS: u8 = 2;
 /// An instance behind another is predicted for this time.
-const OVERLAP_US: u64 = 500_000;
+const OVERLAP_HAND_US: u64 = 500_000;
+const OVERLAP_BODY_US: u64 = 1_000_000;
 /// A lost instance keeps its number for this time.
 const KEEP_HAND_US: u64 = 1_000_000;
 const KEEP_BODY_US: u64 = 2_000_000;
+/// A new instance needs three looks, a followed one can be predicted for a while.
+const TRIAL_URGENCY: f32 = 2.0;
 /// The most by which a moving instance's region is widened.
 const MAX_WIDENING: f32 = 0.3;
 
@@ -98,6 +101,8 @@ pub(super) struct Slot {
     pub shape: (f32, f32),
     /// Joints of the last look at which it was seen.
     pub pose: Keypoints,
+    /// A bit for each joint of the last look that was another's, and is where it is expected.
+    pub held: u64,
     /// A bit for each joint that counts for the region.
     pub sure: u64,
     pub presence: f32,
@@ -108,6 +113,10 @@ pub(super) struct Slot {
     pub lost_at: Place,
     /// Score of the candidate that it came from.
     pub offered: f32,
+    /// The height of a finder's peak above what it needs, if it came from one.
+    pub lead: Option<f32>,
+    /// Presence of all looks of the trial.
+    pub evidence: f32,
     /// Capture time of the last frame in which it was looked at.
     pub looked_us: u64,
     /// Distance of the last look from the prediction, in sides.
@@ -145,12 +154,15 @@ impl Slot {
             },
             shape: (1.0, 1.0),
             pose: Keypoints::new(),
+            held: 0,
             sure: 0,
             presence: 0.0,
             confirmed_us: 0,
             seen_us: 0,
             lost_at: nowhere,
             offered: 0.0,
+            lead: None,
+            evidence: 0.0,
             looked_us: 0,
             surprise: 0.0,
             side: Belief::default(),
@@ -232,8 +244,22 @@ impl Slot {
         self.shape = self.before.shape;
         self.pose.clone_from(&self.before.pose);
         self.seen_us = self.before.seen_us;
-        self.overlapped_since_us = self.before.overlapped_since_us.or(Some(now_us));
+        self.overlapped_since_us = self.before.overlapped_since_us;
+        self.hide(now_us);
+    }
+
+    /// A look saw the one in front of it.
+    pub fn hide(&mut self, now_us: u64) {
+        self.overlapped_since_us.get_or_insert(now_us);
+        self.motion.go_on(self.overlap_us() as f32 / 1e6);
         self.miss(now_us);
+    }
+
+    fn overlap_us(&self) -> u64 {
+        match self.task {
+            Task::Hand => OVERLAP_HAND_US,
+            Task::Body => OVERLAP_BODY_US,
+        }
     }
 
     /// A look did not find it.
@@ -251,7 +277,7 @@ impl Slot {
         match self.stage {
             Stage::Coasting { since_us, looks } => {
                 let coast_us = match self.overlapped_since_us {
-                    Some(_) => OVERLAP_US,
+                    Some(_) => self.overlap_us(),
                     None => COAST_US,
                 };
                 if is_over(since_us, coast_us) && looks >= COAST_LOOKS {
@@ -299,6 +325,11 @@ impl Slot {
     /// Order of service: time since the last look, more for what moves.
     pub fn urgency(&self, now_us: u64) -> f32 {
         let waited_s = now_us.saturating_sub(self.looked_us) as f32 / 1e6;
-        waited_s * (1.0 + self.motion.speed_sides())
+        let trial = if self.is_on_trial() {
+            TRIAL_URGENCY
+        } else {
+            1.0
+        };
+        waited_s * (1.0 + self.motion.speed_sides()) * trial
     }
 }
