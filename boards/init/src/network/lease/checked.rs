@@ -16,7 +16,7 @@ const MIN_RENEW_S: u32 = 30;
 const MAX_RENEW_S: u32 = 15 * 86_400;
 const ENDLESS_S: u32 = u32::MAX;
 /// A shorter prefix would make a large part of the Internet a neighbour. No private network has one.
-const MIN_PREFIX: u8 = 8;
+pub(super) const MIN_PREFIX: u8 = 8;
 /// Prefix of a server that names none.
 const GUESSED_PREFIX: u8 = 24;
 /// The C library's resolver reads no more.
@@ -100,9 +100,9 @@ impl Lease {
     }
 }
 
-struct Subnet {
-    address: Ipv4Addr,
-    prefix: u8,
+pub(super) struct Subnet {
+    pub address: Ipv4Addr,
+    pub prefix: u8,
 }
 
 impl Subnet {
@@ -116,18 +116,18 @@ impl Subnet {
     }
 
     /// The subnet's own and its broadcast address. Links of two hosts have neither (RFC 3021).
-    fn is_edge(&self, other: Ipv4Addr) -> bool {
+    pub fn is_edge(&self, other: Ipv4Addr) -> bool {
         let host = other.to_bits() & self.host_bits();
         self.prefix < 31 && self.contains(other) && (host == 0 || host == self.host_bits())
     }
 
-    fn has_neighbour(&self, other: Ipv4Addr) -> bool {
+    pub fn has_neighbour(&self, other: Ipv4Addr) -> bool {
         is_unicast(other) && self.contains(other) && !self.is_edge(other) && other != self.address
     }
 }
 
 /// Whether a host can have the address: not 0/8, loopback, multicast, or the reserved 240/4.
-fn is_unicast(address: Ipv4Addr) -> bool {
+pub(super) fn is_unicast(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 1..=126 | 128..=223)
 }
 
