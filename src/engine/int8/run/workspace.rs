@@ -289,16 +289,17 @@ impl Workspace {
         let kernel = kernel
             .winograd()
             .expect("a family with Winograd's method has a kernel for it");
-        let step = winograd::Step {
-            step,
-            method,
-            kernel,
-        };
         let arena = SharedSlice::of(&mut self.arena);
         let transformed = SharedSlice::of(&mut self.transformed);
         let scratches = Scratches(self.scratches.as_mut_ptr());
         let of = self.pool.threads();
-        for pass in WinogradConv::passes(step.step.grid) {
+        let step = winograd::Step {
+            step,
+            method,
+            kernel,
+            pass: method.pass(step.input.stride, step.output.stride, of),
+        };
+        for pass in step.pass.over(step.step.grid) {
             self.pool.run(&|index| {
                 let share = ThreadShare { index, of };
                 // SAFETY: as for every step; the shares transform different tiles.
