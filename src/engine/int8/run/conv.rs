@@ -50,7 +50,8 @@ pub(super) unsafe fn run(
     let TileShape { mr, nr, .. } = kernel.family().tile;
     let pixels = step.grid[0] * step.grid[1];
     let block_bytes = nr * k;
-    let blocks = step.packed.weights.len() / block_bytes;
+    // The last block of 8 may lie past the output's channels altogether.
+    let blocks = (step.packed.weights.len() / block_bytes).min(step.output.stride / nr);
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, thread);
     let together = (kernel.weight_cache_bytes() / block_bytes).max(1);
     let target = Target::new(step, arena);
@@ -85,20 +86,16 @@ pub(super) unsafe fn run(
             kernel.gather(&rows, k, &mut scratch.tile);
             target.fill(&coordinates[..count], &mut place);
             place.weights_cold = tile == tiles.start;
-            for block in first_block..(first_block + together).min(my_blocks.end) {
-                let channel = block * nr;
-                // The last block of 8 may lie past the output's channels altogether.
-                if channel >= step.output.stride {
-                    continue;
-                }
-                place.channel = channel;
-                let requant = step.requant(channel, nr);
-                let weights = &step.packed.weights[block * block_bytes..][..block_bytes];
-                // SAFETY: the kernel has begun. A pixel's stride is a multiple of 16, so each pointer has
-                // `nr` bytes within its pixel. No other share has this pixel and block; where the output
-                // overwrites the residual, a pixel is read before it is written.
-                unsafe { kernel.tile(&scratch.tile, weights, k, &requant, &place) };
-            }
+            let blocks = first_block..(first_block + together).min(my_blocks.end);
+            let channels = nr * blocks.start..nr * blocks.end;
+            place.channel = channels.start;
+            let requant = step.requant(channels.start, channels.len());
+            let weights =
+                &step.packed.weights[blocks.start * block_bytes..blocks.end * block_bytes];
+            // SAFETY: the kernel has begun. A pixel's stride is a multiple of 16, so each pointer has the bytes of
+            // all blocks within its pixel. No other share has this pixel and block; where the output
+            // overwrites the residual, a pixel is read before it is written.
+            unsafe { kernel.blocks(&scratch.tile, weights, k, &requant, &mut place) };
         }
     }
     kernel.end();
