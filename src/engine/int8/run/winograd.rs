@@ -86,6 +86,8 @@ impl Step<'_> {
         // SAFETY: no thread writes to the transformed inputs in this half of the step.
         let transformed = unsafe { transformed.read(0, method.start(self.pass, pass.len(), k)) };
         let (tiles, blocks) = shares(pass.len(), mr, blocks, share);
+        // Of about the same size: a few tiles would leave the multipliers waiting for their own results.
+        let together = tiles.len().div_ceil(tiles.len().div_ceil(mr).max(1));
         let target = Target::new(step, arena);
         let mut place = TileOutput::NOWHERE;
         for block in blocks {
@@ -108,7 +110,7 @@ impl Step<'_> {
                     for (position, weights) in rows.iter().flat_map(row).zip(weights) {
                         let inputs = &inputs[position * stride(pass.len(), &chunk)..];
                         let sums = &mut sums[position * sums_stride..][..tiles.len() * nr];
-                        self.multiply(inputs, weights, &chunk, sums);
+                        self.multiply(inputs, weights, &chunk, together, sums);
                     }
                 }
             }
@@ -152,15 +154,25 @@ impl Step<'_> {
     }
 
     /// This share's tiles at one position, for a chunk of the input channels.
-    fn multiply(&self, inputs: &[i16], weights: &[i16], chunk: &Range<usize>, sums: &mut [i32]) {
+    /// `together` tiles are multiplied at once.
+    fn multiply(
+        &self,
+        inputs: &[i16],
+        weights: &[i16],
+        chunk: &Range<usize>,
+        together: usize,
+        mut sums: &mut [i32],
+    ) {
         let (k, more) = (chunk.len(), chunk.start > 0);
-        let WinogradShape { mr, nr, .. } = self.method.shape;
-        // Of about the same size: a few tiles would leave the multipliers waiting for their own results.
-        let tiles = sums.len() / nr;
-        let together = tiles.div_ceil(tiles.div_ceil(mr));
-        let lines = inputs.chunks(together * k);
-        for (inputs, sums) in lines.zip(sums.chunks_mut(together * nr)) {
-            self.kernel.multiply(inputs, weights, k, sums, more);
+        let mut first = 0;
+        // Not by chunks, whose number is a division: this is done for each position.
+        while !sums.is_empty() {
+            let count = sums.len().min(together * self.method.shape.nr);
+            let (now, rest) = sums.split_at_mut(count);
+            self.kernel
+                .multiply(&inputs[first..], weights, k, now, more);
+            first += together * k;
+            sums = rest;
         }
     }
 }
