@@ -26,7 +26,7 @@ trap 'rm -rf "$work"' EXIT
 gcc -O2 -shared -fPIC -o "$work/instructions.so" "$here/instructions.c"
 
 count() { # CPU FRAMES
-    qemu-aarch64 -plugin "$work/instructions.so" -cpu "$1" -L /usr/aarch64-linux-gnu \
+    POSEWIRE_CORE=cortex-a72 qemu-aarch64 -plugin "$work/instructions.so" -cpu "$1" -L /usr/aarch64-linux-gnu \
         "$program" infer --model "$model" --input "$input" --output "$work/out.npy" --repeat "$2" \
         2>"$work/log" >"$work/report" || { cat "$work/log" >&2; exit 1; }
     awk '/^instructions /{ print $2 }' "$work/log"

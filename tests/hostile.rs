@@ -124,7 +124,7 @@ fn broken_plans() {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")
             .join(model);
-        let good = engine::compile(&ModelFile::open(&fixture).unwrap(), None).unwrap();
+        let good = engine::compile(&ModelFile::open(&fixture).unwrap(), None, None).unwrap();
         let length = |at: usize| u32::from_le_bytes(good[at..at + 4].try_into().unwrap()) as usize;
         let network = 40 + length(24) + length(28);
         for round in 0..rounds(400) {

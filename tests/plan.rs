@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn plan_of(model: &str) -> Vec<u8> {
-    engine::compile(&ModelFile::open(&fixture(model)).unwrap(), None).unwrap()
+    engine::compile(&ModelFile::open(&fixture(model)).unwrap(), None, None).unwrap()
 }
 
 /// A file with a corrected checksum, as an attacker would make it.
@@ -63,7 +63,7 @@ fn the_plans_of_the_test_board_are_those_of_their_models() {
         ),
     ] {
         let model_file = ModelFile::open(&root.join(model)).unwrap();
-        let compiled = engine::compile(&model_file, Some(kernel));
+        let compiled = engine::compile(&model_file, Some(kernel), None);
         let stored = std::fs::read(root.join(plan)).unwrap();
         assert!(
             compiled.unwrap() == stored,
@@ -77,7 +77,7 @@ fn a_plan_can_be_compiled_for_every_family() {
     let model = ModelFile::open(&fixture("hand.qdq.onnx")).unwrap();
     let dir = TestDir::new("plan-families");
     for family in engine::kernel_families() {
-        let plan = engine::compile(&model, Some(family)).unwrap();
+        let plan = engine::compile(&model, Some(family), None).unwrap();
         let path = dir.file(&format!("{family}.plan"), &plan);
         // It runs here, or is refused with its family's name.
         match load(&path) {
@@ -85,6 +85,26 @@ fn a_plan_can_be_compiled_for_every_family() {
             Err(error) => assert!(error.to_string().contains(family), "{error}"),
         }
     }
+}
+
+#[test]
+fn a_plan_can_be_compiled_for_every_core() {
+    let model = ModelFile::open(&fixture("hand.qdq.onnx")).unwrap();
+    let dir = TestDir::new("plan-cores");
+    for core in engine::cores() {
+        let family = engine::kernel_family_of(core).unwrap();
+        let plan = engine::compile(&model, None, Some(core)).unwrap();
+        match load(&dir.file(&format!("{core}.plan"), &plan)) {
+            Ok(network) => assert_eq!(network.describe().name, format!("int8 ({family})")),
+            Err(error) => assert!(error.to_string().contains(family), "{error}"),
+        }
+        // A kernel that is named goes before the core's.
+        let portable = engine::compile(&model, Some("portable"), Some(core)).unwrap();
+        let network = load(&dir.file(&format!("{core}.portable.plan"), &portable)).unwrap();
+        assert_eq!(network.describe().name, "int8 (portable)");
+    }
+    let error = engine::compile(&model, None, Some("cortex")).unwrap_err();
+    assert!(error.to_string().contains("cortex-a53"), "{error}");
 }
 
 /// Fuzzing starts from valid plans.
@@ -101,7 +121,7 @@ fn the_plans_that_fuzzing_starts_from_are_those_of_their_models() {
     ] {
         let file = ModelFile::open(&corpus.join(format!("onnx/{model}.onnx"))).unwrap();
         for kernel in ["portable", "avx2", "neon", "neon-dot"] {
-            let compiled = engine::compile(&file, Some(kernel)).unwrap();
+            let compiled = engine::compile(&file, Some(kernel), None).unwrap();
             let plan = corpus.join(format!("plan/{model}-{kernel}.plan"));
             let stale = "run tests/fuzz/make.py";
             assert!(

@@ -18,6 +18,7 @@ pub(super) struct BoardFile {
     pub device_tree: Vec<String>,
     pub target: Option<String>,
     pub kernel: Option<String>,
+    pub compile_for: Option<String>,
     pub cpu: CpuTable,
     /// Settings of a run.
     pub run: Table,

@@ -32,6 +32,8 @@ pub struct Profile {
     pub target: String,
     /// The kernel family of its processor.
     pub kernel: String,
+    /// The core that its plans are compiled for; `None` for any of the family.
+    pub compile_for: Option<String>,
     pub cpu: Cpu,
     /// Settings of `run`, below the command line and the configuration file.
     pub settings: Layer,
@@ -133,6 +135,14 @@ impl Profile {
                 families.join(", ")
             ));
         }
+        if let Some(core) = &file.compile_for
+            && engine::kernel_family_of(core) != Some(kernel.as_str())
+        {
+            return Err(format!(
+                "compile-for is {core:?}, must be a core of the kernel {kernel:?}, one of {}",
+                engine::cores().join(", ")
+            ));
+        }
         let cpu = Cpu {
             core: need(file.cpu.core, "cpu.core")?,
             cores: need(file.cpu.cores, "cpu.cores")?,
@@ -194,6 +204,7 @@ impl Profile {
             device_tree: file.device_tree,
             target: need(file.target, "target")?,
             kernel,
+            compile_for: file.compile_for,
             cpu,
             settings,
             threads,

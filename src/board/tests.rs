@@ -140,6 +140,16 @@ fn values_that_cannot_be_name_the_file_and_the_key() {
     for (old, new, key) in [
         ("title = 'Base'", "", "title is missing"),
         ("kernel = 'neon'", "kernel = 'neo'", "neon-i8mm"),
+        (
+            "kernel = 'neon'",
+            "kernel = 'neon'\ncompile-for = 'cortex-a76'",
+            "compile-for",
+        ),
+        (
+            "kernel = 'neon'",
+            "kernel = 'neon'\ncompile-for = 'cortex'",
+            "cortex-a53",
+        ),
         ("cores = 4", "cores = 2", "run.threads"),
         ("threads = 3", "threads = 0", "run.threads"),
         ("threads = 3", "", "run.threads"),

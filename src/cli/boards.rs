@@ -90,6 +90,9 @@ fn show(board: &Profile) {
     line("RAM", &format!("{} MiB or more", board.cpu.ram_mib));
     line("target", &board.target);
     line("kernel", &board.kernel);
+    if let Some(core) = &board.compile_for {
+        line("plans for", core);
+    }
     let run = &board.settings;
     let pinned = match run.get("pin") {
         Some("true") => ", each on a processor of its own",

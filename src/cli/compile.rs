@@ -44,10 +44,20 @@ Compile an int8 model to a plan: checked, packed for one kind of processor, and 
             help: "the processor it is for, this one if not given: neon (Cortex-A53, A57, A72), neon-dot (A76, A78AE), neon-i8mm, \
                    avx2, avx-vnni (N100), avx512-vnni, amx, portable",
         },
+        CommandOption {
+            name: "cpu",
+            argument: Some("NAME"),
+            default: None,
+            help: "the core it is for: cortex-a53, cortex-a57, cortex-a72, cortex-a76, cortex-a78ae, neoverse-n1, neoverse-n2, x86-64; \
+                   chooses methods by its caches and the price of its products, and the kernel if --kernel is not given",
+        },
     ],
     settings: Accepts::These(&[]),
     notes: "",
-    examples: &["--model hand.int8.onnx --kernel neon --out hand.plan"],
+    examples: &[
+        "--model hand.int8.onnx --kernel neon --out hand.plan",
+        "--model hand.int8.onnx --cpu cortex-a72 --out hand.plan",
+    ],
     run,
 };
 
@@ -66,7 +76,8 @@ fn run(given: Given) -> Result<()> {
     let card = ModelFile::card_beside(&model);
     let inputs = [named("--model", &*model), named("the card", &card)];
     clash::check(&inputs, &[named("--out", &out), clash::standard_output()])?;
-    let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref())?;
+    let cpu = given.value::<String>("cpu")?;
+    let plan = engine::compile(&ModelFile::open(&model)?, kernel.as_deref(), cpu.as_deref())?;
     write(&out, &plan)?;
     say!("{}: {:.1} MB", Shown::path(&out), plan.len() as f64 / 1e6);
     Ok(())

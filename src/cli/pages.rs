@@ -335,18 +335,24 @@ mod tests {
             );
         }
         let compile = commands().find(|command| command.name == "compile");
-        let help = compile
-            .and_then(|command| {
-                command
-                    .options
-                    .iter()
-                    .find(|option| option.name == "kernel")
+        let options = compile.map_or(&[][..], |command| command.options);
+        let lists = |option: &str, name: &str| {
+            let mut found = options.iter().filter(|row| row.name == option);
+            found.any(|row| {
+                row.help
+                    .split([' ', ',', ';', '\n'])
+                    .any(|word| word == name)
             })
-            .map_or("", |option| option.help);
+        };
+        for core in crate::engine::cores() {
+            assert!(lists("cpu", core), "the help of --cpu lacks {core}");
+        }
         let boards = page("boards/README.md");
         for family in crate::engine::kernel_families() {
-            let listed = |text: &str| text.split([' ', ',', '\n']).any(|word| word == family);
-            assert!(listed(help), "the help of --kernel lacks {family}");
+            assert!(
+                lists("kernel", family),
+                "the help of --kernel lacks {family}"
+            );
             assert!(
                 boards.contains(&format!("`{family}`")),
                 "boards/README.md lacks {family}"

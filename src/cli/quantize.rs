@@ -115,7 +115,7 @@ fn run(given: Given) -> Result<()> {
     }
     let int8 = with_card(calibration.finish(&model)?, model.require_card()?)?.encode_to_vec();
     let int8_model = ModelFile::from_onnx(&out, &int8)?;
-    let plan = engine::compile(&int8_model, kernel.as_deref())?;
+    let plan = engine::compile(&int8_model, kernel.as_deref(), None)?;
     let difference = measure::difference(&model, &int8_model, &measured, threads)?;
     let is_onnx = out.extension().is_some_and(|extension| extension == "onnx");
     let bytes = if is_onnx { &int8 } else { &plan };

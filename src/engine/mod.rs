@@ -26,7 +26,7 @@ pub(crate) use graph::is_quantised;
 pub use int8::run::{Workspace, WorkspaceSize};
 #[cfg(feature = "onnx")]
 pub use int8::{Int8Runtime, compile, quantised_reader};
-pub use int8::{kernel_families, kernel_family};
+pub use int8::{cores, kernel_families, kernel_family, kernel_family_of};
 pub use layer_time::LayerTime;
 pub use network::{Description, Network, Outputs};
 #[cfg(feature = "onnx")]

@@ -11,8 +11,8 @@ const OTHER_COMPILER: &str = "POSEWIRE_COMPILER";
 /// The shipped networks.
 const NETWORKS: [&str; 2] = ["hand", "body"];
 
-/// Each network's name, and its plan for a kernel family.
-pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+/// Each network's name, and its plan for a kernel family, and for a core if there is one.
+pub fn compile(kernel: &str, core: Option<&str>) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
     let compiler = compiler()?;
     let folder = tools::target()?.join("plans");
     fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -22,7 +22,9 @@ pub fn compile(kernel: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
             let plan = folder.join(format!("{kernel}-{name}.plan"));
             run(Command::new(&compiler)
                 .args(["compile", "--model", &format!("builtin:{name}")])
-                .args(["--kernel", kernel, "--out"])
+                .args(["--kernel", kernel])
+                .args(core.iter().flat_map(|core| ["--cpu", core]))
+                .arg("--out")
                 .arg(&plan))?;
             Ok((name, fs::read(&plan).map_err(at(&plan))?))
         })

@@ -139,6 +139,22 @@ impl WinogradForm {
         self.inputs() * self.inputs()
     }
 
+    /// Rows of positions whose weights are transformed together: a third of all weights stays in the second cache
+    /// where all would not. A band's rows are made from the same sums of taps.
+    #[inline]
+    pub(crate) const fn bands(self) -> &'static [&'static [usize]] {
+        match self {
+            WinogradForm::Three => &[&[0, 5], &[1, 2], &[3, 4]],
+            WinogradForm::Two => &[&[0, 4], &[1, 2], &[3]],
+        }
+    }
+
+    /// Positions of the largest band.
+    pub(crate) fn band_positions(self) -> usize {
+        let rows = self.bands().iter().map(|rows| rows.len()).max();
+        rows.unwrap_or(0) * self.inputs()
+    }
+
     /// Sums of inputs times weights are exact up to this size.
     #[cfg(any(feature = "onnx", test))]
     pub(crate) fn max_exact_sum(self) -> i64 {

@@ -2,6 +2,7 @@
 //! heatmaps, so that what weights are packed with and what a tile is made of fit each other.
 
 use super::compile::compile;
+use super::cores::{self, Cache};
 use super::family::Family;
 use super::ir::{
     AverageWindow, ConvWeights, Graph, Node, Op, Operand, Pick, QuantParams, Tensor, ValueId,
@@ -231,11 +232,11 @@ fn heatmaps(plan: &Plan, kernel: &'static dyn Kernel, signed: bool, threads: usi
     heatmaps
 }
 
-fn plan(graph: &Graph, family: &'static Family) -> Plan {
+fn plan(graph: &Graph, family: &'static Family, cache: Cache) -> Plan {
     let side = graph.tensors[0].height;
     let outline = outline(graph, [1, 3, side, side]).unwrap();
-    let packed = compile(&outline, family).unwrap();
-    Plan::bind(&outline, packed, family)
+    let packed = compile(&outline, family, None).unwrap();
+    Plan::bind(&outline, packed, family, cache)
         .unwrap_or_else(|misfit| panic!("{}: {misfit}", family.name))
 }
 
@@ -248,7 +249,7 @@ fn compare(graph: &Graph, signed: bool, threads: RangeInclusive<usize>) {
     let mut methods = [0, 0];
     for kernel in TWINS.into_iter().chain(here) {
         let family = kernel.family();
-        let plan = plan(graph, family);
+        let plan = plan(graph, family, cores::UNKNOWN);
         for step in &plan.steps {
             if let Step::Conv(conv) = step {
                 methods[usize::from(matches!(conv.method, Method::Winograd(_)))] += 1;
@@ -281,6 +282,30 @@ fn a_network_of_many_channels_gives_the_same_on_every_kernel_and_for_every_famil
 #[test]
 fn filters_for_each_channel_give_the_same_on_every_kernel_and_for_every_family() {
     compare(&gated(), true, 1..=3);
+}
+
+/// A graph on these kernels, with caches from less than a pass to more than all passes.
+fn compare_caches(graph: &Graph, kernels: impl IntoIterator<Item = &'static dyn Kernel>) {
+    let mut expected: Option<Vec<f32>> = None;
+    for kernel in kernels {
+        for (kib, cores) in [(1, 1), (64, 4), (1 << 20, 4)] {
+            let bytes = kib << 10;
+            let plan = plan(graph, kernel.family(), Cache { bytes, cores });
+            let found = heatmaps(&plan, kernel, true, cores.min(3));
+            let expected = expected.get_or_insert_with(|| found.clone());
+            assert!(found == *expected, "{}, {kib} KiB", kernel.family().name);
+        }
+    }
+    assert!(expected.is_some());
+}
+
+#[test]
+fn a_cache_of_any_size_gives_the_same() {
+    let has_winograd = |kernel: &&'static dyn Kernel| kernel.winograd().is_some();
+    let all = TWINS.into_iter().chain(kernel::available());
+    compare_caches(&network(true), all.filter(has_winograd));
+    let here = kernel::available().into_iter();
+    compare_caches(&wide(), here.filter(has_winograd).take(1));
 }
 
 // For Bochs: see the kernels' test of this ending.

@@ -1,6 +1,7 @@
 //! From an ONNX file to a bound plan, or to a plan file.
 
-use super::family::{self, Family};
+use super::cores::{self, Cache, Core};
+use super::family;
 use super::ir::{Graph, Misfit};
 use super::kernel::{self, Kernel};
 use super::network::{Int8Network, refusal};
@@ -24,34 +25,43 @@ pub(in super::super) fn load(
     proto: &ModelProto,
 ) -> Result<std::result::Result<Int8Network, Misfit>> {
     let kernel = kernel::best().map_err(Error::usage)?;
+    let cache = cores::cache_here().map_err(Error::usage)?;
     Ok(import(model, proto)?
-        .and_then(|(graph, input_shape)| plan(&graph, input_shape, kernel))
+        .and_then(|(graph, input_shape)| plan(&graph, input_shape, kernel, cache))
         .map(|plan| Int8Network::new(plan, kernel)))
 }
 
-/// A graph's plan, compiled for a kernel of this processor.
+/// A graph's plan, compiled for a kernel of this processor and cores with this cache.
 pub(super) fn plan(
     graph: &Graph,
     input_shape: [usize; 4],
     kernel: &'static dyn Kernel,
+    cache: Cache,
 ) -> std::result::Result<Plan, Misfit> {
     let family = kernel.family();
     let outline = outline(graph, input_shape)?;
-    let packed = super::compile::compile(&outline, family)?;
-    Plan::bind(&outline, packed, family)
+    let packed = super::compile::compile(&outline, family, None)?;
+    Plan::bind(&outline, packed, family, cache)
 }
 
-/// A model's plan file, for the kernel family of this name, of any processor, or the one that would be
-/// used here.
+/// A model's plan file, for the kernel family and the core of these names, of any processor. Without a kernel it is
+/// the core's, or the one that would be used here; without a core the methods are chosen for any core of the family.
 ///
 /// # Errors
 /// [`ErrorKind::Model`](crate::ErrorKind::Model), naming the node at fault, if the graph does not run in integers;
-/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no such kernel.
-pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
-    let family: &Family = match name {
-        Some(name) => family::named(name)
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if there is no such kernel or core.
+pub fn compile(model: &ModelFile, kernel: Option<&str>, core: Option<&str>) -> Result<Vec<u8>> {
+    let core: Option<&Core> = core
+        .map(|name| {
+            cores::named(name)
+                .map_err(|names| Error::usage(format!("no core is called {name:?}: {names}")))
+        })
+        .transpose()?;
+    let family = match (kernel, core) {
+        (Some(name), _) => family::named(name)
             .map_err(|names| Error::usage(format!("no kernel is called {name:?}: {names}")))?,
-        None => kernel::best().map_err(Error::usage)?.family(),
+        (None, Some(core)) => core.family,
+        (None, None) => kernel::best().map_err(Error::usage)?.family(),
     };
     let Some(proto) = model.onnx() else {
         return Err(Error::model(model.path(), "is a plan already"));
@@ -59,7 +69,7 @@ pub fn compile(model: &ModelFile, name: Option<&str>) -> Result<Vec<u8>> {
     graph::check_nodes(model, proto)?;
     let sections = within_bounds(model, || {
         Ok(import(model, proto)?.and_then(|(graph, input_shape)| {
-            let packed = super::compile::compile(&outline(&graph, input_shape)?, family)?;
+            let packed = super::compile::compile(&outline(&graph, input_shape)?, family, core)?;
             let (network, weights) = file::write(&graph, input_shape, &packed);
             Ok((file::version(&graph), network, weights))
         }))

@@ -8,6 +8,7 @@
 //! Sums are exact; requantisation rounds half to even in f32, as ONNX defines it, so that results are those
 //! of ONNX Runtime on the same file except for ties.
 
+mod cores;
 mod family;
 mod ir;
 mod kernel;
@@ -51,6 +52,16 @@ pub fn kernel_family() -> Result<&'static str> {
     kernel::best()
         .map(|kernel| kernel.family().name)
         .map_err(Error::usage)
+}
+
+/// The cores that plans can be compiled for, as `compile --cpu` and board files name them.
+pub fn cores() -> Vec<&'static str> {
+    cores::names()
+}
+
+/// The kernel family of the plans for a core; `None` if no core has this name.
+pub fn kernel_family_of(core: &str) -> Option<&'static str> {
+    cores::named(core).ok().map(|core| core.family.name)
 }
 
 /// The kernel families of all processors, as plans name them.

@@ -1,5 +1,6 @@
 //! A network in the integer engine: a bound plan and the kernel that runs it.
 
+use super::cores;
 use super::ir::Misfit;
 use super::kernel::{self, Kernel};
 use super::plan::{self, Plan};
@@ -40,9 +41,10 @@ impl Int8Network {
                 best.family().name
             );
         }
+        let cache = cores::cache_here().map_err(Error::usage)?;
         let stored = plan::file::read(file).map_err(|what| Error::model(path, what))?;
         let plan = plan::outline(&stored.graph, stored.input_shape)
-            .and_then(|outline| Plan::bind(&outline, stored.packed, kernel.family()))
+            .and_then(|outline| Plan::bind(&outline, stored.packed, kernel.family(), cache))
             .map_err(|misfit| refusal(path, misfit))?;
         Ok(Self::new(plan, kernel))
     }

@@ -1,6 +1,6 @@
 //! Arithmetic from 32-bit sums and products to 8-bit results, shared by plans and kernels.
 
-/// Requantisation of the sums of one block of channels.
+/// Requantisation of the sums of one block of channels, or of several.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requant<'a> {
     /// Addend of the sum: the bias minus the contribution of the zero point.
@@ -12,6 +12,22 @@ pub(crate) struct Requant<'a> {
     pub floor: i8,
     /// The addition behind the convolution, if there is one.
     pub residual: Option<&'a Residual>,
+}
+
+impl<'a> Requant<'a> {
+    /// Of each block of `nr` channels.
+    #[inline(always)]
+    pub(crate) fn blocks(self, nr: usize) -> impl Iterator<Item = Requant<'a>> {
+        let channels = self
+            .bias
+            .chunks_exact(nr)
+            .zip(self.multipliers.chunks_exact(nr));
+        channels.map(move |(bias, multipliers)| Requant {
+            bias,
+            multipliers,
+            ..self
+        })
+    }
 }
 
 /// The addition behind a convolution.

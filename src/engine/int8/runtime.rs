@@ -3,6 +3,7 @@
 //! It prepares typed graphs that were read with [`quantised_reader`](super::quantised_reader), whose
 //! nodes are the ONNX nodes themselves.
 
+use super::cores;
 use super::from_onnx;
 use super::kernel::{self, Kernel};
 use super::onnx;
@@ -37,12 +38,13 @@ impl Runtime for Int8Runtime {
         _options: &RunOptions,
     ) -> TractResult<Box<dyn Runnable>> {
         let kernel = kernel::best().map_err(|error| format_err!(error))?;
+        let cache = cores::cache_here().map_err(|error| format_err!(error))?;
         let shape = model.input_fact(0)?.shape.as_concrete();
         let Some(&input_shape) = shape.and_then(|shape| shape.first_chunk()) else {
             bail!("the input has no known shape of four sides");
         };
         let plan = onnx::import(&model)
-            .and_then(|graph| from_onnx::plan(&graph, input_shape, kernel))
+            .and_then(|graph| from_onnx::plan(&graph, input_shape, kernel, cache))
             .map_err(|misfit| format_err!("{misfit}"))?;
         Ok(Box::new(Prepared(Arc::new(Parts {
             size: WorkspaceSize::of(&plan, kernel),

@@ -64,7 +64,7 @@ fn build(board: &str, out: &Path) -> Outcome<PathBuf> {
         date: date.trim(),
         maintainer: &format!("The posewire authors <{email}>"),
         program: fs::read(&program).map_err(at(&program))?,
-        plans: plans::compile(&board.kernel)?,
+        plans: plans::compile(&board.kernel, board.compile_for.as_deref())?,
     };
     let name = format!(
         "{}_{VERSION}_{}.deb",

@@ -153,7 +153,7 @@ fn build(wanted: &Wanted) -> Outcome<Card> {
     ] {
         files.push((name.into(), bytes));
     }
-    for (name, bytes) in plans::compile(&profile.kernel)? {
+    for (name, bytes) in plans::compile(&profile.kernel, profile.compile_for.as_deref())? {
         files.push((format!("{name}.plan"), bytes));
     }
     let mut card = Card::format(wanted.size_mib)?;

@@ -7,16 +7,23 @@ mod depthwise;
 mod float;
 mod winograd;
 
+use super::cores::{self, Core};
 use super::family::Family;
 use super::ir::{ConvWeights, Graph, Misfit, Op, QuantParams};
 use super::plan::conv::{ConvOutline, Method, Tag};
 use super::plan::{Outline, PackedConv, StepOutline};
 
-/// Chooses a method for each convolution step, and packs its weights.
+/// Chooses a method for each convolution step, and packs its weights. Without a core the choice is that for any of the
+/// family.
 ///
 /// # Errors
 /// The node that has no method.
-pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<PackedConv>, Misfit> {
+pub(crate) fn compile(
+    outline: &Outline<'_>,
+    family: &Family,
+    core: Option<&Core>,
+) -> Result<Vec<PackedConv>, Misfit> {
+    let cache = core.map_or(cores::UNKNOWN, |core| core.cache);
     let packed = outline.weighted().map(|step| {
         let conv = match step {
             StepOutline::Conv(conv) => conv,
@@ -29,9 +36,9 @@ pub(crate) fn compile(outline: &Outline<'_>, family: &Family) -> Result<Vec<Pack
         };
         let node = &outline.graph.nodes[conv.node];
         let step = Step::new(outline.graph, conv, family);
-        let tag = step.choose();
+        let tag = step.choose(core);
         let method = conv
-            .method(tag, family)
+            .method(tag, family, cache)
             .ok_or_else(|| Misfit::at(&node.name, "has no method on this family"))?;
         Ok(step.pack(tag, &method))
     });
@@ -63,10 +70,12 @@ impl<'a> Step<'a> {
     }
 
     /// Winograd's method where it applies, is exact and is faster; else the direct one.
-    fn choose(&self) -> Tag {
-        if let Some(Method::Winograd(method)) = self.conv.method(Tag::Winograd, self.family) {
+    fn choose(&self, core: Option<&Core>) -> Tag {
+        let cache = core.map_or(cores::UNKNOWN, |core| core.cache);
+        if let Some(Method::Winograd(method)) = self.conv.method(Tag::Winograd, self.family, cache)
+        {
             let channels = [self.conv.tap_bytes, self.weights.out_channels];
-            if winograd::pays(&method, self.conv.grid.pixels, channels)
+            if winograd::pays(&method, self.conv.grid.pixels, channels, core)
                 && self.max_sum() <= method.form.max_exact_sum()
             {
                 return Tag::Winograd;

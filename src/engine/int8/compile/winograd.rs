@@ -1,13 +1,24 @@
-//! Whether Winograd's method is faster than the direct one, by the family's price.
+//! Whether Winograd's method is faster than the direct one, by the price of the family or of a core.
 
+use crate::engine::int8::cores::Core;
 use crate::engine::int8::family::Price;
-use crate::engine::int8::plan::winograd::{CHUNK, GROUP, PASS, WinogradConv, tiles};
+use crate::engine::int8::plan::winograd::{WinogradConv, tiles};
+
+/// Tiles of a pass on a core that nothing is known of.
+const PASS: usize = 96;
 
 /// Whether it costs less than a product for each tap, output pixel, input and output channel.
 /// `channels` are those of the input, padded, and of the output.
-pub(super) fn pays(conv: &WinogradConv, grid: [usize; 2], channels: [usize; 2]) -> bool {
-    // Several chunks' weights are transformed for each group of tiles again.
-    let together = if channels[0] > CHUNK { GROUP } else { PASS };
+pub(super) fn pays(
+    conv: &WinogradConv,
+    grid: [usize; 2],
+    channels: [usize; 2],
+    core: Option<&Core>,
+) -> bool {
+    let [k, output_bytes] = channels;
+    let together = core.map_or(PASS, |core| {
+        conv.pass(k, output_bytes, core.cache.cores).tiles
+    });
     let [inputs, outputs] = channels.map(|count| count as f32);
     let Price {
         product_macs,
@@ -15,6 +26,9 @@ pub(super) fn pays(conv: &WinogradConv, grid: [usize; 2], channels: [usize; 2]) 
         weight_macs,
         output_macs,
     } = conv.shape.price;
+    let product_macs = core
+        .and_then(|core| core.product_macs)
+        .unwrap_or(product_macs);
     let tiles = tiles(grid);
     let multiplied = tiles * conv.form.positions();
     let transforms = tiles.div_ceil(together) as f32;

@@ -37,6 +37,8 @@ mod neon_dot;
 #[cfg(target_arch = "aarch64")]
 mod neon_i8mm;
 #[cfg(target_arch = "aarch64")]
+mod neon_loops;
+#[cfg(target_arch = "aarch64")]
 mod neon_rows;
 #[cfg(target_arch = "aarch64")]
 mod neon_store;
@@ -186,6 +188,27 @@ pub(super) trait Kernel: Send + Sync {
         requant: &Requant<'_>,
         place: &TileOutput,
     );
+
+    /// Multiplies a gathered tile with as many packed blocks as `weights` holds, in one call; `requant` is of all of
+    /// them. The first one's channels begin at `place.channel`.
+    ///
+    /// # Safety
+    /// As for [`Self::tile`], with the bytes of all blocks.
+    unsafe fn blocks(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &mut TileOutput,
+    ) {
+        let nr = self.family().tile.nr;
+        for (weights, requant) in weights.chunks_exact(nr * k).zip(requant.blocks(nr)) {
+            // SAFETY: passed on from the caller.
+            unsafe { self.tile(scratch, weights, k, &requant, place) };
+            place.channel += nr;
+        }
+    }
 }
 
 /// All kernels that this processor can run, the fastest first.

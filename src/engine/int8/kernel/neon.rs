@@ -4,6 +4,7 @@
 //! products in three instructions. Two products of -128 by -128 would overflow 16 bits, so a layer
 //! that has such weights is given to [`EXACT`], which widens each product on its own: four.
 
+use super::neon_loops;
 use super::neon_rows::NeonRows;
 use super::neon_store;
 use super::winograd::{self, Winograd};
@@ -59,14 +60,35 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
         requant: &Requant<'_>,
         place: &TileOutput,
     ) {
-        assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
-        // SAFETY: the lengths are checked above; the places are passed on from the caller.
-        unsafe {
-            let inputs = scratch.as_ptr().cast();
-            let low = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr(), k);
-            let high = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr().add(HALF * k), k);
-            let sums: [_; MR] = std::array::from_fn(|pixel| [low[pixel], high[pixel]]);
-            neon_store::store_registers(&sums, requant, place);
+        assert!(weights.len() >= NR * k);
+        let mut place = *place;
+        // SAFETY: passed on from the caller.
+        unsafe { self.blocks(scratch, &weights[..NR * k], k, requant, &mut place) }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn blocks(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &mut TileOutput,
+    ) {
+        assert!(scratch.len() >= MR * k && k.is_multiple_of(KR) && k > 0);
+        let inputs = scratch.as_ptr().cast();
+        for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+            // SAFETY: the lengths are checked above; the places are passed on from the caller.
+            unsafe {
+                let low = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr(), k);
+                let high = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr().add(HALF * k), k);
+                let mut sums = [[low[0]; 2]; MR];
+                for pixel in 0..MR {
+                    sums[pixel] = [low[pixel], high[pixel]];
+                }
+                neon_store::store_registers::<MR, false>(&sums, &requant, place);
+            }
+            place.channel += NR;
         }
     }
 }
@@ -74,14 +96,29 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
 /// Four pixels by four channels.
 ///
 /// # Safety
-/// `inputs` holds [mr][k] and `weights` [k / 16][4][16] values.
-// Inlined twice, the halves get in each other's way: the compiler runs out of registers.
-#[inline(never)]
+/// `inputs` holds [mr][k] and `weights` [k / 16][4][16] values; `k` is a multiple of 16 and not 0.
+#[inline(always)]
 unsafe fn multiply<const MAY_BE_MINIMUM: bool>(
     inputs: *const i8,
     weights: *const i8,
     k: usize,
 ) -> [int32x4_t; MR] {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        if MAY_BE_MINIMUM {
+            return exact(inputs, weights, k);
+        }
+        neon_loops::direct(inputs, weights, k)
+    }
+}
+
+/// The same, of weights that may be -128.
+///
+/// # Safety
+/// As for [`multiply`].
+// Inlined twice, the halves get in each other's way: the compiler runs out of registers.
+#[inline(never)]
+unsafe fn exact(inputs: *const i8, weights: *const i8, k: usize) -> [int32x4_t; MR] {
     // SAFETY: NEON is part of AArch64. Every load is of 16 values of a group below k / 16, in a
     // line below `mr` or a channel below 4.
     unsafe {
@@ -93,12 +130,8 @@ unsafe fn multiply<const MAY_BE_MINIMUM: bool>(
                 let input = vld1q_s8(inputs.add(pixel * k + group * KR));
                 for (sum, &weight) in sums.iter_mut().zip(&weights) {
                     let low = vmull_s8(vget_low_s8(input), vget_low_s8(weight));
-                    if MAY_BE_MINIMUM {
-                        *sum = vpadalq_s16(*sum, low);
-                        *sum = vpadalq_s16(*sum, vmull_high_s8(input, weight));
-                    } else {
-                        *sum = vpadalq_s16(*sum, vmlal_high_s8(low, input, weight));
-                    }
+                    *sum = vpadalq_s16(*sum, low);
+                    *sum = vpadalq_s16(*sum, vmull_high_s8(input, weight));
                 }
             }
         }

@@ -74,10 +74,25 @@ impl Kernel for NeonDot {
         requant: &Requant<'_>,
         place: &TileOutput,
     ) {
-        assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
+        assert!(weights.len() >= NR * k);
+        let mut place = *place;
+        // SAFETY: passed on from the caller.
+        unsafe { self.blocks(scratch, &weights[..NR * k], k, requant, &mut place) }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn blocks(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &mut TileOutput,
+    ) {
+        assert!(scratch.len() >= MR * k);
         // SAFETY: having `self` proves the dot product; the caller guarantees the places, and the lengths are
-        // checked above.
-        unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
+        // checked above and by the block.
+        unsafe { blocks(scratch.as_ptr().cast(), weights, k, requant, place) }
     }
 }
 
@@ -150,11 +165,31 @@ macro_rules! group {
     };
 }
 
+/// A tile after the other, inlined: the registers that a call saves are saved once.
+///
+/// # Safety
+/// As for [`tile`], of as many blocks as there are weights for.
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn blocks(
+    inputs: *const i8,
+    weights: &[i8],
+    k: usize,
+    requant: &Requant<'_>,
+    place: &mut TileOutput,
+) {
+    for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+        // SAFETY: passed on from the caller.
+        unsafe { tile(inputs, weights.as_ptr(), k, &requant, place) };
+        place.channel += NR;
+    }
+}
+
 /// Eight pixels by eight channels.
 ///
 /// # Safety
 /// The processor has the dot product; `inputs` holds [k / 4][8][4] and `weights` the same; the rest
 /// as for [`Kernel::tile`].
+#[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile(
     inputs: *const i8,
@@ -181,6 +216,6 @@ unsafe fn tile(
             let weights = vld1q_s8_x2(weights.add(at));
             group!(sums, [inputs.0, inputs.1], [weights.0, weights.1]);
         }
-        neon_store::store_registers(&sums, requant, place);
+        neon_store::store_registers::<MR, true>(&sums, requant, place);
     }
 }

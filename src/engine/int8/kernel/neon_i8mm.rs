@@ -70,10 +70,25 @@ impl Kernel for NeonI8mm {
         requant: &Requant<'_>,
         place: &TileOutput,
     ) {
-        assert!(scratch.len() >= MR * k && weights.len() >= NR * k);
+        assert!(weights.len() >= NR * k);
+        let mut place = *place;
+        // SAFETY: passed on from the caller.
+        unsafe { self.blocks(scratch, &weights[..NR * k], k, requant, &mut place) }
+    }
+
+    // SAFETY: the contract is the trait's.
+    unsafe fn blocks(
+        &self,
+        scratch: &[u8],
+        weights: &[i8],
+        k: usize,
+        requant: &Requant<'_>,
+        place: &mut TileOutput,
+    ) {
+        assert!(scratch.len() >= MR * k);
         // SAFETY: having `self` proves the matrix product; the caller guarantees the places, and the lengths are
-        // checked above.
-        unsafe { tile(scratch.as_ptr().cast(), weights.as_ptr(), k, requant, place) }
+        // checked above and by the block.
+        unsafe { blocks(scratch.as_ptr().cast(), weights, k, requant, place) }
     }
 }
 
@@ -91,11 +106,31 @@ macro_rules! smmla {
     };
 }
 
+/// A tile after the other, inlined: the registers that a call saves are saved once.
+///
+/// # Safety
+/// As for [`tile`], of as many blocks as there are weights for.
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn blocks(
+    inputs: *const i8,
+    weights: &[i8],
+    k: usize,
+    requant: &Requant<'_>,
+    place: &mut TileOutput,
+) {
+    for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+        // SAFETY: passed on from the caller.
+        unsafe { tile(inputs, weights.as_ptr(), k, &requant, place) };
+        place.channel += NR;
+    }
+}
+
 /// Eight pixels by eight channels.
 ///
 /// # Safety
 /// The processor has the matrix product; `inputs` holds [k / 8][8][8] and `weights` the same; the rest
 /// as for [`Kernel::tile`].
+#[inline]
 #[target_feature(enable = "neon,i8mm")]
 unsafe fn tile(
     inputs: *const i8,
@@ -130,6 +165,6 @@ unsafe fn tile(
                 pixels[1][half] = vreinterpretq_s32_s64(vtrn2q_s64(first, second));
             }
         }
-        neon_store::store_registers(&pixels, requant, place);
+        neon_store::store_registers::<MR, true>(&pixels, requant, place);
     }
 }

@@ -5,6 +5,7 @@
 //! to even and saturate, as in ONNX Runtime.
 
 use super::{import, reader};
+use crate::engine::int8::cores;
 use crate::engine::int8::from_onnx;
 use crate::engine::int8::kernel;
 use crate::engine::int8::run::{Workspace, WorkspaceSize};
@@ -508,7 +509,7 @@ fn differences(seed: u64, kinds: &[usize]) -> Vec<f64> {
         .unwrap();
     let graph = import(&typed).unwrap_or_else(|misfit| panic!("{kinds:?}: {misfit}"));
     let kernel = kernel::available()[0];
-    let plan = from_onnx::plan(&graph, shape, kernel).unwrap();
+    let plan = from_onnx::plan(&graph, shape, kernel, cores::UNKNOWN).unwrap();
     let mut found = vec![0.0; output.values.len()];
     let size = WorkspaceSize::of(&plan, kernel);
     let mut workspace = Workspace::new([size], 1).unwrap();

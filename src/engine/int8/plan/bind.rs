@@ -7,6 +7,7 @@ use super::float::{self, FloatStep, FloatStepOp, Reading, Source};
 use super::outline::{Outline, StepOutline};
 use super::steps::{ConvStep, DepthwiseStep, FusedAdd, PackedConv, Plan, Run, Step};
 use super::winograd::WinogradScratch;
+use crate::engine::int8::cores::Cache;
 use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::size::product;
@@ -16,7 +17,7 @@ use crate::engine::int8::requant::{Addition, Average, Product, Residual};
 const OTHER_WEIGHTS: &str = "is stored with weights that do not fit it";
 
 impl Plan {
-    /// Binds the packed weights of each convolution step, in order.
+    /// Binds the packed weights of each convolution step, in order, for cores with this cache.
     ///
     /// # Errors
     /// The node whose weights do not fit it, or that memory has no room for.
@@ -24,6 +25,7 @@ impl Plan {
         outline: &Outline<'_>,
         packed: Vec<PackedConv>,
         family: &'static Family,
+        cache: Cache,
     ) -> Result<Plan, Misfit> {
         let too_large = || Misfit::of_graph("does not fit this processor's memory");
         let arena_bytes = usize::try_from(outline.arena_bytes).map_err(|_| too_large())?;
@@ -35,6 +37,7 @@ impl Plan {
             outline,
             buffers: buffers.ok_or_else(too_large)?,
             family,
+            cache,
         };
         let mut packed = packed.into_iter();
         let mut steps = Vec::with_capacity(outline.steps.len());
@@ -74,7 +77,8 @@ impl Plan {
                     max_tile_offsets = max_tile_offsets.max(conv.taps.len() * family.tile.mr);
                 }
                 Method::Winograd(method) => {
-                    winograd = winograd.max(method.scratch(conv.grid, conv.tap_bytes));
+                    let (k, output_bytes) = (conv.tap_bytes, conv.output.stride);
+                    winograd = winograd.max(method.scratch(conv.grid, k, output_bytes));
                 }
             }
         }
@@ -104,6 +108,7 @@ struct Binder<'a> {
     outline: &'a Outline<'a>,
     buffers: Vec<Option<Buffer>>,
     family: &'static Family,
+    cache: Cache,
 }
 
 impl Binder<'_> {
@@ -320,7 +325,7 @@ impl Binder<'_> {
             unreachable!("the outline of a convolution");
         };
         let method = conv
-            .method(packed.tag, self.family)
+            .method(packed.tag, self.family, self.cache)
             .ok_or("is stored for a method that does not fit it")?;
         let padded = weights
             .out_channels

@@ -2,6 +2,7 @@
 
 use super::layout::row_of_taps;
 use super::winograd::WinogradConv;
+use crate::engine::int8::cores::Cache;
 use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::{ConvWeights, Operand, ValueId};
 
@@ -161,8 +162,8 @@ pub(super) struct FusedInto {
 }
 
 impl ConvOutline {
-    /// The method that a tag means for this step and family; `None` if it does not apply.
-    pub(crate) fn method(&self, tag: Tag, family: &Family) -> Option<Method> {
+    /// The method that a tag means for this step and family, on cores with this cache; `None` if it does not apply.
+    pub(crate) fn method(&self, tag: Tag, family: &Family, cache: Cache) -> Option<Method> {
         let direct = |exact: bool| Method::Direct {
             exact,
             k: (self.taps.len() * self.tap_bytes).next_multiple_of(family.tile.pad),
@@ -176,7 +177,7 @@ impl ConvOutline {
                     && WinogradConv::takes_channels(self.tap_bytes);
                 let places: Vec<_> = self.taps.iter().map(|(place, _)| *place).collect();
                 let shape = family.winograd.filter(|_| fits)?;
-                WinogradConv::of(shape, &places).map(Method::Winograd)
+                WinogradConv::of(shape, &places, cache).map(Method::Winograd)
             }
             Tag::Float | Tag::Depthwise => None,
         }

@@ -3,6 +3,7 @@
 use super::conv::Tag;
 use super::layout::Layout;
 use super::{PackedConv, Plan, outline};
+use crate::engine::int8::cores;
 use crate::engine::int8::family;
 use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use crate::engine::int8::ir::size::product;
@@ -119,7 +120,7 @@ fn a_step_without_weights_is_refused_where_their_number_wraps() {
         multipliers: vec![1.0; 8],
     };
     let outline = outline(&small, [1, 3, 64, 64]).unwrap();
-    let refused = Plan::bind(&outline, vec![step], &family::PORTABLE).err();
+    let refused = Plan::bind(&outline, vec![step], &family::PORTABLE, cores::UNKNOWN).err();
     let misfit = refused.unwrap();
     assert!(misfit.what.contains("is stored with [0, 8, 8]"), "{misfit}");
 }

@@ -10,10 +10,19 @@ use std::ops::Range;
 /// A share of work is good enough if the busiest thread does at most this much more than the mean.
 pub(super) const FAIR: f32 = 1.05;
 
+/// Gathered tiles that a block of weights is multiplied with while it is in the first cache.
+const MAX_GROUP: usize = 8;
+
+/// Bytes that gathered tiles may take, for more than one: half of a small first cache.
+pub(super) const GROUP_BYTES: usize = 16 << 10;
+
+/// Weights that are multiplied with all tiles of a group before the next ones: a quarter of a small first cache.
+const NEAR_BYTES: usize = 8 << 10;
+
 /// The memory of one thread.
 pub(super) struct Scratch {
-    /// A gathered tile.
-    pub tile: Aligned<u8>,
+    /// Gathered tiles.
+    pub tiles: Aligned<u8>,
     /// The start of each tap of each of its pixels.
     pub offsets: Vec<u32>,
     /// One block of Winograd-transformed weights, and the products accumulated from it.
@@ -50,54 +59,66 @@ pub(super) unsafe fn run(
     let TileShape { mr, nr, .. } = kernel.family().tile;
     let pixels = step.grid[0] * step.grid[1];
     let block_bytes = nr * k;
-    let blocks = step.packed.weights.len() / block_bytes;
+    // The last block of 8 may lie past the output's channels altogether.
+    let blocks = (step.packed.weights.len() / block_bytes).min(step.output.stride / nr);
     let (tiles, my_blocks) = share(pixels.div_ceil(mr), blocks, thread);
     let together = (kernel.weight_cache_bytes() / block_bytes).max(1);
+    let tile_bytes = kernel.scratch_bytes(k);
+    let group = (scratch.tiles.len() / tile_bytes).clamp(1, MAX_GROUP);
+    // A tile alone takes all blocks in one call.
+    let near = match group {
+        1 => together,
+        _ => (NEAR_BYTES / block_bytes).max(1),
+    };
     let target = Target::new(step, arena);
-    let mut place = TileOutput::NOWHERE;
+    let mut places = [TileOutput::NOWHERE; MAX_GROUP];
     let offsets = &mut scratch.offsets[..step.taps.len() * mr];
     // SAFETY: no thread writes to it meanwhile, guaranteed by the caller.
     let input = unsafe { arena.read(step.input.offset, step.input.bytes()) };
     kernel.begin();
     for first_block in my_blocks.clone().step_by(together) {
-        for tile in tiles.clone() {
-            let first_pixel = tile * mr;
-            let count = mr.min(pixels - first_pixel);
-            let mut coordinates = [[0; 2]; MAX_MR];
-            let mut next = [first_pixel / step.grid[1], first_pixel % step.grid[1]];
-            for coordinate in &mut coordinates[..count] {
-                *coordinate = next;
-                next[1] += 1;
-                if next[1] == step.grid[1] {
-                    next = [next[0] + 1, 0];
+        let blocks = first_block..(first_block + together).min(my_blocks.end);
+        for first_tile in tiles.clone().step_by(group) {
+            let gathered = first_tile..(first_tile + group).min(tiles.end);
+            let lines = scratch.tiles.chunks_exact_mut(tile_bytes);
+            for ((tile, line), place) in gathered.clone().zip(lines).zip(&mut places) {
+                let first_pixel = tile * mr;
+                let count = mr.min(pixels - first_pixel);
+                let mut coordinates = [[0; 2]; MAX_MR];
+                let mut next = [first_pixel / step.grid[1], first_pixel % step.grid[1]];
+                for coordinate in &mut coordinates[..count] {
+                    *coordinate = next;
+                    next[1] += 1;
+                    if next[1] == step.grid[1] {
+                        next = [next[0] + 1, 0];
+                    }
                 }
+                // Lanes past the end repeat the last pixel; they are not stored.
+                let last = coordinates[count - 1];
+                coordinates[count..mr].fill(last);
+                fill_offsets(step, &coordinates[..mr], offsets);
+                let rows = Indirection {
+                    input,
+                    padding_row: &step.padding_row,
+                    offsets,
+                    channels: step.tap_bytes,
+                };
+                kernel.gather(&rows, k, line);
+                target.fill(&coordinates[..count], place);
+                place.weights_cold = tile == tiles.start;
             }
-            // Lanes past the end repeat the last pixel; they are not stored.
-            let last = coordinates[count - 1];
-            coordinates[count..mr].fill(last);
-            fill_offsets(step, &coordinates[..mr], offsets);
-            let rows = Indirection {
-                input,
-                padding_row: &step.padding_row,
-                offsets,
-                channels: step.tap_bytes,
-            };
-            kernel.gather(&rows, k, &mut scratch.tile);
-            target.fill(&coordinates[..count], &mut place);
-            place.weights_cold = tile == tiles.start;
-            for block in first_block..(first_block + together).min(my_blocks.end) {
-                let channel = block * nr;
-                // The last block of 8 may lie past the output's channels altogether.
-                if channel >= step.output.stride {
-                    continue;
+            for first in blocks.clone().step_by(near) {
+                let channels = nr * first..nr * (first + near).min(blocks.end);
+                let requant = step.requant(channels.start, channels.len());
+                let weights = &step.packed.weights[channels.start * k..channels.end * k];
+                let lines = scratch.tiles.chunks_exact(tile_bytes);
+                for (line, place) in lines.zip(&mut places).take(gathered.len()) {
+                    place.channel = channels.start;
+                    // SAFETY: the kernel has begun. A pixel's stride is a multiple of 16, so each pointer has the
+                    // bytes of all blocks within its pixel. No other share has this pixel and block; where the
+                    // output overwrites the residual, a pixel is read before it is written.
+                    unsafe { kernel.blocks(line, weights, k, &requant, place) };
                 }
-                place.channel = channel;
-                let requant = step.requant(channel, nr);
-                let weights = &step.packed.weights[block * block_bytes..][..block_bytes];
-                // SAFETY: the kernel has begun. A pixel's stride is a multiple of 16, so each pointer has
-                // `nr` bytes within its pixel. No other share has this pixel and block; where the output
-                // overwrites the residual, a pixel is read before it is written.
-                unsafe { kernel.tile(&scratch.tile, weights, k, &requant, &place) };
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::engine::int8::family::{WINOGRAD_SIDE as SIDE, WinogradShape};
 use crate::engine::int8::kernel::TileOutput;
 use crate::engine::int8::kernel::winograd::{MAX_POSITIONS, MAX_TAPS, TileSums, Winograd};
 use crate::engine::int8::plan::ConvStep;
-use crate::engine::int8::plan::winograd::{CHUNK, GAP, GROUP, WinogradConv};
+use crate::engine::int8::plan::winograd::{GAP, Pass, WinogradConv};
 use std::ops::Range;
 
 /// A step, and the kernel for it.
@@ -15,13 +15,7 @@ pub(super) struct Step<'a> {
     pub step: &'a ConvStep,
     pub method: &'a WinogradConv,
     pub kernel: &'static dyn Winograd,
-}
-
-/// Input channels that are multiplied together.
-fn chunks(k: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..k)
-        .step_by(CHUNK)
-        .map(move |first| first..(first + CHUNK).min(k))
+    pub pass: Pass,
 }
 
 /// From one position's tiles to the next one's.
@@ -56,9 +50,9 @@ impl Step<'_> {
                     *pixel = &input[at..][..k];
                 }
             }
-            for chunk in chunks(k) {
+            for chunk in self.pass.chunks(k) {
                 let parts: [&[i8]; MAX_POSITIONS] = pixels.map(|pixel| &pixel[chunk.clone()]);
-                let start = method.start(pass.len(), chunk.start) + tile * chunk.len();
+                let start = method.start(self.pass, pass.len(), chunk.start) + tile * chunk.len();
                 let stride = stride(pass.len(), &chunk);
                 // SAFETY: this share's tile of each position, guaranteed by the caller.
                 unsafe {
@@ -90,8 +84,10 @@ impl Step<'_> {
         let block_bytes = form.taps() * form.taps() * k * nr;
         let blocks = step.packed.weights.len() / block_bytes;
         // SAFETY: no thread writes to the transformed inputs in this half of the step.
-        let transformed = unsafe { transformed.read(0, method.start(pass.len(), k)) };
+        let transformed = unsafe { transformed.read(0, method.start(self.pass, pass.len(), k)) };
         let (tiles, blocks) = shares(pass.len(), mr, blocks, share);
+        // Of about the same size: a few tiles would leave the multipliers waiting for their own results.
+        let together = tiles.len().div_ceil(tiles.len().div_ceil(mr).max(1));
         let target = Target::new(step, arena);
         let mut place = TileOutput::NOWHERE;
         for block in blocks {
@@ -102,49 +98,50 @@ impl Step<'_> {
             }
             let taps = &step.packed.weights[block * block_bytes..][..block_bytes];
             let requant = step.requant(channel, nr);
-            for first in tiles.clone().step_by(GROUP) {
-                let count = GROUP.min(tiles.end - first);
-                let sums_stride = count * nr + GAP;
-                let sums = &mut scratch.sums[..form.positions() * sums_stride];
-                for chunk in chunks(k) {
-                    // A single chunk's are still there for the second group.
-                    if first == tiles.start || chunk.len() < k {
-                        self.weights(taps, k, &chunk, &mut scratch.weights);
+            let sums_stride = tiles.len() * nr + GAP;
+            let sums = &mut scratch.sums[..form.positions() * sums_stride];
+            for chunk in self.pass.chunks(k) {
+                let start = method.start(self.pass, pass.len(), chunk.start);
+                let inputs = &transformed[start + tiles.start * chunk.len()..];
+                for (band, rows) in form.bands().iter().enumerate() {
+                    self.weights(taps, k, &chunk, band, &mut scratch.weights);
+                    let row = |row: &usize| (row * form.inputs()..).take(form.inputs());
+                    let weights = scratch.weights.chunks_exact(chunk.len() * nr + GAP);
+                    for (position, weights) in rows.iter().flat_map(row).zip(weights) {
+                        let inputs = &inputs[position * stride(pass.len(), &chunk)..];
+                        let sums = &mut sums[position * sums_stride..][..tiles.len() * nr];
+                        self.multiply(inputs, weights, &chunk, together, sums);
                     }
-                    let start = method.start(pass.len(), chunk.start) + first * chunk.len();
-                    let stride = stride(pass.len(), &chunk);
-                    let inputs = &transformed[start..];
-                    self.multiply(inputs, stride, &scratch.weights, &chunk, sums);
                 }
-                for tile in 0..count {
-                    let [row, column] = WinogradConv::corner(step.grid, pass.start + first + tile);
-                    let width = SIDE.min(step.grid[1] - column);
-                    let height = SIDE.min(step.grid[0] - row);
-                    let mut pixels = [[0; 2]; SIDE * SIDE];
-                    for (y, line) in pixels.chunks_exact_mut(width).take(height).enumerate() {
-                        for (x, pixel) in line.iter_mut().enumerate() {
-                            *pixel = [row + y, column + x];
-                        }
+            }
+            for tile in tiles.clone() {
+                let [row, column] = WinogradConv::corner(step.grid, pass.start + tile);
+                let width = SIDE.min(step.grid[1] - column);
+                let height = SIDE.min(step.grid[0] - row);
+                let mut pixels = [[0; 2]; SIDE * SIDE];
+                for (y, line) in pixels.chunks_exact_mut(width).take(height).enumerate() {
+                    for (x, pixel) in line.iter_mut().enumerate() {
+                        *pixel = [row + y, column + x];
                     }
-                    target.fill(&pixels[..width * height], &mut place);
-                    place.channel = channel;
-                    let tile = TileSums {
-                        form,
-                        sums: &sums[tile * nr..],
-                        stride: sums_stride,
-                        width,
-                    };
-                    // SAFETY: a pixel's stride is a multiple of 16, so each pointer has `nr` bytes within its
-                    // pixel. No other share has this tile and block; where the output overwrites the
-                    // residual, a pixel is read before it is written.
-                    unsafe { self.kernel.outputs(&tile, &requant, &place) };
                 }
+                target.fill(&pixels[..width * height], &mut place);
+                place.channel = channel;
+                let tile = TileSums {
+                    form,
+                    sums: &sums[(tile - tiles.start) * nr..],
+                    stride: sums_stride,
+                    width,
+                };
+                // SAFETY: a pixel's stride is a multiple of 16, so each pointer has `nr` bytes within its
+                // pixel. No other share has this tile and block; where the output overwrites the
+                // residual, a pixel is read before it is written.
+                unsafe { self.kernel.outputs(&tile, &requant, &place) };
             }
         }
     }
 
-    /// Transforms a block's weights of a chunk of its `k` input channels.
-    fn weights(&self, block: &[i8], k: usize, chunk: &Range<usize>, to: &mut [i16]) {
+    /// Transforms a band of a block's weights, of a chunk of its `k` input channels.
+    fn weights(&self, block: &[i8], k: usize, chunk: &Range<usize>, band: usize, to: &mut [i16]) {
         let nr = self.method.shape.nr;
         let mut taps = [&block[..0]; MAX_TAPS];
         for (part, tap) in taps.iter_mut().zip(block.chunks_exact(k * nr)) {
@@ -152,34 +149,30 @@ impl Step<'_> {
         }
         let taps = &taps[..block.len() / (k * nr)];
         let stride = chunk.len() * nr + GAP;
-        self.kernel.weights(self.method.form, taps, to, stride);
+        self.kernel
+            .weights((self.method.form, band), taps, to, stride);
     }
 
-    /// A group of tiles at every position, for a chunk of the input channels: `sums` is
-    /// [positions][tiles][nr].
+    /// This share's tiles at one position, for a chunk of the input channels.
+    /// `together` tiles are multiplied at once.
     fn multiply(
         &self,
         inputs: &[i16],
-        stride: usize,
         weights: &[i16],
         chunk: &Range<usize>,
-        sums: &mut [i32],
+        together: usize,
+        mut sums: &mut [i32],
     ) {
         let (k, more) = (chunk.len(), chunk.start > 0);
-        let WinogradShape { mr, nr, .. } = self.method.shape;
-        let sums_stride = sums.len() / self.method.form.positions();
-        let lines = sums
-            .chunks_exact_mut(sums_stride)
-            .zip(weights.chunks_exact(k * nr + GAP));
-        for (position, (sums, weights)) in lines.enumerate() {
-            let sums = &mut sums[..sums_stride - GAP];
-            // Of about the same size: a few tiles would leave the multipliers waiting for their own results.
-            let tiles = sums.len() / nr;
-            let together = tiles.div_ceil(tiles.div_ceil(mr));
-            for (index, sums) in sums.chunks_mut(together * nr).enumerate() {
-                let inputs = &inputs[position * stride + index * together * k..];
-                self.kernel.multiply(inputs, weights, k, sums, more);
-            }
+        let mut first = 0;
+        // Not by chunks, whose number is a division: this is done for each position.
+        while !sums.is_empty() {
+            let count = sums.len().min(together * self.method.shape.nr);
+            let (now, rest) = sums.split_at_mut(count);
+            self.kernel
+                .multiply(&inputs[first..], weights, k, now, more);
+            first += together * k;
+            sums = rest;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The memory and the threads that networks run in, step after step. A frame allocates nothing.
 
 use super::aligned::Aligned;
-use super::conv::{self, Scratch};
+use super::conv::{self, GROUP_BYTES, Scratch};
 use super::depthwise::depthwise;
 use super::elementwise::{add, average, channels, dequantize, map, max_pool, multiply, quantize};
 use super::float::{float, load};
@@ -22,7 +22,7 @@ use std::time::Instant;
 pub struct WorkspaceSize {
     /// For activations.
     arena_bytes: usize,
-    /// For a gathered tile, for each thread.
+    /// For gathered tiles, for each thread.
     tile_bytes: usize,
     /// Places of a tile's inputs, for each thread.
     tile_offsets: usize,
@@ -33,7 +33,7 @@ impl WorkspaceSize {
     pub(in crate::engine::int8) fn of(plan: &Plan, kernel: &dyn Kernel) -> WorkspaceSize {
         WorkspaceSize {
             arena_bytes: plan.arena_bytes,
-            tile_bytes: kernel.scratch_bytes(plan.max_k),
+            tile_bytes: kernel.scratch_bytes(plan.max_k).max(GROUP_BYTES),
             tile_offsets: plan.max_tile_offsets,
             winograd: plan.winograd,
         }
@@ -104,7 +104,7 @@ impl Workspace {
 
     fn with_pool(size: WorkspaceSize, pool: Pool) -> Self {
         let scratch = || Scratch {
-            tile: Aligned::new(size.tile_bytes),
+            tiles: Aligned::new(size.tile_bytes),
             offsets: vec![OUTSIDE; size.tile_offsets],
             weights: Aligned::new(size.winograd.weights),
             sums: Aligned::new(size.winograd.sums),
@@ -289,16 +289,17 @@ impl Workspace {
         let kernel = kernel
             .winograd()
             .expect("a family with Winograd's method has a kernel for it");
-        let step = winograd::Step {
-            step,
-            method,
-            kernel,
-        };
         let arena = SharedSlice::of(&mut self.arena);
         let transformed = SharedSlice::of(&mut self.transformed);
         let scratches = Scratches(self.scratches.as_mut_ptr());
         let of = self.pool.threads();
-        for pass in WinogradConv::passes(step.step.grid) {
+        let step = winograd::Step {
+            step,
+            method,
+            kernel,
+            pass: method.pass(step.input.stride, step.output.stride, of),
+        };
+        for pass in step.pass.over(step.step.grid) {
             self.pool.run(&|index| {
                 let share = ThreadShare { index, of };
                 // SAFETY: as for every step; the shares transform different tiles.

@@ -60,9 +60,9 @@ impl Winograd for Avx2 {
         unsafe { inputs(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
+    fn weights(&self, band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize) {
         // SAFETY: having `self` proves AVX2.
-        unsafe { weights(form, taps, to, stride) }
+        unsafe { weights(band, taps, to, stride) }
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
@@ -98,8 +98,8 @@ unsafe fn inputs(form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usi
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn weights(form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
-    transform::weights::<Narrow>(form, taps, to, stride);
+fn weights(band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize) {
+    transform::weights::<Narrow>(band, taps, to, stride);
 }
 
 /// # Safety

@@ -73,9 +73,10 @@ pub(crate) trait Winograd: Send + Sync {
     /// All of these are valid for writes, and no other thread touches them.
     unsafe fn inputs(&self, form: WinogradForm, pixels: &[&[i8]], to: *mut i16, stride: usize);
 
-    /// Transforms a block of weights: `taps` are its r x r taps of [k / kr][nr][kr] each. Those of a
-    /// position are in the same order, and the next position's are `stride` further on.
-    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize);
+    /// Transforms a block of weights to the positions of a [band](WinogradForm::bands): `taps` are its r x r taps of
+    /// [k / kr][nr][kr] each. Those of a position are in the same order, and the next position's are `stride`
+    /// further on.
+    fn weights(&self, band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize);
 
     /// For one position and up to `mr` tiles, as many as `sums` has lines:
     /// `sums[tile][channel] = dot(inputs[tile], weights[channel])`, or `+=` if there is `more` to sums

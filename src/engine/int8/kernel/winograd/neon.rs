@@ -1,9 +1,9 @@
 //! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
 
-use super::super::{TileOutput, neon_store};
+use super::super::{TileOutput, neon_loops, neon_store};
 use super::neon_rows::{Narrow, Wide};
 use super::{TileSums, Winograd, WinogradForm, transform};
-use crate::engine::int8::family::{self, WinogradShape};
+use crate::engine::int8::family::{self, WINOGRAD_LANES, WinogradShape};
 use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
 
@@ -20,13 +20,13 @@ impl Winograd for Neon {
         unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
-        transform::weights::<Narrow>(form, taps, to, stride);
+    fn weights(&self, band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize) {
+        transform::weights::<Narrow>(band, taps, to, stride);
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
         let lines = sums.len() / NR;
-        assert!((1..=MR).contains(&lines));
+        assert!((1..=MR).contains(&lines) && k.is_multiple_of(WINOGRAD_LANES) && k > 0);
         assert!(inputs.len() >= lines * k && weights.len() >= NR * k);
         let multiply = MULTIPLY[lines - 1];
         // SAFETY: NEON is part of AArch64, and the lengths are checked above.
@@ -72,8 +72,36 @@ static MULTIPLY: [unsafe fn(*const i16, *const i16, usize, *mut i32, bool); MR] 
     multiply::<5>,
     multiply::<6>,
     multiply::<7>,
-    multiply::<MR>,
+    multiply_all,
 ];
+
+/// [`MR`] lines.
+///
+/// # Safety
+/// As for [`multiply`].
+unsafe fn multiply_all(
+    inputs: *const i16,
+    weights: *const i16,
+    k: usize,
+    sums: *mut i32,
+    more: bool,
+) {
+    // SAFETY: NEON is part of AArch64; a line of `sums` is 8 values, and the rest is passed on from the caller.
+    unsafe {
+        let mut totals = [[vdupq_n_s32(0); 2]; MR];
+        if more {
+            for (tile, totals) in totals.iter_mut().enumerate() {
+                let from = sums.add(tile * NR);
+                *totals = [vld1q_s32(from), vld1q_s32(from.add(4))];
+            }
+        }
+        neon_loops::winograd(inputs, weights, k, &mut totals);
+        for (tile, totals) in totals.iter().enumerate() {
+            vst1q_s32(sums.add(tile * NR), totals[0]);
+            vst1q_s32(sums.add(tile * NR + 4), totals[1]);
+        }
+    }
+}
 
 /// # Safety
 /// `inputs` holds [lines][k] values, `weights` [k][nr], and `sums` [lines][nr].

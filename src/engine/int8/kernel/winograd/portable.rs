@@ -40,8 +40,8 @@ impl<const NR: usize, const KR: usize> Winograd for Portable<NR, KR> {
         unsafe { transform::inputs::<Narrow>(form, pixels, to, stride) }
     }
 
-    fn weights(&self, form: WinogradForm, taps: &[&[i8]], to: &mut [i16], stride: usize) {
-        transform::weights::<Narrow>(form, taps, to, stride);
+    fn weights(&self, band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize) {
+        transform::weights::<Narrow>(band, taps, to, stride);
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {

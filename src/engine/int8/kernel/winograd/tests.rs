@@ -109,12 +109,18 @@ impl Problem {
                     })
                     .collect();
                 let packed: Vec<&[i8]> = packed.iter().map(|tap| &tap[..]).collect();
-                let mut weights = vec![0_i16; positions * chunk.len() * nr];
-                kernel.weights(form, &packed, &mut weights, chunk.len() * nr);
-                for (position, sums) in sums.chunks_exact_mut(lines * nr).enumerate() {
-                    let inputs = &inputs[position * stride..];
-                    let weights = &weights[position * chunk.len() * nr..];
-                    kernel.multiply(inputs, weights, chunk.len(), sums, chunk.start > 0);
+                let mut weights = vec![0_i16; form.band_positions() * chunk.len() * nr];
+                for (band, rows) in form.bands().iter().enumerate() {
+                    kernel.weights((form, band), &packed, &mut weights, chunk.len() * nr);
+                    let positions = rows
+                        .iter()
+                        .flat_map(|row| (row * form.inputs()..).take(form.inputs()));
+                    for (weights, position) in weights.chunks_exact(chunk.len() * nr).zip(positions)
+                    {
+                        let sums = &mut sums[position * lines * nr..][..lines * nr];
+                        let inputs = &inputs[position * stride..];
+                        kernel.multiply(inputs, weights, chunk.len(), sums, chunk.start > 0);
+                    }
                 }
             }
             let requant = Requant {

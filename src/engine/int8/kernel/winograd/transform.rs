@@ -237,8 +237,12 @@ pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
     // SAFETY: passed on from the caller.
     unsafe {
         match form {
-            WinogradForm::Three => all_of::<V, InputsThree, _, _>(pixels, to, stride),
-            WinogradForm::Two => all_of::<V, InputsTwo, _, _>(pixels, to, stride),
+            WinogradForm::Three => {
+                rows_of::<V, InputsThree, _, _>(&[0, 1, 2, 3, 4, 5], pixels, to, stride);
+            }
+            WinogradForm::Two => {
+                rows_of::<V, InputsTwo, _, _>(&[0, 1, 2, 3, 4], pixels, to, stride);
+            }
         }
     }
 }
@@ -246,27 +250,65 @@ pub(super) unsafe fn inputs<V: Row<i16, Stored = i8>>(
 /// See [`Winograd::weights`](super::Winograd::weights).
 #[inline(always)]
 pub(super) fn weights<V: Row<i16, Stored = i8>>(
-    form: WinogradForm,
+    (form, band): (WinogradForm, usize),
     taps: &[&[i8]],
     to: &mut [i16],
     stride: usize,
 ) {
-    assert!(to.len() >= (form.positions() - 1) * stride + taps[0].len());
+    let positions = form.bands()[band].len() * form.inputs();
+    assert!(to.len() >= (positions - 1) * stride + taps[0].len());
+    let to = to.as_mut_ptr();
     // SAFETY: each position has as many values as a tap.
     unsafe {
-        match form {
-            WinogradForm::Three => all_of::<V, WeightsThree, _, _>(taps, to.as_mut_ptr(), stride),
-            WinogradForm::Two => all_of::<V, WeightsTwo, _, _>(taps, to.as_mut_ptr(), stride),
+        match (form, band) {
+            (WinogradForm::Three, 0) => three::<V, 0>(taps, to, stride),
+            (WinogradForm::Three, 1) => three::<V, 1>(taps, to, stride),
+            (WinogradForm::Three, _) => three::<V, 2>(taps, to, stride),
+            (WinogradForm::Two, 0) => two::<V, 0>(taps, to, stride),
+            (WinogradForm::Two, 1) => two::<V, 1>(taps, to, stride),
+            (WinogradForm::Two, _) => two::<V, 2>(taps, to, stride),
         }
     }
 }
 
-/// Transforms an A x A tile to B x B, for any number of lanes.
+/// One band of 3x3 taps.
 ///
 /// # Safety
-/// `to` is valid for writes of as many numbers, at each position, as a value has.
+/// As for [`rows_of`].
 #[inline(always)]
-unsafe fn all_of<V, T, const A: usize, const B: usize>(
+unsafe fn three<V: Row<i16, Stored = i8>, const BAND: usize>(
+    taps: &[&[i8]],
+    to: *mut i16,
+    stride: usize,
+) {
+    let rows = const { WinogradForm::Three.bands()[BAND] };
+    // SAFETY: passed on from the caller.
+    unsafe { rows_of::<V, WeightsThree, _, _>(rows, taps, to, stride) }
+}
+
+/// One band of 2x2 taps.
+///
+/// # Safety
+/// As for [`rows_of`].
+#[inline(always)]
+unsafe fn two<V: Row<i16, Stored = i8>, const BAND: usize>(
+    taps: &[&[i8]],
+    to: *mut i16,
+    stride: usize,
+) {
+    let rows = const { WinogradForm::Two.bands()[BAND] };
+    // SAFETY: passed on from the caller.
+    unsafe { rows_of::<V, WeightsTwo, _, _>(rows, taps, to, stride) }
+}
+
+/// Transforms an A x A tile to these rows of B x B, for any number of lanes. Where the rows are constant, the compiler
+/// leaves out what they do not need.
+///
+/// # Safety
+/// `to` is valid for writes of as many numbers, at each position of the rows, as a value has.
+#[inline(always)]
+unsafe fn rows_of<V, T, const A: usize, const B: usize>(
+    wanted: &'static [usize],
     values: &[&[i8]],
     to: *mut i16,
     stride: usize,
@@ -287,8 +329,8 @@ unsafe fn all_of<V, T, const A: usize, const B: usize>(
             }
         }
         let rows = columns::<V, T, A, B>(lines);
-        for (row, &line) in rows.iter().enumerate() {
-            for (column, value) in T::of(line).into_iter().enumerate() {
+        for (row, &line) in wanted.iter().enumerate() {
+            for (column, value) in T::of(rows[line]).into_iter().enumerate() {
                 // SAFETY: as above, at each position.
                 unsafe { value.store(to.add((row * B + column) * stride + at)) };
             }
