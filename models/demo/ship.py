@@ -24,7 +24,7 @@ from posewire_models.export import export
 # The hand's map of sides has learnt nothing yet, so it is left out.
 MAPS = ("presence",)
 # Chosen by `posewire eval presence` and `posewire run` (REPORT.md).
-PRESENCE = {"hand": {"birth": 0.5, "keep": 0.4}, "body": {"birth": 0.58, "keep": 0.5}}
+PRESENCE = {"hand": {"birth": 0.68, "keep": 0.5}, "body": {"birth": 0.58, "keep": 0.5}}
 
 
 def pictures(cache, task):

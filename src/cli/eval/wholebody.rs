@@ -44,14 +44,7 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
             if !is_valid {
                 continue;
             }
-            let in_order: Option<Vec<f64>> = keypoints.map(|own| {
-                let (triples, _) = own.as_chunks::<3>();
-                (0..JOINTS)
-                    .filter_map(|joint| triples.get(place(joint)))
-                    .flatten()
-                    .copied()
-                    .collect()
-            });
+            let in_order = keypoints.map(|own| in_order(own));
             let subject = labels::subject(in_order.as_deref(), bbox, JOINTS)
                 .map_err(|what| labels::fault(path, &picture.path, what))?;
             match subject {
@@ -67,6 +60,16 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
         pictures,
         skipped,
     })
+}
+
+/// The numbers of InterHand2.6M's joints; as they are if there are too few or too many.
+fn in_order(own: &[f64]) -> Vec<f64> {
+    match own.as_chunks::<3>() {
+        (triples, []) if triples.len() == JOINTS => (0..JOINTS)
+            .flat_map(|joint| triples[place(joint)])
+            .collect(),
+        _ => own.to_vec(),
+    }
 }
 
 type Hand<'a> = (bool, Option<&'a Vec<f64>>, Option<[f64; 4]>);

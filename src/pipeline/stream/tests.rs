@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{FakeNetwork, Workspace};
 use crate::error::ErrorKind;
 use crate::filter::Smooth;
-use crate::pipeline::{Estimator, SeveralOptions};
+use crate::pipeline::{Estimator, LookCosts, SeveralOptions};
 use crate::scene::BBox;
 use crate::sink::{Delivery, RecordingSink, SendError};
 use crate::source::{Fault, Faulty};
@@ -68,6 +68,7 @@ fn large_hand() -> FakeNetwork {
     FakeNetwork::new(256, peaks)
 }
 
+/// With time for one look in a frame: what these networks see moves with the look, and a birth's looks in one frame must agree.
 fn several(networks: Vec<(crate::model::ModelCard, FakeNetwork)>, most: usize) -> Pipeline {
     let estimators = networks
         .into_iter()
@@ -77,10 +78,14 @@ fn several(networks: Vec<(crate::model::ModelCard, FakeNetwork)>, most: usize) -
         bodies: most,
         limit: most,
         roi: None,
-        budget: None,
+        budget: Some(Duration::from_millis(10)),
         min_score: 0.3,
         smooth: Smooth::Light,
-        costs: None,
+        costs: Some(LookCosts {
+            hand_us: 6_000,
+            body_us: 6_000,
+            finder_us: 6_000,
+        }),
     };
     let work = Workspace::new(None, 1).unwrap();
     Pipeline::several(estimators.collect(), None, work, &options).unwrap()
@@ -91,12 +96,12 @@ fn several_instances_go_out_in_packets_of_their_own_kind() {
     let sink = RecordingSink::new();
     let pipeline = several(vec![(crate::model::test_card(), large_hand())], 3);
     let mut stream = Stream::new(pipeline, vec![Box::new(sink.clone())], options(), 77);
-    let mut source = Faulty::script([Fault::Frame; 12].into_iter());
+    let mut source = Faulty::script([Fault::Frame; 40].into_iter());
     let stop = AtomicBool::new(false);
     let totals = stream
         .run(&mut source, &stop, &mut StageTimes::default())
         .unwrap();
-    assert_eq!((totals.frames, totals.failed), (12, 0));
+    assert_eq!((totals.frames, totals.failed), (40, 0));
     let packets = sink.packets();
     let sequence: Vec<u32> = packets.iter().map(|packet| packet.sequence).collect();
     assert_eq!(sequence, (0..packets.len() as u32).collect::<Vec<_>>());
@@ -119,7 +124,7 @@ fn several_instances_go_out_in_packets_of_their_own_kind() {
     }
     assert!((1..=3).contains(&most), "{most}");
     // A packet of the same frame has the same index and another part.
-    assert!(frames.iter().any(|packet| packet.frame_index == 11));
+    assert!(frames.iter().any(|packet| packet.frame_index == 39));
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_network_that_tells_presence_is_believed_more_than_its_joints() {
     let sent = |pipeline: Pipeline| {
         let sink = RecordingSink::new();
         let mut stream = Stream::new(pipeline, vec![Box::new(sink.clone())], options(), 77);
-        let mut source = Faulty::script([Fault::Frame; 8].into_iter());
+        let mut source = Faulty::script([Fault::Frame; 40].into_iter());
         let stop = AtomicBool::new(false);
         stream
             .run(&mut source, &stop, &mut StageTimes::default())
