@@ -189,6 +189,7 @@ impl Block {
 }
 
 impl Results for Block {
+    // SAFETY: the contract is the trait's.
     #[inline(always)]
     unsafe fn of<const N: usize>(
         &self,
@@ -255,6 +256,7 @@ impl<const LHS: bool, const FLOAT: bool> Added<LHS, FLOAT> {
 }
 
 impl<const LHS: bool, const FLOAT: bool> Results for Added<LHS, FLOAT> {
+    // SAFETY: the contract is the trait's.
     #[inline(always)]
     unsafe fn of<const N: usize>(
         &self,

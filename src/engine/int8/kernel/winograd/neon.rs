@@ -75,6 +75,40 @@ static MULTIPLY: [unsafe fn(*const i16, *const i16, usize, *mut i32, bool); MR] 
     multiply_all,
 ];
 
+/// The sums so far: those that lie at `sums` if there is `more`, else zeros.
+///
+/// # Safety
+/// `sums` holds [lines][nr] values.
+#[inline(always)]
+unsafe fn begun<const LINES: usize>(sums: *const i32, more: bool) -> [[int32x4_t; 2]; LINES] {
+    // SAFETY: NEON is part of AArch64, and a line of `sums` is 8 values.
+    unsafe {
+        let mut totals = [[vdupq_n_s32(0); 2]; LINES];
+        if more {
+            for (line, totals) in totals.iter_mut().enumerate() {
+                let from = sums.add(line * NR);
+                *totals = [vld1q_s32(from), vld1q_s32(from.add(4))];
+            }
+        }
+        totals
+    }
+}
+
+/// Stores the sums.
+///
+/// # Safety
+/// As for [`begun`].
+#[inline(always)]
+unsafe fn finish<const LINES: usize>(totals: &[[int32x4_t; 2]; LINES], sums: *mut i32) {
+    // SAFETY: as above.
+    unsafe {
+        for (line, totals) in totals.iter().enumerate() {
+            vst1q_s32(sums.add(line * NR), totals[0]);
+            vst1q_s32(sums.add(line * NR + 4), totals[1]);
+        }
+    }
+}
+
 /// [`MR`] lines.
 ///
 /// # Safety
@@ -88,18 +122,9 @@ unsafe fn multiply_all(
 ) {
     // SAFETY: NEON is part of AArch64; a line of `sums` is 8 values, and the rest is passed on from the caller.
     unsafe {
-        let mut totals = [[vdupq_n_s32(0); 2]; MR];
-        if more {
-            for (tile, totals) in totals.iter_mut().enumerate() {
-                let from = sums.add(tile * NR);
-                *totals = [vld1q_s32(from), vld1q_s32(from.add(4))];
-            }
-        }
+        let mut totals = begun::<MR>(sums, more);
         neon_loops::winograd(inputs, weights, k, &mut totals);
-        for (tile, totals) in totals.iter().enumerate() {
-            vst1q_s32(sums.add(tile * NR), totals[0]);
-            vst1q_s32(sums.add(tile * NR + 4), totals[1]);
-        }
+        finish(&totals, sums);
     }
 }
 
@@ -115,13 +140,7 @@ unsafe fn multiply<const LINES: usize>(
     // SAFETY: NEON is part of AArch64. `k` is a multiple of 16, every load is of 8 values of a group
     // of 8 channels below it, and a line of `sums` is 8 values.
     unsafe {
-        let mut totals = [[vdupq_n_s32(0); 2]; LINES];
-        if more {
-            for (tile, totals) in totals.iter_mut().enumerate() {
-                let from = sums.add(tile * NR);
-                *totals = [vld1q_s32(from), vld1q_s32(from.add(4))];
-            }
-        }
+        let mut totals = begun::<LINES>(sums, more);
         for first in (0..k).step_by(8) {
             let lines: [int16x8_t; LINES] =
                 std::array::from_fn(|tile| vld1q_s16(inputs.add(tile * k + first)));
@@ -135,9 +154,6 @@ unsafe fn multiply<const LINES: usize>(
             channel!(totals, lines, weights, 6);
             channel!(totals, lines, weights, 7);
         }
-        for (tile, totals) in totals.iter().enumerate() {
-            vst1q_s32(sums.add(tile * NR), totals[0]);
-            vst1q_s32(sums.add(tile * NR + 4), totals[1]);
-        }
+        finish(&totals, sums);
     }
 }
