@@ -2,8 +2,9 @@
 //! annotation shows no subject.
 
 use super::labels::{self, Labels, Measure, Picture};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -69,9 +70,30 @@ impl File {
     }
 }
 
+/// The numbers of a subject's joints, and its box.
+pub(super) type Given<'a> = (Option<Cow<'a, [f64]>>, Option<[f64; 4]>);
+
 /// # Errors
 /// [`ErrorKind::Data`](crate::ErrorKind::Data), naming the picture.
-pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> Result<Labels> {
+pub(super) fn labels(path: &Path, images: &Path, file: &File, joints: usize) -> Result<Labels> {
+    labels_of(path, images, file, joints, "COCO keypoints", |annotation| {
+        let keypoints = annotation.keypoints.as_deref().map(Cow::Borrowed);
+        [(keypoints, annotation.bbox)]
+    })
+}
+
+/// The labels of the subjects that `subjects` finds in each annotation.
+///
+/// # Errors
+/// As of [`labels`].
+pub(super) fn labels_of<'a, S: IntoIterator<Item = Given<'a>>>(
+    path: &Path,
+    images: &Path,
+    file: &'a File,
+    joints: usize,
+    form: &'static str,
+    subjects: impl Fn(&'a Annotation) -> S,
+) -> Result<Labels> {
     let mut pictures: Vec<Picture> = Vec::with_capacity(file.images.len());
     let mut places = HashMap::with_capacity(file.images.len());
     for image in &file.images {
@@ -83,16 +105,23 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
     }
     let mut skipped = 0;
     for annotation in &file.annotations {
-        let picture = labels::picture_of(path, annotation.image_id, &places, &mut pictures)?;
-        let subject = labels::subject(annotation.keypoints.as_deref(), annotation.bbox, joints)
-            .map_err(|what| labels::fault(path, &picture.path, what))?;
-        match subject {
-            Some(subject) => picture.subjects.push(subject),
-            None => skipped += 1,
+        let id = annotation.image_id;
+        let picture = places.get(&id).map(|&place| &mut pictures[place]);
+        let picture = picture.ok_or_else(|| {
+            let what = format!("has an annotation of the image {id}, which it does not list");
+            Error::data(path, what)
+        })?;
+        for (keypoints, bbox) in subjects(annotation) {
+            let subject = labels::subject(keypoints.as_deref(), bbox, joints)
+                .map_err(|what| labels::fault(path, &picture.path, what))?;
+            match subject {
+                Some(subject) => picture.subjects.push(subject),
+                None => skipped += 1,
+            }
         }
     }
     Ok(Labels {
-        form: "COCO keypoints",
+        form,
         boxes: "the labels' boxes, or else those of the labelled joints",
         measure: Measure::Box,
         pictures,
@@ -105,8 +134,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Labels> {
-        let file = serde_json::from_str(text).unwrap();
-        labels(Path::new("labels.json"), Path::new("pictures"), file, 2)
+        let file: File = serde_json::from_str(text).unwrap();
+        labels(Path::new("labels.json"), Path::new("pictures"), &file, 2)
     }
 
     #[test]

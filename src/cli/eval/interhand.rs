@@ -38,10 +38,7 @@ type Frames = HashMap<String, HashMap<String, Joints>>;
 /// # Errors
 /// [`ErrorKind::Data`](crate::ErrorKind::Data), naming the file, and the picture whose camera or frame is missing.
 pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> Result<Labels> {
-    if joints != JOINTS {
-        let what = format!("labels hands of {JOINTS} joints, the model has {joints}");
-        return Err(Error::data(path, what));
-    }
+    labels::check_joints(path, "hands", JOINTS, joints)?;
     let camera_path = beside(path, "camera")?;
     let cameras: HashMap<String, Cameras> =
         labels::parse(&camera_path, &labels::text(&camera_path)?)?;

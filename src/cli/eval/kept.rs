@@ -1,4 +1,4 @@
-//! What a run over many pictures has seen, kept in a file, so that a stopped one goes on where it was.
+//! The joints that a run over many pictures has seen, kept in a file, so that a stopped run goes on where it was.
 //!
 //! In: a path. Out: lines of JSON, the first of which says what the others belong to; then one for each subject with the
 //! network's joints in pixels of the picture. A last line that is not whole is dropped.
@@ -49,7 +49,7 @@ impl Kept {
             Err(error) if error.is_missing() => String::new(),
             Err(error) => return Err(fail(error.to_string())),
         };
-        // What follows the last newline was not written to its end.
+        // A last line without its newline was not written to its end.
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
         let mut lines = whole.lines();
         let mut seen = HashMap::new();

@@ -7,7 +7,6 @@ use crate::metrics::Sample;
 use crate::scene::BBox;
 use crate::text::Shown;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Coordinates beyond this are no place in any picture.
@@ -27,7 +26,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// What a network found, beside the truth.
+    /// The joints that a network found, beside the truth.
     pub fn sample(&self, predicted: &[(f64, f64)]) -> Sample {
         Sample {
             predicted: predicted.to_vec(),
@@ -90,21 +89,16 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
         .map_err(|error| Error::data(path, format!("has no labels that are read here: {error}")))
 }
 
-/// The picture that an annotation is of.
+/// A model has as many joints as a set's subjects.
 ///
 /// # Errors
-/// [`ErrorKind::Data`](crate::ErrorKind::Data) if the file lists no such image.
-pub(super) fn picture_of<'a>(
-    path: &Path,
-    id: u64,
-    places: &HashMap<u64, usize>,
-    pictures: &'a mut [Picture],
-) -> Result<&'a mut Picture> {
-    let place = places.get(&id).ok_or_else(|| {
-        let what = format!("has an annotation of the image {id}, which it does not list");
-        Error::data(path, what)
-    })?;
-    Ok(&mut pictures[*place])
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if it has not.
+pub(super) fn check_joints(path: &Path, subjects: &str, own: usize, model: usize) -> Result<()> {
+    if own == model {
+        return Ok(());
+    }
+    let what = format!("labels {subjects} of {own} joints, the model has {model}");
+    Err(Error::data(path, what))
 }
 
 /// An error about a picture of a file of labels.

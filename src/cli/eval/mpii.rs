@@ -10,7 +10,6 @@ use crate::file;
 use crate::limits::MAX_LABEL_BYTES;
 use crate::metrics;
 use crate::scene::BBox;
-use crate::text::Shown;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -47,10 +46,7 @@ pub(super) fn labels(
     persons: &[Person],
     joints: usize,
 ) -> Result<Labels> {
-    if joints != JOINTS {
-        let what = format!("labels persons of {JOINTS} joints, the model has {joints}");
-        return Err(Error::data(path, what));
-    }
+    labels::check_joints(path, "persons", JOINTS, joints)?;
     let truths = Truths::read(&beside(path)?, persons.len())?;
     let mut pictures: Vec<Picture> = Vec::new();
     let mut places = HashMap::new();
@@ -66,10 +62,7 @@ pub(super) fn labels(
         match truths.subject(index, person) {
             Ok(Some(subject)) => pictures[place].subjects.push(subject),
             Ok(None) => skipped += 1,
-            Err(what) => {
-                let shown = Shown::path(Path::new(&person.image));
-                return Err(Error::data(path, format!("{shown}: {what}")));
-            }
+            Err(what) => return Err(labels::fault(path, Path::new(&person.image), what)),
         }
     }
     Ok(Labels {

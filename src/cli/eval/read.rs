@@ -21,9 +21,9 @@ pub(super) fn labels(path: &Path, images: &Path, task: Task, joints: usize) -> R
         if file.has_joint_valid() {
             interhand::labels(path, images, file, joints)
         } else if file.has_hands() && task == Task::Hand {
-            wholebody::labels(path, images, file, joints)
+            wholebody::labels(path, images, &file, joints)
         } else {
-            coco::labels(path, images, file, joints)
+            coco::labels(path, images, &file, joints)
         }
     }?;
     if labels.pictures.is_empty() {

@@ -2,10 +2,10 @@
 //!
 //! Its joints run from the wrist along each finger to the tip. A hand of InterHand2.6M has the tips first and the wrist last.
 
-use super::coco::{Annotation, File};
-use super::labels::{self, Labels, Measure, Picture};
-use crate::error::{Error, Result};
-use std::collections::HashMap;
+use super::coco::{self, Annotation, File, Given};
+use super::labels::{self, Labels};
+use crate::error::Result;
+use std::borrow::Cow;
 use std::path::Path;
 
 const JOINTS: usize = 21;
@@ -23,43 +23,31 @@ fn place(joint: usize) -> usize {
 
 /// # Errors
 /// [`ErrorKind::Data`](crate::ErrorKind::Data), naming the picture.
-pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> Result<Labels> {
-    if joints != JOINTS {
-        let what = format!("labels hands of {JOINTS} joints, the model has {joints}");
-        return Err(Error::data(path, what));
-    }
-    let mut pictures: Vec<Picture> = Vec::with_capacity(file.images.len());
-    let mut places = HashMap::with_capacity(file.images.len());
-    for image in &file.images {
-        places.insert(image.id, pictures.len());
-        pictures.push(Picture {
-            path: images.join(&image.file_name),
-            subjects: Vec::new(),
-        });
-    }
-    let mut skipped = 0;
-    for annotation in file.annotations {
-        let picture = labels::picture_of(path, annotation.image_id, &places, &mut pictures)?;
-        for (is_valid, keypoints, bbox) in hands(&annotation) {
-            if !is_valid {
-                continue;
-            }
-            let in_order = keypoints.map(|own| in_order(own));
-            let subject = labels::subject(in_order.as_deref(), bbox, JOINTS)
-                .map_err(|what| labels::fault(path, &picture.path, what))?;
-            match subject {
-                Some(subject) => picture.subjects.push(subject),
-                None => skipped += 1,
-            }
-        }
-    }
-    Ok(Labels {
-        form: "COCO-WholeBody's hands",
-        boxes: "the labels' boxes, or else those of the labelled joints",
-        measure: Measure::Box,
-        pictures,
-        skipped,
-    })
+pub(super) fn labels(path: &Path, images: &Path, file: &File, joints: usize) -> Result<Labels> {
+    labels::check_joints(path, "hands", JOINTS, joints)?;
+    let form = "COCO-WholeBody's hands";
+    coco::labels_of(path, images, file, joints, form, hands)
+}
+
+/// The valid hands of a person.
+fn hands(annotation: &Annotation) -> impl Iterator<Item = Given<'_>> {
+    let left = (
+        annotation.lefthand_valid,
+        &annotation.lefthand_kpts,
+        annotation.lefthand_box,
+    );
+    let right = (
+        annotation.righthand_valid,
+        &annotation.righthand_kpts,
+        annotation.righthand_box,
+    );
+    [left, right]
+        .into_iter()
+        .filter(|(is_valid, ..)| *is_valid == Some(true))
+        .map(|(_, keypoints, bbox)| {
+            let keypoints = keypoints.as_ref().map(|own| Cow::Owned(in_order(own)));
+            (keypoints, bbox)
+        })
 }
 
 /// The numbers of InterHand2.6M's joints; as they are if there are too few or too many.
@@ -70,23 +58,6 @@ fn in_order(own: &[f64]) -> Vec<f64> {
             .collect(),
         _ => own.to_vec(),
     }
-}
-
-type Hand<'a> = (bool, Option<&'a Vec<f64>>, Option<[f64; 4]>);
-
-fn hands(annotation: &Annotation) -> [Hand<'_>; 2] {
-    [
-        (
-            annotation.lefthand_valid.unwrap_or(false),
-            annotation.lefthand_kpts.as_ref(),
-            annotation.lefthand_box,
-        ),
-        (
-            annotation.righthand_valid.unwrap_or(false),
-            annotation.righthand_kpts.as_ref(),
-            annotation.righthand_box,
-        ),
-    ]
 }
 
 #[cfg(test)]

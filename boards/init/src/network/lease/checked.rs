@@ -1,4 +1,4 @@
-//! What a server offers or confirms, checked as a whole before any of it is used.
+//! A server's offer or its confirmation, checked as a whole before any of it is used.
 //!
 //! In: a DHCP message from anyone on the network. Out: the setting and its times, or nothing; and notes on parts that are not
 //! used.
