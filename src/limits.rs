@@ -108,6 +108,16 @@ pub const MAX_PRIORITY: u8 = 48;
 pub(crate) const MAX_CARD_FILE_BYTES: u64 = 64 << 10;
 /// Bytes of a file of labels: the largest of InterHand2.6M have some hundred million.
 pub const MAX_LABEL_BYTES: u64 = 1 << 30;
+/// Files of labels in a folder. PoseTrack18 has 593 for training.
+pub const MAX_LABEL_FILES: usize = 4096;
+/// Frames from the first to the last of a labelled video: PoseTrack18's numbers of frames have four digits.
+pub const MAX_VIDEO_FRAMES: u64 = 10_000;
+/// Persons of a labelled video. The time to pair them with numbers grows with their cube.
+pub const MAX_VIDEO_PERSONS: usize = 1000;
+/// Persons of a frame, for the same reason.
+pub const MAX_FRAME_PERSONS: usize = 256;
+/// Corners of the ignored regions of a frame. Each joint is compared with all of them.
+pub const MAX_REGION_CORNERS: usize = 4096;
 /// Minutes of clutter that `eval tracking` shows: an hour of a camera.
 pub const MAX_CLUTTER_MINUTES: u32 = 60;
 /// Runs of each clip with other noise: hours of a camera.

@@ -3,6 +3,8 @@
 //! Points are (x, y) in pixels; `valid` says which joints are annotated. PCK and AUC are those of
 //! MMPose's hand data sets, PCKh that of MPII (Andriluka et al., CVPR 2014).
 
+pub mod oks;
+
 /// Joints that MPII leaves out of its mean: pelvis and thorax.
 const PCKH_LEFT_OUT: [usize; 2] = [6, 7];
 

@@ -7,6 +7,8 @@ mod kept;
 mod labels;
 mod matlab;
 mod mpii;
+mod persons;
+mod posetrack;
 mod presence;
 mod published;
 mod read;
@@ -24,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::limits::MAX_LABEL_BYTES;
 use crate::model::ModelFile;
+use crate::protocol;
 use crate::scene::Task;
 use crate::settings::Settings;
 use crate::text::Shown;
@@ -36,12 +39,13 @@ pub const COMMAND: Command = Command {
     summary: "measure a model on labelled pictures",
     about: "\
 Measure a model on labelled pictures, each subject in its labelled box: PCK, AUC and EPE of hands or bodies,
-as model cards print them; or `presence`, the values of a card's field of that name.
+as model cards print them, and AP and AR of persons, as COCO's tools compute them; or `presence`, the values of a card's field of that name.
 
-Or measure how well several instances are followed: `tracking` runs clips with a known truth through the
-whole program.",
+Or measure how well several instances are followed: `tracking` runs clips with a known truth, or PoseTrack18's videos,
+through the whole program.",
     usage: &[
         "hand|body|presence --labels FILE --images DIR [OPTIONS]",
+        "tracking --labels FILE|DIR --images DIR [OPTIONS]",
         "tracking [OPTIONS]",
     ],
     positional: Some("WHAT"),
@@ -51,8 +55,9 @@ whole program.",
             argument: Some("FILE"),
             default: None,
             help: "COCO keypoints, in the order of the model's joints; COCO-WholeBody's, of which the hands; InterHand2.6M's \
-                   NAME_data.json, with NAME_camera.json and NAME_joint_3d.json beside it; or MPII's mpii_NAME.json, \
-                   with mpii_gt_NAME.mat",
+                   NAME_data.json, with NAME_camera.json and NAME_joint_3d.json beside it; MPII's mpii_NAME.json, \
+                   with mpii_gt_NAME.mat; COCO's person_keypoints_NAME.json; or PoseTrack18's, a file or a folder of them. \
+                   tracking: PoseTrack18's",
         },
         CommandOption {
             name: "images",
@@ -90,6 +95,12 @@ whole program.",
             default: Some("4"),
             help: "tracking: runs of each modelled clip, with other noise",
         },
+        CommandOption {
+            name: "fps",
+            argument: Some("N"),
+            default: Some("25"),
+            help: "tracking: frames a second of the labelled videos, which do not tell it",
+        },
         CommandOption::JSON,
     ],
     settings: Accepts::These(&["model", "flip-test", "decode", "threads", "pin", "engine"]),
@@ -101,6 +112,7 @@ figure is computed.",
         "presence --model hand.plan --labels labels.json --images pictures --json",
         "tracking",
         "tracking --clips clips --model hand.plan --model finder.plan",
+        "tracking --labels posetrack_data/val --images posetrack --model body.plan",
     ],
     run,
 };
@@ -158,7 +170,7 @@ fn run(given: Given) -> Result<()> {
             own.name()
         )));
     }
-    let labels = read::labels(&path, &images, own, judged.card().joints.len())?;
+    let labels = read::labels(&path, &images, own, &judged.card().joints)?;
     let as_json = given.has("json");
     let mut kept = match &progress {
         Some(progress) => Kept::open(progress, &origin(&[model, &card, &path], &settings)?)?,
@@ -174,13 +186,15 @@ fn run(given: Given) -> Result<()> {
 fn origin(paths: &[&Path], settings: &Settings) -> Result<String> {
     let mut text = format!("{:?}", settings.looks());
     for path in paths {
-        let sum = match file::read_bounded(path, MAX_LABEL_BYTES) {
-            Ok(bytes) => crc32fast::hash(&bytes),
-            // A plan has its card inside.
-            Err(error) if error.is_missing() => 0,
-            Err(error) => return Err(Error::data(path, error.to_string())),
-        };
-        text += &format!(" {sum:08x}");
+        for path in protocol::label_files(path)? {
+            let sum = match file::read_bounded(&path, MAX_LABEL_BYTES) {
+                Ok(bytes) => crc32fast::hash(&bytes),
+                // A plan has its card inside.
+                Err(error) if error.is_missing() => 0,
+                Err(error) => return Err(Error::data(&path, error.to_string())),
+            };
+            text += &format!(" {sum:08x}");
+        }
     }
     Ok(text)
 }

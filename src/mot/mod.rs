@@ -5,9 +5,11 @@
 
 mod assignment;
 mod matching;
+mod region;
 mod score;
 mod steadiness;
 
+pub use region::Polygon;
 pub use score::{Bin, SIZES_PX, Score, score};
 pub use steadiness::{Steadiness, steadiness};
 
@@ -17,7 +19,7 @@ use crate::scene::{BBox, Side, Task};
 pub type PointPx = (f32, f32);
 
 /// A truth counts from this share of its joints in view on. One that is less in view may be found or not.
-const IN_VIEW: f32 = 0.6;
+pub const IN_VIEW: f32 = 0.6;
 /// A truth counts from this side on.
 const LEAST_SIDE_PX: f32 = 24.0;
 /// The time to the first lock begins when a truth is as large as this.
@@ -36,15 +38,20 @@ pub struct Truth {
     pub side: Option<Side>,
     /// The share of it that can be seen, 0 to 1.
     pub visible: f32,
-    /// All joints, also hidden ones.
-    pub joints: Vec<PointPx>,
+    /// All joints, also hidden ones; `None` for one whose place is not known.
+    pub joints: Vec<Option<PointPx>>,
 }
 
 impl Truth {
+    /// The box around its joints; `None` if no place is known.
+    pub fn around(&self) -> Option<BBox> {
+        BBox::around(self.joints.iter().copied().flatten())
+    }
+
     /// The longer side of the box around its joints.
     pub fn side_px(&self) -> f32 {
-        let around = BBox::around(self.joints.iter().copied());
-        around.map_or(0.0, |around| around.width_px.max(around.height_px))
+        self.around()
+            .map_or(0.0, |around| around.width_px.max(around.height_px))
     }
 
     /// It should be found.
@@ -77,21 +84,38 @@ pub struct Sent {
 pub struct Judged {
     /// Capture time.
     pub captured_us: u64,
+    /// The truths are known. A frame of which they are not is not judged.
+    pub is_labelled: bool,
+    /// Regions in which not all truths are known.
+    pub ignored: Vec<Polygon>,
     /// All that was there.
     pub truths: Vec<Truth>,
     /// All that was sent.
     pub sent: Vec<Sent>,
 }
 
-/// Mean distance of the joints that were sent, in true sides; `None` if they are no two of one kind, or none was sent.
+impl Judged {
+    /// Most of its joints are where not all truths are known: without a truth it is neither right nor false.
+    fn leaves_open(&self, sent: &Sent) -> bool {
+        if self.ignored.is_empty() {
+            return false;
+        }
+        let found = || sent.joints.iter().copied().flatten();
+        let outside = found().filter(|&point| !self.ignored.iter().any(|one| one.holds(point)));
+        (outside.count() as f32) < IN_VIEW * found().count() as f32
+    }
+}
+
+/// Mean distance of the joints that are known and were sent, in true sides; `None` if they are no two of one kind, or there is
+/// no such joint.
 fn distance(truth: &Truth, sent: &Sent) -> Option<f32> {
     if truth.task != sent.task || truth.joints.len() != sent.joints.len() {
         return None;
     }
     let pairs = truth.joints.iter().zip(&sent.joints);
     let distances = pairs.filter_map(|(truth, sent)| {
-        let (x, y) = (*sent)?;
-        Some((truth.0 - x).hypot(truth.1 - y))
+        let ((x, y), (sent_x, sent_y)) = ((*truth)?, (*sent)?);
+        Some((x - sent_x).hypot(y - sent_y))
     });
     let (sum, count) = distances.fold((0.0, 0), |(sum, count), px| (sum + px, count + 1));
     let mean = sum / count as f32 / truth.side_px();
@@ -116,7 +140,7 @@ mod fixtures {
             task: Task::Hand,
             side: None,
             visible: 1.0,
-            joints: square(x, 50.0),
+            joints: square(x, 50.0).into_iter().map(Some).collect(),
         }
     }
 
@@ -136,6 +160,8 @@ mod fixtures {
     pub fn frames(list: Vec<(Vec<Truth>, Vec<Sent>)>) -> Vec<Judged> {
         let judged = |(index, (truths, sent))| Judged {
             captured_us: 100_000 * index as u64,
+            is_labelled: true,
+            ignored: vec![],
             truths,
             sent,
         };
@@ -174,7 +200,7 @@ mod tests {
         assert!(!one.counts());
         one.visible = 1.0;
         for joint in &mut one.joints {
-            *joint = (0.23 * joint.0, 0.23 * joint.1);
+            *joint = joint.map(|(x, y)| (0.23 * x, 0.23 * y));
         }
         assert!(!one.counts());
     }

@@ -30,7 +30,7 @@ impl Bin {
 /// The figures of a clip.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Score {
-    /// Time from the first frame to the end of the last.
+    /// Time from the first labelled frame to the end of the last.
     pub seconds: f64,
     /// Truths that count, one for each frame.
     pub truths: u64,
@@ -64,7 +64,7 @@ pub struct Score {
     pub ages_us: Vec<u64>,
     /// Frames of truths in which they have their own number, of the best pairing of truths and numbers.
     pub own_number: u64,
-    /// Sent instances that compete for these: all but those of truths that do not count.
+    /// Sent instances that compete for these: all but those of truths that do not count, and those that are left open.
     pub judged_sent: u64,
 }
 
@@ -171,15 +171,16 @@ struct Counting {
     together: BTreeMap<(u32, u32), u64>,
 }
 
-/// Judges a clip.
+/// Judges a clip: its labelled frames.
 pub fn score(frames: &[Judged]) -> Score {
     let mut counting = Counting::default();
     let mut matcher = Matcher::default();
-    for frame in frames {
+    let frames: Vec<&Judged> = frames.iter().filter(|frame| frame.is_labelled).collect();
+    for frame in &frames {
         let pairs = matcher.pairs(frame);
         counting.frame(frame, &pairs);
     }
-    counting.finish(frames)
+    counting.finish(&frames)
 }
 
 impl Counting {
@@ -191,7 +192,8 @@ impl Counting {
         }
         for (at, sent) in frame.sent.iter().enumerate() {
             let truth = pairs.iter().find(|pair| pair.sent == at);
-            self.sent(sent, truth.map(|pair| &frame.truths[pair.truth]));
+            let truth = truth.map(|pair| &frame.truths[pair.truth]);
+            self.sent(sent, truth, frame.leaves_open(sent));
             for truth in frame.truths.iter().filter(|truth| truth.counts()) {
                 if distance(truth, sent).is_some_and(|far| far < SAME) {
                     *self.together.entry((truth.id, sent.number)).or_default() += 1;
@@ -238,18 +240,19 @@ impl Counting {
         }
     }
 
-    fn sent(&mut self, sent: &Sent, truth: Option<&Truth>) {
+    fn sent(&mut self, sent: &Sent, truth: Option<&Truth>, is_open: bool) {
         let score = &mut self.score;
         let track = self.tracks.entry(sent.number).or_default();
         score.sent += 1;
         score.predicted += u64::from(sent.is_predicted);
         score.ages_us.push(sent.look_age_us);
-        score.judged_sent += u64::from(truth.is_none_or(Truth::counts));
+        score.judged_sent += u64::from(truth.map_or(!is_open, Truth::counts));
         match truth {
             Some(truth) => {
                 track.alone = 0;
                 track.truth = Some(truth.id);
             }
+            None if is_open => {}
             None => {
                 score.false_sent += 1;
                 track.alone += 1;
@@ -266,7 +269,7 @@ impl Counting {
         track.is_linked = sent.is_linked;
     }
 
-    fn finish(self, frames: &[Judged]) -> Score {
+    fn finish(self, frames: &[&Judged]) -> Score {
         let mut score = self.score;
         if let [first, .., before, last] = frames {
             let whole_us = 2 * last.captured_us - before.captured_us - first.captured_us;
@@ -427,7 +430,7 @@ mod tests {
         let sized = |side: f32| {
             let mut one = truth(1, 0.0);
             for joint in &mut one.joints {
-                *joint = (0.01 * side * joint.0, 0.01 * side * joint.1);
+                *joint = joint.map(|(x, y)| (0.01 * side * x, 0.01 * side * y));
             }
             (vec![one], vec![])
         };

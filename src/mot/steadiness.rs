@@ -97,7 +97,10 @@ fn jitter_of(three: &[Step<'_>], jitter: &mut Mean) {
 
 fn rests(before: &Truth, after: &Truth, side_px: f32) -> bool {
     let mut pairs = before.joints.iter().zip(&after.joints);
-    pairs.all(|(a, b)| (a.0 - b.0).hypot(a.1 - b.1) <= AT_REST * side_px)
+    pairs.all(|pair| match pair {
+        (Some(a), Some(b)) => (a.0 - b.0).hypot(a.1 - b.1) <= AT_REST * side_px,
+        (a, b) => a == b,
+    })
 }
 
 /// The least squares fit of one delay, by steps of Gauss and Newton.
@@ -141,7 +144,7 @@ fn at(path: &[(f64, &Truth)], joint: usize, at_s: f64) -> Option<((f64, f64), (f
     let after = path.partition_point(|(time_s, _)| *time_s <= at_s);
     let after = after.clamp(1, path.len().checked_sub(1)?.max(1));
     let ((from_s, from), (to_s, to)) = (path.get(after - 1)?, path.get(after)?);
-    let (a, b) = (from.joints.get(joint)?, to.joints.get(joint)?);
+    let (a, b) = ((*from.joints.get(joint)?)?, (*to.joints.get(joint)?)?);
     let step_s = to_s - from_s;
     // Beyond the ends nothing is known.
     if step_s <= 0.0 || at_s < *from_s || at_s > *to_s {

@@ -1,6 +1,6 @@
 //! Clips: what is there, moment after moment.
 
-use crate::mot::Truth;
+use crate::mot::{Polygon, Truth};
 use crate::pipeline::LookCosts;
 use crate::scene::Task;
 use std::path::PathBuf;
@@ -23,6 +23,10 @@ pub(super) struct Moment {
     pub picture: Picture,
     /// Later ones are in front of earlier ones.
     pub truths: Vec<Truth>,
+    /// The truths are known.
+    pub is_labelled: bool,
+    /// Regions in which not all of them are.
+    pub ignored: Vec<Polygon>,
     pub clutter: Vec<Clutter>,
 }
 
@@ -41,6 +45,7 @@ pub(super) enum Picture {
 pub struct Clip {
     /// Its name in tables.
     pub name: String,
+    /// Of the modelled frames.
     pub(super) size_px: (u32, u32),
     /// The pictures are mirror images.
     pub(super) is_mirrored: bool,

@@ -107,6 +107,8 @@ fn clip(folder: &Path, file: File) -> std::result::Result<Clip, String> {
             captured_us: frame.time_us,
             truths: truths.map_err(|what| format!("the frame {name:?}: {what}"))?,
             picture: Picture::File(folder.join(&name)),
+            is_labelled: true,
+            ignored: Vec::new(),
             clutter: Vec::new(),
         });
     }
@@ -143,6 +145,6 @@ fn truth(one: InstanceOfFile) -> std::result::Result<Truth, String> {
             SideOfFile::Right => Side::Right,
         }),
         visible: one.visible,
-        joints: one.joints,
+        joints: one.joints.into_iter().map(Some).collect(),
     })
 }

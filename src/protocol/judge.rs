@@ -8,7 +8,7 @@ use crate::mot::{self, Judged, Score, Sent, Steadiness};
 /// How well a clip was followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Frames that were judged.
+    /// Frames that were judged. There are more where not all are labelled.
     pub frames: usize,
     /// Counts.
     pub score: Score,
@@ -33,6 +33,8 @@ impl Report {
                 let moment = clip.moments.get(at)?;
                 Some(Judged {
                     captured_us: moment.captured_us,
+                    is_labelled: moment.is_labelled,
+                    ignored: moment.ignored.clone(),
                     truths: moment.truths.clone(),
                     sent: sent(one).clone(),
                 })
@@ -51,7 +53,7 @@ impl Report {
         let mut spent_us: Vec<u64> = recorded.iter().map(|one| one.spent_us).collect();
         spent_us.sort_unstable();
         Report {
-            frames: raw.len(),
+            frames: raw.iter().filter(|frame| frame.is_labelled).count(),
             score: mot::score(&raw),
             raw: mot::steadiness(&raw),
             smooth: mot::steadiness(&judged(|one| &one.smooth)),

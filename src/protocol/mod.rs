@@ -1,7 +1,7 @@
 //! The test protocol of following: clips with a known truth, run through the real path of a frame.
 //!
-//! In: a [`Clip`] of moments, each with what is there. Out: a [`Report`]: how well it was followed. A clip is either
-//! modelled or a folder of pictures.
+//! In: a [`Clip`] of moments, each with what is there. Out: a [`Report`]: how well it was followed. A clip is
+//! modelled, a folder of pictures, or a labelled video.
 //!
 //! A modelled clip needs neither pictures nor weights. Each pixel of its frames tells its own place ([`coded`]), so that a
 //! modelled network knows which part of the frame it sees, and draws the maps that a network would see there, with
@@ -15,6 +15,9 @@ mod folder;
 mod judge;
 mod likely;
 mod modelled;
+mod posetrack;
+#[cfg(test)]
+mod posetrack_tests;
 mod recorder;
 mod run;
 mod scenarios;
@@ -26,5 +29,6 @@ mod world;
 pub use clip::Clip;
 pub use folder::read as read_clip;
 pub use judge::Report;
+pub use posetrack::{is_posetracks, label_files, read_videos};
 pub use run::{Follow, Networks, run};
 pub use scenarios::all as scenarios;

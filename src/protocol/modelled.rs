@@ -302,7 +302,8 @@ fn place_of(
                 true => shape::mirrored(one.task, joint),
                 false => joint,
             };
-            truth.joints.get(joint).copied().unwrap_or(one.center_px)
+            let known = truth.joints.get(joint).copied().flatten();
+            known.unwrap_or(one.center_px)
         }
         None => {
             let mut own = Random(one.shape.unwrap_or_default() ^ joint as u64);

@@ -185,6 +185,6 @@ impl Present {
 
 /// The middle of the box around its joints.
 pub(super) fn middle(truth: &Truth) -> (f32, f32) {
-    let around = crate::scene::BBox::around(truth.joints.iter().copied());
+    let around = truth.around();
     around.map_or((0.0, 0.0), |around| around.center_px())
 }

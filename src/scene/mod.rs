@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod instance;
+mod joint_names;
 mod keypoint;
 mod mount;
 mod region;
@@ -14,6 +15,7 @@ mod task;
 mod track;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
+pub use joint_names::{BODY_JOINTS, COCO_JOINTS, POSETRACK_JOINTS, joint_places};
 pub use keypoint::{Keypoint, Keypoints, mean_score};
 pub use mount::Mount;
 pub use region::{BBox, CropBox, SizePx};

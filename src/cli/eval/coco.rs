@@ -4,6 +4,7 @@
 use super::labels::{self, Labels, Measure, Picture};
 use crate::error::{Error, Result};
 use serde::Deserialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,6 +14,9 @@ use std::path::Path;
 pub(super) struct File {
     pub images: Vec<Image>,
     pub annotations: Vec<Annotation>,
+    /// Of any form: most sets are read without it.
+    #[serde(default)]
+    categories: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,11 +67,61 @@ impl File {
         first.is_some_and(|one| one.joint_valid.is_some())
     }
 
+    /// Whether a category names its joints so.
+    pub fn names_joints(&self, are_they: impl Fn(&[String]) -> bool) -> bool {
+        let categories = self.categories.as_array().into_iter().flatten();
+        let names = categories.filter_map(|one| Vec::deserialize(one.get("keypoints")?).ok());
+        names.into_iter().any(|names| are_they(&names))
+    }
+
     /// COCO-WholeBody's annotations have the hands beside the person.
     pub fn has_hands(&self) -> bool {
         let first = self.annotations.first();
         first.is_some_and(|one| one.lefthand_kpts.is_some())
     }
+}
+
+/// The place of a picture in a list by its id.
+pub(super) type Places = HashMap<u64, usize>;
+
+/// The pictures of a list, and the place of each by its id.
+///
+/// # Errors
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if two have the same id.
+pub(super) fn pictures(
+    path: &Path,
+    folder: &Path,
+    list: &[Image],
+) -> Result<(Vec<Picture>, Places)> {
+    let mut pictures = Vec::with_capacity(list.len());
+    let mut places = HashMap::with_capacity(list.len());
+    for image in list {
+        if places.insert(image.id, pictures.len()).is_some() {
+            let what = format!("has two images of the id {}", image.id);
+            return Err(Error::data(path, what));
+        }
+        pictures.push(Picture::empty(folder.join(&image.file_name)));
+    }
+    Ok((pictures, places))
+}
+
+/// The picture that an annotation is of. Something is in it.
+///
+/// # Errors
+/// [`ErrorKind::Data`](crate::ErrorKind::Data) if there is none.
+pub(super) fn picture_of<'a>(
+    id: u64,
+    pictures: &'a mut [Picture],
+    places: &Places,
+    path: &Path,
+) -> Result<&'a mut Picture> {
+    let picture = places.get(&id).and_then(|&place| pictures.get_mut(place));
+    let picture = picture.ok_or_else(|| {
+        let what = format!("has an annotation of the image {id}, which it does not list");
+        Error::data(path, what)
+    })?;
+    picture.is_empty = false;
+    Ok(picture)
 }
 
 /// The numbers of a subject's joints, and its box.
@@ -94,23 +148,10 @@ pub(super) fn labels_of<'a, S: IntoIterator<Item = Given<'a>>>(
     form: &'static str,
     subjects: impl Fn(&'a Annotation) -> S,
 ) -> Result<Labels> {
-    let mut pictures: Vec<Picture> = Vec::with_capacity(file.images.len());
-    let mut places = HashMap::with_capacity(file.images.len());
-    for image in &file.images {
-        places.insert(image.id, pictures.len());
-        pictures.push(Picture {
-            path: images.join(&image.file_name),
-            subjects: Vec::new(),
-        });
-    }
+    let (mut pictures, places) = pictures(path, images, &file.images)?;
     let mut skipped = 0;
     for annotation in &file.annotations {
-        let id = annotation.image_id;
-        let picture = places.get(&id).map(|&place| &mut pictures[place]);
-        let picture = picture.ok_or_else(|| {
-            let what = format!("has an annotation of the image {id}, which it does not list");
-            Error::data(path, what)
-        })?;
+        let picture = picture_of(annotation.image_id, &mut pictures, &places, path)?;
         for (keypoints, bbox) in subjects(annotation) {
             let subject = labels::subject(keypoints.as_deref(), bbox, joints)
                 .map_err(|what| labels::fault(path, &picture.path, what))?;
@@ -124,6 +165,7 @@ pub(super) fn labels_of<'a, S: IntoIterator<Item = Given<'a>>>(
         form,
         boxes: "the labels' boxes, or else those of the labelled joints",
         measure: Measure::Box,
+        compared: None,
         pictures,
         skipped,
     })

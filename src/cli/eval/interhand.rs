@@ -3,8 +3,8 @@
 //! Joints are projected into the picture, and each hand with enough valid joints is a subject, as in MMPose's
 //! two-dimensional data set: a hand whose wrist is not valid counts for nothing, and one needs more than 11 joints.
 
-use super::coco::{File, Image};
-use super::labels::{self, Labels, Measure, Picture, Subject};
+use super::coco::{self, File, Image};
+use super::labels::{self, Labels, Measure, Subject};
 use crate::error::{Error, Result};
 use crate::scene::BBox;
 use crate::text::Shown;
@@ -50,9 +50,9 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
         .rev()
         .map(|annotation| (annotation.image_id, annotation))
         .collect();
-    let mut pictures = Vec::with_capacity(file.images.len());
+    let (mut pictures, _) = coco::pictures(path, images, &file.images)?;
     let mut skipped = 0;
-    for image in &file.images {
+    for (place, image) in file.images.iter().enumerate() {
         let name = Shown::path(Path::new(&image.file_name)).to_string();
         let (Some(capture), Some(camera), Some(frame)) =
             (image.capture, &image.camera, image.frame_idx)
@@ -115,15 +115,14 @@ pub(super) fn labels(path: &Path, images: &Path, file: File, joints: usize) -> R
                 });
             }
         }
-        pictures.push(Picture {
-            path: images.join(&image.file_name),
-            subjects,
-        });
+        pictures[place].is_empty = annotation.is_none();
+        pictures[place].subjects = subjects;
     }
     Ok(Labels {
         form: "InterHand2.6M",
         boxes: "the valid joints' boxes",
         measure: Measure::Box,
+        compared: None,
         pictures,
         skipped,
     })

@@ -28,13 +28,23 @@ struct Line {
     picture: usize,
     subject: usize,
     joints: Vec<(f64, f64)>,
+    score: f64,
 }
 
-/// Joints by subject; and the file, if there is one.
+/// What a network saw of a subject.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Look {
+    /// In pixels of the picture.
+    pub joints: Vec<(f64, f64)>,
+    /// The mean of the joints' scores.
+    pub score: f64,
+}
+
+/// Looks by subject; and the file, if there is one.
 #[derive(Default)]
 pub(super) struct Kept {
     file: Option<(File, PathBuf)>,
-    seen: HashMap<Place, Vec<(f64, f64)>>,
+    seen: HashMap<Place, Look>,
 }
 
 impl Kept {
@@ -63,7 +73,11 @@ impl Kept {
             for (index, line) in lines.enumerate() {
                 let line: Line = serde_json::from_str(line)
                     .map_err(|error| fail(format!("line {}: {error}", index + 2)))?;
-                seen.insert((line.picture, line.subject), line.joints);
+                let look = Look {
+                    joints: line.joints,
+                    score: line.score,
+                };
+                seen.insert((line.picture, line.subject), look);
             }
         } else if !text.is_empty() {
             return Err(fail(
@@ -88,18 +102,19 @@ impl Kept {
         Ok(kept)
     }
 
-    /// The joints of a subject, if an earlier run saw it.
-    pub fn joints(&self, place: Place) -> Option<&[(f64, f64)]> {
-        self.seen.get(&place).map(Vec::as_slice)
+    /// The look at a subject, if an earlier run saw it.
+    pub fn look(&self, place: Place) -> Option<&Look> {
+        self.seen.get(&place)
     }
 
     /// # Errors
     /// [`ErrorKind::Data`](crate::ErrorKind::Data) if the file cannot be written.
-    pub fn add(&mut self, (picture, subject): Place, joints: &[(f64, f64)]) -> Result<()> {
+    pub fn add(&mut self, (picture, subject): Place, look: &Look) -> Result<()> {
         self.write(&Line {
             picture,
             subject,
-            joints: joints.to_vec(),
+            joints: look.joints.clone(),
+            score: look.score,
         })
     }
 
@@ -123,16 +138,22 @@ mod tests {
         let path = std::env::temp_dir().join(format!("posewire-kept-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let mut kept = Kept::open(&path, "a").unwrap();
-        kept.add((0, 1), &[(1.5, -2.25), (3.0, 0.1)]).unwrap();
-        kept.add((4, 0), &[(0.0, 1e-9)]).unwrap();
+        let look = |joints: &[(f64, f64)]| Look {
+            joints: joints.to_vec(),
+            score: 0.625,
+        };
+        kept.add((0, 1), &look(&[(1.5, -2.25), (3.0, 0.1)]))
+            .unwrap();
+        kept.add((4, 0), &look(&[(0.0, 1e-9)])).unwrap();
         drop(kept);
         let whole = std::fs::read_to_string(&path).unwrap();
         for end in whole.len() - 20..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
             let mut kept = Kept::open(&path, "a").unwrap();
-            assert_eq!(kept.joints((0, 1)).unwrap()[0], (1.5, -2.25));
-            assert_eq!(kept.joints((4, 0)), None);
-            kept.add((4, 0), &[(0.0, 1e-9)]).unwrap();
+            assert_eq!(kept.look((0, 1)).unwrap().joints[0], (1.5, -2.25));
+            assert_eq!(kept.look((4, 0)), None);
+            assert_eq!(kept.look((0, 1)).unwrap().score, 0.625);
+            kept.add((4, 0), &look(&[(0.0, 1e-9)])).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
         }
         let error = |of: &str| Kept::open(&path, of).err().unwrap().to_string();

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::file;
 use crate::limits::MAX_LABEL_BYTES;
-use crate::metrics::Sample;
+use crate::metrics::{Sample, oks};
 use crate::scene::BBox;
 use crate::text::Shown;
 use serde::de::DeserializeOwned;
@@ -44,6 +44,8 @@ pub(super) enum Measure {
     Box,
     /// A person's head, as in MPII.
     Head,
+    /// COCO's similarity of persons, and the longer side of a subject's box. These joints of the model are COCO's, in its order.
+    Persons([usize; oks::JOINTS]),
 }
 
 /// A picture and its subjects, perhaps none.
@@ -51,6 +53,22 @@ pub(super) enum Measure {
 pub(super) struct Picture {
     pub path: PathBuf,
     pub subjects: Vec<Subject>,
+    /// Nothing of the task is there, also nothing without usable labels.
+    pub is_empty: bool,
+    /// For [`Measure::Persons`]: all that are there, also those who are no subjects.
+    pub persons: Vec<oks::Truth>,
+}
+
+impl Picture {
+    /// A picture of which nothing is known yet.
+    pub fn empty(path: PathBuf) -> Picture {
+        Picture {
+            path,
+            subjects: Vec::new(),
+            is_empty: true,
+            persons: Vec::new(),
+        }
+    }
 }
 
 /// All labels of a set.
@@ -61,6 +79,8 @@ pub(super) struct Labels {
     /// Origin of the boxes, for reports.
     pub boxes: &'static str,
     pub measure: Measure,
+    /// The joints of the model whose distances count; `None`: all.
+    pub compared: Option<Vec<bool>>,
     pub pictures: Vec<Picture>,
     /// Annotations without a usable joint.
     pub skipped: usize,
@@ -116,21 +136,7 @@ pub(super) fn subject(
     bbox: Option<[f64; 4]>,
     joints: usize,
 ) -> std::result::Result<Option<Subject>, String> {
-    let keypoints = keypoints.ok_or("an annotation has no keypoints")?;
-    if keypoints.len() != 3 * joints {
-        return Err(format!(
-            "an annotation has {} numbers of keypoints, the model's {joints} joints need {}",
-            keypoints.len(),
-            3 * joints
-        ));
-    }
-    let (triples, _) = keypoints.as_chunks::<3>();
-    let wrong = triples
-        .iter()
-        .find(|[x, y, v]| *v > 0.0 && !is_place(*x, *y));
-    if let Some([x, y, _]) = wrong {
-        return Err(format!("a joint is at {x}, {y}"));
-    }
+    let triples = triples(keypoints, "the model's ", joints)?;
     let truth: Vec<(f64, f64)> = triples.iter().map(|&[x, y, _]| (x, y)).collect();
     let valid: Vec<bool> = triples.iter().map(|&[.., v]| v > 0.0).collect();
     let Some(bbox) = box_of(bbox).or_else(|| tight_box(&truth, &valid)) else {
@@ -144,6 +150,33 @@ pub(super) fn subject(
         valid,
         scale_px,
     }))
+}
+
+/// The x, y and v of each joint. `whose` is in front of the number of joints in the error.
+///
+/// # Errors
+/// What is wrong with the numbers.
+pub(super) fn triples<'a>(
+    keypoints: Option<&'a [f64]>,
+    whose: &str,
+    joints: usize,
+) -> std::result::Result<&'a [[f64; 3]], String> {
+    let keypoints = keypoints.ok_or("an annotation has no keypoints")?;
+    if keypoints.len() != 3 * joints {
+        return Err(format!(
+            "an annotation has {} numbers of keypoints, {whose}{joints} joints need {}",
+            keypoints.len(),
+            3 * joints
+        ));
+    }
+    let (triples, _) = keypoints.as_chunks::<3>();
+    let wrong = triples
+        .iter()
+        .find(|[x, y, v]| *v > 0.0 && !is_place(*x, *y));
+    if let Some([x, y, _]) = wrong {
+        return Err(format!("a joint is at {x}, {y}"));
+    }
+    Ok(triples)
 }
 
 /// The box that an annotation gives, if it is one.

@@ -54,8 +54,8 @@ pub(super) fn labels(
     for (index, person) in persons.iter().enumerate() {
         let place = *places.entry(&person.image).or_insert_with(|| {
             pictures.push(Picture {
-                path: images.join(&person.image),
-                subjects: Vec::new(),
+                is_empty: false,
+                ..Picture::empty(images.join(&person.image))
             });
             pictures.len() - 1
         });
@@ -69,6 +69,7 @@ pub(super) fn labels(
         form: "MPII",
         boxes: "centre and scale of the labels",
         measure: Measure::Head,
+        compared: None,
         pictures,
         skipped,
     })

@@ -45,7 +45,7 @@ pub(super) fn measure(
     let empty = labels
         .pictures
         .iter()
-        .filter(|picture| picture.subjects.is_empty())
+        .filter(|picture| picture.is_empty)
         .count();
     if labels.subjects() == 0 || empty == 0 {
         let what = format!(
@@ -108,9 +108,12 @@ pub(super) fn measure(
 pub(super) fn look_at(judged: &mut Judged, labels: &Labels) -> Result<Seen> {
     let mut seen = Seen::default();
     for picture in &labels.pictures {
-        run::with_picture(&picture.path, |pixels| {
-            seen.picture(judged, pixels, &picture.subjects)
-        })?;
+        // Where something without usable labels is, nothing can be said.
+        if picture.is_empty || !picture.subjects.is_empty() {
+            run::with_picture(&picture.path, |pixels| {
+                seen.picture(judged, pixels, &picture.subjects)
+            })?;
+        }
     }
     seen.sort();
     Ok(seen)

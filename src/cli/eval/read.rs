@@ -1,33 +1,47 @@
 //! Labels from a file of any form.
 
 use super::labels::{self, Labels};
-use super::{coco, interhand, mpii, wholebody};
+use super::{coco, interhand, mpii, persons, posetrack, wholebody};
 use crate::error::{Error, Result};
+use crate::protocol::is_posetracks;
 use crate::scene::Task;
 use std::path::Path;
 
-/// Reads the labels of the pictures in `images`, for a task's model of `joints` joints.
+/// Reads the labels of the pictures in `images`, for a task's model of these joints.
 ///
 /// # Errors
 /// [`ErrorKind::Data`](crate::ErrorKind::Data), naming the file and what is wrong in it.
-pub(super) fn labels(path: &Path, images: &Path, task: Task, joints: usize) -> Result<Labels> {
-    let text = labels::text(path)?;
-    // Only MPII's is a list.
-    let labels = if text.trim_start().starts_with('[') {
-        let persons: Vec<mpii::Person> = labels::parse(path, &text)?;
-        mpii::labels(path, images, &persons, joints)
-    } else {
-        let file: coco::File = labels::parse(path, &text)?;
-        if file.has_joint_valid() {
-            interhand::labels(path, images, file, joints)
-        } else if file.has_hands() && task == Task::Hand {
-            wholebody::labels(path, images, &file, joints)
-        } else {
-            coco::labels(path, images, &file, joints)
-        }
-    }?;
+pub(super) fn labels(path: &Path, images: &Path, task: Task, joints: &[String]) -> Result<Labels> {
+    let labels = read(path, images, task, joints)?;
     if labels.pictures.is_empty() {
         return Err(Error::data(path, "names no picture"));
     }
     Ok(labels)
+}
+
+fn read(path: &Path, images: &Path, task: Task, joints: &[String]) -> Result<Labels> {
+    let is_body = task == Task::Body;
+    // Only PoseTrack's are many files.
+    if is_body && path.is_dir() {
+        return posetrack::labels(path, images, joints);
+    }
+    let text = labels::text(path)?;
+    let count = joints.len();
+    // Only MPII's is a list.
+    if text.trim_start().starts_with('[') {
+        let persons: Vec<mpii::Person> = labels::parse(path, &text)?;
+        return mpii::labels(path, images, &persons, count);
+    }
+    let file: coco::File = labels::parse(path, &text)?;
+    if file.has_joint_valid() {
+        interhand::labels(path, images, file, count)
+    } else if file.has_hands() && !is_body {
+        wholebody::labels(path, images, &file, count)
+    } else if is_body && file.names_joints(is_posetracks) {
+        posetrack::labels(path, images, joints)
+    } else if is_body && file.names_joints(persons::are_cocos) {
+        persons::labels(path, images, &text, joints)
+    } else {
+        coco::labels(path, images, &file, count)
+    }
 }

@@ -1,12 +1,13 @@
 //! A network over labelled pictures: what it sees in given boxes.
 
+use super::kept::Look;
 use super::labels::Subject;
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::frame::Pixels;
 use crate::model::{ModelCard, ModelFile};
 use crate::pipeline::{Estimate, Estimator};
-use crate::scene::{BBox, CropBox};
+use crate::scene::{BBox, CropBox, mean_score};
 use crate::settings::Settings;
 use crate::source::{FrameSource, Next, StillsSource};
 use crate::stats::Stage;
@@ -107,15 +108,14 @@ impl Judged {
     ///
     /// # Errors
     /// As of [`Judged::look`].
-    pub(super) fn joints(
-        &mut self,
-        pixels: &Pixels<'_>,
-        subject: &Subject,
-    ) -> Result<Vec<(f64, f64)>> {
+    pub(super) fn joints(&mut self, pixels: &Pixels<'_>, subject: &Subject) -> Result<Look> {
         let estimate = self.look(pixels, subject.bbox)?;
         let place = |x: f32, y: f32| (f64::from(x), f64::from(y));
         let joints = estimate.keypoints.iter();
-        Ok(joints.map(|joint| place(joint.x_px, joint.y_px)).collect())
+        Ok(Look {
+            joints: joints.map(|joint| place(joint.x_px, joint.y_px)).collect(),
+            score: f64::from(mean_score(&estimate.keypoints)),
+        })
     }
 }
 

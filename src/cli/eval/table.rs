@@ -41,10 +41,29 @@ pub(super) fn name_of(follow: Follow) -> &'static str {
     }
 }
 
-/// Prints the table in the form of Markdown, and then the targets.
-pub(super) fn print(rows: &[Row]) {
+/// All clips together, a row for each way to follow.
+pub(super) fn totals(rows: &[Row], follows: &[Follow]) -> Vec<Row> {
+    let total = |&follow: &Follow| {
+        let own = rows.iter().filter(|row| row.follow == follow);
+        let clip = format!("all {}", own.clone().count());
+        let reports = own.map(|row| row.report.clone());
+        let report = reports.reduce(|mut all, next| {
+            all.join(next);
+            all
+        })?;
+        Some(Row {
+            clip,
+            follow,
+            report,
+        })
+    };
+    follows.iter().filter_map(total).collect()
+}
+
+/// Prints the table in the form of Markdown, and then the targets of the rows.
+pub(super) fn print(rows: &[Row], totals: Vec<Row>) {
     let mut lines = vec![HEAD.map(String::from)];
-    lines.extend(rows.iter().map(cells));
+    lines.extend(rows.iter().chain(&totals).map(cells));
     let width = |column: usize| {
         let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or(0)
@@ -111,7 +130,7 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
         ms(row.report.spent_us(0.99)),
         format!(
             "{:.1}",
-            100.0 * row.report.over_budget as f64 / row.report.frames.max(1) as f64
+            100.0 * row.report.over_budget as f64 / row.report.spent_us.len().max(1) as f64
         ),
     ]
 }

@@ -35,7 +35,7 @@ impl Set {
     }
 
     fn read(&self, path: &Path) -> crate::error::Result<Labels> {
-        read::labels(path, &self.0, Task::Hand, 21)
+        read::labels(path, &self.0, Task::Hand, &names(21))
     }
 
     fn refused(&self, text: &str) -> String {
@@ -58,6 +58,11 @@ fn grid(joint: usize) -> (f32, f32) {
     )
 }
 
+/// Names of joints that no set has.
+fn names(joints: usize) -> Vec<String> {
+    (0..joints).map(|joint| format!("joint {joint}")).collect()
+}
+
 /// A network that sees the joints there, whatever the picture is.
 fn judged() -> Judged {
     let network = FakeNetwork::new(
@@ -75,13 +80,22 @@ fn truth(joint: usize) -> (f32, f32) {
     (84.0 + 1.5 * x, 64.0 + 1.5 * y)
 }
 
-fn figure(figures: &[(&'static str, f64)], name: &str) -> f64 {
-    figures.iter().find(|(own, _)| *own == name).unwrap().1
+fn figure(figures: &[(&'static str, Option<f64>)], name: &str) -> f64 {
+    figures
+        .iter()
+        .find(|(own, _)| *own == name)
+        .unwrap()
+        .1
+        .unwrap()
 }
 
-fn measure(labels: &Labels) -> Vec<(&'static str, f64)> {
-    let samples = accuracy::samples(&mut judged(), labels, &mut Kept::default()).unwrap();
-    accuracy::figures(&samples, labels.measure)
+fn measure(labels: &Labels) -> Vec<(&'static str, Option<f64>)> {
+    measured(&mut judged(), labels)
+}
+
+fn measured(judged: &mut Judged, labels: &Labels) -> Vec<(&'static str, Option<f64>)> {
+    let seen = accuracy::samples(judged, labels, &mut Kept::default()).unwrap();
+    accuracy::figures(&seen, labels)
 }
 
 fn coco(moved_px: f32, file_name: &str) -> String {
@@ -231,7 +245,7 @@ fn a_run_that_goes_on_looks_at_no_picture_again() {
         let mut kept = Kept::open(&progress, "this").unwrap();
         accuracy::samples(&mut judged(), labels, &mut kept)
     };
-    let figures = |samples: &[crate::metrics::Sample]| accuracy::figures(samples, labels.measure);
+    let figures = |seen: &[accuracy::Seen]| accuracy::figures(seen, &labels);
     let first = samples(&labels).unwrap();
     std::fs::remove_file(set.0.join("a.pgm")).unwrap();
     assert_eq!(figures(&samples(&labels).unwrap()), figures(&first));
@@ -294,7 +308,7 @@ fn the_known_answer_of_a_set_in_mpiis_form_comes_out() {
     for is_packed in [false, true] {
         let set = Set::new("mpii");
         let path = mpii(&set, is_packed);
-        let labels = read::labels(&path, &set.0, Task::Body, 16).unwrap();
+        let labels = read::labels(&path, &set.0, Task::Body, &names(16)).unwrap();
         assert_eq!(
             (
                 labels.form,
@@ -304,8 +318,7 @@ fn the_known_answer_of_a_set_in_mpiis_form_comes_out() {
             ),
             ("MPII", 1, 2, 1)
         );
-        let samples = accuracy::samples(&mut body(), &labels, &mut Kept::default()).unwrap();
-        let figures = accuracy::figures(&samples, labels.measure);
+        let figures = measured(&mut body(), &labels);
         assert_eq!(figure(&figures, "PCKh@0.5"), 1.0);
         // 14 joints of the first person, 3 of the last; pelvis and thorax do not count.
         let pckh = figure(&figures, "PCKh@0.1");
@@ -318,7 +331,7 @@ fn faults_of_mpiis_files_are_named() {
     let set = Set::new("mpii-faults");
     let path = mpii(&set, false);
     let refused = |path: &Path| {
-        read::labels(path, &set.0, Task::Body, 16)
+        read::labels(path, &set.0, Task::Body, &names(16))
             .unwrap_err()
             .to_string()
     };
@@ -337,7 +350,7 @@ fn faults_of_mpiis_files_are_named() {
     set.file("mpii_mini.json", &list);
     set.file("mpii_gt_mini.mat", "MATLAB");
     assert!(refused(&path).contains("level 5"));
-    let error = read::labels(&path, &set.0, Task::Body, 17).unwrap_err();
+    let error = read::labels(&path, &set.0, Task::Body, &names(17)).unwrap_err();
     assert!(error.to_string().contains("16 joints"), "{error}");
 }
 
@@ -356,7 +369,8 @@ fn broken_sets_are_refused_with_the_files_name_and_the_fault() {
     );
     let empty = set.refused(r#"{"images": [], "annotations": []}"#);
     assert!(empty.contains("names no picture"), "{empty}");
-    let missing = read::labels(&set.0.join("none.json"), &set.0, Task::Hand, 21).unwrap_err();
+    let missing =
+        read::labels(&set.0.join("none.json"), &set.0, Task::Hand, &names(21)).unwrap_err();
     assert!(missing.to_string().contains("none.json"));
 
     let labels = set

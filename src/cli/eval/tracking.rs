@@ -5,9 +5,10 @@ use crate::cli::command::Given;
 use crate::cli::{layers, say};
 use crate::engine::{self, Workspace};
 use crate::error::{Error, Result};
-use crate::limits::{MAX_CLIP_RUNS, MAX_CLUTTER_MINUTES};
+use crate::limits::{MAX_CAMERA_FPS, MAX_CLIP_RUNS, MAX_CLUTTER_MINUTES};
 use crate::model::ModelFile;
 use crate::protocol::{self, Clip, Follow, Networks, Report};
+use crate::scene::Task;
 use crate::settings::Settings;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,11 @@ use std::thread;
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for options that do not fit together; those of clips and networks.
 pub(super) fn measure(given: &Given) -> Result<()> {
     let settings = layers::partial(&given.line)?;
-    let (clips, runs) = match given.path("clips") {
-        Some(folder) => (of_folder(&folder)?, 1),
-        None => {
+    let (clips, runs) = match (given.path("clips"), given.path("labels")) {
+        (Some(_), Some(_)) => return Err(Error::usage("give --clips or --labels, not both")),
+        (Some(folder), None) => (of_folder(&folder)?, 1),
+        (None, Some(labels)) => (of_labels(given, &labels, &settings)?, 1),
+        (None, None) => {
             let minutes = count(given, "minutes", MAX_CLUTTER_MINUTES)?;
             (
                 protocol::scenarios(minutes),
@@ -31,21 +34,50 @@ pub(super) fn measure(given: &Given) -> Result<()> {
     };
     let follows = follows(given, &settings, &clips)?;
     let rows = run_all(&clips, &follows, runs, &settings)?;
+    // Modelled clips each show something else, and so do rendered ones. Videos are a sample of one kind.
+    let totals = match given.path("labels") {
+        Some(_) if clips.len() > 1 => table::totals(&rows, &follows),
+        _ => Vec::new(),
+    };
     if given.has("json") {
-        say!(
-            "{}",
-            json!({ "runs": runs, "clips": table::as_json(&rows) })
-        );
+        let (clips, all) = (table::as_json(&rows), table::as_json(&totals));
+        say!("{}", json!({ "runs": runs, "clips": clips, "all": all }));
         return Ok(());
     }
-    table::print(&rows);
+    table::print(&rows, totals);
     Ok(())
+}
+
+/// The videos of labels in PoseTrack18's form.
+fn of_labels(given: &Given, labels: &Path, settings: &Settings) -> Result<Vec<Clip>> {
+    let images = given.required_path("images")?;
+    let fps = count(given, "fps", MAX_CAMERA_FPS)?;
+    let joints = body_joints(settings)?.ok_or_else(|| {
+        Error::usage("--labels of persons need a network for bodies: give one as --model")
+    })?;
+    let videos = protocol::read_videos(labels, &images, &joints)?;
+    videos.iter().map(|video| video.clip(fps)).collect()
+}
+
+/// The joints of the first model for bodies.
+fn body_joints(settings: &Settings) -> Result<Option<Vec<String>>> {
+    for path in &settings.models {
+        let model = ModelFile::open(path)?;
+        if model.finder().is_none() {
+            let card = model.require_card()?;
+            if card.task == Task::Body {
+                return Ok(Some(card.joints.clone()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// A count from 1 on; the default is the option's.
 fn count(given: &Given, name: &'static str, most: u32) -> Result<u32> {
     let count: u32 = given.value(name)?.unwrap_or(match name {
         "minutes" => 10,
+        "fps" => 25,
         _ => 4,
     });
     if !(1..=most).contains(&count) {

@@ -51,6 +51,8 @@ fn clip_at(
                 is_other_room: false,
             },
             truths,
+            is_labelled: true,
+            ignored: Vec::new(),
             clutter: Vec::new(),
         }
     };

@@ -42,6 +42,8 @@ pub(super) fn clutter(minutes: u32) -> Clip {
                 is_other_room: false,
             },
             truths: Vec::new(),
+            is_labelled: true,
+            ignored: Vec::new(),
             clutter: (0..CLUTTER).map(|place| thing(at_s, place)).collect(),
         }
     };

@@ -41,7 +41,7 @@ fn person(id: u32, x_px: f32, at_s: f64, is_mirrored: bool) -> [Truth; 3] {
         person.joints = (0..person.joints.len()).map(joint).collect();
     }
     let hand = |id: u32, side: Side, wrist: usize| {
-        let (x, y) = person.joints[wrist];
+        let (x, y) = person.joints[wrist].unwrap_or((x_px, 250.0));
         // A hand hangs from its wrist, which is at its upper edge.
         let turned = Hand {
             turn_rad: std::f32::consts::PI,
