@@ -7,6 +7,8 @@ mod kept;
 mod labels;
 mod matlab;
 mod mpii;
+#[cfg(test)]
+mod person_tests;
 mod persons;
 mod posetrack;
 mod presence;

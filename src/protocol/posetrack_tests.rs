@@ -2,7 +2,7 @@
 
 use super::clip::{Moment, Picture};
 use super::coded;
-use super::modelled::{self, PoseModel};
+use super::modelled::{self, FinderModel, PoseModel};
 use super::posetrack::read_videos;
 use super::shape::body;
 use super::world::World;
@@ -10,6 +10,7 @@ use super::{Clip, Follow, Networks, Report, run};
 use crate::engine::{Network, Workspace};
 use crate::mot::Truth;
 use crate::scene::Task;
+use crate::scene::joint_fixtures::{MPII, POSETRACK};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -18,50 +19,12 @@ const SIZE_PX: (u32, u32) = (640, 480);
 const FIRST_LABELLED: u64 = 40;
 const FRAMES: u64 = 80;
 const LABELLED: u64 = 20;
+/// Noise of the networks, with which all persons are found in time.
+const SEED: u64 = 1;
 const VIDEO: u64 = 10_003_420_000;
 
-/// MPII's joints, as cards name them.
-const MODEL: [&str; 16] = [
-    "right_ankle",
-    "right_knee",
-    "right_hip",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "pelvis",
-    "thorax",
-    "upper_neck",
-    "head_top",
-    "right_wrist",
-    "right_elbow",
-    "right_shoulder",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-];
-/// PoseTrack18's own order.
-const ORDER: [&str; 17] = [
-    "nose",
-    "head_bottom",
-    "head_top",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-];
-
 fn model() -> Vec<String> {
-    MODEL.map(String::from).to_vec()
+    MPII.map(String::from).to_vec()
 }
 
 /// Three persons at rest. The third one is not labelled.
@@ -71,14 +34,14 @@ fn persons() -> [Truth; 3] {
 
 /// Joints that the model has not are labelled far away.
 fn keypoints(person: &Truth) -> Vec<f32> {
-    let joint = |name: &&str| match MODEL.iter().position(|own| own == name) {
+    let joint = |name: &&str| match MPII.iter().position(|own| own == name) {
         Some(place) => {
             let (x, y) = person.joints[place].unwrap();
             [x, y, 1.0]
         }
         None => [600.0, 10.0, 1.0],
     };
-    ORDER.iter().flat_map(joint).collect()
+    POSETRACK.iter().flat_map(joint).collect()
 }
 
 /// The labels; `ids` gives those of the two persons in a frame.
@@ -102,7 +65,7 @@ fn labels(ids: impl Fn(u64) -> [u32; 2], ignored: &Value) -> Value {
             }));
         }
     }
-    let categories = json!([{ "id": 1, "name": "person", "keypoints": ORDER }]);
+    let categories = json!([{ "id": 1, "name": "person", "keypoints": POSETRACK }]);
     json!({ "images": images, "annotations": annotations, "categories": categories })
 }
 
@@ -146,7 +109,7 @@ fn followed(name: &str, labels: &Value) -> Report {
     );
     let mut shown = clip.clone();
     shown.size_px = SIZE_PX;
-    let world = World::new(&shown, 1);
+    let world = World::new(&shown, SEED);
     world.set(&Moment {
         captured_us: 0,
         picture: Picture::Coded {
@@ -159,13 +122,15 @@ fn followed(name: &str, labels: &Value) -> Report {
     });
     let mut card = modelled::card(Task::Body);
     card.joints = model();
-    let network: Box<dyn Network> = Box::new(PoseModel::new(world, Task::Body, 1));
+    let network: Box<dyn Network> = Box::new(PoseModel::new(world.clone(), Task::Body, SEED));
+    let finder = modelled::finder_card().unwrap();
+    let sees = FinderModel::new(world, &finder, SEED);
     let networks = Networks {
         poses: vec![(card, network)],
-        finder: None,
+        finder: Some((finder, Box::new(sees))),
         work: Workspace::new(None, 1).unwrap(),
     };
-    run(clip, Follow::Several, Some(networks), 0).unwrap()
+    run(clip, Follow::WithFinder, Some(networks), 0).unwrap()
 }
 
 /// Around the third person.
@@ -285,7 +250,7 @@ fn wrong_labels_are_refused_with_the_file_and_the_fault() {
         ("form", &|all| *all = json!([]), "no labels of PoseTrack18"),
         (
             "names",
-            &|all| all["categories"][0]["keypoints"] = json!(MODEL),
+            &|all| all["categories"][0]["keypoints"] = json!(MPII),
             "nose, head_bottom",
         ),
         (

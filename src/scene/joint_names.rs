@@ -62,6 +62,50 @@ pub fn joint_places(wanted: &[impl AsRef<str>], names: &[impl AsRef<str>]) -> Ve
     wanted.iter().map(|name| place(name.as_ref())).collect()
 }
 
+/// Lists of joints as they are in cards and in files.
+#[cfg(test)]
+pub(crate) mod fixtures {
+    /// MPII's joints, as cards name them.
+    pub const MPII: [&str; 16] = [
+        "right_ankle",
+        "right_knee",
+        "right_hip",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "pelvis",
+        "thorax",
+        "upper_neck",
+        "head_top",
+        "right_wrist",
+        "right_elbow",
+        "right_shoulder",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+    ];
+    /// PoseTrack18's own order.
+    pub const POSETRACK: [&str; 17] = [
+        "nose",
+        "head_bottom",
+        "head_top",
+        "left_ear",
+        "right_ear",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "right_elbow",
+        "left_wrist",
+        "right_wrist",
+        "left_hip",
+        "right_hip",
+        "left_knee",
+        "right_knee",
+        "left_ankle",
+        "right_ankle",
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

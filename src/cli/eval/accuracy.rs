@@ -29,7 +29,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn new(picture: usize, subject: &Subject, look: &Look) -> Seen {
+    pub fn new(picture: usize, subject: &Subject, look: &Look) -> Seen {
         Seen {
             picture,
             sample: subject.sample(&look.joints),

@@ -15,10 +15,10 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// A folder with a grey picture of 320 x 240, removed at the end.
-struct Set(PathBuf);
+pub(super) struct Set(pub PathBuf);
 
 impl Set {
-    fn new(name: &str) -> Set {
+    pub fn new(name: &str) -> Set {
         let folder =
             std::env::temp_dir().join(format!("posewire-eval-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -28,7 +28,7 @@ impl Set {
         Set(folder)
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -51,7 +51,7 @@ impl Drop for Set {
 }
 
 /// Heatmap pixels of the joints: a grid over the part of the crop that the box fills.
-fn grid(joint: usize) -> (f32, f32) {
+pub(super) fn grid(joint: usize) -> (f32, f32) {
     (
         11.0 + 7.0 * (joint % 7) as f32,
         11.0 + 21.0 * (joint / 7) as f32,
@@ -75,12 +75,12 @@ fn judged() -> Judged {
 }
 
 /// The joints in the picture, of a box of 64 x 64 px at (100, 80): the crop is 96 px, 1.5 px to a heatmap pixel.
-fn truth(joint: usize) -> (f32, f32) {
+pub(super) fn truth(joint: usize) -> (f32, f32) {
     let (x, y) = grid(joint);
     (84.0 + 1.5 * x, 64.0 + 1.5 * y)
 }
 
-fn figure(figures: &[(&'static str, Option<f64>)], name: &str) -> f64 {
+pub(super) fn figure(figures: &[(&'static str, Option<f64>)], name: &str) -> f64 {
     figures
         .iter()
         .find(|(own, _)| *own == name)
@@ -93,7 +93,7 @@ fn measure(labels: &Labels) -> Vec<(&'static str, Option<f64>)> {
     measured(&mut judged(), labels)
 }
 
-fn measured(judged: &mut Judged, labels: &Labels) -> Vec<(&'static str, Option<f64>)> {
+pub(super) fn measured(judged: &mut Judged, labels: &Labels) -> Vec<(&'static str, Option<f64>)> {
     let seen = accuracy::samples(judged, labels, &mut Kept::default()).unwrap();
     accuracy::figures(&seen, labels)
 }
@@ -427,4 +427,16 @@ fn options_of_tracking_that_make_no_sense_are_refused() {
     assert!(error.contains("1 to 100"), "{error}");
     let error = refused(&["tracking", "--clips", "/nowhere"]);
     assert!(error.contains("/nowhere"), "{error}");
+    let error = refused(&["tracking", "--clips", "a", "--labels", "b"]);
+    assert!(error.contains("not both"), "{error}");
+    let error = refused(&["tracking", "--labels", "b"]);
+    assert!(error.contains("--images"), "{error}");
+    let labels = ["tracking", "--labels", "b", "--images", "c"];
+    // The built-in network is for hands.
+    if cfg!(feature = "demo") {
+        let error = refused(&labels);
+        assert!(error.contains("a network for bodies"), "{error}");
+    }
+    let error = refused(&[&labels[..], &["--fps", "0"]].concat());
+    assert!(error.contains("1 to 1000"), "{error}");
 }
