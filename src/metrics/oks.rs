@@ -92,7 +92,7 @@ fn similarity(truth: &Truth, found: &Found) -> f64 {
     };
     let has_labels = truth.labelled.contains(&true);
     let (mut sum, mut count) = (0.0, 0);
-    for joint in 0..JOINTS {
+    for (joint, deviation) in DEVIATIONS.iter().enumerate() {
         if has_labels && !truth.labelled[joint] {
             continue;
         }
@@ -101,7 +101,7 @@ fn similarity(truth: &Truth, found: &Found) -> f64 {
             true => (x - truth.joints[joint].0, y - truth.joints[joint].1),
             false => (beyond(x, left, width), beyond(y, top, height)),
         };
-        let variance = (2.0 * DEVIATIONS[joint]).powi(2);
+        let variance = (2.0 * deviation).powi(2);
         let error = (dx * dx + dy * dy) / variance / (truth.area + f64::EPSILON) / 2.0;
         sum += (-error).exp();
         count += 1;

@@ -388,6 +388,42 @@ mod tests {
     }
 
     #[test]
+    fn frames_without_labels_are_not_judged_and_ignored_regions_leave_open_what_is_sent_there() {
+        let there = || (vec![truth(1, 0.0)], vec![sent(4, 0.0), sent(5, 400.0)]);
+        let mut list = frames(vec![there(); 8]);
+        assert_eq!(score(&list).false_sent, 8);
+        // Two of the four joints of the second one are in the region.
+        let corners = [(390.0, 40.0), (410.0, 40.0), (410.0, 160.0), (390.0, 160.0)];
+        let region = super::super::Polygon(corners.to_vec());
+        for frame in &mut list {
+            frame.ignored.push(region.clone());
+        }
+        let open = score(&list);
+        assert_eq!((open.false_sent, open.false_tracks, open.sent), (0, 0, 16));
+        assert_eq!((open.mota(), open.idf1()), (Some(1.0), Some(1.0)));
+        // One joint of four is too few, and a truth counts wherever it is.
+        for frame in &mut list {
+            frame.sent[1].joints[2] = Some((500.0, 500.0));
+            frame.ignored.push(super::super::Polygon(vec![
+                (-10.0, 40.0),
+                (110.0, 40.0),
+                (110.0, 160.0),
+                (-10.0, 160.0),
+            ]));
+        }
+        let few = score(&list);
+        assert_eq!((few.false_sent, few.misses, few.truths), (8, 0, 8));
+        for frame in list.iter_mut().step_by(2) {
+            frame.is_labelled = false;
+            frame.truths.clear();
+        }
+        let half = score(&list);
+        assert_eq!((half.truths, half.sent, half.false_sent), (4, 8, 4));
+        // From the second frame to the eighth, and two steps of it.
+        assert!((half.seconds - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
     fn sides_and_ages() {
         let frame = |told: Option<Side>, is_linked, look_age_us| {
             let there = Truth {

@@ -47,7 +47,7 @@ struct Image {
 struct Annotation {
     id: Option<u64>,
     image_id: u64,
-    track_id: u32,
+    track_id: Option<u32>,
     keypoints: Option<Vec<f64>>,
     bbox: Option<Vec<f64>>,
 }
@@ -202,13 +202,10 @@ impl File {
             "has no category whose keypoints are PoseTrack18's: nose, head_bottom, head_top and so on",
         )?;
         // Ears have places in its lists, and are not labelled.
-        let known = joints
-            .iter()
-            .map(|joint| match POSETRACK_JOINTS.contains(&joint.as_str()) {
-                true => joint.as_str(),
-                false => "",
-            });
-        let places = joint_places(&known.collect::<Vec<_>>(), own);
+        let mut places = joint_places(joints, own);
+        for (place, joint) in places.iter_mut().zip(joints) {
+            place.take_if(|_| !POSETRACK_JOINTS.contains(&joint.as_str()));
+        }
         let comparable = places.iter().flatten().count();
         if comparable == 0 {
             let what = format!(
@@ -249,15 +246,16 @@ impl File {
             let Some(frame) = frame.filter(|frame| frame.is_labelled) else {
                 continue;
             };
-            let fail = |what| format!("{}: {what}", Shown::path(&frame.picture));
-            if !tracks.insert((id, annotation.track_id)) {
-                let what = format!("has two persons of the track_id {}", annotation.track_id);
-                return Err(fail(what));
+            let fail = |what: String| format!("{}: {what}", Shown::path(&frame.picture));
+            let track = annotation.track_id;
+            let track = track.ok_or_else(|| fail("an annotation has no track_id".into()))?;
+            if !tracks.insert((id, track)) {
+                return Err(fail(format!("has two persons of the track_id {track}")));
             }
             if frame.persons.len() == MAX_FRAME_PERSONS {
                 return Err(fail(format!("has more than {MAX_FRAME_PERSONS} persons")));
             }
-            let person = annotation.person(&places, own.len(), &frame.ignored);
+            let person = annotation.person(track, &places, own.len(), &frame.ignored);
             frame.persons.push(person.map_err(fail)?);
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -319,6 +317,7 @@ impl Annotation {
     /// `places` has each joint of the model in the file's order of `joints` joints.
     fn person(
         &self,
+        id: u32,
         places: &[Option<usize>],
         joints: usize,
         ignored: &[Polygon],
@@ -353,7 +352,7 @@ impl Annotation {
         };
         let joints: std::result::Result<Vec<_>, String> = places.iter().map(joint).collect();
         Ok(VideoPerson {
-            id: self.track_id,
+            id,
             joints: joints?,
             bbox,
         })

@@ -246,7 +246,7 @@ fn wrong_labels_are_refused_with_the_file_and_the_fault() {
         error
     };
     type Change<'a> = &'a dyn Fn(&mut Value);
-    let cases: [(&str, Change<'_>, &str); 15] = [
+    let cases: [(&str, Change<'_>, &str); 16] = [
         ("form", &|all| *all = json!([]), "no labels of PoseTrack18"),
         (
             "names",
@@ -278,6 +278,11 @@ fn wrong_labels_are_refused_with_the_file_and_the_fault() {
             "ids",
             &|all| all["annotations"][1]["id"] = all["annotations"][0]["id"].clone(),
             "two annotations",
+        ),
+        (
+            "track",
+            &|all| all["annotations"][1]["track_id"] = json!(null),
+            "no track_id",
         ),
         (
             "tracks",

@@ -63,7 +63,7 @@ pub fn joint_places(wanted: &[impl AsRef<str>], names: &[impl AsRef<str>]) -> Ve
 }
 
 /// Lists of joints as they are in cards and in files.
-#[cfg(test)]
+#[cfg(all(test, feature = "eval"))]
 pub(crate) mod fixtures {
     /// MPII's joints, as cards name them.
     pub const MPII: [&str; 16] = [

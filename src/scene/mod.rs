@@ -15,7 +15,7 @@ mod task;
 mod track;
 
 pub use instance::{FrameInfo, Instance, Origin, Presence, Region, Scene};
-#[cfg(test)]
+#[cfg(all(test, feature = "eval"))]
 pub(crate) use joint_names::fixtures as joint_fixtures;
 pub use joint_names::{BODY_JOINTS, COCO_JOINTS, POSETRACK_JOINTS, joint_places};
 pub use keypoint::{Keypoint, Keypoints, mean_score};
