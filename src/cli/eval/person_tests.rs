@@ -114,7 +114,7 @@ fn the_known_answer_of_cocos_persons_comes_out() {
             &read(&set, labels, &COCO_JOINTS).unwrap(),
         )
     };
-    let found = figures(&coco(&[good.clone()]));
+    let found = figures(&coco(std::slice::from_ref(&good)));
     for name in [
         "AP",
         "AP50",
@@ -171,7 +171,7 @@ fn a_model_of_mpiis_joints_is_compared_by_name_in_the_twelve_that_count() {
     let mut person = keypoints(&COCO_JOINTS, &MPII);
     // A left knee 9 px away, of a box of 64 px.
     person[3 * 13] += 9.0;
-    let labels = read(&set, &coco(&[person.clone()]), &MPII).unwrap();
+    let labels = read(&set, &coco(std::slice::from_ref(&person)), &MPII).unwrap();
     assert_eq!(
         (labels.form, labels.subjects(), labels.skipped),
         ("COCO persons", 1, 0)
@@ -270,7 +270,10 @@ fn what_shows_unlabelled_persons_is_no_empty_picture() {
 #[test]
 fn broken_sets_of_persons_are_refused_with_the_files_name_and_the_fault() {
     let set = Set::new("broken-persons");
-    let good = coco(&vec![keypoints(&COCO_JOINTS, &COCO_JOINTS); 2]);
+    let good = {
+        let person = keypoints(&COCO_JOINTS, &COCO_JOINTS);
+        coco(&[person.clone(), person])
+    };
     let refused = |change: &dyn Fn(&mut Value)| {
         let mut labels = good.clone();
         change(&mut labels);
@@ -357,7 +360,7 @@ fn progress_with_other_joints_is_not_used() {
 
 /// Changes a value somewhere in a document.
 fn edit(value: &mut Value, random: &mut Random) {
-    let goes_on = random.next() % 8 > 0;
+    let goes_on = !random.next().is_multiple_of(8);
     let pick = |length: usize, random: &mut Random| random.next() as usize % length.max(1);
     match value {
         Value::Array(list) if goes_on && !list.is_empty() => {
