@@ -41,7 +41,7 @@ def record(options, task, size, steps):
     code = shots.code_hash(os.path.join(HERE, "people", "recipe.py"))
     sitting = {
         "steps": steps,
-        "crops": steps * learn.BATCH,
+        "pictures": steps * (learn.FINDER_BATCH if task == "finder" else learn.BATCH),
         "seed": learn.SEED,
         "figures": size.figures,
         "without": sorted(options.without),

@@ -141,7 +141,7 @@ class Recipe:
         return learn.Lesson(
             "finder",
             learn.initialise(Finder()),
-            lambda rng: scenes.batch(rng, *seen, self.switches, learn.BATCH),
+            lambda rng: scenes.batch(rng, *seen, self.switches, learn.FINDER_BATCH),
             learn.finder_loss,
             lambda network: learn.judge_finder(network, fixed),
             self.size.steps["finder"],
