@@ -63,6 +63,12 @@ impl File {
         first.is_some_and(|one| one.joint_valid.is_some())
     }
 
+    /// Joints of a subject, as the first annotation has them.
+    pub fn joints(&self) -> usize {
+        let first = self.annotations.iter().find_map(|one| one.keypoints.as_ref());
+        first.map_or(0, |keypoints| keypoints.len() / 3)
+    }
+
     /// COCO-WholeBody's annotations have the hands beside the person.
     pub fn has_hands(&self) -> bool {
         let first = self.annotations.first();

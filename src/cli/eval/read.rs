@@ -31,3 +31,29 @@ pub(super) fn labels(path: &Path, images: &Path, task: Task, joints: usize) -> R
     }
     Ok(labels)
 }
+
+/// Joints of a hand and of MPII's person.
+const HAND_JOINTS: usize = 21;
+const MPII_JOINTS: usize = 16;
+
+/// Labels for a finder, which has no joints of its own: of hands, if the file has them, or else of persons.
+///
+/// # Errors
+/// As of [`labels`].
+pub(super) fn of_finder(path: &Path, images: &Path) -> Result<(Task, Labels)> {
+    let text = labels::text(path)?;
+    let joints = if text.trim_start().starts_with('[') {
+        MPII_JOINTS
+    } else {
+        let file: coco::File = labels::parse(path, &text)?;
+        match file.has_joint_valid() || file.has_hands() {
+            true => HAND_JOINTS,
+            false => file.joints(),
+        }
+    };
+    let task = match joints {
+        HAND_JOINTS => Task::Hand,
+        _ => Task::Body,
+    };
+    Ok((task, labels(path, images, task, joints)?))
+}
