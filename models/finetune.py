@@ -100,7 +100,7 @@ def record(options, steps, pictures):
     before = start.about(options.origin)
     sitting = {
         "steps": steps,
-        "crops": steps * learn.BATCH,
+        "pictures": steps * learn.BATCH,
         "seed": learn.SEED,
         "own pictures": pictures,
         "from": Path(options.origin).name,

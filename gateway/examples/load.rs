@@ -10,7 +10,6 @@
 
 use gateway::sample::Board;
 use lexopt::prelude::{Long, ValueExt};
-use posewire::clock::steady_us;
 use posewire::stats::Histogram;
 use posewire::wire::{Key, PacketView, Sealer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -143,10 +142,9 @@ impl Received {
             return;
         };
         self.packets += 1;
-        let now_us = steady_us();
-        let sent_us = view.to_packet().captured.mono_us;
-        let delay_us = now_us.saturating_sub(sent_us);
-        self.delays.record(Duration::from_micros(delay_us));
+        let captured = view.to_packet().captured;
+        self.delays
+            .record(captured.elapsed_until(posewire::clock::Instant::now()));
         let newest = self.newest.insert(view.session(), view.sequence());
         if let Some(newest) = newest {
             let ahead = view.sequence().wrapping_sub(newest);

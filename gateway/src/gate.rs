@@ -109,7 +109,7 @@ impl Gate {
                 mailbox.push(Message {
                     place,
                     generation,
-                    received_us: now_us,
+                    received_steady_us: now_us,
                     bytes,
                 });
             }

@@ -17,7 +17,7 @@ pub struct Message {
     pub place: u16,
     pub generation: u32,
     /// Arrival on the steady clock.
-    pub received_us: u64,
+    pub received_steady_us: u64,
     /// The packet without its seal.
     pub bytes: heapless::Vec<u8, MAX_PACKET_BYTES>,
 }
@@ -170,7 +170,7 @@ mod tests {
         Message {
             place: 0,
             generation: 0,
-            received_us: number,
+            received_steady_us: number,
             bytes: heapless::Vec::new(),
         }
     }
@@ -183,7 +183,10 @@ mod tests {
         }
         let (mut messages, mut places) = (VecDeque::new(), Vec::new());
         assert!(mailbox.take(Some(&mut messages), &mut places, Duration::ZERO));
-        let numbers: Vec<u64> = messages.iter().map(|message| message.received_us).collect();
+        let numbers: Vec<u64> = messages
+            .iter()
+            .map(|message| message.received_steady_us)
+            .collect();
         assert_eq!(numbers, [2, 3, 4]);
         assert_eq!(mailbox.counts(), (0, 2));
     }

@@ -280,7 +280,7 @@ impl Turns {
         let mut figures = Figures::default();
         let mut delays_us: heapless::Vec<u64, 256> = heapless::Vec::new();
         for message in messages.drain(..) {
-            let waited_us = steady_us().saturating_sub(message.received_us);
+            let waited_us = steady_us().saturating_sub(message.received_steady_us);
             if waited_us > MAX_WAIT_US {
                 figures.outdated += 1;
                 continue;
@@ -295,7 +295,7 @@ impl Turns {
                 Outcome::Lost => figures.lost += 1,
                 Outcome::Published => {
                     figures.published += 1;
-                    let delay_us = steady_us().saturating_sub(message.received_us);
+                    let delay_us = steady_us().saturating_sub(message.received_steady_us);
                     if delays_us.push(delay_us).is_err() {
                         self.record(&mut delays_us);
                         let _ = delays_us.push(delay_us);
@@ -361,7 +361,7 @@ mod tests {
             self.turns.mailbox.push(Message {
                 place,
                 generation,
-                received_us: steady_us() - age_us,
+                received_steady_us: steady_us() - age_us,
                 bytes: heapless::Vec::new(),
             });
         }
@@ -447,7 +447,7 @@ mod tests {
         worker.mailbox.push(Message {
             place,
             generation: 0,
-            received_us: steady_us(),
+            received_steady_us: steady_us(),
             bytes: heapless::Vec::new(),
         });
         worker.finish();

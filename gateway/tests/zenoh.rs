@@ -79,17 +79,12 @@ fn two_boards_a_replay_and_a_death_among_peers() {
     let peer = node("peer", &[], std::slice::from_ref(&endpoint));
     let packets = listen(&peer, "posewire/*/*/packet");
     let healths = listen(&peer, "posewire/*/*/health");
-    let deaths = Arc::new(Mutex::new(Vec::new()));
-    let dead = Arc::clone(&deaths);
+    let tokens = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&tokens);
     peer.liveliness()
-        .declare_subscriber("posewire/*/*/live")
+        .declare_subscriber("posewire/gateway/*/live")
         .history(true)
-        .callback(move |sample| {
-            if sample.kind() == SampleKind::Delete {
-                let key = sample.key_expr().as_str().to_owned();
-                dead.lock().unwrap().push((key, Instant::now()));
-            }
-        })
+        .callback(move |sample| told.lock().unwrap().push(sample.kind()))
         .background()
         .wait()
         .unwrap();
@@ -100,19 +95,17 @@ fn two_boards_a_replay_and_a_death_among_peers() {
     }
 
     let (recorded, died_at) = hall.unplug();
-    let found = until("the death", || deaths.lock().unwrap().first().cloned());
-    assert_eq!(found.0, "posewire/hall/0/live");
-    let said_after = found.1 - died_at;
+    let said_at = until("the death", || {
+        let healths = healths.lock().unwrap();
+        let said = healths.iter().find(|(key, text, _)| {
+            key == "posewire/hall/0/health"
+                && String::from_utf8_lossy(text).contains("\"state\":\"silent\"")
+        });
+        said.map(|(.., at)| *at)
+    });
+    let said_after = said_at - died_at;
     println!("the death of a board is said after {said_after:?}");
     assert!(said_after < SAID_WITHIN, "{said_after:?}");
-    until("its health", || {
-        let healths = healths.lock().unwrap();
-        let is_it = |key: &str| key == "posewire/hall/0/health";
-        let said = healths.iter().find(|(key, text, _)| {
-            is_it(key) && String::from_utf8_lossy(text).contains("\"state\":\"silent\"")
-        });
-        said.map(|_| ())
-    });
     let heard = sequences(&packets, "posewire/hall/0/packet");
     for _ in 0..5 {
         send_from_elsewhere(&recorded, gateway.udp);
@@ -146,6 +139,11 @@ fn two_boards_a_replay_and_a_death_among_peers() {
         "{text}"
     );
     assert!(text.contains("\"state\":\"silent\""), "{text}");
+    assert_eq!(*tokens.lock().unwrap(), [SampleKind::Put]);
+    drop(gateway);
+    until("the gateway's end", || {
+        (tokens.lock().unwrap().last() == Some(&SampleKind::Delete)).then_some(())
+    });
 }
 
 #[test]

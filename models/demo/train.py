@@ -36,11 +36,12 @@ def run_name(options):
 
 def record(options, task, size, steps):
     """What made a checkpoint, with what its start was made by."""
-    before = start.about(options.origin) if options.origin else {"network": "basic"}
+    kind = "finder" if task == "finder" else "basic"
+    before = start.about(options.origin) if options.origin else {"network": kind}
     code = shots.code_hash(os.path.join(HERE, "people", "recipe.py"))
     sitting = {
         "steps": steps,
-        "crops": steps * learn.BATCH,
+        "pictures": steps * (learn.FINDER_BATCH if task == "finder" else learn.BATCH),
         "seed": learn.SEED,
         "figures": size.figures,
         "without": sorted(options.without),

@@ -241,7 +241,7 @@ def test_files_carry_the_extra_maps_and_can_leave_them_out(tmp_path):
     got = compare.run(compare.session(tmp_path / "x.onnx"), x.numpy())
     assert np.abs(got - wanted[0].numpy()).max() < 1e-4
     finder = Finder((4, 4), (4, 8), 1)
-    results.export(finder, results._finder_card("test", finder), tmp_path / "f.onnx")
+    results.export(finder, results.finder_card("test", finder), tmp_path / "f.onnx")
 
 
 def test_fewer_figures_keep_the_kinds_shares():

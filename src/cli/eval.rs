@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod coco;
+mod finder;
 mod interhand;
 mod kept;
 mod labels;
@@ -41,12 +42,13 @@ pub const COMMAND: Command = Command {
     summary: "measure a model on labelled pictures",
     about: "\
 Measure a model on labelled pictures, each subject in its labelled box: PCK, AUC and EPE of hands or bodies,
-as model cards print them, and AP and AR of persons, as COCO's tools compute them; or `presence`, the values of a card's field of that name.
+as model cards print them, and AP and AR of persons, as COCO's tools compute them; `presence`, the values of a card's
+field of that name; or `finder`, how many hands or persons a finder sees in whole pictures.
 
 Or measure how well several instances are followed: `tracking` runs clips with a known truth, or PoseTrack18's videos,
 through the whole program.",
     usage: &[
-        "hand|body|presence --labels FILE --images DIR [OPTIONS]",
+        "hand|body|presence|finder --labels FILE --images DIR [OPTIONS]",
         "tracking --labels FILE|DIR --images DIR [OPTIONS]",
         "tracking [OPTIONS]",
     ],
@@ -112,6 +114,7 @@ figure is computed.",
     examples: &[
         "hand --model hand.int8.onnx --labels labels.json --images pictures",
         "presence --model hand.plan --labels labels.json --images pictures --json",
+        "finder --model finder.plan --labels labels.json --images pictures",
         "tracking",
         "tracking --clips clips --model hand.plan --model finder.plan",
         "tracking --labels posetrack_data/val --images posetrack --model body.plan",
@@ -124,11 +127,11 @@ fn run(given: Given) -> Result<()> {
     let task = match &*what {
         "hand" => Some(Task::Hand),
         "body" => Some(Task::Body),
-        "presence" => None,
+        "presence" | "finder" => None,
         "tracking" => return tracking::measure(&given),
         _ => {
             return Err(Error::usage(format!(
-                "eval measures hand, body, presence or tracking, not {what:?}"
+                "eval measures hand, body, presence, finder or tracking, not {what:?}"
             )));
         }
     };
@@ -162,6 +165,10 @@ fn run(given: Given) -> Result<()> {
     clash::check(&inputs, &outputs)?;
     if progress.is_some() && task.is_none() {
         return Err(Error::usage("--progress is for eval hand and eval body"));
+    }
+    if what == "finder" {
+        let (task, labels) = read::of_finder(&path, &images)?;
+        return finder::measure(model, &settings, task, &labels, &path, given.has("json"));
     }
     let mut judged = Judged::open(model, &settings)?;
     let own = judged.card().task;

@@ -79,6 +79,11 @@ impl FinderDecoder {
         }
     }
 
+    /// Peaks count from `min_score` on.
+    pub fn count_from(&mut self, min_score: f32) {
+        self.min_score = min_score;
+    }
+
     /// Panics if `maps` is not as long as the maps are.
     pub fn decode(&self, maps: &[f32]) -> Peaks {
         let plane = self.width * self.height;

@@ -66,6 +66,11 @@ impl Finder {
         }
     }
 
+    /// Peaks count from this height on, in the place of the card's `keep`.
+    pub fn count_from(&mut self, least_score: f32) {
+        self.decoder.count_from(least_score);
+    }
+
     /// The model's card.
     pub fn card(&self) -> &FinderCard {
         &self.card

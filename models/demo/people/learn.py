@@ -23,6 +23,8 @@ from . import crops, scenes
 
 SEED = 7
 BATCH = 32
+# Frames of a finder have six times the pixels of a crop: more steps beat larger ones.
+FINDER_BATCH = 16
 RATE = 2e-3
 # Weights that are good already are not thrown far.
 RATE_FROM = 1e-3

@@ -126,15 +126,22 @@ class Recipe:
             learn.RATE_FROM if origin else learn.RATE,
         )
 
+    def parts(self, split):
+        """What whole frames are composed of: hands, bodies, negatives, backgrounds."""
+        return [self.figures(kind, split) for kind in ("hand", "body", "negative", "background")]
+
+    def frames(self, rng, count):
+        """RGB frames (N, HEIGHT, WIDTH, 3) of the training, for a finder."""
+        return scenes.batch(rng, *self.parts("train"), self.switches, count)[0]
+
     def _finder(self):
-        kinds = ("hand", "body", "negative", "background")
-        seen, unseen = ([self.figures(kind, split) for kind in kinds] for split in ("train", "test"))
+        seen, unseen = self.parts("train"), self.parts("test")
         rng = np.random.default_rng(JUDGE_SEED)
         fixed = [scenes.sample(rng, *unseen, render.ALL) for _ in range(self.size.judged)]
         return learn.Lesson(
             "finder",
             learn.initialise(Finder()),
-            lambda rng: scenes.batch(rng, *seen, self.switches, learn.BATCH),
+            lambda rng: scenes.batch(rng, *seen, self.switches, learn.FINDER_BATCH),
             learn.finder_loss,
             lambda network: learn.judge_finder(network, fixed),
             self.size.steps["finder"],

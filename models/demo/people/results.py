@@ -54,7 +54,7 @@ def digest(module):
     return sha.hexdigest()
 
 
-def _normalised(pictures):
+def normalised(pictures):
     """The networks' inputs (1, 3, h, w) of RGB pictures."""
     return [learn.to_tensor(picture[None]).contiguous().numpy() for picture in pictures]
 
@@ -76,10 +76,7 @@ def write(recipe, task, network, folder):
     rng = np.random.default_rng(CALIBRATION_SEED)
     count = recipe.size.calibration
     if task == "finder":
-        kinds = ("hand", "body", "negative", "background")
-        seen = [recipe.figures(kind, "train") for kind in kinds]
-        inputs = _normalised(scenes.batch(rng, *seen, recipe.switches, count)[0])
-        _both(network, _finder_card(source, network), folder / task, inputs)
+        _both(network, finder_card(source, network), folder / task, normalised(recipe.frames(rng, count)))
         return
     made = crops.batch(
         rng, recipe.sources(task, "train"), SIDE, crop_recipe(task), recipe.switches, count
@@ -91,7 +88,7 @@ def write_keypoints(task, network, stem, source, pictures):
     """`STEM.onnx` and `STEM.int8.onnx` with all maps, and `STEM-joints`; RGB pictures (N, SIDE, SIDE, 3)
     calibrate them.
     """
-    network, inputs = network.eval(), _normalised(pictures)
+    network, inputs = network.eval(), normalised(pictures)
     full = card.make(task, SIDE, source, digest(network), stride=8, extra_channels=EXTRA[task])
     _both(halving(network), full, stem, inputs)
     plain = card.make(task, SIDE, source, digest(network), stride=8)
@@ -104,7 +101,8 @@ def _both(network, made, stem, inputs):
     quantise.quantise(f"{stem}.onnx", f"{stem}.int8.onnx", inputs)
 
 
-def _finder_card(source, network):
+def finder_card(source, network):
+    """The card of a finder without measured thresholds."""
     return {
         "format": card.FORMAT,
         "task": "finder",
@@ -166,8 +164,7 @@ def measure(recipe, task, folder):
     networks = {"float": Session(folder / f"{task}.onnx"), "int8": Session(folder / f"{task}.int8.onnx")}
     if task == "finder":
         rng = np.random.default_rng(ROW_SEED)
-        kinds = ("hand", "body", "negative", "background")
-        unseen = [recipe.figures(kind, "test") for kind in kinds]
+        unseen = recipe.parts("test")
         frames = [scenes.sample(rng, *unseen, render.ALL) for _ in range(recipe.size.rows)]
         found = {"all": {kind: learn.judge_finder(net, frames) for kind, net in networks.items()}}
     else:

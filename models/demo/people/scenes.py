@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 320, 240
 GRID = WIDTH // FINDER_STRIDE, HEIGHT // FINDER_STRIDE
 HANDS = (0.3, 0.3, 0.2, 0.12, 0.08)  # odds of 0 to 4 hands
 PEOPLE = (0.5, 0.3, 0.13, 0.07)
-SIZES_PX = (10.0, 160.0)  # a hand's box, the longer side
+SIZES_PX = (10.0, 220.0)  # a hand's box, the longer side; the largest fill the frame
 PERSON_PX = (40.0, 320.0)
 WITHOUT_HANDS = 0.35  # share of frames without a hand of any kind
 # A hand that shows less than the first share of its joints is not asked for; from the second on it must be

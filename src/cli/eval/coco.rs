@@ -74,6 +74,15 @@ impl File {
         names.into_iter().any(|names| are_they(&names))
     }
 
+    /// Joints of a subject, as the first annotation has them.
+    pub fn joints(&self) -> usize {
+        let first = self
+            .annotations
+            .iter()
+            .find_map(|one| one.keypoints.as_ref());
+        first.map_or(0, |keypoints| keypoints.len() / 3)
+    }
+
     /// COCO-WholeBody's annotations have the hands beside the person.
     pub fn has_hands(&self) -> bool {
         let first = self.annotations.first();

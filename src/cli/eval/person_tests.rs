@@ -254,6 +254,20 @@ fn the_known_answer_of_pictures_of_posetrack_comes_out() {
 }
 
 #[test]
+fn a_finder_has_the_persons_of_both_forms() {
+    let set = Set::new("finder-persons");
+    let person = keypoints(&COCO_JOINTS, &COCO_JOINTS);
+    for (labels, form) in [
+        (coco(&[person]), "COCO persons"),
+        (posetrack(), "PoseTrack18"),
+    ] {
+        let path = set.file("labels.json", &labels.to_string());
+        let (task, labels) = read::of_finder(&path, &set.0).unwrap();
+        assert_eq!((task, labels.form, labels.subjects()), (Task::Body, form, 1));
+    }
+}
+
+#[test]
 fn what_shows_unlabelled_persons_is_no_empty_picture() {
     let set = Set::new("unlabelled");
     let mut labels = coco(&[keypoints(&COCO_JOINTS, &COCO_JOINTS), vec![0.0; 51]]);

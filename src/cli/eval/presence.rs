@@ -222,7 +222,7 @@ fn row(seen: &Seen, share: f64) -> Row {
 }
 
 /// The largest value that at least this share of a sorted list reaches; rounded down to a hundredth.
-fn at_share(sorted: &[f32], share: f64) -> f32 {
+pub(super) fn at_share(sorted: &[f32], share: f64) -> f32 {
     let left_out = ((1.0 - share) * sorted.len() as f64 + 1e-9) as usize;
     let value = sorted.get(left_out.min(sorted.len().saturating_sub(1)));
     ((value.copied().unwrap_or(0.0) * 100.0).floor() / 100.0).clamp(0.0, 1.0)
