@@ -65,3 +65,36 @@ fn the_clips_and_their_truth_belong_together() {
         }
     }
 }
+
+#[test]
+fn the_shipped_finder_finds_the_hand_and_the_person_of_the_clips() {
+    for (task, limit) in [(Task::Hand, "--hands"), (Task::Body, "--bodies")] {
+        let name = task.name();
+        let output = run(&[
+            "run",
+            "--source",
+            &format!(
+                "mjpeg:{}/models/demo/clips/{name}.mjpeg",
+                env!("CARGO_MANIFEST_DIR")
+            ),
+            "--frames",
+            "24",
+            "--model",
+            &format!("builtin:{name}"),
+            "--model",
+            "builtin:finder",
+            limit,
+            "2",
+            "--frame-budget-ms",
+            "1000",
+            "--json",
+            "-",
+        ]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&output);
+        let confirmed = |line: &&str| line.contains("\"confirmed\":1,");
+        let seen = text.lines().filter(confirmed).count();
+        println!("{name}: one in {seen} of 24 frames");
+        assert!(seen >= 20, "{name}: {text}");
+    }
+}

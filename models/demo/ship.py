@@ -28,7 +28,7 @@ MAPS = ("presence",)
 PRESENCE = {
     "hand": {"birth": 0.68, "keep": 0.5},
     "body": {"birth": 0.58, "keep": 0.5},
-    "finder": {"birth": 0.5, "keep": 0.3},
+    "finder": {"birth": 0.3, "keep": 0.15},
 }
 
 

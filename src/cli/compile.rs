@@ -29,7 +29,7 @@ Compile an int8 model to a plan: checked, packed for one kind of processor, and 
             name: "model",
             argument: Some("FILE"),
             default: None,
-            help: "an int8 ONNX file, builtin:hand or builtin:body",
+            help: "an int8 ONNX file, builtin:hand, builtin:body or builtin:finder",
         },
         CommandOption {
             name: "out",

@@ -43,8 +43,8 @@ pub enum Contents {
 }
 
 impl ModelFile {
-    /// Reads an ONNX file or a compiled plan, or finds a shipped model by the name `builtin:hand`
-    /// or `builtin:body`.
+    /// Reads an ONNX file or a compiled plan, or finds a shipped model by the name `builtin:hand`,
+    /// `builtin:body` or `builtin:finder`.
     ///
     /// # Errors
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the file is missing, too large, neither kind of file, refers to other

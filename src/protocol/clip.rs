@@ -72,7 +72,8 @@ impl Clip {
         first.is_some_and(|first| matches!(first.picture, Picture::File(_)))
     }
 
-    pub(super) fn has(&self, task: Task) -> bool {
+    /// Whether hands, or persons, are followed in it.
+    pub fn follows(&self, task: Task) -> bool {
         match task {
             Task::Hand => self.hands > 0,
             Task::Body => self.bodies > 0,

@@ -105,7 +105,7 @@ fn pipeline(
     };
     let poses = networks.poses.into_iter();
     let mut estimators: Vec<Estimator> = poses
-        .filter(|(card, _)| clip.has(card.task))
+        .filter(|(card, _)| clip.follows(card.task))
         .map(|(card, network)| {
             let network = metered(network, costs.of(card.task));
             Estimator::with_card(card, network).with_options(&looks)
@@ -138,7 +138,7 @@ fn pipeline(
 }
 
 fn modelled(clip: &Clip, world: &World, seed: u64) -> Result<Networks> {
-    let tasks = Task::ALL.into_iter().filter(|&task| clip.has(task));
+    let tasks = Task::ALL.into_iter().filter(|&task| clip.follows(task));
     let poses = tasks.map(|task| {
         let network = PoseModel::new(world.clone(), task, seed);
         let network: Box<dyn Network> = Box::new(network);

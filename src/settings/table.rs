@@ -209,7 +209,7 @@ static ROWS: &[Setting] = &[
         example: "hand.int8.onnx",
         layers: LINE_FILE,
         group: Model,
-        help: "a plan, an ONNX file with a model card, builtin:hand or builtin:body; given several times, hands and \
+        help: "a plan, an ONNX file with a model card, builtin:hand, builtin:body or builtin:finder; given several times, hands and \
                persons are followed, each by its model, and a finder finds them",
         set: |to, _, text| path(text).map(|value| to.models.push(value)),
     },

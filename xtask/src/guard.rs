@@ -10,13 +10,14 @@ use crate::{cargo, plans};
 use posewire::npy;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const BASELINE: &str = "benches/instructions.json";
 const COUNTER: &str = "benches/instructions.c";
-/// The input of the shipped networks.
-const SHAPE: [usize; 4] = [1, 3, 256, 256];
+/// The input of the shipped pose networks, and of the finder.
+const POSE_SHAPE: [usize; 4] = [1, 3, 256, 256];
+const FINDER_SHAPE: [usize; 4] = [1, 3, 240, 320];
 /// The core whose caches are assumed for all of them; they matter for the one without the dot product.
 const CORE: &str = "cortex-a72";
 /// Growth that the compiler's moods explain.
@@ -38,11 +39,16 @@ pub fn main(arguments: &[String]) -> Outcome<bool> {
             .arg(&counter)
             .arg(tools::repository()?.join(COUNTER)),
     )?;
-    let input = folder.join("input.npy");
-    let values: Vec<f32> = (0..SHAPE.iter().product())
-        .map(|index: usize| (index * 37 % 256) as f32 / 64.0 - 2.0)
-        .collect();
-    npy::write(&input, &SHAPE, &values).map_err(|error| error.to_string())?;
+    let input = |name: &str, shape: &[usize]| -> Outcome<PathBuf> {
+        let path = folder.join(name);
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|index: usize| (index * 37 % 256) as f32 / 64.0 - 2.0)
+            .collect();
+        npy::write(&path, shape, &values).map_err(|error| error.to_string())?;
+        Ok(path)
+    };
+    let pose_input = input("input.npy", &POSE_SHAPE)?;
+    let finder_input = input("finder-input.npy", &FINDER_SHAPE)?;
     let program = cargo::board_program(cargo::BOARD_TARGET)?;
     let path = tools::repository()?.join(BASELINE);
     let baseline: Value = match fs::read(&path) {
@@ -63,6 +69,10 @@ pub fn main(arguments: &[String]) -> Outcome<bool> {
         for (network, plan) in plans::compile(family, None)? {
             let file = folder.join(format!("{network}.{family}.plan"));
             fs::write(&file, plan).map_err(at(&file))?;
+            let input = match network {
+                "finder" => &finder_input,
+                _ => &pose_input,
+            };
             let count = |frames| {
                 let mut emulated = Command::new("qemu-aarch64");
                 emulated
@@ -71,7 +81,7 @@ pub fn main(arguments: &[String]) -> Outcome<bool> {
                     .args(["-cpu", processor, "-plugin"])
                     .arg(&counter)
                     .arg(&program);
-                instructions(&mut emulated, &file, &input, frames)
+                instructions(&mut emulated, &file, input, frames)
             };
             let now = (count(3)? - count(1)?) / 2;
             let before = baseline[processor][network].as_u64();

@@ -9,7 +9,7 @@ use std::process::Command;
 /// Environment variable: a program to compile with instead of building one.
 const OTHER_COMPILER: &str = "POSEWIRE_COMPILER";
 /// The shipped networks.
-const NETWORKS: [&str; 2] = ["hand", "body"];
+const NETWORKS: [&str; 3] = ["hand", "body", "finder"];
 
 /// Each network's name, and its plan for a kernel family, and for a core if there is one.
 pub fn compile(kernel: &str, core: Option<&str>) -> Outcome<Vec<(&'static str, Vec<u8>)>> {

@@ -170,7 +170,10 @@ impl Sight {
         let boxes: Vec<BBox> = subjects.iter().map(|subject| subject.bbox).collect();
         let mut seen: Vec<Seen> = boxes
             .iter()
-            .map(|bbox| Seen { side_px: side(bbox) / scale, score: 0.0 })
+            .map(|bbox| Seen {
+                side_px: side(bbox) / scale,
+                score: 0.0,
+            })
             .collect();
         for candidate in &found {
             match nearest(candidate, &boxes, NEAR_PX * scale) {
@@ -191,22 +194,41 @@ impl Sight {
 
     /// What is found of each size, of those that there are.
     fn sizes(&self, birth: f32) -> impl Iterator<Item = SizeRow> {
-        SIDES_PX.iter().enumerate().filter_map(move |(at, &least_px)| {
-            let most_px = SIDES_PX.get(at + 1).copied().unwrap_or(f32::INFINITY);
-            let of_size = |seen: &&Seen| (least_px..most_px).contains(&seen.side_px);
-            let subjects = self.subjects.iter().filter(of_size).count();
-            let found = self.subjects.iter().filter(of_size).filter(|seen| seen.score >= birth);
-            (subjects > 0).then(|| SizeRow { least_px, subjects, found: found.count() })
-        })
+        SIDES_PX
+            .iter()
+            .enumerate()
+            .filter_map(move |(at, &least_px)| {
+                let most_px = SIDES_PX.get(at + 1).copied().unwrap_or(f32::INFINITY);
+                let of_size = |seen: &&Seen| (least_px..most_px).contains(&seen.side_px);
+                let subjects = self.subjects.iter().filter(of_size).count();
+                let found = self
+                    .subjects
+                    .iter()
+                    .filter(of_size)
+                    .filter(|seen| seen.score >= birth);
+                (subjects > 0).then(|| SizeRow {
+                    least_px,
+                    subjects,
+                    found: found.count(),
+                })
+            })
     }
 
     /// Thresholds that keep a share of the sure subjects. None without such subjects.
     fn shares(&self) -> impl Iterator<Item = ShareRow> {
         let sure = self.sure();
-        let rows = if sure.is_empty() { &[][..] } else { &SHARES[..] };
+        let rows = if sure.is_empty() {
+            &[][..]
+        } else {
+            &SHARES[..]
+        };
         rows.iter().map(move |&share| {
             let score = at_share(&sure, share);
-            ShareRow { share, score, false_peaks: self.false_at(score) }
+            ShareRow {
+                share,
+                score,
+                false_peaks: self.false_at(score),
+            }
         })
     }
 
@@ -263,20 +285,40 @@ mod tests {
     use proptest::prelude::*;
 
     fn at(x_px: f32, y_px: f32, side_px: f32) -> BBox {
-        BBox { x_px, y_px, width_px: side_px, height_px: side_px }
+        BBox {
+            x_px,
+            y_px,
+            width_px: side_px,
+            height_px: side_px,
+        }
     }
 
     fn candidate(bbox: BBox) -> Candidate {
-        Candidate { task: Task::Hand, bbox, score: 0.7, side: None, parent: None }
+        Candidate {
+            task: Task::Hand,
+            bbox,
+            score: 0.7,
+            side: None,
+            parent: None,
+        }
     }
 
     #[test]
     fn a_peak_belongs_to_the_nearest_in_its_own_sides() {
         let boxes = [at(0.0, 0.0, 100.0), at(90.0, 40.0, 20.0)];
         // Nearer to the small one in pixels, and nearer to the large one in sides.
-        assert_eq!(nearest(&candidate(at(70.0, 40.0, 20.0)), &boxes, 2.0), Some(0));
-        assert_eq!(nearest(&candidate(at(89.0, 40.0, 20.0)), &boxes, 2.0), Some(1));
-        assert_eq!(nearest(&candidate(at(200.0, 40.0, 20.0)), &boxes, 2.0), None);
+        assert_eq!(
+            nearest(&candidate(at(70.0, 40.0, 20.0)), &boxes, 2.0),
+            Some(0)
+        );
+        assert_eq!(
+            nearest(&candidate(at(89.0, 40.0, 20.0)), &boxes, 2.0),
+            Some(1)
+        );
+        assert_eq!(
+            nearest(&candidate(at(200.0, 40.0, 20.0)), &boxes, 2.0),
+            None
+        );
         assert_eq!(nearest(&candidate(at(0.0, 0.0, 9.0)), &[], 2.0), None);
     }
 
@@ -284,13 +326,22 @@ mod tests {
     fn figures_are_by_size_and_thresholds_from_what_is_large_enough() {
         let sight = Sight {
             subjects: (0..10)
-                .map(|n| Seen { side_px: 30.0, score: 0.1 * n as f32 })
-                .chain([Seen { side_px: 10.0, score: 0.0 }])
+                .map(|n| Seen {
+                    side_px: 30.0,
+                    score: 0.1 * n as f32,
+                })
+                .chain([Seen {
+                    side_px: 10.0,
+                    score: 0.0,
+                }])
                 .collect(),
             false_peaks: vec![0.2, 0.6, 0.9],
             pictures: 6,
         };
-        let sizes: Vec<_> = sight.sizes(0.45).map(|row| (row.least_px, row.subjects, row.found)).collect();
+        let sizes: Vec<_> = sight
+            .sizes(0.45)
+            .map(|row| (row.least_px, row.subjects, row.found))
+            .collect();
         assert_eq!(sizes, [(8.0, 1, 0), (24.0, 10, 5)]);
         assert_eq!(sight.false_at(0.45), 2.0 / 6.0);
         assert_eq!(sight.rule(), Some((0.1, 0.0)));

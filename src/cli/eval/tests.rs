@@ -436,6 +436,16 @@ fn options_of_tracking_that_make_no_sense_are_refused() {
     if cfg!(feature = "demo") {
         let error = refused(&labels);
         assert!(error.contains("a network for bodies"), "{error}");
+        let set = Set::new("tracking-networks");
+        let frame = |time_us: u64| json!({ "file": "a.pgm", "time_us": time_us, "instances": [] });
+        let frames: Vec<_> = [0, 33_000, 66_000].map(frame).into();
+        let clip = json!({ "name": "walk", "frame_size": [320, 240], "hands": 0, "bodies": 2, "frames": frames });
+        set.file("truth.json", &clip.to_string());
+        let error = refused(&["tracking", "--clips", set.0.to_str().unwrap()]);
+        assert!(
+            error.contains("\"walk\" needs a network for the task body"),
+            "{error}"
+        );
     }
     let error = refused(&[&labels[..], &["--fps", "0"]].concat());
     assert!(error.contains("1 to 1000"), "{error}");

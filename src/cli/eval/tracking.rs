@@ -32,6 +32,7 @@ pub(super) fn measure(given: &Given) -> Result<()> {
             )
         }
     };
+    check_networks(&clips, &settings)?;
     let follows = follows(given, &settings, &clips)?;
     let rows = run_all(&clips, &follows, runs, &settings)?;
     // Modelled clips each show something else, and so do rendered ones. Videos are a sample of one kind.
@@ -52,20 +53,45 @@ pub(super) fn measure(given: &Given) -> Result<()> {
 fn of_labels(given: &Given, labels: &Path, settings: &Settings) -> Result<Vec<Clip>> {
     let images = given.required_path("images")?;
     let fps = count(given, "fps", MAX_CAMERA_FPS)?;
-    let joints = body_joints(settings)?.ok_or_else(|| {
+    let joints = joints_of(settings, Task::Body)?.ok_or_else(|| {
         Error::usage("--labels of persons need a network for bodies: give one as --model")
     })?;
     let videos = protocol::read_videos(labels, &images, &joints)?;
     videos.iter().map(|video| video.clip(fps)).collect()
 }
 
-/// The joints of the first model for bodies.
-fn body_joints(settings: &Settings) -> Result<Option<Vec<String>>> {
+/// Every clip of pictures needs a network for what it shows. It is said before the first clip runs, so that no result is lost.
+fn check_networks(clips: &[Clip], settings: &Settings) -> Result<()> {
+    if !clips.iter().any(Clip::is_of_pictures) {
+        return Ok(());
+    }
+    let tasks = [Task::Hand, Task::Body];
+    let mut has_network = [false; 2];
+    for (has, task) in has_network.iter_mut().zip(tasks) {
+        *has = joints_of(settings, task)?.is_some();
+    }
+    let is_run = |clip: &Clip| {
+        let mut both = tasks.into_iter().zip(has_network);
+        !clip.is_of_pictures() || both.any(|(task, has)| has && clip.follows(task))
+    };
+    let Some(clip) = clips.iter().find(|clip| !is_run(clip)) else {
+        return Ok(());
+    };
+    let shown = tasks.into_iter().find(|&task| clip.follows(task));
+    Err(Error::usage(format!(
+        "the clip {:?} needs a network for the task {}: give one as a further --model",
+        clip.name,
+        shown.map_or("hand", Task::name)
+    )))
+}
+
+/// The joints of the first model for a task.
+fn joints_of(settings: &Settings, task: Task) -> Result<Option<Vec<String>>> {
     for path in &settings.models {
         let model = ModelFile::open(path)?;
         if model.finder().is_none() {
             let card = model.require_card()?;
-            if card.task == Task::Body {
+            if card.task == task {
                 return Ok(Some(card.joints.clone()));
             }
         }

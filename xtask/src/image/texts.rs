@@ -39,7 +39,7 @@ pub fn posewire_toml(board: &CardFor, profile: &Profile) -> String {
 # The first camera on USB; a path such as \"/dev/v4l/by-path/...\" names one for good.
 source = \"v4l2:auto\"
 
-# A compiled plan on this card: hand.plan and body.plan are the small demo networks. Your own:
+# A compiled plan on this card: hand.plan, body.plan and finder.plan are the small demo networks. Your own:
 #   posewire compile --kernel {} --model hand.int8.onnx --out hand.plan
 model = \"hand.plan\"
 

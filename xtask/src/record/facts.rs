@@ -21,7 +21,7 @@ const FAMILIES: [&str; 8] = [
     "amx",
 ];
 const FLOAT: [&str; 2] = ["hand", "body"];
-const SHIPPED: [&str; 2] = ["hand", "body"];
+const SHIPPED: [&str; 3] = ["hand", "body", "finder"];
 const COMMANDS: [&str; 9] = [
     "demo", "run", "listen", "bench", "infer", "doctor", "boards", "inspect", "compile",
 ];
