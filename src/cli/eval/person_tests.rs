@@ -263,7 +263,10 @@ fn a_finder_has_the_persons_of_both_forms() {
     ] {
         let path = set.file("labels.json", &labels.to_string());
         let (task, labels) = read::of_finder(&path, &set.0).unwrap();
-        assert_eq!((task, labels.form, labels.subjects()), (Task::Body, form, 1));
+        assert_eq!(
+            (task, labels.form, labels.subjects()),
+            (Task::Body, form, 1)
+        );
     }
 }
 
