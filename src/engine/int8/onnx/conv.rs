@@ -205,6 +205,27 @@ impl Importer {
         let (weights, bias) = weights::rounded(kind, weights);
         in_integers(kind, input, weights, bias)
     }
+
+    /// Names the layers that stay float and take most of a frame's time.
+    pub(super) fn log_large_float_layers(&self) {
+        let graph = &self.graph;
+        let large = graph.nodes.iter().filter(|node| {
+            let Op::Float { op, .. } = &node.op else {
+                return false;
+            };
+            let tensor = graph.tensor(node.output);
+            let shape = [1, tensor.channels, tensor.height, tensor.width];
+            products(graph, op, shape)
+                .is_some_and(|(_, products)| products.at_most(MAX_FLOAT_PRODUCTS).is_none())
+        });
+        let names: Vec<&str> = large.map(|node| node.name.as_str()).collect();
+        if !names.is_empty() {
+            log::warn!(
+                "{}: large layers in float, many times as slow as in integers: quantise what they read and make",
+                names.join(", ")
+            );
+        }
+    }
 }
 
 /// Products of a float convolution whose result has this shape.
@@ -224,26 +245,6 @@ fn products(
         _ => (Kind::Conv, product([height, width])),
     };
     Some((kind, each * pixels))
-}
-
-/// Names the layers that stay float and take most of a frame's time.
-pub(super) fn log_large_float_layers(graph: &Graph) {
-    let large = graph.nodes.iter().filter(|node| {
-        let Op::Float { op, .. } = &node.op else {
-            return false;
-        };
-        let tensor = graph.tensor(node.output);
-        let shape = [1, tensor.channels, tensor.height, tensor.width];
-        products(graph, op, shape)
-            .is_some_and(|(_, products)| products.at_most(MAX_FLOAT_PRODUCTS).is_none())
-    });
-    let names: Vec<&str> = large.map(|node| node.name.as_str()).collect();
-    if !names.is_empty() {
-        log::warn!(
-            "{}: large layers in float, many times as slow as in integers: quantise what they read and make",
-            names.join(", ")
-        );
-    }
 }
 
 fn in_integers(kind: Kind, input: ValueId, weights: ConvWeights, bias: Vec<f64>) -> PendingOp {

@@ -8,7 +8,6 @@
 use super::attributes::Attributes;
 use super::carry::OpaqueNode;
 use super::constants::Constant;
-use super::conv::log_large_float_layers;
 use super::value::{Pending, PendingOp, Value};
 use crate::engine::int8::ir::check;
 use crate::engine::int8::ir::float::FloatOp;
@@ -227,7 +226,7 @@ impl Importer {
         };
         self.graph.output = self.plain("output", operand).map_err(at_output)?.tensor;
         self.graph.drop_unread();
-        log_large_float_layers(&self.graph);
+        self.log_large_float_layers();
         let is_integer = |node: &Node| {
             matches!(
                 node.op,
