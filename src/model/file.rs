@@ -140,7 +140,8 @@ impl ModelFile {
             return Err(Error::model_node(
                 path,
                 &tensor.name,
-                "its weights are in another file: save the model as one file",
+                "its weights are in another file: save the model as one, with `torch.onnx.export(..., \
+                 external_data=False)` or with `onnx.save(onnx.load(FILE), OTHER)` in Python",
             ));
         }
         let card = read_card(path, &proto)?;

@@ -895,6 +895,37 @@ def weights_across_sizes(n):
     return n.model(n.head(n.fq(n.op("Concat", big, n.up(small), axis=1), "s8")))
 
 
+# --- 7: as full-size networks come ---------------------------------------------------------------------
+
+@case("int8", opset=17)
+def pt2e_clipped(n):
+    """torch.onnx.export of a PT2E network (X86InductorQuantizer, Neural Compressor): float weights behind QuantizeLinear,
+    Clip of integers, DequantizeLinear; with reduce_range the activations are clipped as well. The sum reads a float
+    result, biases are float, and so is the transposed convolution."""
+    def clipped(v, low, high):
+        made = n.op("Clip", v, *[n.const(np.array(end, v.value.dtype)) for end in (low, high)])
+        made.qp = v.qp
+        return n.dq(made)
+
+    def fq(v, scale=1.5):
+        qp = n.scale_of(v, "u8")
+        return clipped(n.q(v, qp=(qp[0] * np.float32(scale), qp[1] // 2)), 0, 127)
+
+    def conv(x, outputs, k, stride=1, relu=True):
+        w = n.weights((outputs, x.value.shape[1], k, k), x.value.shape[1] * k * k)
+        scale = (np.abs(w).max(axis=(1, 2, 3)) / 127).astype(np.float32)
+        s, z = n.const(scale, "weight_scale"), n.const(np.zeros(outputs, np.int8), "weight_zero_point")
+        v = n.op("QuantizeLinear", n.const(w, "weight"), s, z, axis=0)
+        v = n.op("Clip", v, n.const(np.int8(-127)), n.const(np.int8(127)))
+        return n.conv(x, outputs, k, stride, relu=relu, act=None, wq=n.op("DequantizeLinear", v, s, z, axis=0))
+
+    x = fq(n.pool(fq(conv(fq(n.x), n.p.c, 7, 2))))
+    y = conv(fq(conv(x, n.p.c, 3)), n.p.c, 3, relu=False)
+    y = n.op("Relu", n.op("Add", y, x))
+    y = n.deconv(y, n.p.c, act=None, w="float")
+    return n.model(conv(fq(y, 2.0), n.p.joints, 1, relu=False))
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 def step_of(model, want):

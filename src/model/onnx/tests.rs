@@ -181,6 +181,20 @@ fn the_first_node_that_does_not_fit_is_named() {
     assert_eq!(part, "y");
 }
 
+/// As torch writes them: rounded and clipped in the graph.
+#[test]
+fn weights_of_any_size_can_be_rounded_in_the_graph() {
+    let (rounded, clipped) = (
+        node("QuantizeLinear", &["w", "s"], "q"),
+        node("Clip", &["q"], "c"),
+    );
+    let nodes = vec![rounded, clipped, node("DequantizeLinear", &["c", "s"], "y")];
+    let constants = vec![floats("w", &[512, 512, 3, 3]), floats("s", &[])];
+    let graph = graph(nodes, constants, &["y"]);
+    let shapes = Shapes::infer(&graph).unwrap();
+    assert_eq!(shapes.of("y"), Some(&[512, 512, 3, 3][..]));
+}
+
 #[test]
 fn what_grows_is_refused() {
     let doubling = |first: &str| -> Vec<NodeProto> {

@@ -49,6 +49,16 @@ impl QuantParams {
         let level = (real / self.scale).round_ties_even() + f32::from(self.zero_point);
         level.clamp(-128.0, 127.0) as i8
     }
+
+    /// An 8-bit value brought into a range of its type's integers. Ends in the wrong order give the upper one, as in
+    /// ONNX.
+    #[cfg(feature = "onnx")]
+    #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
+    pub(crate) fn clipped(self, value: i8, range: [i32; 2]) -> i8 {
+        let offset = if self.unsigned { 128 } else { 0 };
+        let [low, high] = range.map(|end| end.saturating_sub(offset).clamp(-128, 127) as i8);
+        value.max(low).min(high)
+    }
 }
 
 /// An activation: its place in [`Graph::tensors`].

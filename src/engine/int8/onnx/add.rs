@@ -8,6 +8,18 @@ use crate::engine::int8::ir::Operand;
 use crate::engine::int8::ir::float::FloatOp;
 use tract_core::internal::TypedNode;
 
+const SEVERAL_RANGES: &str = "clips to several ranges";
+
+/// The node's inputs with the ends of a Clip's range, from opset 11 on. One that is left out in front of another has an
+/// empty name, and is no input of the node.
+fn end_inputs(attributes: &Attributes<'_>) -> [Option<usize>; 2] {
+    let low = attributes.has_input(1).then_some(1);
+    let high = attributes
+        .has_input(2)
+        .then_some(1 + usize::from(low.is_some()));
+    [low, high]
+}
+
 impl Importer {
     pub(super) fn add(
         &mut self,
@@ -40,20 +52,28 @@ impl Importer {
         node: &TypedNode,
         attributes: &Attributes<'_>,
     ) -> Result<Value, String> {
-        // From opset 11 on they are inputs. One that is left out in front of another has an empty name.
-        let mut next = 1;
-        let mut end = |input: usize, name: &str, default: f32| -> Result<f32, String> {
-            if attributes.has_input(input) {
-                next += 1;
-                return match self.floats(node, next - 1)?[..] {
-                    [end] => Ok(end),
-                    _ => Err("clips to several ranges".into()),
-                };
+        let ends = end_inputs(attributes);
+        match self.value(node, 0)?.clone() {
+            Value::Constant(constant) => {
+                let range = self.integer_range(node, ends)?;
+                return constant.clipped(range).map(Value::Constant);
             }
-            Ok(attributes.float(name).unwrap_or(default))
+            Value::Quantised(operand) => {
+                let range = self.integer_range(node, ends)?;
+                let clipped = self.clip_levels(&node.name, operand, range)?;
+                return Ok(Value::Quantised(clipped));
+            }
+            _ => {}
+        }
+        let end = |input: Option<usize>, name: &str, default: f32| match input {
+            Some(input) => match self.floats(node, input)?[..] {
+                [end] => Ok(end),
+                _ => Err(SEVERAL_RANGES.to_string()),
+            },
+            None => Ok(attributes.float(name).unwrap_or(default)),
         };
-        let low = end(1, "min", f32::NEG_INFINITY)?;
-        let high = end(2, "max", f32::INFINITY)?;
+        let low = end(ends[0], "min", f32::NEG_INFINITY)?;
+        let high = end(ends[1], "max", f32::INFINITY)?;
         // The largest numbers stand for none.
         let low = if low == f32::MIN {
             f32::NEG_INFINITY
@@ -66,6 +86,22 @@ impl Importer {
             high
         };
         self.clip_to(node, [low, high])
+    }
+
+    /// The range of a Clip of integers; an end that is left out is the type's.
+    fn integer_range(
+        &self,
+        node: &TypedNode,
+        [low, high]: [Option<usize>; 2],
+    ) -> Result<[i32; 2], String> {
+        let end = |input: Option<usize>, default: i32| match input {
+            Some(input) => match self.constant(node, input)?.integers()?[..] {
+                [end] => Ok(end),
+                _ => Err(SEVERAL_RANGES.to_string()),
+            },
+            None => Ok(default),
+        };
+        Ok([end(low, i32::MIN)?, end(high, i32::MAX)?])
     }
 
     fn clip_to(&mut self, node: &TypedNode, range: [f32; 2]) -> Result<Value, String> {

@@ -154,6 +154,18 @@ impl Constant {
         Ok(Constant::new(Arc::new(tensor.into_owned())))
     }
 
+    /// Integers, brought into a range.
+    pub(super) fn clipped(&self, [low, high]: [i32; 2]) -> Result<Constant, String> {
+        // As in ONNX, a range of which the ends are in the wrong order gives its upper end.
+        let values = self.integers()?.into_iter();
+        let values: Vec<i32> = values.map(|value| value.max(low).min(high)).collect();
+        let kind = self.tensor.datum_type().unquantized();
+        let tensor = Tensor::from_shape(self.shape(), &values)
+            .and_then(|tensor| Ok(tensor.cast_to_dt(kind)?.into_owned()))
+            .map_err(|error| error.to_string())?;
+        Ok(Constant::new(Arc::new(tensor)))
+    }
+
     fn is_unsigned(&self) -> bool {
         self.tensor.datum_type().unquantized() == DatumType::U8
     }

@@ -5,8 +5,8 @@ use super::import::Importer;
 use super::value::{PendingOp, Value};
 use super::weights::{self, Kind};
 use crate::engine::int8::ir::float::FloatOp;
-use crate::engine::int8::ir::size::product;
-use crate::engine::int8::ir::{ConvWeights, Op, ValueId};
+use crate::engine::int8::ir::size::{Size, product};
+use crate::engine::int8::ir::{ConvWeights, Graph, Op, ValueId};
 use tract_core::internal::TypedNode;
 
 /// Products of a layer whose float weights stay float: a frame of a large network has a hundred times as many. A
@@ -190,20 +190,12 @@ impl Importer {
         let PendingOp::Float(float) = &op else {
             return op;
         };
-        let Some((input, weights)) = float.weights() else {
+        let (Some((input, weights)), Some((kind, products))) =
+            (float.weights(), products(&self.graph, float, shape))
+        else {
             return op;
         };
-        let window = &weights.window;
-        let [_, channels, height, width] = shape;
-        let each = product([window.in_channels, channels]) * product(window.kernel_size);
-        let (kind, pixels) = match float {
-            FloatOp::ConvTranspose { .. } => {
-                let tensor = self.graph.tensor(input);
-                (Kind::Transposed, product([tensor.height, tensor.width]))
-            }
-            _ => (Kind::Conv, product([height, width])),
-        };
-        let is_small = (each * pixels).at_most(MAX_FLOAT_PRODUCTS).is_some();
+        let is_small = products.at_most(MAX_FLOAT_PRODUCTS).is_some();
         if is_small || self.graph.tensor(input).is_float {
             return op;
         }
@@ -213,6 +205,46 @@ impl Importer {
         let (weights, bias) = weights::rounded(kind, weights);
         in_integers(kind, input, weights, bias)
     }
+
+    /// Names the layers that stay float and take most of a frame's time.
+    pub(super) fn log_large_float_layers(&self) {
+        let graph = &self.graph;
+        let large = graph.nodes.iter().filter(|node| {
+            let Op::Float { op, .. } = &node.op else {
+                return false;
+            };
+            let tensor = graph.tensor(node.output);
+            let shape = [1, tensor.channels, tensor.height, tensor.width];
+            products(graph, op, shape)
+                .is_some_and(|(_, products)| products.at_most(MAX_FLOAT_PRODUCTS).is_none())
+        });
+        let names: Vec<&str> = large.map(|node| node.name.as_str()).collect();
+        if !names.is_empty() {
+            log::warn!(
+                "{}: large layers in float, many times as slow as in integers: quantise what they read and make",
+                names.join(", ")
+            );
+        }
+    }
+}
+
+/// Products of a float convolution whose result has this shape.
+fn products(
+    graph: &Graph,
+    float: &FloatOp,
+    [_, channels, height, width]: [usize; 4],
+) -> Option<(Kind, Size)> {
+    let (input, weights) = float.weights()?;
+    let window = &weights.window;
+    let each = product([window.in_channels, channels]) * product(window.kernel_size);
+    let (kind, pixels) = match float {
+        FloatOp::ConvTranspose { .. } => {
+            let tensor = graph.tensor(input);
+            (Kind::Transposed, product([tensor.height, tensor.width]))
+        }
+        _ => (Kind::Conv, product([height, width])),
+    };
+    Some((kind, each * pixels))
 }
 
 fn in_integers(kind: Kind, input: ValueId, weights: ConvWeights, bias: Vec<f64>) -> PendingOp {

@@ -226,6 +226,7 @@ impl Importer {
         };
         self.graph.output = self.plain("output", operand).map_err(at_output)?.tensor;
         self.graph.drop_unread();
+        self.log_large_float_layers();
         let is_integer = |node: &Node| {
             matches!(
                 node.op,

@@ -78,6 +78,25 @@ impl Importer {
         })
     }
 
+    /// An 8-bit activation brought into a range of its own type's integers.
+    pub(super) fn clip_levels(
+        &mut self,
+        name: &str,
+        operand: Operand,
+        range: [i32; 2],
+    ) -> Result<Operand, String> {
+        let tensor = self.graph.tensor(operand.tensor);
+        if tensor.is_float {
+            return Err("clips a float value as an 8-bit one".into());
+        }
+        let quant = tensor.quant;
+        let clip = |value: i8| quant.clipped(value, range);
+        if [i8::MIN, i8::MAX].map(clip) == [i8::MIN, i8::MAX] {
+            return Ok(operand);
+        }
+        self.emit_before_upsampling(name, operand, table(clip), quant)
+    }
+
     /// The same activation, not upsampled as it is read.
     pub(super) fn plain(&mut self, name: &str, operand: Operand) -> Result<Operand, String> {
         if !operand.upsampled {

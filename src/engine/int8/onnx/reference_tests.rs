@@ -53,19 +53,21 @@ struct Rounding {
     scale: f32,
     zero_point: i32,
     unsigned: bool,
+    /// A Clip of the integers, behind the rounding.
+    clip: Option<[i16; 2]>,
 }
 
 impl Rounding {
-    fn range(self) -> [f64; 2] {
-        if self.unsigned {
-            [0.0, 255.0]
-        } else {
-            [-128.0, 127.0]
+    fn range(self) -> [i16; 2] {
+        match (self.clip, self.unsigned) {
+            (Some(range), _) => range,
+            (None, true) => [0, 255],
+            (None, false) => [-128, 127],
         }
     }
 
     fn apply(self, value: f64) -> f64 {
-        let [low, high] = self.range();
+        let [low, high] = self.range().map(f64::from);
         let level = (value / f64::from(self.scale)).round_ties_even() + f64::from(self.zero_point);
         (level.clamp(low, high) - f64::from(self.zero_point)) * f64::from(self.scale)
     }
@@ -146,6 +148,7 @@ impl Network {
                 scale,
                 zero_point: 0,
                 unsigned,
+                clip: None,
             };
         }
         let scale = (stretch * (high - low) / 255.0) as f32;
@@ -154,6 +157,7 @@ impl Network {
             scale,
             zero_point,
             unsigned,
+            clip: None,
         }
     }
 
@@ -171,7 +175,11 @@ impl Network {
             DataType::Int8
         };
         let zero_point = self.constant(&[], kind, vec![rounding.zero_point as u8]);
-        let quantised = self.node("QuantizeLinear", &[&real.name, &scale, &zero_point], &[]);
+        let mut quantised = self.node("QuantizeLinear", &[&real.name, &scale, &zero_point], &[]);
+        if let Some(range) = rounding.clip {
+            let [low, high] = range.map(|end| self.constant(&[], kind, vec![end as u8]));
+            quantised = self.node("Clip", &[&quantised, &low, &high], &[]);
+        }
         // A zero point of 0 may be left out.
         let inputs = [&quantised, &scale, &zero_point].map(String::as_str);
         let count = if rounding.zero_point == 0 { 2 } else { 3 };
@@ -181,6 +189,24 @@ impl Network {
             scale: rounding.scale,
             ..read
         }
+    }
+
+    /// The same with fewer integers than the type has, as tools round that keep a bit free.
+    fn round_narrow(&mut self, real: &Real) -> Real {
+        let rounding = self.rounding(&real.values);
+        let clip = match (rounding.unsigned, self.random.below(2)) {
+            (true, 0) => [0, 127],
+            (true, _) => [20, 200],
+            (false, 0) => [-127, 127],
+            (false, _) => [-64, 63],
+        };
+        self.round_with(
+            real,
+            Rounding {
+                clip: Some(clip),
+                ..rounding
+            },
+        )
     }
 
     fn clipped(&mut self, real: Real) -> Real {
@@ -428,13 +454,17 @@ impl Network {
                 let conv = self.per_channel(&conv, "Add");
                 self.clipped(conv)
             }
-            _ => x.clone(),
+            12 => x.clone(),
+            _ => {
+                let conv = self.conv(x, 5, 3, 1);
+                self.round_narrow(&conv)
+            }
         };
         self.round(&made)
     }
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 fn picture(sides: [usize; 4]) -> ValueInfoProto {
     let dim = |side: usize| Dimension {

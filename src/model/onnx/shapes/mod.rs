@@ -115,12 +115,13 @@ impl<'a> Shapes<'a> {
         let Some(values) = values else {
             return too_large("a value");
         };
-        // Weights pass through these as they are.
+        // Weights pass through these at their size.
         let passes = matches!(
             operator,
             "Constant"
                 | "Identity"
                 | "Cast"
+                | "Clip"
                 | "DequantizeLinear"
                 | "QuantizeLinear"
                 | "Reshape"
