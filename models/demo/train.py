@@ -34,14 +34,14 @@ def run_name(options):
     return "-".join(["quick" if options.quick else "full", *origin, *without])
 
 
-def record(options, task, size, steps):
+def record(options, lesson, size, steps):
     """What made a checkpoint, with what its start was made by."""
-    kind = "finder" if task == "finder" else "basic"
+    kind = "finder" if lesson.name == "finder" else "basic"
     before = start.about(options.origin) if options.origin else {"network": kind}
     code = shots.code_hash(os.path.join(HERE, "people", "recipe.py"))
     sitting = {
         "steps": steps,
-        "pictures": steps * (learn.FINDER_BATCH if task == "finder" else learn.BATCH),
+        "pictures": steps * lesson.pictures,
         "seed": learn.SEED,
         "figures": size.figures,
         "without": sorted(options.without),
@@ -50,7 +50,7 @@ def record(options, task, size, steps):
         "blend": options.blend,
     }
     sittings = [*before.get("sittings", []), sitting]
-    return {"task": task, "network": before["network"], "sittings": sittings}
+    return {"task": lesson.name, "network": before["network"], "sittings": sittings}
 
 
 def write_report(folder, found):
@@ -108,7 +108,7 @@ def main():
         network, steps = learn.learn(lesson, folder, options.resume, options.minutes)
         if options.blend < 1:
             start.blend(before, network, options.blend)
-        start.save(folder / f"{task}.npz", network, record(options, task, recipe.size, steps))
+        start.save(folder / f"{task}.npz", network, record(options, lesson, recipe.size, steps))
         results.write(recipe, task, network, folder)
         found[task] = results.measure(recipe, task, folder)
         print(results.table(found[task]), flush=True)

@@ -152,7 +152,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// What each found person is at a threshold. `order` has the truths that count first; `counting` is their number.
+    /// The state of each found person at a threshold. `order` has the truths that count first; `counting` is their number.
     fn verdicts(
         &self,
         threshold: f64,

@@ -40,21 +40,8 @@ pub const POSETRACK_JOINTS: [&str; 15] = [
     "right_ankle",
 ];
 
-/// The joints of a person that COCO, PoseTrack18 and MPII have: shoulders to ankles.
-pub const BODY_JOINTS: [&str; 12] = [
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-];
+/// The joints of a person that COCO, PoseTrack18 and MPII have: shoulders to ankles, in COCO's order.
+pub const BODY_JOINTS: [&str; 12] = *COCO_JOINTS.last_chunk().expect("COCO has more joints");
 
 /// The place of each wanted joint in a list of names; `None` for one that the list has not.
 pub fn joint_places(wanted: &[impl AsRef<str>], names: &[impl AsRef<str>]) -> Vec<Option<usize>> {
@@ -124,5 +111,9 @@ mod tests {
             assert!(joint_places(&BODY_JOINTS, set).iter().all(Option::is_some));
         }
         assert_eq!(COCO_JOINTS[5..], BODY_JOINTS);
+        assert_eq!(
+            (BODY_JOINTS[0], BODY_JOINTS[11]),
+            ("left_shoulder", "right_ankle")
+        );
     }
 }

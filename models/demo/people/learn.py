@@ -49,6 +49,7 @@ class Lesson:
     judge: callable  # (network) -> {name: number} on unseen renders
     steps: int
     rate: float = RATE  # the highest
+    pictures: int = BATCH  # in a batch
 
 
 def to_tensor(pictures):

@@ -145,4 +145,5 @@ class Recipe:
             learn.finder_loss,
             lambda network: learn.judge_finder(network, fixed),
             self.size.steps["finder"],
+            pictures=learn.FINDER_BATCH,
         )

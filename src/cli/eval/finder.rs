@@ -40,7 +40,7 @@ struct Seen {
     score: f32,
 }
 
-/// What a finder saw in all pictures.
+/// The subjects and false peaks of all pictures.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     subjects: Vec<Seen>,
@@ -192,7 +192,7 @@ impl Sight {
         count as f64 / self.pictures.max(1) as f64
     }
 
-    /// What is found of each size, of those that there are.
+    /// A row for each size that there is.
     fn sizes(&self, birth: f32) -> impl Iterator<Item = SizeRow> {
         SIDES_PX
             .iter()

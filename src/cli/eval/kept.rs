@@ -31,7 +31,7 @@ struct Line {
     score: f64,
 }
 
-/// What a network saw of a subject.
+/// The joints that a network saw of a subject.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Look {
     /// In pixels of the picture.

@@ -53,7 +53,7 @@ pub(super) enum Measure {
 pub(super) struct Picture {
     pub path: PathBuf,
     pub subjects: Vec<Subject>,
-    /// Nothing of the task is there, also nothing without usable labels.
+    /// No subject is there, not even one whose labels are of no use.
     pub is_empty: bool,
     /// For [`Measure::Persons`]: all that are there, also those who are no subjects.
     pub persons: Vec<oks::Truth>,
@@ -130,7 +130,7 @@ pub(super) fn fault(path: &Path, picture: &Path, what: impl std::fmt::Display) -
 /// if it has no size.
 ///
 /// # Errors
-/// What is wrong with the numbers.
+/// A text that says which number is wrong.
 pub(super) fn subject(
     keypoints: Option<&[f64]>,
     bbox: Option<[f64; 4]>,
@@ -152,10 +152,19 @@ pub(super) fn subject(
     }))
 }
 
+/// Joints as COCO's numbers: x, y and 1, or zeros for one that is not labelled.
+pub(super) fn numbers(joints: impl Iterator<Item = Option<(f64, f64)>>) -> Vec<f64> {
+    let triple = |joint| match joint {
+        Some((x, y)) => [x, y, 1.0],
+        None => [0.0; 3],
+    };
+    joints.flat_map(triple).collect()
+}
+
 /// The x, y and v of each joint. `whose` is in front of the number of joints in the error.
 ///
 /// # Errors
-/// What is wrong with the numbers.
+/// A text that says which number is wrong.
 pub(super) fn triples<'a>(
     keypoints: Option<&'a [f64]>,
     whose: &str,

@@ -75,7 +75,7 @@ pub(super) fn labels(path: &Path, images: &Path, text: &str, joints: &[String]) 
         let truth = person.truth().map_err(fail)?;
         let subject = match truth.is_crowd {
             true => None,
-            false => labels::subject(Some(&triples(&own, &truth)), person.bbox, own.len())
+            false => labels::subject(Some(&numbers(&own, &truth)), person.bbox, own.len())
                 .map_err(fail)?,
         };
         match subject {
@@ -119,16 +119,12 @@ fn measure(joints: &[String]) -> Measure {
     places.map_or(Measure::Box, Measure::Persons)
 }
 
-/// The numbers of the model's joints.
-fn triples(own: &[Option<usize>], truth: &oks::Truth) -> Vec<f64> {
-    let triple = |place: &Option<usize>| match *place {
-        Some(place) if truth.labelled[place] => {
-            let (x, y) = truth.joints[place];
-            [x, y, 1.0]
-        }
-        _ => [0.0; 3],
-    };
-    own.iter().flat_map(triple).collect()
+/// The numbers of the model's joints, which have these places in COCO's order.
+fn numbers(own: &[Option<usize>], truth: &oks::Truth) -> Vec<f64> {
+    labels::numbers(own.iter().map(|place| {
+        let place = (*place)?;
+        truth.labelled[place].then_some(truth.joints[place])
+    }))
 }
 
 impl Person {

@@ -21,11 +21,7 @@ pub(super) fn labels(path: &Path, images: &Path, joints: &[String]) -> Result<La
             ..Picture::empty(frame.picture)
         };
         for person in frame.persons {
-            let numbers = person.joints.iter().flat_map(|joint| match joint {
-                Some((x, y)) => [*x, *y, 1.0],
-                None => [0.0; 3],
-            });
-            let numbers: Vec<f64> = numbers.collect();
+            let numbers = labels::numbers(person.joints.into_iter());
             let subject = labels::subject(Some(&numbers), person.bbox, joints.len())
                 .map_err(|what| labels::fault(path, &picture.path, what))?;
             match subject {
