@@ -260,7 +260,7 @@ pub(crate) const MAX_ONNX_ITEMS: u64 = 16 * MAX_ONNX_NODES;
 #[cfg(feature = "onnx")]
 pub(crate) const MAX_ONNX_WIDE_VALUES: u64 = 1 << 20;
 
-/// Messages within each other in an ONNX file. A side of a shape of an input is the seventh.
+/// Depth of nested messages in an ONNX file. A side of an input's shape has depth 7.
 #[cfg(feature = "onnx")]
 pub(crate) const MAX_ONNX_DEPTH: usize = 16;
 

@@ -181,7 +181,7 @@ fn values_that_cannot_be_name_the_file_and_the_key() {
 #[test]
 fn a_board_is_found_by_its_device_tree() {
     let boards = all().unwrap();
-    for (model, name) in [
+    let models = [
         ("Raspberry Pi 3 Model B Plus Rev 1.3", "rpi3"),
         ("Raspberry Pi Zero 2 W Rev 1.0", "rpi-zero2w"),
         ("Raspberry Pi 4 Model B Rev 1.4", "rpi4"),
@@ -193,11 +193,16 @@ fn a_board_is_found_by_its_device_tree() {
             "jetson-orin-nano",
         ),
         ("linux,dummy-virt", "qemu-virt"),
-    ] {
+    ];
+    for (model, name) in models {
         let found = of_model(&boards, model).map(|board| board.name.as_str());
         assert_eq!(found, Some(name), "{model}");
     }
     assert!(of_model(&boards, "Toaster 9").is_none());
+    for board in boards.iter().filter(|board| !board.device_tree.is_empty()) {
+        let has_model = models.iter().any(|(_, name)| *name == board.name);
+        assert!(has_model, "{}: no model is tried here", board.name);
+    }
 }
 
 #[test]

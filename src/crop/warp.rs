@@ -242,9 +242,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// `((32 - weight) * above + weight * below + 512) >> 10`, in 16 bits: the same as
-/// `(above + 16 + ((weight * change) >> 5)) >> 5` with `change` from above to below, whose whole
-/// multiples of 32 need not wait for the shift.
+/// `((32 - weight) * above + weight * below + 512) >> 10`, in 16 bits. With `change = below - above` it equals
+/// `(above + 16 + ((weight * change) >> 5)) >> 5`. That product has more than 16 bits, so `change` is split: its
+/// multiples of 32 are divided before they are multiplied, without a remainder.
 fn blend_rows(above: &[u16], below: &[u16], weight: u32, out: &mut [u8]) {
     let weight = weight as i16;
     for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {

@@ -83,7 +83,8 @@ impl PixelFormat {
     }
 
     /// Bytes of a frame whose rows are `stride_bytes` apart. The last row needs no padding. `None` if there is no
-    /// row, if a row does not fit the stride, if samples are left over, or if the size overflows `usize`.
+    /// row, if a row is longer than the stride, if a side is no multiple of [`cell`](Self::cell), or if the size
+    /// overflows `usize`.
     pub fn frame_bytes(self, width_px: u32, height_px: u32, stride_bytes: usize) -> Option<usize> {
         if !width_px.is_multiple_of(self.cell()) || !height_px.is_multiple_of(self.cell()) {
             return None;
@@ -118,8 +119,9 @@ pub struct Pixels<'a> {
 }
 
 impl<'a> Pixels<'a> {
-    /// Width and height are those of the stored pixels. `None` if a side is 0 or above [`MAX_FRAME_SIDE_PX`], a row does
-    /// not fit in the stride, samples are left over, or `bytes` is too short for the last row (of the last plane).
+    /// Pixels in `bytes`. Width and height are those of the stored pixels. `None` if a side is 0, above
+    /// [`MAX_FRAME_SIDE_PX`] or no multiple of the format's [`cell`](PixelFormat::cell), if a row is longer than the
+    /// stride, or if `bytes` ends before the last row of the last plane.
     pub fn new(
         format: PixelFormat,
         width_px: u32,

@@ -21,7 +21,7 @@ const SENSIBLE_C: std::ops::Range<f64> = -40.0..150.0;
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// The clock of the fastest processor.
+    /// The highest clock of the processors at this moment.
     pub clock_mhz: Option<f64>,
     /// Temperature of the hottest zone, in degrees Celsius.
     pub hottest_c: Option<f64>,

@@ -160,6 +160,7 @@ pub fn limit_main_stack() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn all() -> impl Iterator<Item = Role> {
         let workers = [Role::Worker(1), Role::Worker(63)];
@@ -175,6 +176,18 @@ mod tests {
         }
         for other in ["", "posewire-", "posewire-x", "rayon", "captures"] {
             assert_eq!(Role::named(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_role_is_in_the_table_of_threads() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let section = page.split("\n## ").find(|part| part.starts_with("Threads"));
+        for role in Role::ALONE {
+            let name = format!("`{}`", role.name());
+            let is_there = section.is_some_and(|section| section.contains(&name));
+            assert!(is_there, "docs/architecture.md, Threads, lacks {name}");
         }
     }
 

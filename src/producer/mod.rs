@@ -1,9 +1,9 @@
 //! A command that writes pictures, kept running by a process of its own.
 //!
 //! A stream cannot start programs: its sandbox forbids it. So [`Producer::start`] starts this program again, before the
-//! sandbox, as a keeper ([`keep`]): it starts the command, starts it again when it ends, and ends it when the stream
-//! ends, however that ends: the keeper sees the end of the socket between them. The command writes to a pipe that the
-//! stream reads. Its process group is its own.
+//! sandbox, as a keeper ([`keep`]). The keeper starts the command, and starts it again when it ends. However the stream
+//! ends, the socket between them closes, and the keeper then ends the command. The command writes to a pipe that the
+//! stream reads, and has a process group of its own.
 //!
 //! Before each start the keeper asks, and the stream answers when nothing writes to the pipe and all that was in it is
 //! read. So the bytes of two runs never mix. A stream that was taken over can do no more than start the same command

@@ -80,7 +80,7 @@ impl Report {
     }
 }
 
-/// The mean of two runs: squares of jitters, and lags.
+/// The weighted mean of two runs. Of jitters it is the root of the mean square.
 fn mean((a, b): (f64, f64), first: Steadiness, second: Steadiness) -> Steadiness {
     let both = |first: Option<f64>, second: Option<f64>| match (first, second) {
         (Some(first), Some(second)) => Some((a * first + b * second) / (a + b)),

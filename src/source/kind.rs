@@ -31,7 +31,7 @@ pub struct Kind {
     pub is_camera: bool,
     /// Frames come at their own time.
     pub is_live: bool,
-    /// The source reads standard input, or the pipe of a command in its place.
+    /// The source reads standard input. With a command it reads the command's pipe instead.
     pub reads_stdin: fn(&str) -> bool,
 }
 
@@ -108,7 +108,7 @@ impl SourceSpec {
         self.kind.is_camera.then_some(&self.argument)
     }
 
-    /// The source reads standard input, or the pipe of a command in its place.
+    /// The source reads standard input. With a command it reads the command's pipe instead.
     pub fn reads_stdin(&self) -> bool {
         (self.kind.reads_stdin)(&self.argument)
     }

@@ -16,7 +16,7 @@ pub const QUANTISED: [&str; 6] = [
 /// The network's ONNX file.
 ///
 /// # Errors
-/// If xtask was moved.
+/// As of [`repository`].
 pub fn model(network: &str) -> Outcome<PathBuf> {
     file(&format!("{network}.onnx"))
 }
@@ -24,7 +24,7 @@ pub fn model(network: &str) -> Outcome<PathBuf> {
 /// The network's input, which all forms of it share.
 ///
 /// # Errors
-/// If xtask was moved.
+/// As of [`repository`].
 pub fn input(network: &str) -> Outcome<PathBuf> {
     let name = network.split('.').next().unwrap_or(network);
     file(&format!("{name}.input.npy"))

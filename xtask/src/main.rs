@@ -41,7 +41,7 @@ Usage: cargo xtask arm-test
     --list      name the scenarios
     --shell     run only the scenarios that are named, then take commands for the board from here
 
-  check         the rules that no compiler holds: floors, circles, what SPECIFICATION names
+  check         the rules that no compiler holds: floors, circles, what SPECIFICATION and pages name
 
   deb           make the Debian package for a board
     --board     a name that `posewire boards` lists

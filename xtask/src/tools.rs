@@ -14,8 +14,10 @@ const ERROR_LINES: usize = 3;
 /// An error is one line, or the last lines of a console.
 pub type Outcome<T> = Result<T, String>;
 
+/// The root of the repository that this program was built in.
+///
 /// # Errors
-/// If xtask was moved.
+/// The folder `xtask` has no parent.
 pub fn repository() -> Outcome<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

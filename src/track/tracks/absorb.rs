@@ -148,7 +148,7 @@ impl Tracks {
         rivals.collect()
     }
 
-    /// Ends a trial. A lost instance stays lost; another place is not tried again soon.
+    /// Ends a trial: a returning instance is lost again, and a new one is dropped. The place is not tried again soon.
     fn refuse(&mut self, at: usize, now_us: u64) {
         let slot = &mut self.slots[at];
         let (task, place, score) = (slot.task, slot.motion.at(now_us), slot.offered);

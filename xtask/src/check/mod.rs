@@ -1,10 +1,11 @@
 //! `cargo xtask check`: rules of the house that the compiler does not check.
 //!
-//! In: the sources of posewire and of this program, docs/architecture.md and SPECIFICATION.md. Out: a line per broken
-//! rule.
+//! In: the sources of posewire and of this program, docs/architecture.md, SPECIFICATION.md, and the paths that pages
+//! name. Out: a line per broken rule.
 
 mod floors;
 mod imports;
+mod paths;
 mod source;
 mod specification;
 
@@ -32,6 +33,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let own = source::read(&root.join("xtask/src"))?;
     faults.extend(imports::circles(&imports::of(&own)));
     faults.extend(specification::faults(root, &files)?);
+    faults.extend(paths::faults(root)?);
     faults.extend(idle_filters(&files));
     for fault in &faults {
         println!("{fault}");

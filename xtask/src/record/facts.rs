@@ -4,22 +4,12 @@ use super::packets;
 use super::program::Program;
 use crate::fixtures::{self, QUANTISED};
 use crate::tools::{Outcome, text};
+use posewire::engine::kernel_families;
 use serde_json::Value;
 
 /// Receives a fact's name and bytes.
 type Note<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Outcome<()>;
 
-/// Kernel families that a plan can be compiled for.
-const FAMILIES: [&str; 8] = [
-    "portable",
-    "neon",
-    "neon-dot",
-    "neon-i8mm",
-    "avx2",
-    "avx-vnni",
-    "avx512-vnni",
-    "amx",
-];
 const FLOAT: [&str; 2] = ["hand", "body"];
 const SHIPPED: [&str; 3] = ["hand", "body", "finder"];
 const COMMANDS: [&str; 9] = [
@@ -106,7 +96,7 @@ fn plans(program: &Program, note: Note<'_>) -> Outcome<()> {
     let fixtures = QUANTISED.map(|name| (name, fixture(&format!("{name}.onnx"))));
     let shipped = SHIPPED.map(|name| (name, format!("builtin:{name}")));
     for (name, model) in fixtures.into_iter().chain(shipped) {
-        for family in FAMILIES {
+        for family in kernel_families() {
             let path = program.out("a.plan");
             let mut compile = program.command(&["compile", "--kernel", family])?;
             compile.args(["--model", &model, "--out"]).arg(&path);
@@ -141,7 +131,10 @@ fn heatmaps(program: &Program, note: Note<'_>) -> Outcome<()> {
         infer(name, None)?;
     }
     for name in QUANTISED {
-        for kernel in [None].into_iter().chain(FAMILIES.map(Some)) {
+        for kernel in [None]
+            .into_iter()
+            .chain(kernel_families().into_iter().map(Some))
+        {
             infer(name, kernel)?;
         }
     }
