@@ -64,7 +64,7 @@ impl Board {
         let (listener, port) = link::listen()?;
         let switched_on = Instant::now();
         let mut machine = Machine::start(&files.folder, &files.kernel, &files.initramfs, port)?;
-        let link = Link::accept(&listener, &mut machine)
+        let link = Link::accept(&listener, &mut machine.emulator)
             .map_err(|error| format!("{error}\n{}", machine.emulator.tail()))?;
         let ready_after = switched_on.elapsed();
         Ok(Board {

@@ -4,7 +4,7 @@ use crate::picture::Screen;
 use crate::programs::{self, Programs};
 use crate::usb::UsbCamera;
 use crate::video::{self, Node};
-use crate::{Outcome, system};
+use crate::{Outcome, neighbour, system};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ impl Commands {
     /// | `hold NODE`, `release NODE` | keeps a device open |
     /// | `usb plug FILE`, `usb show FILE`, `usb unplug` | a camera that sends a JPEG |
     /// | `usb spoil FAULT FRAMES` | cut, garbage, flagged or missing frames |
+    /// | `write FILE TEXT` | `;` ends a line of the text |
+    /// | `take INTERFACE`, `name OWN-ADDRESS HOST MS` | of a card's neighbour: see `neighbour.rs` |
     /// | `uptime`, `busybox ARGS`, `poweroff` | |
     pub fn run(&mut self, line: &str) -> Outcome<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -122,6 +124,18 @@ impl Commands {
                 Ok(String::new())
             }
             ["usb", "spoil", fault, frames] => self.usb()?.spoil(fault, number(frames)?).map(done),
+            ["write", file, ref text @ ..] => {
+                let text = text.join(" ").replace(';', "\n") + "\n";
+                let written = std::fs::write(file, text);
+                written
+                    .map(done)
+                    .map_err(|error| format!("{file}: {error}"))
+            }
+            ["take", interface] => neighbour::take(interface).map(done),
+            ["name", own, host, limit_ms] => {
+                let limit = Duration::from_millis(number(limit_ms)?);
+                neighbour::ask_name(number(own)?, host, limit)
+            }
             ["uptime"] => Ok(system::uptime_ms().to_string()),
             ["busybox", ..] => system::busybox(line.trim_start_matches("busybox")),
             ["poweroff"] => system::power_off(),
