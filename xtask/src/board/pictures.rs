@@ -89,5 +89,22 @@ pub fn encode(rgb: &[u8], code: &str) -> Outcome<Vec<u8>> {
     };
     let format = format.raw_format();
     let format = format.ok_or_else(|| format!("pictures are not made in {code}"))?;
+    if RAW_FORMATS.contains(&code) {
+        return Ok(frame::encode(&doubled(rgb), 2 * WIDTH_PX as u32, format));
+    }
     Ok(frame::encode(rgb, WIDTH_PX as u32, format))
+}
+
+/// The picture with four pixels for each.
+fn doubled(rgb: &[u8]) -> Vec<u8> {
+    let rows = rgb.chunks_exact(3 * WIDTH_PX).flat_map(|row| {
+        let twice = row
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .flat_map(|&pixel| [pixel, pixel]);
+        let row: Vec<u8> = twice.flatten().collect();
+        [row.clone(), row]
+    });
+    rows.flatten().collect()
 }

@@ -74,7 +74,7 @@ fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f6
 fn settled(board: &Board, receiver: &Receiver) -> Outcome<Seen> {
     receiver.drain()?;
     let mut left = SETTLE_PACKETS;
-    let limit = board.within(Duration::from_secs(20));
+    let limit = board.within(Duration::from_secs(60));
     receiver.wait_for("settled keypoints", limit, |seen| {
         left = left.saturating_sub(usize::from(seen.is_keypoints()));
         left == 0 && seen.is_keypoints() && !seen.has(Flags::LOST)
@@ -121,7 +121,7 @@ pub fn formats(board: &mut Board) -> Outcome<String> {
     Ok(figures.join(", "))
 }
 
-/// The first picture in every raw format against the same picture in RGB. Raw pictures are half as wide and high.
+/// The first picture in every raw format against the same picture in RGB. The screen shows four samples for each pixel.
 pub fn bayer(board: &mut Board) -> Outcome<String> {
     let mut positions = |format: &str| -> Outcome<Vec<Option<[f64; 2]>>> {
         let camera = board.camera(format)?;
@@ -130,13 +130,7 @@ pub fn bayer(board: &mut Board) -> Outcome<String> {
             return Err(format!("vivid has no {format}: {offered}"));
         }
         let receiver = Receiver::start(0)?;
-        // The node gives the screen's pictures unscaled, also where the developed picture is half as large.
-        let size = if format == "RGB3" {
-            "640x480"
-        } else {
-            "320x240"
-        };
-        let more = format!("--camera-format {format} --camera-size {size}");
+        let more = format!("--camera-format {format}");
         board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
         let seen = settled(board, &receiver).map_err(|error| format!("{format}: {error}"))?;
         board.ask("clear")?;
@@ -157,9 +151,8 @@ pub fn bayer(board: &mut Board) -> Outcome<String> {
             .iter()
             .zip(&rgb)
             .filter_map(|(raw, rgb)| Some(((*raw)?, (*rgb)?)));
-        // The middle of a pixel is between those of its four samples.
         let away: Vec<f64> = pairs
-            .map(|([x, y], rgb)| (2.0 * x + 0.5 - rgb[0]).hypot(2.0 * y + 0.5 - rgb[1]))
+            .map(|([x, y], rgb)| (x - rgb[0]).hypot(y - rgb[1]))
             .collect();
         if away.is_empty() {
             return Err(format!("{format}: no joint was found"));

@@ -78,7 +78,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "bayer",
         "every raw Bayer format of the camera, against RGB",
-        300,
+        600,
         flow::bayer,
     ),
     scenario(
