@@ -278,7 +278,7 @@ pub fn wifi() -> Outcome<String> {
     pair.line(after, &["init: wlan0 joined \"it's \\\"lab\\\"\""])?;
     keypoints()?;
     let last = pair.radio(3, 3)?;
-    if last.joined != 3 {
+    if last.joined < 3 {
         return Err(format!("after three networks: {last:?}"));
     }
     Ok(format!(
