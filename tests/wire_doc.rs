@@ -116,6 +116,7 @@ fn the_stats_example() {
             stage(1_795, 27_100, 29_000, 36_000),
         ],
         hottest_decicelsius: Some(615),
+        radio: None,
     };
     assert_eq!(packet.body, Body::Stats(expected));
 }

@@ -209,7 +209,11 @@ fn refuse_clashes(settings: &Settings, config: Option<&Path>) -> Result<()> {
 /// The files and devices that are opened by name from here on, perhaps again and again.
 fn access(settings: &Settings) -> Result<Access> {
     // The run's health: see stats::Probe.
-    let sensors = ["/sys/class/thermal", "/sys/devices/virtual/thermal"];
+    let sensors = [
+        "/sys/class/thermal",
+        "/sys/devices/virtual/thermal",
+        "/run/posewire",
+    ];
     let mut access = settings.source()?.access();
     for model in &settings.models {
         access

@@ -6,7 +6,7 @@
 use super::totals::Totals;
 use crate::source::SourceCounts;
 use crate::stats::{Health, Probe, RecentLine, Repeated, Stage, StageTimes, Summary};
-use crate::wire::{WireStage, WireStats};
+use crate::wire::{WireRadio, WireStage, WireStats};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -160,6 +160,12 @@ fn wire_stats(
         processor_ms: ms(health.processor),
         stages: Stage::ALL.map(stage),
         hottest_decicelsius: health.hottest_decicelsius,
+        radio: health.radio.map(|radio| WireRadio {
+            state: radio.state,
+            network: radio.network,
+            signal_dbm: radio.signal_dbm,
+            joined: radio.joined,
+        }),
     }
 }
 
@@ -172,6 +178,7 @@ fn us(ms: f64) -> u32 {
 mod tests {
     use super::*;
     use crate::process::memory::HeapStats;
+    use crate::stats::Radio;
 
     #[test]
     fn every_figure_goes_to_its_field() {
@@ -201,6 +208,12 @@ mod tests {
             resident_kib: Some(12),
             processor: Duration::from_millis(13),
             hottest_decicelsius: Some(14),
+            radio: Some(Radio {
+                state: 3,
+                network: 1,
+                signal_dbm: Some(-54),
+                joined: 2,
+            }),
         };
         let (uptime, period) = (Duration::from_millis(15_900), Duration::from_millis(16));
         let mut expected = WireStats {
@@ -222,6 +235,12 @@ mod tests {
             processor_ms: 13,
             stages: [WireStage::default(); 6],
             hottest_decicelsius: Some(14),
+            radio: Some(WireRadio {
+                state: 3,
+                network: 1,
+                signal_dbm: Some(-54),
+                joined: 2,
+            }),
         };
         let times_of = |count, us| WireStage {
             count,

@@ -21,6 +21,9 @@ const RESIDENT: &str = "VmRSS:";
 /// waits for firmware, or never change, like the power controller of a Jetson.
 const PROCESSORS: [&str; 7] = ["cpu", "gpu", "soc", "core", "pkg", "tj-", "bcm2"];
 
+/// The line that `boards/init` keeps: state, network, signal (0 for unknown) and joins.
+const RADIO: &str = "run/posewire/radio";
+
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -32,6 +35,20 @@ pub struct Health {
     pub processor: Duration,
     /// Temperature of the hottest processor zone, in 0.1 degrees Celsius.
     pub hottest_decicelsius: Option<i16>,
+    /// The radio of a card.
+    pub radio: Option<Radio>,
+}
+
+/// State of the radio, as the first program of a card writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Radio {
+    /// By the table in docs/wire.md; never 0.
+    pub state: u8,
+    /// Place in `wifi.toml` of the network that it is about; 0 for none.
+    pub network: u8,
+    pub signal_dbm: Option<i8>,
+    /// Number of times that it joined a network, modulo 256.
+    pub joined: u8,
 }
 
 /// The open files.
@@ -39,6 +56,7 @@ pub struct Health {
 pub struct Probe {
     status: Option<File>,
     zones: heapless::Vec<File, MAX_THERMAL_ZONES>,
+    radio: Option<File>,
     /// Processor time at the last reading.
     processor: Duration,
 }
@@ -46,13 +64,18 @@ pub struct Probe {
 impl Probe {
     /// Opens the files. A figure without a file is unknown in every reading.
     pub fn open() -> Self {
-        Self::on(Path::new("/proc"), Path::new("/sys/class/thermal"))
+        Self::on(
+            Path::new("/"),
+            Path::new("/proc"),
+            Path::new("/sys/class/thermal"),
+        )
     }
 
-    fn on(proc: &Path, thermal: &Path) -> Self {
+    fn on(root: &Path, proc: &Path, thermal: &Path) -> Self {
         Probe {
             status: File::open(proc.join("self/status")).ok(),
             zones: processor_zones(thermal),
+            radio: File::open(root.join(RADIO)).ok(),
             processor: processor_time(),
         }
     }
@@ -67,8 +90,21 @@ impl Probe {
             resident_kib: self.status.as_ref().and_then(resident_kib),
             processor,
             hottest_decicelsius: hottest_milli.and_then(|milli| i16::try_from(milli / 100).ok()),
+            radio: self.radio.as_ref().and_then(radio),
         }
     }
+}
+
+fn radio(file: &File) -> Option<Radio> {
+    let mut line = [0; MAX_SENSOR_BYTES];
+    let mut words = text(file, &mut line)?.split_ascii_whitespace();
+    let radio = Radio {
+        state: words.next()?.parse().ok()?,
+        network: words.next()?.parse().ok()?,
+        signal_dbm: Some(words.next()?.parse().ok()?).filter(|&dbm| dbm != 0),
+        joined: words.next()?.parse().ok()?,
+    };
+    (radio.state > 0).then_some(radio)
 }
 
 /// Temperature files of the processors' zones.
@@ -133,7 +169,7 @@ mod tests {
             fs::write(zone.join("type"), format!("{kind}\n")).unwrap();
             fs::write(zone.join("temp"), format!("{temperature}\n")).unwrap();
         }
-        let probe = Probe::on(&root, &root);
+        let probe = Probe::on(&root, &root, &root);
         (root, probe)
     }
 
@@ -179,6 +215,33 @@ mod tests {
             (health.resident_kib, health.hottest_decicelsius),
             (None, None)
         );
+        assert_eq!(health.radio, None);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn the_radio_of_a_card_is_read_from_its_line() {
+        let (root, _) = board("radio", &[]);
+        let line = root.join(RADIO);
+        fs::create_dir_all(line.parent().unwrap()).unwrap();
+        for (text, expected) in [
+            ("3 2 -54 1              \n", Some((3, 2, Some(-54), 1))),
+            ("1 0 0 0                \n", Some((1, 0, None, 0))),
+            ("0 0 0 0                \n", None),
+            ("", None),
+            ("3 2 -540 1", None),
+            ("joined", None),
+        ] {
+            fs::write(&line, text).unwrap();
+            let mut probe = Probe::on(&root, &root, &root);
+            let expected = expected.map(|(state, network, signal_dbm, joined)| Radio {
+                state,
+                network,
+                signal_dbm,
+                joined,
+            });
+            assert_eq!(probe.read().radio, expected, "{text:?}");
+        }
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -8,7 +8,7 @@ mod histogram;
 mod repeated;
 mod stage_watch;
 
-pub use health::{Health, Probe};
+pub use health::{Health, Probe, Radio};
 pub use histogram::{Histogram, Summary};
 pub use repeated::Repeated;
 pub use stage_watch::{StageClock, StageWatch};

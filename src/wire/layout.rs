@@ -44,6 +44,9 @@ pub(super) const STATS_STAGES: usize = 6;
 /// 2 bytes.
 pub(super) const STATS_BYTES: usize = 4 * 16 + 4 * 4 * STATS_STAGES + 2;
 
+/// Bytes that the sender on a card with a radio adds: state, network, signal, joins, and two zeros.
+pub(super) const RADIO_BYTES: usize = KEYPOINT_BYTES;
+
 // The length of a body is a multiple of a keypoint's, so that receivers find its end without knowing its kind.
 const _: () = assert!(STATS_BYTES.is_multiple_of(KEYPOINT_BYTES));
 const _: () = assert!(STATS_BYTES / KEYPOINT_BYTES <= MAX_KEYPOINTS);

@@ -40,5 +40,5 @@ pub use packet::{Body, Flags, Kind, Packet};
 pub use seal::{Key, SealError, Sealer, encode};
 pub use sender::{Sender, StreamId};
 pub use session::{Order, Refusal, Rule, Sealed, Sessions, Stamp, UNORDERED_EPOCH, Verdict};
-pub use stats::{WireStage, WireStats};
+pub use stats::{WireRadio, WireStage, WireStats};
 pub use view::{Numbers, PacketView, WireError, without_seal};

@@ -255,8 +255,9 @@ impl Packet {
             }
             Body::Heartbeat => {}
             Body::Stats(stats) => {
-                put(&mut bytes, end, stats.encode());
-                end += STATS_BYTES;
+                let body = stats.encode();
+                bytes[end..end + body.len()].copy_from_slice(&body);
+                end += body.len();
             }
             Body::Instances(part) => {
                 let body = part.body();

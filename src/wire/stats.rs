@@ -4,7 +4,7 @@
 //! only added at the end. A reader skips unknown fields, and refuses a body that lacks the fields of the first
 //! version.
 
-use super::layout::{STATS_BYTES, STATS_STAGES};
+use super::layout::{RADIO_BYTES, STATS_BYTES, STATS_STAGES};
 use crate::stats::Stage;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -23,6 +23,52 @@ pub struct WireStage {
     pub p99_us: u32,
     /// Maximum, in microseconds.
     pub max_us: u32,
+}
+
+/// State of the radio of a card. The states are in docs/wire.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct WireRadio {
+    /// Never 0.
+    pub state: u8,
+    /// Place of the network in `wifi.toml`; 0 for none.
+    pub network: u8,
+    /// Signal of the access point.
+    pub signal_dbm: Option<i8>,
+    /// Number of times that a network was joined, modulo 256.
+    pub joined: u8,
+}
+
+impl WireRadio {
+    fn encode(self) -> [u8; RADIO_BYTES] {
+        let signal = self.signal_dbm.unwrap_or(UNKNOWN_SIGNAL).to_le_bytes();
+        [self.state, self.network, signal[0], self.joined, 0, 0]
+    }
+
+    /// `None` without a radio.
+    fn decode(bytes: &[u8; RADIO_BYTES]) -> Option<Self> {
+        let [state, network, signal, joined, ..] = *bytes;
+        let signal = i8::from_le_bytes([signal]);
+        (state > 0).then_some(WireRadio {
+            state,
+            network,
+            signal_dbm: (signal != UNKNOWN_SIGNAL).then_some(signal),
+            joined,
+        })
+    }
+
+    /// The state in words; a state of later versions has none.
+    pub fn state_name(self) -> &'static str {
+        match self.state {
+            1 => "searching",
+            2 => "joining",
+            3 => "joined",
+            4 => "wrong passphrase",
+            5 => "refused",
+            6 => "wrong wifi.toml",
+            7 => "no radio",
+            _ => "unknown",
+        }
+    }
 }
 
 /// Statistics of a sender. Counters cover the whole run and wrap. `None` is an unknown figure.
@@ -65,6 +111,9 @@ pub struct WireStats {
     pub stages: [WireStage; STATS_STAGES],
     /// The hottest of the processor's thermal zones, in 0.1 degrees Celsius.
     pub hottest_decicelsius: Option<i16>,
+    /// The radio of a card. Only its sender adds these bytes to the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub radio: Option<WireRadio>,
 }
 
 fn by_name<S: Serializer>(
@@ -77,13 +126,17 @@ fn by_name<S: Serializer>(
 /// The value of an unknown figure.
 const UNKNOWN: u32 = u32::MAX;
 const UNKNOWN_TEMPERATURE: i16 = i16::MIN;
+const UNKNOWN_SIGNAL: i8 = i8::MIN;
+
+/// An encoded body.
+pub(super) type StatsBody = heapless::Vec<u8, { STATS_BYTES + RADIO_BYTES }>;
 
 fn known(raw: u32) -> Option<u32> {
     (raw != UNKNOWN).then_some(raw)
 }
 
 impl WireStats {
-    pub(super) fn encode(&self) -> [u8; STATS_BYTES] {
+    pub(super) fn encode(&self) -> StatsBody {
         let raw = |figure: Option<u32>| figure.unwrap_or(UNKNOWN);
         let figures = [
             self.uptime_s,
@@ -114,12 +167,16 @@ impl WireStats {
         }
         let hottest = self.hottest_decicelsius.unwrap_or(UNKNOWN_TEMPERATURE);
         temperature.copy_from_slice(&hottest.to_le_bytes());
-        bytes
+        let radio = self.radio.map(WireRadio::encode);
+        // The body has room for both.
+        let both = bytes.into_iter().chain(radio.into_iter().flatten());
+        both.collect()
     }
 
     /// `None` if it is too short.
     pub(super) fn decode(body: &[u8]) -> Option<Self> {
-        let (words, temperature) = body.first_chunk::<STATS_BYTES>()?.as_chunks();
+        let (first, more) = body.split_first_chunk::<STATS_BYTES>()?;
+        let (words, temperature) = first.as_chunks();
         let mut words = words.iter().map(|&word| u32::from_le_bytes(word));
         // There are enough words for the calls below.
         let mut next = || words.next().unwrap_or(UNKNOWN);
@@ -152,6 +209,7 @@ impl WireStats {
                 .ok()
                 .map(i16::from_le_bytes)
                 .filter(|&hottest| hottest != UNKNOWN_TEMPERATURE),
+            radio: more.first_chunk().and_then(WireRadio::decode),
         })
     }
 }
@@ -190,6 +248,15 @@ impl fmt::Display for WireStats {
         if let Some(hottest) = self.hottest_decicelsius {
             write!(f, ", {:.1} degC", f32::from(hottest) / 10.0)?;
         }
+        if let Some(radio) = self.radio {
+            write!(f, ", Wi-Fi {}", radio.state_name())?;
+            if radio.network > 0 {
+                write!(f, " (network {})", radio.network)?;
+            }
+            if let Some(dbm) = radio.signal_dbm {
+                write!(f, " {dbm} dBm")?;
+            }
+        }
         f.write_str("; median/p99/max ms:")?;
         for (stage, times) in Stage::ALL.into_iter().zip(&self.stages) {
             if times.count > 0 {
@@ -209,7 +276,9 @@ pub(super) mod tests {
 
     /// Any bytes are a body, and each body has its own bytes: see below.
     pub(in crate::wire) fn any_stats() -> impl Strategy<Value = WireStats> {
-        proptest::collection::vec(any::<u8>(), STATS_BYTES)
+        let lengths = prop_oneof![Just(STATS_BYTES), Just(STATS_BYTES + RADIO_BYTES)];
+        lengths
+            .prop_flat_map(|length| proptest::collection::vec(any::<u8>(), length))
             .prop_map(|bytes| WireStats::decode(&bytes).unwrap())
     }
 
@@ -217,15 +286,22 @@ pub(super) mod tests {
         #[test]
         fn any_bytes_are_read_and_written_back_the_same(
             bytes in proptest::collection::vec(any::<u8>(), STATS_BYTES),
+            radio in proptest::option::of((1..=u8::MAX, any::<[u8; 3]>())),
             more in proptest::collection::vec(any::<u8>(), 0..300),
             missing in 1..=STATS_BYTES,
         ) {
+            prop_assert_eq!(WireStats::decode(&bytes[..STATS_BYTES - missing]), None);
+            let without = [&bytes[..], &[0; RADIO_BYTES]].concat();
+            prop_assert_eq!(WireStats::decode(&without), WireStats::decode(&bytes));
+            let radio = radio.map(|(state, [a, b, c])| [state, a, b, c, 0, 0]);
+            let bytes: Vec<u8> = bytes.into_iter().chain(radio.into_iter().flatten()).collect();
             let stats = WireStats::decode(&bytes).unwrap();
             prop_assert_eq!(&stats.encode()[..], &bytes[..]);
             // Fields of a later version are skipped.
-            let longer = [&bytes[..], &more].concat();
-            prop_assert_eq!(WireStats::decode(&longer), Some(stats));
-            prop_assert_eq!(WireStats::decode(&bytes[..STATS_BYTES - missing]), None);
+            if radio.is_some() {
+                let longer = [&bytes[..], &more].concat();
+                prop_assert_eq!(WireStats::decode(&longer), Some(stats));
+            }
         }
     }
 
@@ -235,6 +311,7 @@ pub(super) mod tests {
         assert_eq!(WireStats::decode(&stats.encode()), Some(stats.clone()));
         let line = stats.to_string();
         assert!(!line.contains("heap") && !line.contains("degC"), "{line}");
+        assert!(!line.contains("Wi-Fi"), "{line}");
         assert!(
             line.ends_with("0 ms of 0 ms busy; median/p99/max ms:"),
             "{line}"
@@ -244,6 +321,11 @@ pub(super) mod tests {
 
         stats.heap_bytes = Some(0);
         stats.hottest_decicelsius = Some(-5);
+        stats.radio = Some(WireRadio {
+            state: 4,
+            network: 2,
+            ..WireRadio::default()
+        });
         stats.stages[Stage::Infer as usize] = WireStage {
             count: 3,
             median_us: 1_500,
@@ -252,7 +334,8 @@ pub(super) mod tests {
         };
         assert_eq!(WireStats::decode(&stats.encode()), Some(stats.clone()));
         let line = stats.to_string();
-        assert!(line.contains(", 0 bytes of heap, -0.5 degC"), "{line}");
+        let expected = ", 0 bytes of heap, -0.5 degC, Wi-Fi wrong passphrase (network 2);";
+        assert!(line.contains(expected), "{line}");
         assert!(line.ends_with("ms: infer 1.50/2.00/2.50"), "{line}");
         let json = serde_json::to_value(&stats).unwrap();
         assert_eq!(json["stages"]["infer"]["p99_us"], 2_000);

@@ -2,7 +2,7 @@
 //! posewire running.
 //!
 //! In: kernel modules and their order in the initramfs, and from the card's one partition, which is
-//! mounted read-only, `posewire.toml`, `network.toml` and the plans. Out: lines in the kernel's log,
+//! mounted read-only, `posewire.toml`, `network.toml`, `wifi.toml` and the plans. Out: lines in the kernel's log,
 //! which the kernel shows on every console. Nothing is ever written to the card. It never ends:
 //! each failure is one line, and is tried again or done without. A bug in here restarts the board.
 
@@ -12,6 +12,7 @@ mod network;
 mod output;
 mod service;
 mod system;
+mod wifi;
 
 use output::say;
 use service::{Board, End};
@@ -50,7 +51,8 @@ fn bring_up() {
     };
     system::load_modules();
     card::wait_and_mount();
-    network::start();
+    let has_radio = wifi::start();
+    network::start(has_radio);
     system::warn_of_a_shared_line();
     let end = service::keep_running(&mut Board::new(signals));
     say(match end {

@@ -54,7 +54,7 @@ pub fn relay(from: &mut impl Read) {
 }
 
 /// Memory is bounded: a line longer than [`LONGEST_LINE`] is cut into several.
-fn each_line(from: &mut impl Read, mut take: impl FnMut(&[u8])) {
+pub fn each_line(from: &mut impl Read, mut take: impl FnMut(&[u8])) {
     let mut line = Vec::with_capacity(LONGEST_LINE);
     let mut bytes = [0; 512];
     loop {

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// One folder with all modules, and the file with their order.
 const MODULES: &str = "/modules";
 const ORDER: &str = "/modules/order";
+/// The module that makes the board an Ethernet adapter on USB.
+const GADGET: &str = "g_ether";
+const SERIAL_NUMBER: &str = "/proc/device-tree/serial-number";
+const MAX_SERIAL_BYTES: u64 = 64;
 /// posewire takes no longer file of settings.
 const MAX_SETTINGS_BYTES: u64 = 64 << 10;
 
@@ -59,7 +63,11 @@ pub fn load_modules() {
     };
     let words = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     for name in names.lines() {
-        if let Err(error) = load_module(name, &options(&words, name)) {
+        let mut options = options(&words, name);
+        if name == GADGET && options.is_empty() {
+            options = gadget_options(serial_number());
+        }
+        if let Err(error) = load_module(name, &options) {
             say(&format!("module {name}: {error}"));
         }
     }
@@ -84,6 +92,23 @@ fn options(command_line: &str, module: &str) -> String {
         .map(|(_, option)| option)
         .collect();
     own.join(" ")
+}
+
+/// The board's own number, if its firmware gives one.
+pub fn serial_number() -> Option<u64> {
+    let text = read_bounded(Path::new(SERIAL_NUMBER), MAX_SERIAL_BYTES).ok()?;
+    u64::from_str_radix(text.trim_end_matches('\0'), 16).ok()
+}
+
+/// Hardware addresses for both ends of the cable: with random ones a computer would see a new adapter after each
+/// start. The first byte says that they are local.
+fn gadget_options(serial: Option<u64>) -> String {
+    let Some(serial) = serial else {
+        return String::new();
+    };
+    let [.., a, b, c, d] = serial.to_be_bytes();
+    let end = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}");
+    format!("dev_addr=02:01:{end} host_addr=02:02:{end} iManufacturer=posewire")
 }
 
 /// Even frame times matter more here than a cool board.
@@ -143,6 +168,15 @@ mod tests {
         assert_eq!(options(line, "uvcvideo"), "quirks=0x80 timeout=9000");
         assert_eq!(options("snd-usb.x=1", "snd_usb"), "x=1");
         assert_eq!(options(line, "dwc2"), "");
+    }
+
+    #[test]
+    fn a_gadget_has_the_same_addresses_after_each_start() {
+        assert_eq!(
+            gadget_options(Some(0x1000_0000_9ab3_01d2)),
+            "dev_addr=02:01:9a:b3:01:d2 host_addr=02:02:9a:b3:01:d2 iManufacturer=posewire"
+        );
+        assert_eq!(gadget_options(None), "");
     }
 
     #[test]

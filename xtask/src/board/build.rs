@@ -6,6 +6,7 @@ use super::running::Files;
 use crate::cargo;
 use crate::debian::packages;
 use crate::tools::{self, Outcome};
+use std::path::PathBuf;
 
 const AGENT: &str = "board-agent";
 
@@ -14,12 +15,7 @@ pub fn prepare() -> Outcome<Files> {
     let folder = tools::board_folder()?;
     let packages = packages::fetch(&folder)?;
     let posewire = cargo::board_program(cargo::BOARD_TARGET)?;
-    let no_debug = "--config=profile.dev.debug=0";
-    cargo::build(AGENT, &["--target", cargo::BOARD_TARGET, no_debug])?;
-    let agent = tools::target()?
-        .join(cargo::BOARD_TARGET)
-        .join("debug")
-        .join(AGENT);
+    let agent = agent()?;
     let clips = repository.join("models/demo/clips");
     let pictures = pictures::load(&clips)?;
     let initramfs = folder.join("initramfs");
@@ -39,4 +35,14 @@ pub fn prepare() -> Outcome<Files> {
         initramfs,
         joints: pictures.into_iter().map(|picture| picture.joints).collect(),
     })
+}
+
+/// Builds the agent and returns its path.
+pub fn agent() -> Outcome<PathBuf> {
+    let no_debug = "--config=profile.dev.debug=0";
+    cargo::build(AGENT, &["--target", cargo::BOARD_TARGET, no_debug])?;
+    Ok(tools::target()?
+        .join(cargo::BOARD_TARGET)
+        .join("debug")
+        .join(AGENT))
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the packages, the two ARM programs, the pictures. Out: one file.
 
-use super::pictures::{FORMATS, Picture, encode};
+use super::pictures::{FORMATS, Picture, RAW_FORMATS, encode};
 use crate::debian::cpio::Archive;
 use crate::debian::modules::Modules;
 use crate::debian::packages::Packages;
@@ -62,7 +62,8 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
         );
         archive.file(&format!("pictures/{index}.JPEG"), &picture.jpeg);
     }
-    for format in FORMATS.iter().filter(|&&format| format != "YUYV") {
+    let others = FORMATS.iter().filter(|&&format| format != "YUYV");
+    for format in others.chain(&RAW_FORMATS) {
         archive.file(
             &format!("pictures/0.{format}"),
             &encode(&contents.pictures[0].rgb, format)?,

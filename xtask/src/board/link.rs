@@ -1,6 +1,6 @@
 //! The connection to the agent on the board: one command per line, one answer per line. Every wait has a limit.
 
-use super::machine::Machine;
+use crate::emulator::Emulator;
 use crate::tools::Outcome;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ pub fn listen() -> Outcome<(TcpListener, u16)> {
 
 impl Link {
     /// Waits for the agent's greeting.
-    pub fn accept(listener: &TcpListener, machine: &mut Machine) -> Outcome<Self> {
+    pub fn accept(listener: &TcpListener, emulator: &mut Emulator) -> Outcome<Self> {
         let start = Instant::now();
         let stream = loop {
             match listener.accept() {
@@ -34,7 +34,7 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.to_string()),
             }
-            if !machine.emulator.is_running() {
+            if !emulator.is_running() {
                 return Err("the board stopped while it started".into());
             }
             if start.elapsed() > LONGEST_BOOT {

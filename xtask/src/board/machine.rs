@@ -60,7 +60,7 @@ impl Machine {
 }
 
 /// QEMU's `pipe` takes PATH.in and PATH.out. The board's output is in the second.
-fn make_pipes(folder: &Path) -> Outcome<File> {
+pub fn make_pipes(folder: &Path) -> Outcome<File> {
     for name in ["serial.in", "serial.out"] {
         let path = folder.join(name);
         if path.exists() {

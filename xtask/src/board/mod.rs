@@ -4,14 +4,14 @@
 //! In: this repository and the machine's package sources. Out: a line per scenario with its figures. Downloads and
 //! builds are in the build folder, under `board`.
 
-mod build;
+pub mod build;
 mod initramfs;
-mod link;
-mod machine;
+pub mod link;
+pub mod machine;
 mod pictures;
 mod running;
 mod scenarios;
-mod serial;
+pub mod serial;
 
 use crate::tools::Outcome;
 use running::{Board, Files};

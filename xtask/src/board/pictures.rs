@@ -1,8 +1,8 @@
 //! Pictures of the demo clip in camera formats, and the positions of the joints in them.
 
 use crate::tools::{Outcome, at};
-use posewire::frame::{self, PixelFormat};
-use posewire::source::{FrameLength, FrameSource, MjpegSource, Next, frame_length};
+use posewire::frame;
+use posewire::source::{CameraOptions, FrameLength, FrameSource, MjpegSource, Next, frame_length};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +14,12 @@ const CHOSEN: [usize; 6] = [0, 4, 8, 12, 16, 20];
 
 /// Formats that vivid and posewire share.
 pub const FORMATS: [&str; 6] = ["YUYV", "UYVY", "NV12", "GREY", "RGB3", "BGR3"];
+
+/// Raw Bayer formats that vivid and posewire share.
+pub const RAW_FORMATS: [&str; 16] = [
+    "RGGB", "GRBG", "GBRG", "BA81", "RG10", "BA10", "GB10", "BG10", "RG12", "BA12", "GB12", "BG12",
+    "RG16", "GR16", "GB16", "BYR2",
+];
 
 pub struct Picture {
     pub jpeg: Vec<u8>,
@@ -75,17 +81,30 @@ fn joints(frame: &serde_json::Value) -> Option<Vec<Option<[f64; 2]>>> {
         .collect()
 }
 
-/// The picture in a format of [`FORMATS`], by its V4L2 code.
+/// The picture in a format of [`FORMATS`] or [`RAW_FORMATS`], by its V4L2 code.
 pub fn encode(rgb: &[u8], code: &str) -> Outcome<Vec<u8>> {
-    let format = match code {
-        "RGB3" => PixelFormat::Rgb24,
-        "BGR3" => PixelFormat::Bgr24,
-        "GREY" => PixelFormat::Grey,
-        "YUYV" => PixelFormat::Yuyv,
-        "UYVY" => PixelFormat::Uyvy,
-        "NV12" => PixelFormat::Nv12,
-        "YU12" => PixelFormat::Yu12,
-        other => return Err(format!("pictures are not made in {other}")),
+    let format = CameraOptions {
+        format: Some(code.parse()?),
+        ..CameraOptions::default()
     };
+    let format = format.raw_format();
+    let format = format.ok_or_else(|| format!("pictures are not made in {code}"))?;
+    if RAW_FORMATS.contains(&code) {
+        return Ok(frame::encode(&doubled(rgb), 2 * WIDTH_PX as u32, format));
+    }
     Ok(frame::encode(rgb, WIDTH_PX as u32, format))
+}
+
+/// The picture with four pixels for each.
+fn doubled(rgb: &[u8]) -> Vec<u8> {
+    let rows = rgb.chunks_exact(3 * WIDTH_PX).flat_map(|row| {
+        let twice = row
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .flat_map(|&pixel| [pixel, pixel]);
+        let row: Vec<u8> = twice.flatten().collect();
+        [row.clone(), row]
+    });
+    rows.flatten().collect()
 }

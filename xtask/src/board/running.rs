@@ -2,7 +2,7 @@
 
 use super::link::{self, Link};
 use super::machine::Machine;
-use super::pictures;
+use super::pictures::{self, RAW_FORMATS};
 use super::scenarios::Scenario;
 use crate::receiver::Receiver;
 use crate::tools::Outcome;
@@ -64,7 +64,7 @@ impl Board {
         let (listener, port) = link::listen()?;
         let switched_on = Instant::now();
         let mut machine = Machine::start(&files.folder, &files.kernel, &files.initramfs, port)?;
-        let link = Link::accept(&listener, &mut machine)
+        let link = Link::accept(&listener, &mut machine.emulator)
             .map_err(|error| format!("{error}\n{}", machine.emulator.tail()))?;
         let ready_after = switched_on.elapsed();
         Ok(Board {
@@ -127,12 +127,20 @@ impl Board {
         self.unload_camera()?;
         self.load_camera()?;
         let camera = self.find_camera()?;
-        self.ask(&format!("loop {} {}", camera.capture, camera.output))?;
+        // Four samples are a pixel of a raw picture.
+        let (scale, double) = match RAW_FORMATS.contains(&format) {
+            true => (2, " double"),
+            false => (1, ""),
+        };
+        self.ask(&format!(
+            "loop {} {}{double}",
+            camera.capture, camera.output
+        ))?;
         self.ask(&format!(
             "screen {} {format} {} {} /pictures/0.{format}",
             camera.output,
-            pictures::WIDTH_PX,
-            pictures::HEIGHT_PX
+            scale * pictures::WIDTH_PX,
+            scale * pictures::HEIGHT_PX
         ))?;
         Ok(camera)
     }

@@ -1,7 +1,8 @@
-//! Debian's ARM kernel, busybox, and the Raspberry Pi's firmware, from this machine's package sources.
+//! Debian's ARM kernel, busybox, the Raspberry Pi's firmware, and Wi-Fi, from this machine's package sources.
 //!
-//! In: a folder. Out: trees with the kernel, its modules and device trees and busybox, and with the firmware. Needs
-//! no root, and leaves the machine's own package state alone. Existing trees are reused.
+//! In: a folder. Out: trees with the kernel, its modules and device trees and busybox, with the firmware, and with
+//! `wpa_supplicant` and the firmware of radios. Needs no root, and leaves the machine's own package state alone.
+//! Existing trees are reused.
 
 use super::apt::Apt;
 use crate::tools::{Outcome, at};
@@ -12,6 +13,10 @@ pub const ARCHITECTURE: &str = "arm64";
 const KERNEL: &str = "linux-image-arm64";
 const SHELL: &str = "busybox-static";
 const FIRMWARE: &str = "raspi-firmware";
+/// With their libraries. The last two are the other end of the radio, for tests.
+const WIFI_PROGRAMS: [&str; 3] = ["wpasupplicant", "hostapd", "iw"];
+/// Firmware of the Raspberry Pis' radios, and the rules of countries.
+const WIFI_FILES: [&str; 3] = ["firmware-brcm80211", FIRMWARE, "wireless-regdb"];
 /// Debian's component for files that may be redistributed but not changed.
 const FIRMWARE_COMPONENT: &str = "non-free-firmware";
 /// A machine's other sources often have no ARM packages.
@@ -52,11 +57,7 @@ pub fn fetch(folder: &Path) -> Outcome<Packages> {
 /// The same for the firmware, which is not part of Debian proper.
 pub fn fetch_firmware(folder: &Path) -> Outcome<Firmware> {
     let folder = folder.join("firmware");
-    fs::create_dir_all(&folder).map_err(at(&folder))?;
-    let sources = folder.join("debian.sources");
-    let own = Path::new(DEBIAN_SOURCES);
-    let text = fs::read_to_string(own).map_err(at(own))?;
-    fs::write(&sources, with_component(&text, FIRMWARE_COMPONENT)).map_err(at(&sources))?;
+    let sources = sources_with(&folder, FIRMWARE_COMPONENT)?;
     let apt = Apt::new(&folder, ARCHITECTURE, &sources);
     let root = apt.unpack("the Raspberry Pi's firmware", || {
         Ok(vec![apt.download(&[FIRMWARE])?])
@@ -65,6 +66,27 @@ pub fn fetch_firmware(folder: &Path) -> Outcome<Firmware> {
         files: root.join("usr/lib").join(FIRMWARE),
         licence: root.join("usr/share/doc").join(FIRMWARE).join("copyright"),
     })
+}
+
+/// The same for `wpa_supplicant`, its libraries and the firmware of radios. Returns the tree.
+pub fn fetch_wifi(folder: &Path) -> Outcome<PathBuf> {
+    let folder = folder.join("wifi");
+    let sources = sources_with(&folder, FIRMWARE_COMPONENT)?;
+    let apt = Apt::new(&folder, ARCHITECTURE, &sources);
+    apt.unpack("wpa_supplicant and the firmware of radios", || {
+        let files = apt.download(&WIFI_FILES)?;
+        Ok(vec![files, apt.download_with_needs(&WIFI_PROGRAMS)?])
+    })
+}
+
+/// A file in `folder` with this machine's package sources and one more component.
+fn sources_with(folder: &Path, component: &str) -> Outcome<PathBuf> {
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    let sources = folder.join("debian.sources");
+    let own = Path::new(DEBIAN_SOURCES);
+    let text = fs::read_to_string(own).map_err(at(own))?;
+    fs::write(&sources, with_component(&text, component)).map_err(at(&sources))?;
+    Ok(sources)
 }
 
 /// Package sources with an additional component.

@@ -61,6 +61,18 @@ impl Card {
         Ok(contents)
     }
 
+    /// Edits a text file like a user. The replaced text must be there.
+    pub fn edit(&mut self, name: &str, changes: &[(&str, &str)]) -> Outcome<()> {
+        let mut text = String::from_utf8_lossy(&self.read(name)?).into_owned();
+        for (from, to) in changes {
+            if !text.contains(from) {
+                return Err(format!("{name} on the card does not say {from:?}"));
+            }
+            text = text.replace(from, to);
+        }
+        self.write(name, text.as_bytes())
+    }
+
     pub fn free_bytes(&mut self) -> Outcome<u64> {
         let stats = self.files()?.stats().map_err(on("the card"))?;
         Ok(u64::from(stats.free_clusters()) * u64::from(stats.cluster_size()))

@@ -4,9 +4,9 @@
 use super::card::Card;
 use super::texts;
 use crate::emulator::Emulator;
-use crate::tools::{Outcome, at};
+use crate::tools::{Outcome, at, board_folder};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Emulation of one kind of board.
 pub struct Kind {
@@ -44,8 +44,30 @@ pub const RASPI3B: Kind = Kind {
     device_tree: Some("bcm2837-rpi-3-b.dtb"),
 };
 
+/// Folder of the running card and its console.
+pub fn folder() -> Outcome<PathBuf> {
+    Ok(board_folder()?.join("card"))
+}
+
+/// A line of the kernel log without its time.
+pub fn plain(line: &str) -> &str {
+    line.split_once("] ").map_or(line, |(_, text)| text).trim()
+}
+
 /// Writes the card to a file and starts a board from it.
 pub fn start(kind: &Kind, card: &mut Card, folder: &Path) -> Outcome<Emulator> {
+    start_with(kind, card, folder, &[], &[], "")
+}
+
+/// The same with a second initramfs after the card's, options of QEMU, and words for the kernel.
+pub fn start_with(
+    kind: &Kind,
+    card: &mut Card,
+    folder: &Path,
+    second: &[u8],
+    options: &[(&str, &str)],
+    more_words: &str,
+) -> Outcome<Emulator> {
     fs::create_dir_all(folder).map_err(at(folder))?;
     let put = |name: &str, bytes: &[u8]| -> Outcome<String> {
         let path = folder.join(name);
@@ -54,8 +76,10 @@ pub fn start(kind: &Kind, card: &mut Card, folder: &Path) -> Outcome<Emulator> {
     };
     let image = put("card.img", &card.bytes)?;
     let kernel = put("kernel", &card.read(texts::KERNEL)?)?;
-    let initramfs = put("initramfs", &card.read(texts::INITRAMFS)?)?;
+    let both = [&card.read(texts::INITRAMFS)?, second].concat();
+    let initramfs = put("initramfs", &both)?;
     let words = String::from_utf8_lossy(&card.read("cmdline.txt")?).into_owned();
+    let words = format!("{} {more_words}", words.trim());
     let tree = match kind.device_tree {
         Some(name) => Some(put("board.dtb", &card.read(name)?)?),
         None => None,
@@ -63,6 +87,7 @@ pub fn start(kind: &Kind, card: &mut Card, folder: &Path) -> Outcome<Emulator> {
     let drive = format!("id=card,if=none,format=raw,file={image}");
     let mut machine = kind.machine.to_vec();
     machine.extend(tree.as_deref().map(|tree| ("-dtb", tree)));
+    machine.extend(options);
     machine.extend([
         ("-netdev", "user,id=net"),
         ("-drive", &drive),

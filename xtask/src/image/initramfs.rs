@@ -1,9 +1,11 @@
 //! The initramfs of a card: the init, posewire, and kernel modules in loading order.
 //!
-//! In: the programs and the module tree. Out: the compressed archive.
+//! In: the programs, the module tree, and Debian's tree with `wpa_supplicant` for a board with a radio. Out: the
+//! compressed archive. A kernel reads several archives, one after the other, as one.
 
 use super::boards::CardFor;
 use crate::debian::cpio::Archive;
+use crate::debian::libraries;
 use crate::debian::modules::Modules;
 use crate::tools::{Outcome, at};
 use flate2::Compression;
@@ -18,6 +20,8 @@ pub struct Contents<'a> {
     pub modules: &'a Path,
     /// Modules in addition to the board's.
     pub more_modules: &'a [String],
+    /// `None` for a board without a radio.
+    pub wifi: Option<&'a Path>,
 }
 
 pub fn build(board: &CardFor, contents: &Contents<'_>) -> Outcome<Vec<u8>> {
@@ -43,9 +47,44 @@ pub fn build(board: &CardFor, contents: &Contents<'_>) -> Outcome<Vec<u8>> {
         archive.file(&format!("modules/{name}.ko"), &read(modules.path(name)?)?);
     }
     archive.file("modules/order", order.join("\n").as_bytes());
+    if let Some(tree) = contents.wifi {
+        add_wifi(&mut archive, tree, board.radio.unwrap_or_default())?;
+    }
+    compressed(archive)
+}
+
+pub fn compressed(archive: Archive) -> Outcome<Vec<u8>> {
     let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
     compressed
         .write_all(&archive.finish())
         .and_then(|()| compressed.finish())
         .map_err(|error| format!("compressing the initramfs: {error}"))
+}
+
+fn add_wifi(archive: &mut Archive, tree: &Path, radio: &[(&str, &str)]) -> Outcome<()> {
+    let read = |path: &Path| fs::read(path).map_err(at(path));
+    for folder in [
+        "lib",
+        "lib/aarch64-linux-gnu",
+        "lib/firmware",
+        "lib/firmware/brcm",
+    ] {
+        archive.folder(folder);
+    }
+    for (place, bytes) in libraries::with_needs(tree, &["wpa_supplicant"])? {
+        archive.program(&place, &bytes);
+    }
+    let firmware = tree.join("lib/firmware");
+    for (name, debians) in radio {
+        archive.file(
+            &format!("lib/firmware/brcm/{name}"),
+            &read(&firmware.join(debians))?,
+        );
+    }
+    // Debian's kernel knows Debian's signature.
+    for name in ["regulatory.db", "regulatory.db.p7s"] {
+        let path = firmware.join(format!("{name}-debian"));
+        archive.file(&format!("lib/firmware/{name}"), &read(&path)?);
+    }
+    Ok(())
 }

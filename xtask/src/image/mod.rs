@@ -7,6 +7,7 @@ mod boards;
 mod card;
 mod emulator;
 mod initramfs;
+mod neighbour;
 mod texts;
 pub mod trials;
 
@@ -31,6 +32,8 @@ pub struct Wanted {
     out: Option<PathBuf>,
     size_mib: usize,
     more_modules: Vec<String>,
+    /// Wi-Fi also on a board without a radio of its own, for tests.
+    wifi: bool,
 }
 
 pub fn main(args: &[String]) -> Outcome<bool> {
@@ -62,6 +65,7 @@ impl Wanted {
             out: None,
             size_mib: DEFAULT_SIZE_MIB,
             more_modules: more_modules.iter().map(|&name| name.into()).collect(),
+            wifi: false,
         })
     }
 }
@@ -132,6 +136,11 @@ fn build(wanted: &Wanted) -> Outcome<Card> {
         let name = Path::new(tree).file_name().unwrap_or_default();
         files.push((format!("{}.dtb", name.display()), read(&path)?));
     }
+    let has_wifi = wanted.wifi || board.radio.is_some();
+    let wifi = match has_wifi {
+        true => Some(packages::fetch_wifi(&folder)?),
+        false => None,
+    };
     let initramfs = initramfs::build(
         board,
         &initramfs::Contents {
@@ -139,8 +148,14 @@ fn build(wanted: &Wanted) -> Outcome<Card> {
             posewire: &cargo::board_program(&profile.target)?,
             modules: &packages.modules,
             more_modules: &wanted.more_modules,
+            wifi: wifi.as_deref(),
         },
     )?;
+    if let Some(tree) = &wifi {
+        files.push(("wifi.toml".into(), texts::WIFI_TOML.into()));
+        let licence = tree.join("usr/share/doc/firmware-brcm80211/copyright");
+        files.push(("wifi-licence.txt".into(), read(&licence)?));
+    }
     for (name, bytes) in [
         (texts::KERNEL, read(&packages.kernel)?),
         (texts::INITRAMFS, initramfs),

@@ -77,11 +77,26 @@ udp = \"{}\"
 }
 
 pub const NETWORK_TOML: &str = "\
-# The network. Without any line here: the first Ethernet interface, its address by DHCP.
+# The network. Without any line here: the first Ethernet interface, its address by DHCP. The networks of the radio
+# are in wifi.toml, on cards for boards that have one.
 
-#address = \"192.168.1.50/24\"        # or \"dhcp\", or \"none\"
+#address = \"192.168.1.50/24\"        # or \"dhcp\", \"link-local\" or \"none\"
 #gateway = \"192.168.1.1\"
 #name-servers = [\"192.168.1.1\"]
-#interface = \"eth0\"
-#name = \"posewire\"                  # what a DHCP server is told
+#interface = \"eth0\"                 # or \"wlan0\": the one that has this address
+#name = \"left-arm\"                  # left-arm.local instead of posewire-XXXX.local, and for DHCP servers
+";
+
+pub const WIFI_TOML: &str = "\
+# The networks of the radio. Without any line here the radio is off. The log on the screen and the serial line says
+# what is wrong, and so do the stats packets of posewire.
+
+#country = \"DE\"                      # two letters: the radio keeps to the rules of that country
+
+#[[network]]                         # the first one is preferred, except for priority
+#name = \"robots\"
+#passphrase = \"correct horse battery\"
+#security = \"auto\"                   # WPA2 or WPA3; or \"wpa2\", \"wpa3\", \"open\"
+#hidden = false                      # true: its access point does not tell the name
+#priority = 0                        # to 100, the largest is preferred
 ";

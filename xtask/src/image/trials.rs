@@ -1,13 +1,11 @@
 //! Scenarios with cards in emulated boards, each from power-on.
 
-use super::card::Card;
-use super::emulator::{self, RASPI3B, VIRT, must_be_unchanged};
-use super::{Wanted, build};
+use super::emulator::{self, RASPI3B, VIRT, folder, must_be_unchanged, plain};
+use super::{Wanted, build, neighbour};
 use crate::board::Standalone;
 use crate::emulator::Emulator;
 use crate::receiver::{Receiver, Seen};
-use crate::tools::{self, Outcome};
-use std::path::PathBuf;
+use crate::tools::Outcome;
 use std::time::Duration;
 
 /// Boot time of an emulated Raspberry Pi 3 on a busy machine.
@@ -30,23 +28,17 @@ pub const TRIALS: &[Standalone] = &[
         about: "rpi3's card, with vivid besides, in an emulated Raspberry Pi 3",
         run: rpi3,
     },
+    Standalone {
+        name: "card-wifi",
+        about: "a card beside an access point: WPA2, WPA3, a wrong passphrase, an access point that goes away",
+        run: neighbour::wifi,
+    },
+    Standalone {
+        name: "card-usb",
+        about: "a card as the USB device of a computer",
+        run: neighbour::gadget,
+    },
 ];
-
-fn folder() -> Outcome<PathBuf> {
-    Ok(tools::board_folder()?.join("card"))
-}
-
-/// Edits a file of the card like a user. The replaced text must be there.
-fn edit(card: &mut Card, name: &str, changes: &[(&str, &str)]) -> Outcome<()> {
-    let mut text = String::from_utf8_lossy(&card.read(name)?).into_owned();
-    for (from, to) in changes {
-        if !text.contains(from) {
-            return Err(format!("{name} on the card does not say {from:?}"));
-        }
-        text = text.replace(from, to);
-    }
-    card.write(name, text.as_bytes())
-}
 
 /// Waits for packets of frames. Seconds from power-on to the first.
 fn keypoints(board: &mut Emulator, receiver: &Receiver, count: usize) -> Outcome<f64> {
@@ -64,13 +56,12 @@ fn plug_is_pulled() -> Outcome<String> {
     let mut card = build(&Wanted::plain("qemu-virt", &[])?)?;
     let receiver = Receiver::start(0)?;
     let to = format!("{HOST}:{}", receiver.port);
-    edit(
-        &mut card,
+    card.edit(
         "posewire.toml",
         &[("10.0.2.2:9000", &to), ("#watchdog", "watchdog")],
     )?;
     let timed = format!("panic=10 i6300esb.heartbeat={}", BITES_AFTER.as_secs());
-    edit(&mut card, "cmdline.txt", &[("panic=10", &timed)])?;
+    card.edit("cmdline.txt", &[("panic=10", &timed)])?;
     let folder = folder()?;
     let mut board = emulator::start(&VIRT, &mut card, &folder)?;
     let first_s = keypoints(&mut board, &receiver, 3)?;
@@ -102,7 +93,7 @@ fn plug_is_pulled() -> Outcome<String> {
 fn mistakes() -> Outcome<String> {
     let mut card = build(&Wanted::plain("qemu-virt", &[])?)?;
     let good = card.read("posewire.toml")?;
-    edit(&mut card, "posewire.toml", &[("board =", "bord =")])?;
+    card.edit("posewire.toml", &[("board =", "bord =")])?;
     card.write("network.toml", b"# mine\naddress = '192.168.1.50'\n")?;
     let folder = folder()?;
     let mut board = emulator::start(&VIRT, &mut card, &folder)?;
@@ -133,24 +124,18 @@ fn mistakes() -> Outcome<String> {
     card.write("network.toml", b"")?;
     let receiver = Receiver::start(0)?;
     let to = format!("{HOST}:{}", receiver.port);
-    edit(&mut card, "posewire.toml", &[("10.0.2.2:9000", &to)])?;
+    card.edit("posewire.toml", &[("10.0.2.2:9000", &to)])?;
     let mut board = emulator::start(&VIRT, &mut card, &folder)?;
     keypoints(&mut board, &receiver, 1)?;
     let told: String = plain(first).chars().take(100).collect();
     Ok(format!("{told:?}; {:?}; mended", plain(&network)))
 }
 
-/// A line of the kernel log without its time.
-fn plain(line: &str) -> &str {
-    line.split_once("] ").map_or(line, |(_, text)| text).trim()
-}
-
 fn rpi3() -> Outcome<String> {
     let mut card = build(&Wanted::plain("rpi3", &["vivid"])?)?;
     let receiver = Receiver::start(0)?;
     let to = format!("{HOST}:{}", receiver.port);
-    edit(
-        &mut card,
+    card.edit(
         "posewire.toml",
         &[
             ("192.168.1.20:9000", &to),
@@ -158,8 +143,7 @@ fn rpi3() -> Outcome<String> {
             ("watchdog =", "#watchdog ="),
         ],
     )?;
-    edit(
-        &mut card,
+    card.edit(
         "network.toml",
         &[(
             "#address = \"192.168.1.50/24\"",

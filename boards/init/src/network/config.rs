@@ -25,16 +25,18 @@ struct File {
 pub enum Address {
     Dhcp,
     Static(Setting),
+    /// One of 169.254.0.0/16 that nobody else on the link has.
+    LinkLocal,
     None,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct NetworkConfig {
     pub address: Address,
-    /// `None` for the first that appears.
+    /// The interface that the file is about; `None` for the first wired one that appears.
     pub interface: Option<String>,
-    /// The host's name, for the DHCP server.
-    pub name: String,
+    /// The host's name, for DHCP servers and in `.local`. `None` for one that the board makes.
+    pub name: Option<String>,
 }
 
 impl NetworkConfig {
@@ -63,6 +65,7 @@ impl NetworkConfig {
         })?;
         let address = match file.address.as_deref().unwrap_or("dhcp") {
             "dhcp" => Address::Dhcp,
+            "link-local" => Address::LinkLocal,
             "none" => Address::None,
             text => Address::Static(setting(text, file.gateway, file.name_servers)?),
         };
@@ -78,8 +81,23 @@ impl NetworkConfig {
         Ok(NetworkConfig {
             address,
             interface: file.interface,
-            name: file.name.unwrap_or_else(|| "posewire".into()),
+            name: file.name,
         })
+    }
+
+    /// Checks that a fixed address has an interface, now that there may be a second one.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub fn check_beside_a_radio(&self) -> Result<(), String> {
+        if matches!(self.address, Address::Static(_)) && self.interface.is_none() {
+            return Err(
+                "network.toml: address is fixed, and wifi.toml names a network: add interface = \"eth0\" or \
+                 interface = \"wlan0\", the one that has this address"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 }
 
@@ -94,7 +112,7 @@ fn setting(
     });
     let (address, prefix) = parts.ok_or_else(|| {
         format!(
-            "address is {text:?}, expected is \"dhcp\", \"none\" or one like \"192.168.1.50/24\""
+            "address is {text:?}, expected is \"dhcp\", \"link-local\", \"none\" or one like \"192.168.1.50/24\""
         )
     })?;
     Ok(Setting {
@@ -121,7 +139,19 @@ mod tests {
     fn without_a_word_it_is_dhcp() {
         let config = NetworkConfig::parse("").unwrap();
         assert_eq!(config.address, Address::Dhcp);
-        assert_eq!((config.interface, config.name.as_str()), (None, "posewire"));
+        assert_eq!((config.interface, config.name), (None, None));
+    }
+
+    #[test]
+    fn a_fixed_address_beside_a_radio_needs_its_interface() {
+        let check = |text: &str| NetworkConfig::parse(text).unwrap().check_beside_a_radio();
+        assert!(check("").is_ok());
+        assert!(check("address = '10.0.0.9/8'\ninterface = 'wlan0'").is_ok());
+        let error = check("address = '10.0.0.9/8'").unwrap_err();
+        assert!(
+            error.contains("interface = ") && !error.contains('\n'),
+            "{error}"
+        );
     }
 
     #[test]

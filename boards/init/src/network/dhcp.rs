@@ -18,10 +18,9 @@ const RECEIVE_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// If the kernel refuses a socket or the address.
-pub fn run(interface: &Interface, name: &str) -> io::Result<()> {
+pub fn run(interface: &Interface, port: &mut Port<'_>, name: &str) -> io::Result<()> {
     let socket = open(&interface.name)?;
     let mut client = Client::new(interface.hardware, name, random()?, Instant::now());
-    let mut port = Port(interface);
     let mut held = Held::default();
     let mut had_carrier = false;
     while interface.is_there() {
@@ -36,7 +35,7 @@ pub fn run(interface: &Interface, name: &str) -> io::Result<()> {
         }
         had_carrier = has_carrier;
         if client.expired(looked).is_some() {
-            held.give_up(&mut port);
+            held.give_up(port);
         }
         if has_carrier && let Some(message) = client.due(looked) {
             // A message that is not sent is due again.
@@ -44,9 +43,9 @@ pub fn run(interface: &Interface, name: &str) -> io::Result<()> {
         }
         match answer(&socket, &mut client, looked + LOOK_EVERY)? {
             Some(Change::Set(setting)) => {
-                held.set(&mut port, &setting, "by DHCP", client.notes())?;
+                held.set(port, &setting, "by DHCP", client.notes())?;
             }
-            Some(Change::Lost) => held.give_up(&mut port),
+            Some(Change::Lost) => held.give_up(port),
             None => {}
         }
     }

@@ -29,6 +29,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether there is no address.
+    pub fn is_free(&self) -> bool {
+        self.address.is_none()
+    }
+
     fn has(&self, wanted: &Setting) -> bool {
         self.address == Some((wanted.address, wanted.prefix))
             && self.gateway == wanted.gateway

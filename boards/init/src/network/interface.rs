@@ -9,20 +9,42 @@ pub const LOOPBACK: u32 = 1;
 /// ARPHRD_ETHER.
 const ETHERNET: &str = "1";
 
+/// Kinds of interfaces, the preferred one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Wired,
+    Radio,
+    /// The other end of the cable is a computer whose USB device this board is.
+    Gadget,
+}
+
+impl Role {
+    /// Of the default route.
+    pub fn metric(self) -> u32 {
+        match self {
+            Role::Wired => 100,
+            Role::Gadget => 200,
+            Role::Radio => 600,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     pub name: String,
+    pub role: Role,
     /// Changes when the device is pulled out and put back.
     pub index: u32,
     pub hardware: [u8; 6],
 }
 
 impl Interface {
-    /// The interface of that name; for `None`, the first Ethernet device.
-    pub fn find(name: Option<&str>) -> Option<Self> {
-        if let Some(name) = name {
-            return Self::read(&Path::new(ALL).join(name));
-        }
+    pub fn named(name: &str) -> Option<Self> {
+        Self::read(&Path::new(ALL).join(name))
+    }
+
+    /// The first interface of a kind, by name.
+    pub fn first(role: Role) -> Option<Self> {
         let mut paths: Vec<PathBuf> = fs::read_dir(ALL)
             .ok()?
             .flatten()
@@ -30,24 +52,42 @@ impl Interface {
             .filter(|path| path.join("device").exists() && word(path, "type") == ETHERNET)
             .collect();
         paths.sort();
-        paths.iter().find_map(|path| Self::read(path))
+        let mut found = paths.iter().filter_map(|path| Self::read(path));
+        found.find(|interface| interface.role == role)
     }
 
     fn read(path: &Path) -> Option<Self> {
         Some(Interface {
             name: path.file_name()?.to_str()?.into(),
+            role: role(path),
             index: word(path, "ifindex").parse().ok()?,
             hardware: hardware_address(&word(path, "address"))?,
         })
     }
 
     pub fn is_there(&self) -> bool {
-        Self::find(Some(&self.name)).is_some_and(|now| now.index == self.index)
+        Self::named(&self.name).is_some_and(|now| now.index == self.index)
     }
 
-    /// Whether the cable is plugged in at both ends.
+    /// Whether the cable is plugged in at both ends, or the radio has joined a network and has its keys.
     pub fn has_carrier(&self) -> bool {
-        word(&Path::new(ALL).join(&self.name), "carrier") == "1"
+        let folder = Path::new(ALL).join(&self.name);
+        match self.role {
+            Role::Radio => word(&folder, "operstate") == "up",
+            Role::Wired | Role::Gadget => word(&folder, "carrier") == "1",
+        }
+    }
+}
+
+fn role(path: &Path) -> Role {
+    let device = fs::canonicalize(path.join("device")).unwrap_or_default();
+    let device = device.file_name().unwrap_or_default().to_string_lossy();
+    if path.join("phy80211").exists() {
+        Role::Radio
+    } else if device.starts_with("gadget") {
+        Role::Gadget
+    } else {
+        Role::Wired
     }
 }
 
@@ -67,6 +107,24 @@ fn hardware_address(text: &str) -> Option<[u8; 6]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn radios_and_gadgets_are_told_from_cables_by_their_folders() {
+        let root = std::env::temp_dir().join(format!("board-init-net-{}", std::process::id()));
+        let interface = |name: &str, device: &str| {
+            fs::create_dir_all(root.join(device)).unwrap();
+            let path = root.join(name);
+            fs::create_dir_all(&path).unwrap();
+            std::os::unix::fs::symlink(root.join(device), path.join("device")).unwrap();
+            path
+        };
+        assert_eq!(role(&interface("eth0", "virtio0")), Role::Wired);
+        assert_eq!(role(&interface("usb0", "udc/gadget.0")), Role::Gadget);
+        let radio = interface("wlan0", "mmc1");
+        fs::create_dir(radio.join("phy80211")).unwrap();
+        assert_eq!(role(&radio), Role::Radio);
+        fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn hardware_addresses_are_six_bytes() {

@@ -1,14 +1,18 @@
-//! Addresses and routes of interfaces, by messages of rtnetlink(7). Unlike the older requests, they need
-//! no unsafe code.
+//! Addresses and routes of interfaces, by messages of rtnetlink(7), and the power saving of radios, by nl80211.
+//! Unlike the older requests, they need no unsafe code.
 //!
 //! Out: one message for each call. In: the kernel's answer, an error number.
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
 };
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+
+/// Room for the description of a family, with its operations.
+const ANSWER_BYTES: usize = 16 << 10;
 
 const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
@@ -27,6 +31,18 @@ const PEER: u16 = 1;
 const LOCAL: u16 = 2;
 const OUT: u16 = 4;
 const GATEWAY: u16 = 5;
+const METRIC: u16 = 6;
+/// Of a message of netlink.
+const HEADER: usize = 16;
+/// Generic netlink: the family that tells the numbers of others.
+const GENERIC_CONTROL: u16 = 16;
+const GET_FAMILY: u8 = 3;
+const FAMILY_ID: u16 = 1;
+const FAMILY_NAME: u16 = 2;
+/// nl80211's command and attributes.
+const SET_POWER_SAVE: u8 = 61;
+const RADIO_INTERFACE: u16 = 3;
+const POWER_SAVE: u16 = 93;
 /// rtm_table, rtm_protocol, rtm_scope, rtm_type: the main table, by an administrator, anywhere, to a host.
 const MAIN_STATIC_UNIVERSE_UNICAST: [u8; 4] = [254, 4, 0, 1];
 
@@ -51,22 +67,63 @@ pub fn delete_address(interface: u32, address: Ipv4Addr, prefix: u8) -> io::Resu
     ask(DELETE_ADDRESS, 0, &address_body(interface, address, prefix))
 }
 
-pub fn set_default_route(interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
-    let mut body = default_route_body(interface);
+/// The kernel uses the route of the lowest metric.
+pub fn set_default_route(interface: u32, gateway: Ipv4Addr, metric: u32) -> io::Result<()> {
+    let mut body = default_route_body(interface, metric);
     attribute(&mut body, GATEWAY, gateway.octets());
     ask(NEW_ROUTE, CREATE_OR_REPLACE, &body)
 }
 
-pub fn delete_default_route(interface: u32) -> io::Result<()> {
-    ask(DELETE_ROUTE, 0, &default_route_body(interface))
+pub fn delete_default_route(interface: u32, metric: u32) -> io::Result<()> {
+    ask(DELETE_ROUTE, 0, &default_route_body(interface, metric))
 }
 
-fn default_route_body(interface: u32) -> Vec<u8> {
+fn default_route_body(interface: u32, metric: u32) -> Vec<u8> {
     let mut body = vec![INTERNET, 0, 0, 0];
     body.extend(MAIN_STATIC_UNIVERSE_UNICAST);
     body.extend([0; 4]);
     attribute(&mut body, OUT, interface.to_ne_bytes());
+    attribute(&mut body, METRIC, metric.to_ne_bytes());
     body
+}
+
+/// Keeps a radio awake between the beacons of its access point.
+pub fn power_saving_off(interface: u32) -> io::Result<()> {
+    let family = generic_family(b"nl80211\0")?;
+    let mut body = vec![SET_POWER_SAVE, 0, 0, 0];
+    attribute(&mut body, RADIO_INTERFACE, interface.to_ne_bytes());
+    attribute(&mut body, POWER_SAVE, 0_u32.to_ne_bytes());
+    let socket = open(Some(rustix::net::netlink::GENERIC))?;
+    answer(&exchange(&socket, family, 0, &body)?)
+}
+
+/// Number of a family of generic netlink. Its modules may give it another one after each start.
+fn generic_family(name: &[u8]) -> io::Result<u16> {
+    let mut body = vec![GET_FAMILY, 1, 0, 0];
+    body.extend((4 + name.len() as u16).to_ne_bytes());
+    body.extend(FAMILY_NAME.to_ne_bytes());
+    body.extend(name);
+    body.resize(body.len().next_multiple_of(4), 0);
+    let socket = open(Some(rustix::net::netlink::GENERIC))?;
+    let bytes = exchange(&socket, GENERIC_CONTROL, 0, &body)?;
+    if bytes.get(4..6) == Some(&ANSWER.to_ne_bytes()) {
+        answer(&bytes)?;
+    }
+    family_id(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The number in the kernel's description of a family: two headers, then attributes.
+fn family_id(bytes: &[u8]) -> Option<u16> {
+    let mut rest = bytes.get(HEADER + 4..)?;
+    loop {
+        let length = u16::from_ne_bytes(rest.get(..2)?.try_into().ok()?);
+        let kind = u16::from_ne_bytes(rest.get(2..4)?.try_into().ok()?);
+        let value = rest.get(4..length.into())?;
+        if kind == FAMILY_ID {
+            return Some(u16::from_ne_bytes(value.try_into().ok()?));
+        }
+        rest = rest.get(usize::from(length).next_multiple_of(4)..)?;
+    }
 }
 
 fn address_body(interface: u32, address: Ipv4Addr, prefix: u8) -> Vec<u8> {
@@ -84,7 +141,6 @@ fn attribute(body: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
 }
 
 fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
-    const HEADER: usize = 16;
     let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend(((HEADER + body.len()) as u32).to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());
@@ -96,17 +152,26 @@ fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {
 }
 
 fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
-    let socket = socket_with(
+    // Protocol 0 of netlink is routing.
+    answer(&exchange(&open(None)?, kind, flags, body)?)
+}
+
+fn open(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
+    Ok(socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
         SocketFlags::CLOEXEC,
-        // Protocol 0 of netlink is routing.
-        None,
-    )?;
-    send(&socket, &message(kind, flags, body), SendFlags::empty())?;
-    let mut bytes = [0; 1024];
-    let (_, length) = recv(&socket, &mut bytes, RecvFlags::empty())?;
-    answer(&bytes[..length.min(bytes.len())])
+        protocol,
+    )?)
+}
+
+/// Sends a request, and returns the first message that comes.
+fn exchange(socket: &OwnedFd, kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<u8>> {
+    send(socket, &message(kind, flags, body), SendFlags::empty())?;
+    let mut bytes = vec![0; ANSWER_BYTES];
+    let (_, length) = recv(socket, &mut bytes[..], RecvFlags::empty())?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// The error number of an answer, 0 for none, negative as the kernel has them.
@@ -145,6 +210,29 @@ mod tests {
         assert!(said(0).is_ok());
         assert_eq!(said(-1).unwrap_err().raw_os_error(), Some(1));
         assert!(answer(b"short").is_err());
+    }
+
+    #[test]
+    fn a_family_is_found_among_the_attributes_that_describe_it() {
+        let mut bytes = vec![0; HEADER + 4];
+        bytes.extend(12_u16.to_ne_bytes());
+        bytes.extend(FAMILY_NAME.to_ne_bytes());
+        bytes.extend(b"nl80211\0");
+        bytes.extend(6_u16.to_ne_bytes());
+        bytes.extend(FAMILY_ID.to_ne_bytes());
+        bytes.extend(37_u16.to_ne_bytes());
+        assert_eq!(family_id(&bytes), Some(37));
+        for length in 0..bytes.len() {
+            assert_eq!(family_id(&bytes[..length]), None);
+        }
+        // An attribute shorter than its own header would be read for ever.
+        bytes[HEADER + 4] = 0;
+        assert_eq!(family_id(&bytes), None);
+    }
+
+    #[test]
+    fn families_have_numbers_for_users_too() {
+        assert_eq!(generic_family(b"nlctrl\0").unwrap(), GENERIC_CONTROL);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::picture::Screen;
 use crate::programs::{self, Programs};
 use crate::usb::UsbCamera;
-use crate::video::{self, Node};
-use crate::{Outcome, system};
+use crate::video::{self, DvTimings, Node};
+use crate::{Outcome, neighbour, system};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,13 +31,15 @@ impl Commands {
     /// | `alive NAME`, `figures NAME`, `log NAME LINES`, `clear` | |
     /// | `rights NAME` | of each thread, as the kernel names them |
     /// | `nodes`, `formats NODE`, `controls NODE` | |
-    /// | `loop CAPTURE OUTPUT` | HDMI out to HDMI in, 640 x 480 |
+    /// | `loop CAPTURE OUTPUT` | HDMI out to HDMI in, 640 x 480, or with `double` 1280 x 960 |
     /// | `input NODE NAME`, `rate NODE FPS`, `format NODE CODE W H` | of a capture node |
     /// | `screen NODE CODE W H FILE`, `show FILE`, `dark` | what the output sends |
     /// | `control NODE NAME VALUE` | |
     /// | `hold NODE`, `release NODE` | keeps a device open |
     /// | `usb plug FILE`, `usb show FILE`, `usb unplug` | a camera that sends a JPEG |
     /// | `usb spoil FAULT FRAMES` | cut, garbage, flagged or missing frames |
+    /// | `write FILE TEXT` | `;` ends a line of the text |
+    /// | `take INTERFACE`, `name OWN-ADDRESS HOST MS` | of a card's neighbour: see `neighbour.rs` |
     /// | `uptime`, `busybox ARGS`, `poweroff` | |
     pub fn run(&mut self, line: &str) -> Outcome<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -68,7 +70,10 @@ impl Commands {
                 .join(" ")),
             ["formats", node] => Ok(Node::open(node)?.formats(false).join(" ")),
             ["controls", node] => Ok(Node::open(node)?.controls().join(" ")),
-            ["loop", capture, output] => connect_loop(capture, output).map(done),
+            ["loop", capture, output] => connect_loop(capture, output, video::VGA).map(done),
+            ["loop", capture, output, "double"] => {
+                connect_loop(capture, output, video::DOUBLE).map(done)
+            }
             ["input", node, name] => Node::open(node)?.connect(false, name).map(done),
             ["rate", node, fps] => Node::open(node)?
                 .set_rate(number(fps)?)
@@ -122,6 +127,18 @@ impl Commands {
                 Ok(String::new())
             }
             ["usb", "spoil", fault, frames] => self.usb()?.spoil(fault, number(frames)?).map(done),
+            ["write", file, ref text @ ..] => {
+                let text = text.join(" ").replace(';', "\n") + "\n";
+                let written = std::fs::write(file, text);
+                written
+                    .map(done)
+                    .map_err(|error| format!("{file}: {error}"))
+            }
+            ["take", interface] => neighbour::take(interface).map(done),
+            ["name", own, host, limit_ms] => {
+                let limit = Duration::from_millis(number(limit_ms)?);
+                neighbour::ask_name(number(own)?, host, limit)
+            }
             ["uptime"] => Ok(system::uptime_ms().to_string()),
             ["busybox", ..] => system::busybox(line.trim_start_matches("busybox")),
             ["poweroff"] => system::power_off(),
@@ -138,15 +155,15 @@ impl Commands {
     }
 }
 
-fn connect_loop(capture: &str, output: &str) -> Outcome<()> {
+fn connect_loop(capture: &str, output: &str, timings: DvTimings) -> Outcome<()> {
     let (from, to) = (Node::open(output)?, Node::open(capture)?);
     from.connect(true, "HDMI")?;
     to.connect(false, "HDMI")?;
-    from.send_vga()?;
+    from.send(timings)?;
     to.control("loop_video", 1)?;
     // The driver would write frame counters over the picture.
     to.control("osd_text_mode", NO_TEXT)?;
-    to.follow_signal()
+    to.follow_signal(timings)
 }
 
 fn read(file: &str) -> Outcome<Vec<u8>> {

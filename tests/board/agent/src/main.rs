@@ -2,9 +2,11 @@
 //!
 //! In: the kernel's command line (`board.port=N`), files that the host put into the initramfs, and
 //! one command a line over TCP from the host. Out: one line for each command, `ok ...` or
-//! `error ...`. When the host goes away the board is switched off.
+//! `error ...`. When the host goes away the board is switched off. Beside a card it is the card's
+//! neighbour: see [`neighbour`].
 
 mod commands;
+mod neighbour;
 mod picture;
 mod programs;
 mod queue;
@@ -25,16 +27,28 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 pub type Outcome<T> = Result<T, String>;
 
 fn main() {
-    if let Err(error) = serve() {
+    let is_copy = std::env::args()
+        .nth(1)
+        .is_some_and(|word| word == neighbour::COPY);
+    let ended = match (is_copy, neighbour::is_wanted()) {
+        (true, _) => neighbour::bring_up_network().and_then(|()| serve()),
+        (false, true) => neighbour::become_card(),
+        (false, false) => start(),
+    };
+    if let Err(error) = ended {
         eprintln!("agent: {error}");
     }
     system::power_off();
 }
 
-fn serve() -> Outcome<()> {
+fn start() -> Outcome<()> {
     system::mount_all()?;
     system::load_at_boot()?;
     system::bring_up_network()?;
+    serve()
+}
+
+fn serve() -> Outcome<()> {
     let stream = connect(system::host_port()?)?;
     let mut answers = stream.try_clone().map_err(|error| error.to_string())?;
     let mut commands = commands::Commands::default();

@@ -32,7 +32,7 @@ const fn request(direction: u32, number: u32, bytes: usize) -> vidioc::_IOC_TYPE
 /// `struct v4l2_dv_timings` with BT.656/1120 timings.
 #[repr(C, packed)]
 #[derive(Clone, Copy)]
-struct DvTimings {
+pub struct DvTimings {
     kind: u32,
     width: u32,
     height: u32,
@@ -54,7 +54,7 @@ struct DvTimings {
 const _: () = assert!(size_of::<DvTimings>() == 132);
 
 /// VESA DMT 640 x 480 at 60 Hz, with both syncs negative: the smallest that every receiver knows.
-const VGA: DvTimings = DvTimings {
+pub const VGA: DvTimings = DvTimings {
     kind: 0,
     width: 640,
     height: 480,
@@ -70,6 +70,17 @@ const VGA: DvTimings = DvTimings {
     codes: [0; 2],
     reserved: [0; 46],
     room: [0; 4],
+};
+
+/// VESA DMT 1280 x 960 at 60 Hz, with both syncs positive: VGA doubled.
+pub const DOUBLE: DvTimings = DvTimings {
+    width: 1280,
+    height: 960,
+    polarities: 3,
+    pixel_clock_hz: 108_000_000,
+    horizontal: [96, 112, 312],
+    vertical: [1, 3, 36],
+    ..VGA
 };
 
 pub struct Node {
@@ -208,17 +219,16 @@ impl Node {
         Err(format!("{}: there is no connector {name}", self.path))
     }
 
-    pub fn send_vga(&self) -> Outcome<()> {
-        let mut timings = VGA;
+    pub fn send(&self, mut timings: DvTimings) -> Outcome<()> {
         self.ask("timings", S_DV_TIMINGS, &mut timings)
     }
 
-    /// Adopts the timings of the incoming signal.
-    pub fn follow_signal(&self) -> Outcome<()> {
-        let mut timings = VGA;
+    /// Adopts the timings of the incoming signal, which should be these.
+    pub fn follow_signal(&self, wanted: DvTimings) -> Outcome<()> {
+        let mut timings = wanted;
         self.ask("signal", QUERY_DV_TIMINGS, &mut timings)?;
-        if [timings.width, timings.height] != [VGA.width, VGA.height] {
-            timings = VGA;
+        if [timings.width, timings.height] != [wanted.width, wanted.height] {
+            timings = wanted;
         }
         self.ask("timings", S_DV_TIMINGS, &mut timings)
     }

@@ -1,7 +1,7 @@
 //! The flow of frames without faults.
 
 use super::{collect_frames, in_sequence, longest_silence_ms, must_flow};
-use crate::board::pictures::FORMATS;
+use crate::board::pictures::{FORMATS, RAW_FORMATS};
 use crate::board::running::{Board, FULL_MODEL, median};
 use crate::receiver::{Receiver, Seen};
 use crate::tools::Outcome;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// itself is 4 to 15 px off.
 const ALLOWED_MEAN_PX: f64 = 12.0;
 const ALLOWED_WORST_PX: f64 = 20.0;
+/// Mean distance of joints in a raw picture from those in the RGB one.
+const ALLOWED_RAW_PX: f64 = 1.0;
 /// Packets between a change of picture and the first that must show its joints.
 const SETTLE_PACKETS: usize = 6;
 /// Time that an emulated camera needs to be scheduled and to fill a buffer after it has noted the capture time.
@@ -65,14 +67,18 @@ pub fn shown_hands(
 
 /// Mean distance of visible joints from the truth of picture `index`, once the picture has arrived.
 fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f64> {
+    mean_error(&settled(board, receiver)?, &board.joints[index])
+}
+
+/// A packet of a picture that was shown a while ago.
+fn settled(board: &Board, receiver: &Receiver) -> Outcome<Seen> {
     receiver.drain()?;
     let mut left = SETTLE_PACKETS;
-    let limit = board.within(Duration::from_secs(20));
-    let seen = receiver.wait_for("settled keypoints", limit, |seen| {
+    let limit = board.within(Duration::from_secs(60));
+    receiver.wait_for("settled keypoints", limit, |seen| {
         left = left.saturating_sub(usize::from(seen.is_keypoints()));
         left == 0 && seen.is_keypoints() && !seen.has(Flags::LOST)
-    })?;
-    mean_error(&seen, &board.joints[index])
+    })
 }
 
 fn mean_error(seen: &Seen, truth: &[Option<[f64; 2]>]) -> Outcome<f64> {
@@ -111,6 +117,51 @@ pub fn formats(board: &mut Board) -> Outcome<String> {
         }
         figures.push(format!("{format} {error:.1} px"));
         board.ask("clear")?;
+    }
+    Ok(figures.join(", "))
+}
+
+/// The first picture in every raw format against the same picture in RGB. The screen shows four samples for each pixel.
+pub fn bayer(board: &mut Board) -> Outcome<String> {
+    let mut positions = |format: &str| -> Outcome<Vec<Option<[f64; 2]>>> {
+        let camera = board.camera(format)?;
+        let offered = board.ask(&format!("formats {}", camera.capture))?;
+        if !offered.split_whitespace().any(|offer| offer == format) {
+            return Err(format!("vivid has no {format}: {offered}"));
+        }
+        let receiver = Receiver::start(0)?;
+        let more = format!("--camera-format {format}");
+        board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
+        let seen = settled(board, &receiver).map_err(|error| format!("{format}: {error}"))?;
+        board.ask("clear")?;
+        let packet = &seen.packet;
+        let position = packet
+            .keypoints()
+            .iter()
+            .map(|k| k.position_px(packet.unit));
+        Ok(position
+            .map(|at| at.map(|(x, y)| [x, y].map(f64::from)))
+            .collect())
+    };
+    let rgb = positions("RGB3")?;
+    let mut figures = Vec::new();
+    for format in RAW_FORMATS {
+        let raw = positions(format)?;
+        let pairs = raw
+            .iter()
+            .zip(&rgb)
+            .filter_map(|(raw, rgb)| Some(((*raw)?, (*rgb)?)));
+        let away: Vec<f64> = pairs
+            .map(|([x, y], rgb)| (x - rgb[0]).hypot(y - rgb[1]))
+            .collect();
+        if away.is_empty() {
+            return Err(format!("{format}: no joint was found"));
+        }
+        let mean = away.iter().sum::<f64>() / away.len() as f64;
+        figures.push(format!("{format} {mean:.2} px"));
+        if mean > ALLOWED_RAW_PX {
+            return Err(format!("too far from RGB: {}", figures.join(", ")));
+        }
     }
     Ok(figures.join(", "))
 }

@@ -76,6 +76,12 @@ pub const SCENARIOS: &[Scenario] = &[
         flow::formats,
     ),
     scenario(
+        "bayer",
+        "every raw Bayer format of the camera, against RGB",
+        600,
+        flow::bayer,
+    ),
+    scenario(
         "thousand",
         "1,000 frames in sequence, nothing grows",
         120,
