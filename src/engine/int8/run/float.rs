@@ -1,6 +1,5 @@
 //! Steps on real values: what a tool left in float. Plain Rust, so that every processor gives the same bits.
 
-use super::float_conv::{self, FloatConv};
 use super::share::{SharedSlice, ThreadShare};
 use crate::engine::int8::ir::{AverageWindow, PoolWindow};
 use crate::engine::int8::plan::float::LANES;
@@ -37,36 +36,14 @@ pub(super) unsafe fn load(
     }
 }
 
+/// A step that is no convolution.
+///
 /// # Safety
 /// No thread writes to the sources, and no other one touches this share's rows of the output.
 pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: ThreadShare) {
-    let view = |source: &Source| {
-        let Source { buffer, .. } = source;
-        View {
-            // SAFETY: guaranteed by the caller.
-            bytes: unsafe { arena.read(buffer.offset, buffer.bytes()) },
-            source: *source,
-        }
-    };
+    // SAFETY: guaranteed by the caller.
+    let view = |source: &Source| unsafe { View::new(arena, source) };
     let source = view(&step.source);
-    if let FloatStepOp::Conv {
-        window,
-        is_transposed,
-        weights,
-        bias,
-    } = &step.op
-    {
-        let conv = FloatConv {
-            source,
-            window,
-            is_transposed: *is_transposed,
-            weights,
-            bias,
-        };
-        // SAFETY: guaranteed by the caller; the output shares no memory with the source.
-        unsafe { float_conv::convolve(arena, step, &conv, share) };
-        return;
-    }
     let second = match &step.op {
         FloatStepOp::Sum(second) => second.as_ref().map(view),
         FloatStepOp::Product(second) => Some(view(second)),
@@ -80,7 +57,7 @@ pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: Thre
             let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
             for first in (0..output.channels).step_by(LANES) {
                 let mut values = match &step.op {
-                    FloatStepOp::Conv { .. } => unreachable!("a convolution has its own loops"),
+                    FloatStepOp::Conv { .. } => unreachable!("a convolution has loops of its own"),
                     FloatStepOp::MaxPool(window) => max_pool(&source, window, [y, x], first),
                     FloatStepOp::Average(window) => average(&source, window, [y, x], first),
                     FloatStepOp::Levels(levels) => {
@@ -131,6 +108,17 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// # Safety
+    /// No thread writes to the source while the view lives.
+    pub(super) unsafe fn new(arena: SharedSlice<i8>, source: &Source) -> Self {
+        let Source { buffer, .. } = source;
+        View {
+            // SAFETY: guaranteed by the caller.
+            bytes: unsafe { arena.read(buffer.offset, buffer.bytes()) },
+            source: *source,
+        }
+    }
+
     pub(super) fn pixel(&self, y: usize, x: usize) -> &'a [i8] {
         let half = usize::from(self.source.upsampled);
         let buffer = &self.source.buffer;

@@ -7,7 +7,7 @@ use super::float::{FLOAT_BYTES, Lanes, View, read_float, real, store};
 use super::share::{SharedSlice, ThreadShare};
 use crate::engine::int8::ir::ConvWeights;
 use crate::engine::int8::plan::float::{LANE_BYTES, LANES};
-use crate::engine::int8::plan::{FloatStep, Reading};
+use crate::engine::int8::plan::{FloatStep, FloatStepOp, Reading};
 use std::ops::Range;
 
 /// Pixels of a tile: their sums, a block of weights and an input fit the registers of AVX2 and NEON.
@@ -23,18 +23,46 @@ const TILES: usize = 11;
 type Inputs = [[f32; DEPTH]; TILE];
 
 /// A convolution as its step has it.
-pub(super) struct FloatConv<'a> {
-    pub source: View<'a>,
-    pub window: &'a ConvWeights,
-    pub is_transposed: bool,
+struct FloatConv<'a> {
+    source: View<'a>,
+    window: &'a ConvWeights,
+    is_transposed: bool,
     /// Blocks of [`LANES`] channels.
-    pub weights: &'a [i8],
-    pub bias: &'a [f32],
+    weights: &'a [i8],
+    bias: &'a [f32],
+}
+
+/// Any float step.
+///
+/// # Safety
+/// No thread writes to the sources, and no other one touches this share's rows of the output.
+pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: ThreadShare) {
+    let FloatStepOp::Conv {
+        window,
+        is_transposed,
+        weights,
+        bias,
+    } = &step.op
+    else {
+        // SAFETY: guaranteed by the caller.
+        return unsafe { super::float::float(arena, step, share) };
+    };
+    let conv = FloatConv {
+        // SAFETY: guaranteed by the caller.
+        source: unsafe { View::new(arena, &step.source) },
+        window,
+        is_transposed: *is_transposed,
+        weights,
+        bias,
+    };
+    // SAFETY: guaranteed by the caller; the output shares no memory with the source, which is needed until the step is
+    // done.
+    unsafe { convolve(arena, step, &conv, share) }
 }
 
 /// # Safety
 /// No other thread touches this share's rows of the output, which shares no memory with the source.
-pub(super) unsafe fn convolve(
+unsafe fn convolve(
     arena: SharedSlice<i8>,
     step: &FloatStep,
     conv: &FloatConv<'_>,
@@ -274,7 +302,7 @@ fn lanes(bytes: &[i8]) -> Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::int8::plan::{Buffer, FloatStepOp, Source};
+    use crate::engine::int8::plan::{Buffer, Source};
     use proptest::prelude::*;
 
     #[derive(Debug, Clone)]
@@ -423,7 +451,7 @@ mod tests {
             for index in 0..threads {
                 let share = ThreadShare { index, of: threads };
                 // SAFETY: no other thread runs.
-                unsafe { super::super::float::float(arena, &step, share) };
+                unsafe { float(arena, &step, share) };
             }
             memory
         }
