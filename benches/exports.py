@@ -353,7 +353,8 @@ def compared(network: Network, form: str) -> Row:
     twin = network.path("twin")
     is_qdq = not any(node.op_type == "QLinearConv" for node in model.graph.node)
     step = step_of(model, found)
-    onnx.save(unsigned(model), twin)
+    # In QOperator form the types are in every node.
+    onnx.save(unsigned(model) if is_qdq else model, twin)
     integers = runtime(lambda: compare.session(twin), network)
     floats = runtime(lambda: session_in_float(path), network) if is_qdq else None
     other = integers

@@ -1,12 +1,14 @@
 //! Networks as other people's tools write them, each with ONNX Runtime's result. tests/foreign/make.py made them and
-//! says of each which tool makes such files.
+//! says of each which tool makes such files. POSEWIRE_FOREIGN names a folder with others of its making: `.ci/full foreign`.
 #![cfg(feature = "onnx")]
 
 mod common;
 
-use common::{TestDir, run, stderr, stdout};
+use common::{TestDir, posewire, run, stderr, stdout};
 use posewire::npy;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 struct Case<'a> {
     name: &'a str,
@@ -43,7 +45,21 @@ impl<'a> Case<'a> {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign")
+    match std::env::var_os("POSEWIRE_FOREIGN") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign"),
+    }
+}
+
+/// The text of cases.txt.
+fn list() -> String {
+    std::fs::read_to_string(folder().join("cases.txt")).unwrap()
+}
+
+fn cases(list: &str) -> Vec<Case<'_>> {
+    let cases: Vec<_> = list.lines().map(Case::of).collect();
+    assert!(cases.len() > 70);
+    cases
 }
 
 /// The result and what the program said, or the reason for which it refuses.
@@ -132,14 +148,85 @@ fn plan_fault(case: &Case<'_>, expected: &[f32], dir: &TestDir) -> Option<String
 #[test]
 fn files_of_other_tools_give_what_onnx_runtime_gives_or_are_refused_by_name() {
     let dir = TestDir::new("foreign");
-    let cases = std::fs::read_to_string(folder().join("cases.txt")).unwrap();
-    let cases: Vec<Case<'_>> = cases.lines().map(Case::of).collect();
-    assert!(cases.len() > 70);
+    let list = list();
+    let cases = cases(&list);
     let faults: Vec<String> = cases
         .iter()
         .filter_map(|case| Some(format!("{}: {}", case.name, fault(case, &dir)?)))
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Processor time and peak memory of a program that has ended.
+#[derive(Debug)]
+struct Cost {
+    processor: Duration,
+    peak_kib: u64,
+}
+
+/// The cost of a file's load and its first frame.
+fn cost(model: &Path, input: &Path, out: &Path) -> Cost {
+    let mut command = posewire();
+    command.arg("infer");
+    for (option, path) in [("--model", model), ("--input", input), ("--output", out)] {
+        command.arg(option).arg(path);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let about =
+        |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap();
+    let field = |text: &str, name: &str| -> Option<String> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.split_whitespace().next()?.to_owned())
+    };
+    let mut peak_kib = 0;
+    loop {
+        let status = about("status");
+        if let Some(peak) = field(&status, "VmHWM:") {
+            peak_kib = peak.parse().unwrap();
+        }
+        if field(&status, "State:").as_deref() == Some("Z") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Hundredths of a second in user and in system mode, behind the name in parentheses.
+    let stat = about("stat");
+    let fields = stat.rsplit_once(") ").unwrap().1.split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    child.wait().unwrap();
+    Cost {
+        processor: Duration::from_millis(10 * ticks),
+        peak_kib,
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    ignore = "an emulator takes many times as long"
+)]
+fn no_file_takes_long_or_much_memory_to_load() {
+    let dir = TestDir::new("foreign-cost");
+    let list = list();
+    for case in cases(&list) {
+        let out = dir.path().join("out.npy");
+        let cost = cost(&case.file("onnx"), &case.input(), &out);
+        let most_ms = match case.name.ends_with("additions-that-do-not-fit") {
+            true => 100,
+            false => 1000,
+        };
+        assert!(
+            cost.processor <= Duration::from_millis(most_ms),
+            "{}: {cost:?}",
+            case.name
+        );
+        assert!(cost.peak_kib <= 200 * 1024, "{}: {cost:?}", case.name);
+    }
 }
 
 #[test]

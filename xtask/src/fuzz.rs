@@ -1,7 +1,7 @@
 //! Coverage-guided fuzzing of all parsers of outside bytes: the targets of tests/fuzz.
 //!
 //! In: the committed corpora. Out: a line per target with its executions. Findings and grown corpora are in the build
-//! folder, under `fuzz`. With a nightly toolchain the targets run under AddressSanitizer.
+//! folder, under `fuzz`. With a nightly toolchain the targets run under AddressSanitizer, except `onnx`.
 
 use crate::tools::{self, Outcome};
 use std::fs;
@@ -15,8 +15,8 @@ struct Target {
     more_seeds: Option<&'static str>,
     /// Limit on the input's length.
     max_bytes: usize,
-    /// True if it runs by default.
-    by_default: bool,
+    /// Tract is in it, and is compiled without coverage and without AddressSanitizer. It does not run by default.
+    has_tract: bool,
 }
 
 const fn target(name: &'static str, max_bytes: usize) -> Target {
@@ -24,7 +24,7 @@ const fn target(name: &'static str, max_bytes: usize) -> Target {
         name,
         more_seeds: None,
         max_bytes,
-        by_default: true,
+        has_tract: false,
     }
 }
 
@@ -37,10 +37,9 @@ const TARGETS: &[Target] = &[
     target("plan", 16_384),
     target("config", 4096),
     target("args", 256),
-    // Not by default: it builds tract anew.
     Target {
         more_seeds: Some("tests/corpus"),
-        by_default: false,
+        has_tract: true,
         ..target("onnx", 16_384)
     },
 ];
@@ -76,14 +75,24 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     let chosen: Vec<&Target> = TARGETS
         .iter()
         .filter(|target| match names.is_empty() {
-            true => target.by_default,
+            true => !target.has_tract,
             false => names.contains(&target.name),
         })
         .collect();
-    let built = build(&chosen, stable)?;
     let mut sound = true;
-    for target in chosen {
-        sound &= run(target, &built, &bound)?;
+    for has_tract in [false, true] {
+        let chosen = chosen.iter().filter(|target| target.has_tract == has_tract);
+        let chosen: Vec<&Target> = chosen.copied().collect();
+        if chosen.is_empty() {
+            continue;
+        }
+        let built = match has_tract {
+            true => build_with_tract(&chosen)?,
+            false => build(&chosen, stable)?,
+        };
+        for target in chosen {
+            sound &= run(target, &built, &bound)?;
+        }
     }
     Ok(sound)
 }
@@ -108,18 +117,34 @@ fn build(targets: &[&Target], stable: bool) -> Outcome<Built> {
             (tools::cargo(), COVERAGE.to_owned(), "plain")
         }
     };
+    cargo.env("RUSTFLAGS", flags);
+    finish(cargo, &host, folder, targets)
+}
+
+/// With coverage of posewire alone, by the stable toolchain.
+fn build_with_tract(targets: &[&Target]) -> Outcome<Built> {
+    let mut cargo = tools::cargo();
+    let wrapper = tools::repository()?.join("tests/fuzz/own-crates");
+    cargo
+        .env("RUSTFLAGS", "--cfg fuzzing")
+        .env("RUSTC_WRAPPER", wrapper)
+        .env("POSEWIRE_COVERAGE", COVERAGE);
+    finish(cargo, &tools::host()?, "tract", targets)
+}
+
+/// Builds the targets into a folder of their own.
+fn finish(mut cargo: Command, host: &str, folder: &str, targets: &[&Target]) -> Outcome<Built> {
     let folder = tools::target()?.join("fuzz").join(folder);
     cargo
         .args(["build", "--locked", "--release", "--manifest-path"])
         .arg(tools::repository()?.join("tests/fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(&folder)
-        // With an explicit target triple, build scripts are built without these flags.
-        .args(["--target", &host])
-        .env("RUSTFLAGS", flags);
+        // With an explicit target triple, build scripts are built without coverage.
+        .args(["--target", host]);
     for target in targets {
         cargo.args(["--bin", target.name]);
-        if target.name == "onnx" {
+        if target.has_tract {
             cargo.args(["--features", "onnx"]);
         }
     }

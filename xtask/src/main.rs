@@ -59,7 +59,7 @@ Usage: cargo xtask arm-test
     --list      name them
 
   fuzz          look for bytes that break a parser: wire, cobs, jpeg, plan, config, args; and onnx,
-                which is only run when it is named, since it builds tract anew
+                which is only run when it is named, since it builds tract, without AddressSanitizer
     --seconds   of each target [10]
     --runs      executions of each target instead
     --stable    without AddressSanitizer, which needs a nightly toolchain

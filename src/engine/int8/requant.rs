@@ -40,7 +40,8 @@ pub(crate) struct Residual {
 
 /// `round(a * ratio_a + (b * ratio_b + fixed))` with two fused multiply-adds, on values as the ONNX
 /// graph has them: `offset` (128 for u8, else 0) above those in memory. The order is ONNX Runtime's, so
-/// that even ties and near-ties fall as they do there. An addition of values of different types has the offset 0.
+/// that even ties and near-ties fall as they do there. Values of different types are all taken as u8, for ONNX Runtime
+/// adds values of one type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Addition {
     pub ratio_a: f32,

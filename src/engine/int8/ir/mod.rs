@@ -32,6 +32,7 @@ impl QuantParams {
     };
 
     /// The zero point in the ONNX graph.
+    #[cfg(feature = "onnx")]
     pub(crate) fn onnx_zero_point(self) -> i16 {
         i16::from(self.zero_point) + if self.unsigned { 128 } else { 0 }
     }

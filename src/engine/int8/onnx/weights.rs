@@ -257,12 +257,24 @@ pub(super) fn with_bias(
     bias: &[f64],
     x_scale: f32,
 ) -> Result<ConvWeights, String> {
-    let units = bias.iter().zip(&weights.scales).map(|(bias, &scale)| {
-        let unit = f64::from(x_scale) * f64::from(scale);
-        (bias / unit).round_ties_even()
-    });
+    let units = bias.iter().zip(&weights.scales);
+    let units = units.map(|(&bias, &scale)| units_of(bias, x_scale, scale));
     let units = units.collect();
     with_units(weights, units)
+}
+
+/// A bias in whole units of input scale times weight scale.
+///
+/// ONNX Runtime computes the unit and the quotient in f32. In f64 one bias in a thousand is rounded to the other whole
+/// unit, and a deep network carries that on to most of its values. f64 is for numbers that f32 does not hold.
+fn units_of(bias: f64, x_scale: f32, scale: f32) -> f64 {
+    let unit = x_scale * scale;
+    let quotient = f64::from(bias as f32 / unit);
+    let units = match unit.is_normal() && quotient.is_finite() {
+        true => quotient,
+        false => bias / (f64::from(x_scale) * f64::from(scale)),
+    };
+    units.round_ties_even()
 }
 
 /// The weights with their bias in units of input scale times weight scale.
@@ -350,6 +362,18 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_rounded_bias_is_half_a_unit_from_its_value_at_most(
+            bias in -1e4..1e4_f32,
+            [x_scale, scale] in [1e-6..10.0_f32, 1e-6..10.0_f32],
+        ) {
+            let exact = f64::from(bias) / (f64::from(x_scale) * f64::from(scale));
+            let units = units_of(bias.into(), x_scale, scale);
+            prop_assert!((units - exact).abs() <= 0.5 + exact.abs() / 8e6, "{units}, {exact}");
+        }
+    }
+
     const WINDOW: Window = Window {
         stride: 2,
         pad: [0, 0],
@@ -401,6 +425,28 @@ mod tests {
             let by_floats = float(kind, &constant.weights(), &constant.shape, WINDOW, bias).unwrap();
             prop_assert_eq!(by_terms, by_floats);
         }
+    }
+
+    #[test]
+    fn a_bias_is_rounded_as_onnx_runtime_rounds_it() {
+        // Biases, scales and ONNX Runtime's units of a body of NNCF. f64 rounds each to the other side.
+        for (bias, x_scale, scale, units) in [
+            (1.819_979_2, 0.051_223_747, 0.001_250_021_6, 28_424.0),
+            (0.110_425_83, 0.037_418_105, 0.000_321_807_28, 9_170.0),
+            (-0.195_231_74, 0.044_476_15, 0.000_701_827_87, -6_254.0),
+            (-1.243_301_7, 0.033_149_24, 0.001_105_611, -33_924.0),
+            (1.981_345_9, 0.078_281_574, 0.000_374_673_46, 67_554.0),
+        ] {
+            let bias: f32 = bias;
+            assert_eq!(units_of(bias.into(), x_scale, scale), units, "{bias}");
+        }
+    }
+
+    #[test]
+    fn a_bias_beyond_f32_has_units() {
+        let units = units_of(0.7, 1e-20, 1e-25);
+        assert!((units / 0.7e45 - 1.0).abs() < 1e-6, "{units}");
+        assert!(units_of(1e30, 1e-5, 1e-5).is_finite());
     }
 
     #[test]

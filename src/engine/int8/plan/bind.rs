@@ -370,33 +370,63 @@ impl Binder<'_> {
         })
     }
 
-    /// The arithmetic of an addition of two activations. If all three are of one type, it is done on values as the
-    /// ONNX graph has them; else on those in memory, for which the zero points are moved as much. The fixed part is
-    /// fused as it is in ONNX Runtime: one unit in its last place is enough to move a near-tie, and a deep network
-    /// with it.
     fn addition(&self, index: usize) -> Addition {
         let node = &self.outline.graph.nodes[index];
         let Op::Add { operands, floor } = &node.op else {
             unreachable!("the outline names an addition");
         };
-        let [a, b] = operands.map(|operand| self.quant(operand.tensor));
-        let result = self.quant(node.output);
-        let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
-        let one_type = [a, b].iter().all(|quant| quant.unsigned == result.unsigned);
-        let zero_point = |quant: QuantParams| match one_type {
-            true => f32::from(quant.onnx_zero_point()),
-            false => f32::from(quant.zero_point),
-        };
-        Addition {
-            ratio_a,
-            ratio_b,
-            fixed: zero_point(result) - ratio_a.mul_add(zero_point(a), ratio_b * zero_point(b)),
-            offset: if one_type && result.unsigned {
-                128.0
-            } else {
-                0.0
-            },
-            floor: *floor,
+        let operands = operands.map(|operand| self.quant(operand.tensor));
+        addition(operands, self.quant(node.output), *floor)
+    }
+}
+
+/// The arithmetic of an addition of two activations, on values as the ONNX graph has them. If their types differ, it is on
+/// all of them as u8: so ONNX Runtime adds them where it adds in integers. The fixed part is fused as it is there: one
+/// unit in its last place is enough to move a near-tie, and a deep network with it.
+fn addition([a, b]: [QuantParams; 2], result: QuantParams, floor: i8) -> Addition {
+    let (ratio_a, ratio_b) = (a.scale / result.scale, b.scale / result.scale);
+    let offset = match [a, b, result].iter().any(|quant| quant.unsigned) {
+        true => 128.0,
+        false => 0.0,
+    };
+    let zero_point = |quant: QuantParams| f32::from(quant.zero_point) + offset;
+    Addition {
+        ratio_a,
+        ratio_b,
+        fixed: zero_point(result) - ratio_a.mul_add(zero_point(a), ratio_b * zero_point(b)),
+        offset,
+        floor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_quant() -> impl Strategy<Value = QuantParams> {
+        (1e-3..1.0_f32, any::<i8>(), any::<bool>()).prop_map(|(scale, zero_point, unsigned)| {
+            QuantParams {
+                scale,
+                zero_point,
+                unsigned,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn operands_of_different_types_are_added_as_unsigned(
+            quants in [any_quant(), any_quant(), any_quant()],
+        ) {
+            let [a, b, result] = quants;
+            prop_assume!(quants.iter().any(|quant| quant.unsigned));
+            let [unsigned_a, unsigned_b, unsigned_result] = quants.map(|quant| QuantParams {
+                unsigned: true,
+                ..quant
+            });
+            let expected = addition([unsigned_a, unsigned_b], unsigned_result, -128);
+            prop_assert_eq!(addition([a, b], result, -128), expected);
         }
     }
 }

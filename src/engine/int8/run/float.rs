@@ -1,15 +1,15 @@
 //! Steps on real values: what a tool left in float. Plain Rust, so that every processor gives the same bits.
 
 use super::share::{SharedSlice, ThreadShare};
-use crate::engine::int8::ir::{AverageWindow, ConvWeights, PoolWindow};
-use crate::engine::int8::plan::float::{LANE_BYTES, LANES};
+use crate::engine::int8::ir::{AverageWindow, PoolWindow};
+use crate::engine::int8::plan::float::LANES;
 use crate::engine::int8::plan::{Buffer, FloatStep, FloatStepOp, Reading, Source};
 use std::ops::Range;
 
-const FLOAT_BYTES: usize = size_of::<f32>();
+pub(super) const FLOAT_BYTES: usize = size_of::<f32>();
 
 /// Results of one pixel, for a block of channels.
-type Lanes = [f32; LANES];
+pub(super) type Lanes = [f32; LANES];
 
 /// The network's input, [channels][height][width], as an activation.
 ///
@@ -36,17 +36,13 @@ pub(super) unsafe fn load(
     }
 }
 
+/// A step that is no convolution.
+///
 /// # Safety
 /// No thread writes to the sources, and no other one touches this share's rows of the output.
 pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: ThreadShare) {
-    let view = |source: &Source| {
-        let Source { buffer, .. } = source;
-        View {
-            // SAFETY: guaranteed by the caller.
-            bytes: unsafe { arena.read(buffer.offset, buffer.bytes()) },
-            source: *source,
-        }
-    };
+    // SAFETY: guaranteed by the caller.
+    let view = |source: &Source| unsafe { View::new(arena, source) };
     let source = view(&step.source);
     let second = match &step.op {
         FloatStepOp::Sum(second) => second.as_ref().map(view),
@@ -61,19 +57,7 @@ pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: Thre
             let pixel = unsafe { arena.write(output.at(y, x), output.stride) };
             for first in (0..output.channels).step_by(LANES) {
                 let mut values = match &step.op {
-                    FloatStepOp::Conv {
-                        window,
-                        is_transposed,
-                        weights,
-                        bias,
-                    } => {
-                        let taps = Taps {
-                            window,
-                            is_transposed: *is_transposed,
-                            at: [y, x],
-                        };
-                        conv(&source, &taps, weights, bias, first)
-                    }
+                    FloatStepOp::Conv { .. } => unreachable!("a convolution has loops of its own"),
                     FloatStepOp::MaxPool(window) => max_pool(&source, window, [y, x], first),
                     FloatStepOp::Average(window) => average(&source, window, [y, x], first),
                     FloatStepOp::Levels(levels) => {
@@ -118,13 +102,24 @@ pub(super) unsafe fn float(arena: SharedSlice<i8>, step: &FloatStep, share: Thre
 }
 
 /// An activation, read as real values.
-struct View<'a> {
+pub(super) struct View<'a> {
     bytes: &'a [i8],
-    source: Source,
+    pub source: Source,
 }
 
 impl<'a> View<'a> {
-    fn pixel(&self, y: usize, x: usize) -> &'a [i8] {
+    /// # Safety
+    /// No thread writes to the source while the view lives.
+    pub(super) unsafe fn new(arena: SharedSlice<i8>, source: &Source) -> Self {
+        let Source { buffer, .. } = source;
+        View {
+            // SAFETY: guaranteed by the caller.
+            bytes: unsafe { arena.read(buffer.offset, buffer.bytes()) },
+            source: *source,
+        }
+    }
+
+    pub(super) fn pixel(&self, y: usize, x: usize) -> &'a [i8] {
         let half = usize::from(self.source.upsampled);
         let buffer = &self.source.buffer;
         &self.bytes[buffer.at(y >> half, x >> half) - buffer.offset..][..buffer.stride]
@@ -159,74 +154,6 @@ impl<'a> View<'a> {
             }
         }
         lanes
-    }
-}
-
-/// The taps of a filter for one output pixel.
-struct Taps<'a> {
-    window: &'a ConvWeights,
-    is_transposed: bool,
-    at: [usize; 2],
-}
-
-impl Taps<'_> {
-    /// The input row or column of a tap; `None` outside of the input.
-    fn from(&self, axis: usize, tap: usize, side: usize) -> Option<usize> {
-        let (stride, pad) = (self.window.stride, self.window.pad[axis]);
-        let from = match self.is_transposed {
-            false => (self.at[axis] * stride + tap).checked_sub(pad)?,
-            true => {
-                let from = (self.at[axis] + pad).checked_sub(tap)?;
-                from.is_multiple_of(stride).then(|| from / stride)?
-            }
-        };
-        (from < side).then_some(from)
-    }
-}
-
-fn conv(source: &View<'_>, taps: &Taps<'_>, weights: &[i8], bias: &[f32], first: usize) -> Lanes {
-    let [height, width] = taps.window.kernel_size;
-    let inputs = taps.window.in_channels;
-    let tap_bytes = inputs * LANE_BYTES;
-    let block_bytes = height * width * tap_bytes;
-    let block = &weights[first / LANES * block_bytes..][..block_bytes];
-    let mut sums = [0.0; LANES];
-    sums.copy_from_slice(&bias[first..][..LANES]);
-    let buffer = &source.source.buffer;
-    for row in 0..height {
-        let Some(y) = taps.from(0, row, buffer.height) else {
-            continue;
-        };
-        for column in 0..width {
-            let Some(x) = taps.from(1, column, buffer.width) else {
-                continue;
-            };
-            let weights = &block[(row * width + column) * tap_bytes..][..tap_bytes];
-            let pixel = source.pixel(y, x);
-            match source.source.reading {
-                Reading::Float => {
-                    let bytes = pixel.chunks_exact(FLOAT_BYTES);
-                    multiply(&mut sums, weights, bytes.map(read_float));
-                }
-                Reading::Quantised { scale, zero_point } => {
-                    let levels = pixel.iter();
-                    let values = levels.map(|&level| real(level, scale, zero_point));
-                    multiply(&mut sums, weights, values);
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// Adds the products of the inputs of one tap.
-#[inline(always)]
-fn multiply(sums: &mut Lanes, weights: &[i8], inputs: impl Iterator<Item = f32>) {
-    for (weights, input) in weights.chunks_exact(LANE_BYTES).zip(inputs) {
-        let weights = weights.chunks_exact(FLOAT_BYTES);
-        for (sum, bytes) in sums.iter_mut().zip(weights) {
-            *sum += input * read_float(bytes);
-        }
     }
 }
 
@@ -276,7 +203,7 @@ fn max_pool(source: &View<'_>, window: &PoolWindow, [y, x]: [usize; 2], first: u
 }
 
 /// Results of a pixel, from channel `first` on.
-fn store(values: &[f32], result: Reading, first: usize, pixel: &mut [i8]) {
+pub(super) fn store(values: &[f32], result: Reading, first: usize, pixel: &mut [i8]) {
     match result {
         Reading::Float => {
             let places = pixel[FLOAT_BYTES * first..].chunks_exact_mut(FLOAT_BYTES);
@@ -295,7 +222,7 @@ fn store(values: &[f32], result: Reading, first: usize, pixel: &mut [i8]) {
 }
 
 #[inline(always)]
-fn real(level: i8, scale: f32, zero_point: i8) -> f32 {
+pub(super) fn real(level: i8, scale: f32, zero_point: i8) -> f32 {
     (i32::from(level) - i32::from(zero_point)) as f32 * scale
 }
 

@@ -8,6 +8,7 @@ mod conv;
 mod depthwise;
 mod elementwise;
 mod float;
+mod float_conv;
 mod pool;
 mod share;
 mod winograd;
