@@ -13,6 +13,10 @@ pub(crate) struct Requant<'a> {
     /// The addition behind the convolution, if there is one.
     pub residual: Option<&'a Residual>,
     /// No result exceeds 16 bits, whatever the inputs: before it is clamped, or as the sum of an addition.
+    #[cfg_attr(
+        not(target_arch = "aarch64"),
+        expect(dead_code, reason = "only kernels for AArch64 round by an addition")
+    )]
     pub is_narrow: bool,
 }
 

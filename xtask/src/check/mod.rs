@@ -1,7 +1,7 @@
 //! `cargo xtask check`: rules of the house that the compiler does not check.
 //!
-//! In: the sources of posewire and of this program, docs/architecture.md and SPECIFICATION.md. Out: a line per broken
-//! rule.
+//! In: the sources of posewire and of this program, docs/architecture.md, SPECIFICATION.md, RESULTS.md and its
+//! reports. Out: a line per broken rule.
 
 mod floors;
 mod imports;
@@ -9,7 +9,7 @@ mod source;
 mod specification;
 
 use crate::tools::{Outcome, repository};
-use crate::{processor, sanitize};
+use crate::{processor, results, sanitize};
 use floors::Floors;
 use source::Files;
 use std::fs;
@@ -33,6 +33,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     faults.extend(imports::circles(&imports::of(&own)));
     faults.extend(specification::faults(root, &files)?);
     faults.extend(idle_filters(&files));
+    faults.extend(results::faults(root)?);
     for fault in &faults {
         println!("{fault}");
     }

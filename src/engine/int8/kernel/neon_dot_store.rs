@@ -184,9 +184,9 @@ pub(super) unsafe fn store<O: Order, const N: usize>(
                 Some(residual) => added::<O, N, false>(sums, requant, residual, place),
             }
         } else {
-            // A copy: the registers would otherwise be stored for whole tiles too.
-            let copy = *sums;
-            part::<O>(&copy, requant, place);
+            // In another order, also where it is the same: the registers would be stored for whole tiles too.
+            let lines = sums.map(|pair| O::lines(pair));
+            part(lines.as_flattened(), requant, place);
         }
     }
 }
@@ -197,20 +197,13 @@ pub(super) unsafe fn store<O: Order, const N: usize>(
 /// As for [`store`].
 #[cold]
 #[inline(never)]
-unsafe fn part<O: Order>(sums: &[Pair<int32x4_t>], requant: &Requant<'_>, place: &TileOutput) {
-    const MAX_PAIRS: usize = 4;
-    // SAFETY: NEON is part of AArch64; the rest is passed on from the caller.
-    unsafe {
-        let mut lines = [[vdupq_n_s32(0); 2]; 2 * MAX_PAIRS];
-        for (lines, pair) in lines.chunks_exact_mut(2).zip(sums) {
-            lines.copy_from_slice(&O::lines(*pair));
-        }
-        let requant = Requant {
-            bias: &[0; NR],
-            ..*requant
-        };
-        neon_store::part(&lines[..place.pixels.min(2 * sums.len())], &requant, place);
-    }
+unsafe fn part(lines: &[[int32x4_t; 2]], requant: &Requant<'_>, place: &TileOutput) {
+    let requant = Requant {
+        bias: &[0; NR],
+        ..*requant
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { neon_store::part(&lines[..place.pixels.min(lines.len())], &requant, place) };
 }
 
 /// # Safety
