@@ -20,7 +20,7 @@ compile_error!("nothing to run: build with the feature onnx or plan");
 pub mod address;
 #[cfg(feature = "pictures")]
 mod base64;
-mod bench;
+pub mod bench;
 pub mod board;
 pub mod cli;
 pub mod clock;

@@ -15,6 +15,7 @@ mod plans;
 mod processor;
 mod receiver;
 mod record;
+mod results;
 mod sanitize;
 mod soak;
 mod tools;
@@ -33,6 +34,7 @@ Usage: cargo xtask arm-test
        cargo xtask fuzz [--seconds N | --runs N] [--stable] [TARGET...]
        cargo xtask sanitize [miri] [address] [thread]
        cargo xtask record [--program FILE] [--out FILE] [--compare FILE]
+       cargo xtask results
        cargo xtask soak [--minutes N] [--fps N] [--plan FILE]
 
   arm-test      run plans that this machine compiles on emulated ARM processors, and compare the heatmaps
@@ -74,6 +76,8 @@ Usage: cargo xtask arm-test
     --out       where to write the record
     --compare   an earlier record; every difference is named
 
+  results       make RESULTS.md from the reports in benches/reports
+
   soak          leave the program running and see whether it grows, slows down or loses packets
     --minutes   after the first, which is not counted [10]
     --fps       pictures a second [30]
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Some((task, rest)) if task == "guard" => guard::main(rest),
         Some((task, rest)) if task == "processor-test" => processor::main(rest),
         Some((task, rest)) if task == "record" => record::main(rest),
+        Some((task, [])) if task == "results" => results::main(),
         Some((task, rest)) if task == "sanitize" => sanitize::main(rest),
         Some((task, rest)) if task == "soak" => soak::main(rest),
         Some((task, rest)) if task == "image" => image::main(rest),

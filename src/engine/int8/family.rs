@@ -15,6 +15,8 @@ pub(crate) struct Family {
     pub input_offset: i32,
     /// Layers that have a weight of -128 use the exact variant of the kernel.
     pub avoids_minus_128: bool,
+    /// The kernel rounds by an addition, where [`is_narrow`](super::requant::is_narrow) says that it may.
+    pub rounds_by_addition: bool,
     /// Winograd's method, where it can be faster than the direct kernel.
     pub winograd: Option<WinogradShape>,
 }
@@ -48,6 +50,29 @@ impl PackOrder {
                 }
             }
         }
+    }
+}
+
+impl Family {
+    /// For each channel of packed blocks of `k` values, the sum of its weights' sizes.
+    pub(crate) fn sums_of_sizes<'a>(
+        &'a self,
+        weights: &'a [i8],
+        k: usize,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let PackOrder { strip, kr } = self.order;
+        weights.chunks_exact(strip * k).flat_map(move |block| {
+            let mut sums = vec![0; strip];
+            for group in block.chunks_exact(strip * kr) {
+                for (sum, weights) in sums.iter_mut().zip(group.chunks_exact(kr)) {
+                    let sizes = weights
+                        .iter()
+                        .map(|weight| u64::from(weight.unsigned_abs()));
+                    *sum += sizes.sum::<u64>();
+                }
+            }
+            sums
+        })
     }
 }
 
@@ -189,6 +214,7 @@ pub(crate) const PORTABLE: Family = Family {
     order: PackOrder { strip: 8, kr: 4 },
     input_offset: 0,
     avoids_minus_128: false,
+    rounds_by_addition: false,
     winograd: winograd(4, 8, 1, price(1.0, 200.0, 100.0, 300.0)),
 };
 
@@ -199,6 +225,7 @@ pub(crate) const NEON: Family = Family {
     order: PackOrder { strip: 4, kr: 16 },
     input_offset: 0,
     avoids_minus_128: true,
+    rounds_by_addition: false,
     winograd: winograd(8, 8, 1, price(1.3, 150.0, 70.0, 260.0)),
 };
 
@@ -209,6 +236,7 @@ pub(crate) const NEON_DOT: Family = Family {
     order: PackOrder { strip: 8, kr: 4 },
     input_offset: 0,
     avoids_minus_128: false,
+    rounds_by_addition: true,
     winograd: None,
 };
 
@@ -219,6 +247,7 @@ pub(crate) const NEON_I8MM: Family = Family {
     order: PackOrder { strip: 8, kr: 8 },
     input_offset: 0,
     avoids_minus_128: false,
+    rounds_by_addition: true,
     winograd: None,
 };
 
@@ -229,6 +258,7 @@ pub(crate) const AVX2: Family = Family {
     order: PackOrder { strip: 16, kr: 2 },
     input_offset: 0,
     avoids_minus_128: false,
+    rounds_by_addition: false,
     winograd: winograd(6, 16, 2, price(1.05, 150.0, 80.0, 300.0)),
 };
 
@@ -241,6 +271,7 @@ pub(crate) const AVX_VNNI: Family = Family {
     order: PackOrder { strip: 16, kr: 4 },
     input_offset: 128,
     avoids_minus_128: false,
+    rounds_by_addition: false,
     winograd: winograd(6, 16, 2, price(2.7, 520.0, 280.0, 1040.0)),
 };
 
@@ -251,6 +282,7 @@ pub(crate) const AVX512_VNNI: Family = Family {
     order: PackOrder { strip: 16, kr: 4 },
     input_offset: 128,
     avoids_minus_128: false,
+    rounds_by_addition: false,
     winograd: winograd(12, 16, 2, price(2.0, 650.0, 350.0, 1300.0)),
 };
 
@@ -261,6 +293,7 @@ pub(crate) const AMX: Family = Family {
     order: PackOrder { strip: 16, kr: 4 },
     input_offset: 0,
     avoids_minus_128: false,
+    rounds_by_addition: false,
     winograd: None,
 };
 

@@ -12,6 +12,12 @@ pub(crate) struct Requant<'a> {
     pub floor: i8,
     /// The addition behind the convolution, if there is one.
     pub residual: Option<&'a Residual>,
+    /// No result exceeds 16 bits, whatever the inputs: before it is clamped, or as the sum of an addition.
+    #[cfg_attr(
+        not(target_arch = "aarch64"),
+        expect(dead_code, reason = "only kernels for AArch64 round by an addition")
+    )]
+    pub is_narrow: bool,
 }
 
 impl<'a> Requant<'a> {
@@ -28,6 +34,33 @@ impl<'a> Requant<'a> {
             ..self
         })
     }
+}
+
+/// See [`Requant::is_narrow`]: `sizes` has the sum of the sizes of each channel's weights.
+pub(crate) fn is_narrow(
+    sizes: impl Iterator<Item = u64>,
+    bias: &[i32],
+    multipliers: &[f32],
+    residual: Option<&Residual>,
+) -> bool {
+    /// Below 2^15 by more than roundings and zero points.
+    const MOST: f64 = 32_000.0;
+    /// Of a byte with the offset of an addition.
+    const MOST_BYTE: f64 = 255.0;
+    let fits = |((size, &bias), &multiplier): ((u64, &i32), &f32)| {
+        (128.0 * size as f64 + f64::from(bias).abs()) * f64::from(multiplier).abs() < MOST
+    };
+    sizes.zip(bias).zip(multipliers).all(fits)
+        && residual.is_none_or(|residual| {
+            let Addition {
+                ratio_a,
+                ratio_b,
+                fixed,
+                ..
+            } = residual.addition;
+            let ratios = f64::from(ratio_a).abs() + f64::from(ratio_b).abs();
+            MOST_BYTE * ratios + f64::from(fixed).abs() < MOST
+        })
 }
 
 /// The addition behind a convolution.

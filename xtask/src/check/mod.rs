@@ -1,7 +1,7 @@
 //! `cargo xtask check`: rules of the house that the compiler does not check.
 //!
-//! In: the sources of posewire and of this program, docs/architecture.md, SPECIFICATION.md, and the paths that pages
-//! name. Out: a line per broken rule.
+//! In: the sources of posewire and of this program, docs/architecture.md, SPECIFICATION.md, the paths that pages name,
+//! RESULTS.md and its reports. Out: a line per broken rule.
 
 mod floors;
 mod imports;
@@ -10,7 +10,7 @@ mod source;
 mod specification;
 
 use crate::tools::{Outcome, repository};
-use crate::{processor, sanitize};
+use crate::{processor, results, sanitize};
 use floors::Floors;
 use source::Files;
 use std::fs;
@@ -35,6 +35,7 @@ pub fn main(args: &[String]) -> Outcome<bool> {
     faults.extend(specification::faults(root, &files)?);
     faults.extend(paths::faults(root)?);
     faults.extend(idle_filters(&files));
+    faults.extend(results::faults(root)?);
     for fault in &faults {
         println!("{fault}");
     }

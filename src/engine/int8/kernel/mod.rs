@@ -35,6 +35,8 @@ mod neon_depthwise;
 #[cfg(target_arch = "aarch64")]
 mod neon_dot;
 #[cfg(target_arch = "aarch64")]
+mod neon_dot_store;
+#[cfg(target_arch = "aarch64")]
 mod neon_i8mm;
 #[cfg(target_arch = "aarch64")]
 mod neon_loops;

@@ -18,6 +18,8 @@ const NR: usize = family::NEON.tile.nr;
 /// Channels that are multiplied at once: 4 x 4 sums leave registers for both operands.
 const HALF: usize = family::NEON.order.strip;
 const KR: usize = family::NEON.order.kr;
+/// Channels are a multiple of it.
+const EIGHT: usize = 8;
 
 /// `EXACT` is true if weights may be -128.
 pub(super) struct Neon<const EXACT: bool>;
@@ -48,7 +50,18 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
 
     /// The scratch is [mr][k].
     fn gather(&self, rows: &Indirection<'_>, k: usize, scratch: &mut [u8]) {
-        rows.copy_lines(MR, k, k, scratch);
+        let taps = rows.offsets.len() / MR;
+        assert!(rows.channels.is_multiple_of(EIGHT) && taps * rows.channels <= k);
+        for (pixel, line) in scratch.chunks_exact_mut(k).take(MR).enumerate() {
+            let mut to = line.as_mut_ptr();
+            for tap in 0..taps {
+                let from = rows.get(tap * MR + pixel);
+                // SAFETY: both have so many bytes, in eights.
+                unsafe { copy(from.as_ptr().cast(), to, from.len()) };
+                to = to.wrapping_add(rows.channels);
+            }
+            line[taps * rows.channels..].fill(0);
+        }
     }
 
     // SAFETY: the contract is the trait's.
@@ -77,18 +90,47 @@ impl<const MAY_BE_MINIMUM: bool> Kernel for Neon<MAY_BE_MINIMUM> {
     ) {
         assert!(scratch.len() >= MR * k && k.is_multiple_of(KR) && k > 0);
         let inputs = scratch.as_ptr().cast();
-        for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+        let mut rest = weights;
+        // Not by chunks, whose number is a division: some layers have few channels in a block.
+        for requant in requant.blocks(NR) {
+            let Some((block, next)) = rest.split_at_checked(NR * k) else {
+                break;
+            };
+            rest = next;
             // SAFETY: the lengths are checked above; the places are passed on from the caller.
             unsafe {
-                let low = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr(), k);
-                let high = multiply::<MAY_BE_MINIMUM>(inputs, weights.as_ptr().add(HALF * k), k);
+                let low = multiply::<MAY_BE_MINIMUM>(inputs, block.as_ptr(), k);
+                let high = multiply::<MAY_BE_MINIMUM>(inputs, block.as_ptr().add(HALF * k), k);
                 let mut sums = [[low[0]; 2]; MR];
                 for pixel in 0..MR {
                     sums[pixel] = [low[pixel], high[pixel]];
                 }
-                neon_store::store_registers::<MR, false>(&sums, &requant, place);
+                neon_store::store_registers::<MR>(&sums, &requant, place);
             }
             place.channel += NR;
+        }
+    }
+}
+
+/// Copies bytes, in place of a call for each pixel.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `count` bytes, which is a multiple of 8.
+#[inline(always)]
+unsafe fn copy(from: *const u8, to: *mut u8, count: usize) {
+    // SAFETY: NEON is part of AArch64; all accesses are below `count`.
+    unsafe {
+        let mut at = 0;
+        while at + 64 <= count {
+            vst1q_u8_x4(to.add(at), vld1q_u8_x4(from.add(at)));
+            at += 64;
+        }
+        while at + 16 <= count {
+            vst1q_u8(to.add(at), vld1q_u8(from.add(at)));
+            at += 16;
+        }
+        if at < count {
+            vst1_u8(to.add(at), vld1_u8(from.add(at)));
         }
     }
 }

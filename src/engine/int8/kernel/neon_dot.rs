@@ -3,8 +3,8 @@
 //! `sdot` takes four inputs of one pixel, from a quarter of a register, and four weights of each of
 //! four channels. The intrinsic is not stable yet, so the instruction is written as assembly.
 
+use super::neon_dot_store::{self, Lines};
 use super::neon_rows::NeonRows;
-use super::neon_store;
 use super::{Indirection, Kernel, RowOps, TileOutput};
 use crate::engine::int8::family::{self, Family};
 use crate::engine::int8::requant::Requant;
@@ -154,13 +154,13 @@ macro_rules! group {
         let ([first, second], weights) = ($inputs, $weights);
         for half in 0..2 {
             sdot!($sums[0][half], weights[half], first, 0);
-            sdot!($sums[1][half], weights[half], first, 1);
-            sdot!($sums[2][half], weights[half], first, 2);
-            sdot!($sums[3][half], weights[half], first, 3);
-            sdot!($sums[4][half], weights[half], second, 0);
-            sdot!($sums[5][half], weights[half], second, 1);
-            sdot!($sums[6][half], weights[half], second, 2);
-            sdot!($sums[7][half], weights[half], second, 3);
+            sdot!($sums[0][2 + half], weights[half], first, 1);
+            sdot!($sums[1][half], weights[half], first, 2);
+            sdot!($sums[1][2 + half], weights[half], first, 3);
+            sdot!($sums[2][half], weights[half], second, 0);
+            sdot!($sums[2][2 + half], weights[half], second, 1);
+            sdot!($sums[3][half], weights[half], second, 2);
+            sdot!($sums[3][2 + half], weights[half], second, 3);
         }
     };
 }
@@ -177,9 +177,15 @@ unsafe fn blocks(
     requant: &Requant<'_>,
     place: &mut TileOutput,
 ) {
-    for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+    let mut rest = weights;
+    // Not by chunks, whose number is a division.
+    for requant in requant.blocks(NR) {
+        let Some((block, next)) = rest.split_at_checked(NR * k) else {
+            break;
+        };
+        rest = next;
         // SAFETY: passed on from the caller.
-        unsafe { tile(inputs, weights.as_ptr(), k, &requant, place) };
+        unsafe { tile(inputs, block.as_ptr(), k, &requant, place) };
         place.channel += NR;
     }
 }
@@ -198,10 +204,11 @@ unsafe fn tile(
     requant: &Requant<'_>,
     place: &TileOutput,
 ) {
-    // SAFETY: every load is of 32 values of one group below k / 4, or of two of them; the places are
-    // passed on from the caller.
+    assert!(requant.bias.len() >= NR);
+    // SAFETY: every load is of 32 values of one group below k / 4, or of two of them, or of the biases; the places
+    // are passed on from the caller.
     unsafe {
-        let mut sums = [[vdupq_n_s32(0); 2]; MR];
+        let mut sums = neon_dot_store::begin::<Lines, { MR / 2 }>(requant.bias.as_ptr());
         let groups = k / KR;
         for pair in 0..groups / 2 {
             let at = 2 * pair * MR * KR;
@@ -216,6 +223,6 @@ unsafe fn tile(
             let weights = vld1q_s8_x2(weights.add(at));
             group!(sums, [inputs.0, inputs.1], [weights.0, weights.1]);
         }
-        neon_store::store_registers::<MR, true>(&sums, requant, place);
+        neon_dot_store::store::<Lines, _>(&sums, requant, place);
     }
 }

@@ -4,8 +4,8 @@
 //! `smmla` multiplies two pixels of eight inputs with two channels of eight weights. The intrinsic is
 //! not stable yet, so the instruction is written as assembly.
 
+use super::neon_dot_store::{self, Squares};
 use super::neon_rows::NeonRows;
-use super::neon_store;
 use super::{Indirection, Kernel, RowOps, TileOutput};
 use crate::engine::int8::family::{self, Family};
 use crate::engine::int8::requant::Requant;
@@ -118,9 +118,15 @@ unsafe fn blocks(
     requant: &Requant<'_>,
     place: &mut TileOutput,
 ) {
-    for (weights, requant) in weights.chunks_exact(NR * k).zip(requant.blocks(NR)) {
+    let mut rest = weights;
+    // Not by chunks, whose number is a division.
+    for requant in requant.blocks(NR) {
+        let Some((block, next)) = rest.split_at_checked(NR * k) else {
+            break;
+        };
+        rest = next;
         // SAFETY: passed on from the caller.
-        unsafe { tile(inputs, weights.as_ptr(), k, &requant, place) };
+        unsafe { tile(inputs, block.as_ptr(), k, &requant, place) };
         place.channel += NR;
     }
 }
@@ -139,11 +145,12 @@ unsafe fn tile(
     requant: &Requant<'_>,
     place: &TileOutput,
 ) {
-    // SAFETY: every load is of the 64 values of one group below k / 8; the places are passed on from
-    // the caller.
+    assert!(requant.bias.len() >= NR);
+    // SAFETY: every load is of the 64 values of one group below k / 8, or of the biases; the places are passed on
+    // from the caller.
     unsafe {
         // Pairs of pixels by pairs of channels.
-        let mut sums = [[vdupq_n_s32(0); NR / 2]; MR / 2];
+        let mut sums = neon_dot_store::begin::<Squares, { MR / 2 }>(requant.bias.as_ptr());
         for group in 0..k / KR {
             let at = group * MR * KR;
             let inputs = vld1q_s8_x4(inputs.add(at));
@@ -156,15 +163,6 @@ unsafe fn tile(
                 }
             }
         }
-        let mut pixels = [[vdupq_n_s32(0); 2]; MR];
-        for (line, pixels) in sums.iter().zip(pixels.chunks_exact_mut(2)) {
-            for half in 0..2 {
-                let first = vreinterpretq_s64_s32(line[2 * half]);
-                let second = vreinterpretq_s64_s32(line[2 * half + 1]);
-                pixels[0][half] = vreinterpretq_s32_s64(vtrn1q_s64(first, second));
-                pixels[1][half] = vreinterpretq_s32_s64(vtrn2q_s64(first, second));
-            }
-        }
-        neon_store::store_registers::<MR, true>(&pixels, requant, place);
+        neon_dot_store::store::<Squares, _>(&sums, requant, place);
     }
 }

@@ -1,9 +1,9 @@
-//! The two inner loops of cores without the dot product, as assembly: the order of instructions is their point.
+//! The inner loops of cores without the dot product, as assembly: the order of instructions is their point.
 //!
 //! The Cortex-A53 works in order, and its 128-bit loads pair with nothing. Each loop therefore loads the next round's
 //! operands together, after the last use of this round's, and enough independent products lie between an instruction
 //! and the one that needs its result. The first and the last round stand apart, so that nothing is loaded past the
-//! end. On cores out of order both loops keep the one pipe that multiplies busy, in whatever order.
+//! end, and the first one begins the sums. On cores out of order they keep the one pipe that multiplies busy, in whatever order.
 
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -37,32 +37,32 @@ macro_rules! high {
     };
 }
 
-/// Neighbours, added to the sums of two pixels.
+/// Neighbours, added to the sums of two pixels by `sadalp`, or as their first values by `saddlp`.
 macro_rules! sum {
-    ($($sum:literal)+) => {
-        sum!(@ [$($sum)+] [8 9 10 11 12 13 14 15])
+    ($how:literal: $($sum:literal)+) => {
+        sum!(@ $how [$($sum)+] [8 9 10 11 12 13 14 15])
     };
-    (@ [$($sum:literal)+] [$($from:literal)+]) => {
-        lines!($(concat!("sadalp v", $sum, ".4s, v", $from, ".8h")),+)
+    (@ $how:literal [$($sum:literal)+] [$($from:literal)+]) => {
+        lines!($(concat!($how, " v", $sum, ".4s, v", $from, ".8h")),+)
     };
 }
 
 /// The sums of the last two pixels of a round.
 macro_rules! direct_rest {
-    () => {
-        sum!(24 25 26 27 28 29 30 31)
+    ($how:literal) => {
+        sum!($how: 24 25 26 27 28 29 30 31)
     };
 }
 
 /// Sixteen inputs of four pixels times four channels, except [`direct_rest`].
 macro_rules! direct_round {
-    () => {
+    ($how:literal) => {
         lines!(
             low!(4: 8 9 10 11),
             low!(5: 12 13 14 15),
             high!(4: 8 9 10 11),
             high!(5: 12 13 14 15),
-            sum!(16 17 18 19 20 21 22 23),
+            sum!($how: 16 17 18 19 20 21 22 23),
             low!(6: 8 9 10 11),
             low!(7: 12 13 14 15),
             high!(6: 8 9 10 11),
@@ -118,25 +118,30 @@ pub(super) unsafe fn direct(inputs: *const i8, weights: *const i8, k: usize) -> 
     unsafe {
         let (first, second, third, fourth);
         asm!(
-            "movi v16.2d, #0", "movi v17.2d, #0", "movi v18.2d, #0", "movi v19.2d, #0",
-            "movi v20.2d, #0", "movi v21.2d, #0", "movi v22.2d, #0", "movi v23.2d, #0",
-            "movi v24.2d, #0", "movi v25.2d, #0", "movi v26.2d, #0", "movi v27.2d, #0",
-            "movi v28.2d, #0", "movi v29.2d, #0", "movi v30.2d, #0", "movi v31.2d, #0",
+            direct_loads!(),
+            "b.eq 5f",
+            direct_round!("saddlp"),
+            direct_rest!("saddlp"),
             direct_loads!(),
             "b.eq 4f",
-            direct_round!(),
+            direct_round!("sadalp"),
             direct_loads!(),
             "b.eq 3f",
             "2:",
-            direct_rest!(),
-            direct_round!(),
+            direct_rest!("sadalp"),
+            direct_round!("sadalp"),
             direct_loads!(),
             "b.ne 2b",
             "3:",
-            direct_rest!(),
+            direct_rest!("sadalp"),
             "4:",
-            direct_round!(),
-            direct_rest!(),
+            direct_round!("sadalp"),
+            direct_rest!("sadalp"),
+            "b 6f",
+            "5:",
+            direct_round!("saddlp"),
+            direct_rest!("saddlp"),
+            "6:",
             direct_totals!(),
             a = in(reg) inputs.add(k),
             b = in(reg) inputs.add(2 * k),
@@ -158,12 +163,9 @@ pub(super) unsafe fn direct(inputs: *const i8, weights: *const i8, k: usize) -> 
     }
 }
 
-/// One input channel of eight tiles, an element of each line, times eight channels' weights.
+/// One input channel of some tiles, an element of each line, times eight channels' weights.
 macro_rules! channel {
-    ($weights:literal, $element:literal) => {
-        channel!(@ $weights, $element, 0: 16 17, 1: 18 19, 2: 20 21, 3: 22 23, 4: 24 25, 5: 26 27, 6: 28 29, 7: 30 31)
-    };
-    (@ $weights:literal, $element:literal, $($line:literal: $low:literal $high:literal),+) => {
+    ($weights:literal, $element:literal, $($line:literal: $low:literal $high:literal),+) => {
         lines!($(
             concat!("smlal v", $low, ".4s, v", $weights, ".4h, v", $line, ".h[", $element, "]"),
             concat!("smlal2 v", $high, ".4s, v", $weights, ".8h, v", $line, ".h[", $element, "]")
@@ -171,40 +173,46 @@ macro_rules! channel {
     };
 }
 
-macro_rules! winograd_round {
-    () => {
+/// Eight channels.
+macro_rules! channels {
+    ($($tiles:tt)+) => {
         lines!(
-            channel!(8, 0),
-            channel!(9, 1),
-            channel!(10, 2),
-            channel!(11, 3),
-            channel!(12, 4),
-            channel!(13, 5),
-            channel!(14, 6),
-            channel!(15, 7),
+            channel!(8, 0, $($tiles)+),
+            channel!(9, 1, $($tiles)+),
+            channel!(10, 2, $($tiles)+),
+            channel!(11, 3, $($tiles)+),
+            channel!(12, 4, $($tiles)+),
+            channel!(13, 5, $($tiles)+),
+            channel!(14, 6, $($tiles)+),
+            channel!(15, 7, $($tiles)+),
         )
     };
 }
 
 /// The operands of a round, first those that it begins with; the flags tell whether it is the last.
 macro_rules! winograd_loads {
-    () => {
+    ($($line:literal)+) => {
         lines!(
             "ldp q8, q9, [{weights}]",
-            "ldr q0, [{l0}, {at}]",
-            "ldr q1, [{l1}, {at}]",
-            "ldr q2, [{l2}, {at}]",
-            "ldr q3, [{l3}, {at}]",
-            "ldr q4, [{l4}, {at}]",
-            "ldr q5, [{l5}, {at}]",
-            "ldr q6, [{l6}, {at}]",
-            "ldr q7, [{l7}, {at}]",
+            $(concat!("ldr q", $line, ", [{l", $line, "}, {at}]"),)+
             "ldp q10, q11, [{weights}, #32]",
             "ldp q12, q13, [{weights}, #64]",
             "ldp q14, q15, [{weights}, #96]",
             "adds {at}, {at}, #16",
             "add {weights}, {weights}, #128",
         )
+    };
+}
+
+macro_rules! eight_tiles {
+    () => {
+        channels!(0: 16 17, 1: 18 19, 2: 20 21, 3: 22 23, 4: 24 25, 5: 26 27, 6: 28 29, 7: 30 31)
+    };
+}
+
+macro_rules! four_tiles {
+    () => {
+        channels!(0: 16 17, 1: 18 19, 2: 20 21, 3: 22 23)
     };
 }
 
@@ -225,14 +233,14 @@ pub(super) unsafe fn winograd(
         let end = |line: usize| inputs.add((line + 1) * k);
         let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
         asm!(
-            winograd_loads!(),
+            winograd_loads!(0 1 2 3 4 5 6 7),
             "b.eq 3f",
             "2:",
-            winograd_round!(),
-            winograd_loads!(),
+            eight_tiles!(),
+            winograd_loads!(0 1 2 3 4 5 6 7),
             "b.ne 2b",
             "3:",
-            winograd_round!(),
+            eight_tiles!(),
             l0 = in(reg) end(0),
             l1 = in(reg) end(1),
             l2 = in(reg) end(2),
@@ -249,6 +257,46 @@ pub(super) unsafe fn winograd(
             inout("v28") s6[0], inout("v29") s6[1], inout("v30") s7[0], inout("v31") s7[1],
             out("v0") _, out("v1") _, out("v2") _, out("v3") _,
             out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            options(pure, readonly, nostack)
+        );
+    }
+}
+
+/// As [`winograd`], of four lines: a picture of 8 x 8 has no more tiles.
+///
+/// # Safety
+/// `inputs` holds [4][k] and `weights` [k][8] values; `k` is a multiple of 8 and not 0.
+#[inline(always)]
+pub(super) unsafe fn winograd_of_four(
+    inputs: *const i16,
+    weights: *const i16,
+    k: usize,
+    sums: &mut [[int32x4_t; 2]; 4],
+) {
+    // SAFETY: as above.
+    unsafe {
+        let end = |line: usize| inputs.add((line + 1) * k);
+        let [s0, s1, s2, s3] = sums;
+        asm!(
+            winograd_loads!(0 1 2 3),
+            "b.eq 3f",
+            "2:",
+            four_tiles!(),
+            winograd_loads!(0 1 2 3),
+            "b.ne 2b",
+            "3:",
+            four_tiles!(),
+            l0 = in(reg) end(0),
+            l1 = in(reg) end(1),
+            l2 = in(reg) end(2),
+            l3 = in(reg) end(3),
+            at = inout(reg) (size_of::<i16>() * k).wrapping_neg() => _,
+            weights = inout(reg) weights => _,
+            inout("v16") s0[0], inout("v17") s0[1], inout("v18") s1[0], inout("v19") s1[1],
+            inout("v20") s2[0], inout("v21") s2[1], inout("v22") s3[0], inout("v23") s3[1],
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _,
             out("v8") _, out("v9") _, out("v10") _, out("v11") _,
             out("v12") _, out("v13") _, out("v14") _, out("v15") _,
             options(pure, readonly, nostack)

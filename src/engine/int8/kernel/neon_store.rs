@@ -29,16 +29,16 @@ pub(super) unsafe fn store<const MR: usize>(
         for (to, sums) in registers.iter_mut().zip(sums) {
             *to = [vld1q_s32(sums.as_ptr()), vld1q_s32(sums.as_ptr().add(4))];
         }
-        store_registers::<MR, false>(&registers, requant, place);
+        store_registers::<MR>(&registers, requant, place);
     }
 }
 
-/// As [`store`], with the sums in registers. `FLOAT` keeps the convolution's result a float until it is added.
+/// As [`store`], with the sums in registers.
 ///
 /// # Safety
 /// As for [`Kernel::tile`](super::Kernel::tile).
 #[inline(always)]
-pub(super) unsafe fn store_registers<const MR: usize, const FLOAT: bool>(
+pub(super) unsafe fn store_registers<const MR: usize>(
     sums: &[[int32x4_t; 2]; MR],
     requant: &Requant<'_>,
     place: &TileOutput,
@@ -47,11 +47,11 @@ pub(super) unsafe fn store_registers<const MR: usize, const FLOAT: bool>(
     // SAFETY: passed on from the caller: pixels below `place.pixels` are there.
     unsafe {
         if place.pixels == MR {
-            pixels::<MR, TOGETHER, FLOAT>(sums, requant, place);
+            pixels::<MR, TOGETHER>(sums, requant, place);
         } else {
             // A copy: the registers would otherwise be stored for whole tiles too.
             let copy = *sums;
-            part::<FLOAT>(&copy[..place.pixels.min(MR)], requant, place);
+            part(&copy[..place.pixels.min(MR)], requant, place);
         }
     }
 }
@@ -63,17 +63,13 @@ pub(super) unsafe fn store_registers<const MR: usize, const FLOAT: bool>(
 // Inlined, it would be unrolled for each number of pixels.
 #[cold]
 #[inline(never)]
-unsafe fn part<const FLOAT: bool>(
-    sums: &[[int32x4_t; 2]],
-    requant: &Requant<'_>,
-    place: &TileOutput,
-) {
+pub(super) unsafe fn part(sums: &[[int32x4_t; 2]], requant: &Requant<'_>, place: &TileOutput) {
     let mut place = *place;
     for (pixel, sums) in sums.iter().enumerate() {
         place.output[0] = place.output[pixel];
         place.residual[0] = place.residual[pixel];
         // SAFETY: passed on from the caller.
-        unsafe { pixels::<1, 1, FLOAT>(&[*sums], requant, &place) };
+        unsafe { pixels::<1, 1>(&[*sums], requant, &place) };
     }
 }
 
@@ -82,7 +78,7 @@ unsafe fn part<const FLOAT: bool>(
 /// # Safety
 /// As for [`Kernel::tile`](super::Kernel::tile), for so many pixels.
 #[inline(always)]
-unsafe fn pixels<const MR: usize, const N: usize, const FLOAT: bool>(
+unsafe fn pixels<const MR: usize, const N: usize>(
     sums: &[[int32x4_t; 2]; MR],
     requant: &Requant<'_>,
     place: &TileOutput,
@@ -96,14 +92,14 @@ unsafe fn pixels<const MR: usize, const N: usize, const FLOAT: bool>(
                 addition,
                 conv_is_lhs: true,
             }) => {
-                let added = Added::<true, FLOAT>::of(block, requant, addition);
+                let added = Added::<true>::of(block, requant, addition);
                 each::<MR, N>(sums, &added, place);
             }
             Some(Residual {
                 addition,
                 conv_is_lhs: false,
             }) => {
-                let added = Added::<false, FLOAT>::of(block, requant, addition);
+                let added = Added::<false>::of(block, requant, addition);
                 each::<MR, N>(sums, &added, place);
             }
         }
@@ -200,62 +196,53 @@ impl Results for Block {
     }
 }
 
-/// A block of a convolution that an addition follows. `LHS`: the convolution's result is the first operand. `FLOAT`: it
-/// stays a float until it is added.
-struct Added<const LHS: bool, const FLOAT: bool> {
+/// A block of a convolution that an addition follows. `LHS`: the convolution's result is the first operand.
+struct Added<const LHS: bool> {
     block: Block,
     sum: Sum,
-    /// For a float that is rounded: bounds that are integers, a number at which floats are integers, and what is
-    /// taken off to leave the value with the addition's offset.
-    least: float32x4_t,
-    most: float32x4_t,
-    integers: float32x4_t,
-    excess: float32x4_t,
+    /// Bounds of the result before the zero point, and the distance from there to the value with the addition's
+    /// offset.
+    least: int16x8_t,
+    most: int16x8_t,
+    distance: int16x8_t,
 }
 
-impl<const LHS: bool, const FLOAT: bool> Added<LHS, FLOAT> {
+impl<const LHS: bool> Added<LHS> {
     #[inline(always)]
     fn of(block: Block, requant: &Requant<'_>, addition: &Addition) -> Self {
-        /// 1.5 x 2^23: floats around it are 1 apart, so adding it rounds half to even.
-        const INTEGERS: f32 = 12_582_912.0;
-        let zero_point = f32::from(requant.zero_point);
+        let zero_point = i16::from(requant.zero_point);
         // SAFETY: NEON is part of AArch64; no memory is touched.
         unsafe {
             Added {
                 block,
                 sum: Sum::of(addition),
-                least: vdupq_n_f32(f32::from(requant.floor) - zero_point),
-                most: vdupq_n_f32(127.0 - zero_point),
-                integers: vdupq_n_f32(INTEGERS),
-                excess: vdupq_n_f32(INTEGERS - zero_point - addition.offset),
+                least: vdupq_n_s16(i16::from(requant.floor) - zero_point),
+                most: vdupq_n_s16(i16::from(i8::MAX) - zero_point),
+                distance: vdupq_n_s16(zero_point + addition.offset as i16),
             }
         }
     }
 
-    /// The results of the convolution, with the addition's offset.
+    /// The results of the convolution, with the addition's offset. They are clamped before the zero point is added,
+    /// and so need not become bytes.
     #[inline(always)]
     fn own<const N: usize>(&self, sums: [[int32x4_t; 2]; N]) -> [[float32x4_t; 2]; N] {
         let mut own = self.block.scaled(sums);
         // SAFETY: NEON is part of AArch64; no memory is touched.
         unsafe {
-            if FLOAT {
-                for half in 0..2 {
-                    for pixel in 0..N {
-                        let clamped = vminq_f32(vmaxq_f32(own[pixel][half], self.least), self.most);
-                        let rounded = vaddq_f32(clamped, self.integers);
-                        own[pixel][half] = vsubq_f32(rounded, self.excess);
-                    }
-                }
-                own
-            } else {
-                self.sum
-                    .widen(narrow(own, self.block.zero_point, self.block.floor))
+            for own in &mut own {
+                let value = vminq_s16(vmaxq_s16(round(*own), self.least), self.most);
+                *own = [
+                    vcvtq_f32_s32(vaddl_s16(vget_low_s16(value), vget_low_s16(self.distance))),
+                    vcvtq_f32_s32(vaddl_high_s16(value, self.distance)),
+                ];
             }
         }
+        own
     }
 }
 
-impl<const LHS: bool, const FLOAT: bool> Results for Added<LHS, FLOAT> {
+impl<const LHS: bool> Results for Added<LHS> {
     // SAFETY: the contract is the trait's.
     #[inline(always)]
     unsafe fn of<const N: usize>(
@@ -342,6 +329,13 @@ impl Sum {
     }
 }
 
+/// Rounded half to even, saturated to 16 bits.
+#[inline(always)]
+fn round([low, high]: [float32x4_t; 2]) -> int16x8_t {
+    // SAFETY: NEON is part of AArch64; no memory is touched.
+    unsafe { vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(low)), vcvtnq_s32_f32(high)) }
+}
+
 /// `round(value) + offset` as bytes, clamped.
 #[inline(always)]
 fn narrow<const N: usize>(
@@ -353,9 +347,7 @@ fn narrow<const N: usize>(
     unsafe {
         let mut bytes = [floor; N];
         for pixel in 0..N {
-            let [low, high] = values[pixel];
-            let half = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(low)), vcvtnq_s32_f32(high));
-            bytes[pixel] = vmax_s8(vqmovn_s16(vqaddq_s16(half, offset)), floor);
+            bytes[pixel] = vmax_s8(vqmovn_s16(vqaddq_s16(round(values[pixel]), offset)), floor);
         }
         bytes
     }

@@ -25,6 +25,7 @@ pub(crate) fn macs_per_s(kernel: &dyn Kernel) -> f64 {
         zero_point: 0,
         floor: i8::MIN,
         residual: None,
+        is_narrow: true,
     };
     let turn = || {
         let start = Instant::now();

@@ -4,7 +4,7 @@ use super::epilogue::quantise;
 use super::twins::TWINS;
 use super::*;
 use crate::engine::int8::family::{FAMILIES, TileShape};
-use crate::engine::int8::requant::{Addition, Product, Residual};
+use crate::engine::int8::requant::{Addition, Product, Residual, is_narrow};
 use proptest::prelude::*;
 
 /// One tile's problem: a few taps over a small input, and more outputs than one block has.
@@ -190,6 +190,12 @@ impl Problem {
                 zero_point: self.zero_points[1],
                 floor: self.floor,
                 residual: residual.as_ref(),
+                is_narrow: is_narrow(
+                    family.sums_of_sizes(&packed, k),
+                    &bias,
+                    &multipliers,
+                    residual.as_ref(),
+                ),
             };
             let mut place = TileOutput {
                 pixels: count,
@@ -321,6 +327,7 @@ impl Filters {
                 zero_point: self.zero_points[2],
                 floor: self.floor,
                 residual: None,
+                is_narrow: false,
             },
         };
         let mut found = vec![0; self.pixels * self.channels];

@@ -12,7 +12,7 @@ use crate::engine::int8::family::Family;
 use crate::engine::int8::ir::float::FloatOp;
 use crate::engine::int8::ir::size::product;
 use crate::engine::int8::ir::{ConvWeights, Misfit, Op, Operand, Pick, QuantParams, ValueId};
-use crate::engine::int8::requant::{Addition, Average, Product, Residual};
+use crate::engine::int8::requant::{self, Addition, Average, Product, Residual};
 
 const OTHER_WEIGHTS: &str = "is stored with weights that do not fit it";
 
@@ -349,6 +349,15 @@ impl Binder<'_> {
             other: self.buffer(fused.other.tensor),
             upsampled: fused.other.upsampled,
         });
+        let is_narrow = match method {
+            Method::Direct { k, .. } if self.family.rounds_by_addition => requant::is_narrow(
+                self.family.sums_of_sizes(&packed.weights, k),
+                &packed.bias,
+                &packed.multipliers,
+                fused_add.as_ref().map(|added| &added.residual),
+            ),
+            _ => false,
+        };
         let written = conv.fused_into.map_or(conv.node, |fused| fused.node);
         Ok(ConvStep {
             name: node.name.clone(),
@@ -365,6 +374,7 @@ impl Binder<'_> {
             floor: *floor,
             padding_row: vec![self.quant(conv.input).zero_point; conv.tap_bytes],
             fused_add,
+            is_narrow,
             tap_bytes: conv.tap_bytes,
             tap_values: conv.tap_values,
         })

@@ -51,6 +51,8 @@ pub(crate) struct ConvStep {
     /// The zero point of the input, as many times as a tap has bytes: read outside of the input.
     pub padding_row: Vec<i8>,
     pub fused_add: Option<FusedAdd>,
+    /// See [`Requant::is_narrow`].
+    pub is_narrow: bool,
     /// Bytes of a tap: a pixel, or a row of them.
     pub tap_bytes: usize,
     /// Values of a tap without padding.
@@ -66,6 +68,7 @@ impl ConvStep {
             zero_point: self.zero_point,
             floor: self.floor,
             residual: self.fused_add.as_ref().map(|added| &added.residual),
+            is_narrow: self.is_narrow,
         }
     }
 }

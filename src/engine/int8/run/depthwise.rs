@@ -25,6 +25,7 @@ pub(super) unsafe fn depthwise(
         zero_point: step.zero_point,
         floor: step.floor,
         residual: None,
+        is_narrow: false,
     };
     let mut inputs = [[&step.padding_row[..]; DEPTHWISE_PIXELS]; MAX_TAPS];
     let inputs = &mut inputs[..step.taps.len()];

@@ -1,7 +1,7 @@
 //! AArch64 without the dot product: 16-bit products added to 32-bit sums (`smlal` by element).
 
 use super::super::{TileOutput, neon_loops, neon_store};
-use super::neon_rows::{Narrow, Wide};
+use super::neon_rows::{Narrow, Twice, Wide};
 use super::{TileSums, Winograd, WinogradForm, transform};
 use crate::engine::int8::family::{self, WINOGRAD_LANES, WinogradShape};
 use crate::engine::int8::requant::Requant;
@@ -21,7 +21,7 @@ impl Winograd for Neon {
     }
 
     fn weights(&self, band: (WinogradForm, usize), taps: &[&[i8]], to: &mut [i16], stride: usize) {
-        transform::weights::<Narrow>(band, taps, to, stride);
+        transform::weights::<Twice>(band, taps, to, stride);
     }
 
     fn multiply(&self, inputs: &[i16], weights: &[i16], k: usize, sums: &mut [i32], more: bool) {
@@ -68,7 +68,7 @@ static MULTIPLY: [unsafe fn(*const i16, *const i16, usize, *mut i32, bool); MR] 
     multiply::<1>,
     multiply::<2>,
     multiply::<3>,
-    multiply::<4>,
+    multiply_four,
     multiply::<5>,
     multiply::<6>,
     multiply::<7>,
@@ -124,6 +124,25 @@ unsafe fn multiply_all(
     unsafe {
         let mut totals = begun::<MR>(sums, more);
         neon_loops::winograd(inputs, weights, k, &mut totals);
+        finish(&totals, sums);
+    }
+}
+
+/// Four lines.
+///
+/// # Safety
+/// As for [`multiply`].
+unsafe fn multiply_four(
+    inputs: *const i16,
+    weights: *const i16,
+    k: usize,
+    sums: *mut i32,
+    more: bool,
+) {
+    // SAFETY: as above.
+    unsafe {
+        let mut totals = begun::<4>(sums, more);
+        neon_loops::winograd_of_four(inputs, weights, k, &mut totals);
         finish(&totals, sums);
     }
 }

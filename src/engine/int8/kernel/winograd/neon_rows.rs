@@ -15,6 +15,10 @@ macro_rules! neon {
 #[derive(Clone, Copy)]
 pub(super) struct Narrow(int16x8_t);
 
+/// Two registers: a core that works in order does one while it waits for the other.
+#[derive(Clone, Copy)]
+pub(super) struct Twice([Narrow; 2]);
+
 #[derive(Clone, Copy)]
 pub(super) struct Wide(int32x4_t);
 
@@ -118,5 +122,57 @@ impl Mul<i32> for Wide {
     #[inline(always)]
     fn mul(self, factor: i32) -> Self {
         Wide(neon!(vmulq_n_s32(self.0, factor)))
+    }
+}
+
+impl Row<i16> for Twice {
+    type Stored = i8;
+    const LANES: usize = 2 * Narrow::LANES;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Twice([Narrow::zero(); 2])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const i8) -> Self {
+        let values = neon!(vld1q_s8(from));
+        Twice([
+            Narrow(neon!(vmovl_s8(vget_low_s8(values)))),
+            Narrow(neon!(vmovl_high_s8(values))),
+        ])
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i16) {
+        neon!(vst1q_s16(to, self.0[0].0));
+        neon!(vst1q_s16(to.add(Narrow::LANES), self.0[1].0));
+    }
+}
+
+impl Add for Twice {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Twice([self.0[0] + other.0[0], self.0[1] + other.0[1]])
+    }
+}
+
+impl Sub for Twice {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Twice([self.0[0] - other.0[0], self.0[1] - other.0[1]])
+    }
+}
+
+impl Mul<i16> for Twice {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, factor: i16) -> Self {
+        Twice([self.0[0] * factor, self.0[1] * factor])
     }
 }

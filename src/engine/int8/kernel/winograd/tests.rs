@@ -129,6 +129,7 @@ impl Problem {
                 zero_point: 3,
                 floor: i8::MIN,
                 residual: None,
+                is_narrow: false,
             };
             let mut place = TileOutput::NOWHERE;
             place.channel = first;
