@@ -18,6 +18,9 @@ use running::{Board, Files};
 use scenarios::{SCENARIOS, Scenario};
 use std::time::Instant;
 
+/// Scenarios that run only by name, as `.ci/full` does: they take minutes.
+const LONG: [&str; 2] = ["bayer", "card-wifi"];
+
 /// A scenario that starts its own machines.
 pub struct Standalone {
     pub name: &'static str,
@@ -25,7 +28,8 @@ pub struct Standalone {
     pub run: fn() -> Outcome<String>,
 }
 
-/// Runs the scenarios that `args` name, or all: those of the board and the `standalone` ones. True if all passed.
+/// Runs the scenarios that `args` name, or all but the long ones: those of the board and the `standalone` ones. True if
+/// all passed.
 pub fn main(args: &[String], standalone: &[Standalone]) -> Outcome<bool> {
     let (options, names): (Vec<&String>, Vec<&String>) =
         args.iter().partition(|arg| arg.starts_with("--"));
@@ -47,8 +51,10 @@ pub fn main(args: &[String], standalone: &[Standalone]) -> Outcome<bool> {
             return Err(format!("there is no scenario {name}: try --list"));
         }
     }
-    let is_chosen =
-        |name: &str| (names.is_empty() && !shell) || names.iter().any(|chosen| *chosen == name);
+    let is_chosen = |name: &str| match names.is_empty() {
+        true => !shell && !LONG.contains(&name),
+        false => names.iter().any(|chosen| *chosen == name),
+    };
     let start = Instant::now();
     let (mut passed, mut failed) = (0, 0);
     let mut count = |report: Outcome<String>| match report {
