@@ -123,6 +123,7 @@ pub fn formats(board: &mut Board) -> Outcome<String> {
 
 /// The first picture in every raw format against the same picture in RGB. The screen shows four samples for each pixel.
 pub fn bayer(board: &mut Board) -> Outcome<String> {
+    let region = around(&board.joints[0]);
     let mut positions = |format: &str| -> Outcome<Vec<Option<[f64; 2]>>> {
         let camera = board.camera(format)?;
         let offered = board.ask(&format!("formats {}", camera.capture))?;
@@ -130,9 +131,13 @@ pub fn bayer(board: &mut Board) -> Outcome<String> {
             return Err(format!("vivid has no {format}: {offered}"));
         }
         let receiver = Receiver::start(0)?;
-        let more = format!("--camera-format {format}");
+        // The same region for all, or a joint that moves by one step of the heatmap moves the next crop as well.
+        let more = format!("--camera-format {format} --bbox {region}");
         board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
-        let seen = settled(board, &receiver).map_err(|error| format!("{format}: {error}"))?;
+        // The white balance comes to rest in the first pictures.
+        let settled = || settled(board, &receiver).map_err(|error| format!("{format}: {error}"));
+        settled()?;
+        let seen = settled()?;
         board.ask("clear")?;
         let packet = &seen.packet;
         let position = packet
@@ -164,6 +169,17 @@ pub fn bayer(board: &mut Board) -> Outcome<String> {
         }
     }
     Ok(figures.join(", "))
+}
+
+/// The box around the visible joints, as `--bbox` takes it.
+fn around(joints: &[Option<[f64; 2]>]) -> String {
+    let side = |axis: usize| {
+        let all = joints.iter().flatten().map(|joint| joint[axis]);
+        let least = all.clone().fold(f64::MAX, f64::min);
+        (least, all.fold(f64::MIN, f64::max) - least)
+    };
+    let ((x, width), (y, height)) = (side(0), side(1));
+    format!("{x:.0},{y:.0},{width:.0},{height:.0}")
 }
 
 pub fn thousand(board: &mut Board) -> Outcome<String> {
