@@ -73,14 +73,16 @@ fn dynamic(elf: &[u8]) -> Option<Vec<String>> {
     };
     let sections = usize::try_from(number(0x28, 8)?).ok()?;
     let count = usize::try_from(number(0x3C, 2)?).ok()?;
+    let field = |index: usize, from: usize, bytes: usize| -> Option<u64> {
+        let at = sections.checked_add(index.checked_mul(SECTION)?)?;
+        number(at.checked_add(from)?, bytes)
+    };
     // Offset, size and link of a section.
     let section = |index: usize| -> Option<(usize, usize, usize)> {
-        let at = sections.checked_add(index.checked_mul(SECTION)?)?;
-        let field =
-            |from: usize, bytes| usize::try_from(number(at.checked_add(from)?, bytes)?).ok();
+        let field = |from, bytes| usize::try_from(field(index, from, bytes)?).ok();
         Some((field(0x18, 8)?, field(0x20, 8)?, field(0x28, 4)?))
     };
-    let is_dynamic = |index: &usize| number(sections + index * SECTION + 4, 4) == Some(DYNAMIC);
+    let is_dynamic = |index: &usize| field(*index, 4, 4) == Some(DYNAMIC);
     let (from, size, link) = section((0..count).find(is_dynamic)?)?;
     let (names, _, _) = section(link)?;
     let mut found = Vec::new();

@@ -8,11 +8,11 @@ use crate::debian::cpio::Archive;
 use crate::debian::libraries;
 use crate::debian::modules::Modules;
 use crate::tools::{Outcome, at};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
 
 pub struct Contents<'a> {
     pub init: &'a Path,
@@ -53,12 +53,26 @@ pub fn build(board: &CardFor, contents: &Contents<'_>) -> Outcome<Vec<u8>> {
     compressed(archive)
 }
 
+/// The archive as the kernel unpacks it. zstd needs half of gzip's bytes for it.
 pub fn compressed(archive: Archive) -> Outcome<Vec<u8>> {
-    let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
-    compressed
-        .write_all(&archive.finish())
-        .and_then(|()| compressed.finish())
-        .map_err(|error| format!("compressing the initramfs: {error}"))
+    let failed =
+        |error: io::Error| format!("zstd: {error}; Debian has it in the package of that name");
+    let mut zstd = Command::new("zstd")
+        .args(["-19", "-T0", "--quiet", "--stdout"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut input = zstd.stdin.take().ok_or("zstd: no standard input")?;
+    let bytes = archive.finish();
+    let writer = thread::spawn(move || input.write_all(&bytes));
+    let output = zstd.wait_with_output().map_err(failed)?;
+    let written = writer.join().map_err(|_| "zstd: its input broke off")?;
+    written.map_err(failed)?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(format!("zstd: {}", output.status)),
+    }
 }
 
 fn add_wifi(archive: &mut Archive, tree: &Path, radio: &[(&str, &str)]) -> Outcome<()> {

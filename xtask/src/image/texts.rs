@@ -5,7 +5,7 @@ use posewire::board::Profile;
 use std::fmt::Write;
 
 pub const KERNEL: &str = "kernel.img";
-pub const INITRAMFS: &str = "initramfs.gz";
+pub const INITRAMFS: &str = "initramfs.zst";
 
 /// The firmware's configuration. The lines are those that Debian writes for this firmware and kernel.
 pub fn config_txt() -> String {
