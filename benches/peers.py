@@ -5,8 +5,8 @@
                             [--without PROGRAM]... [--report FILE.json]
 
 The programs take turns of a few frames, so that a machine that slows down slows all of them. The
-table has medians, and the median of the ratios within each round. `--report` writes them for RESULTS.md: `cargo xtask results`. Needs models/requirements.txt,
-`cargo build --release`, and for OpenVINO `pip install openvino`.
+table has medians, and the median of the ratios within each round. `--report` writes them for RESULTS.md:
+`cargo xtask results`. Needs models/requirements.txt, `cargo build --release`, and for OpenVINO `pip install openvino`.
 """
 
 import argparse
@@ -100,12 +100,11 @@ def main():
             name = "posewire" if engine == "auto" else "tract"
             peers[name] = posewire(options.model, x, options.threads, engine, Path(folder))
         peers = {name: turn for name, turn in peers.items() if name not in options.without}
-        try:
-            if "OpenVINO" in options.without:
-                raise ImportError
-            peers["OpenVINO"] = open_vino(options.model, x, options.threads)
-        except ImportError:
-            print("OpenVINO is left out")
+        if "OpenVINO" not in options.without:
+            try:
+                peers["OpenVINO"] = open_vino(options.model, x, options.threads)
+            except ImportError:
+                print("OpenVINO is not installed: left out")
         times = {name: [] for name in peers}
         for _ in range(options.rounds):
             for name, turn in peers.items():

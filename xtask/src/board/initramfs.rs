@@ -52,9 +52,7 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Outcome<()> {
         archive.file(&format!("modules/{name}.list"), order.join("\n").as_bytes());
         needed.extend(order);
     }
-    for name in needed {
-        archive.file(&format!("modules/{name}.ko"), &read(modules.path(&name)?)?);
-    }
+    modules.put(&needed, &mut archive, "modules")?;
     for (index, picture) in contents.pictures.iter().enumerate() {
         archive.file(
             &format!("pictures/{index}.YUYV"),

@@ -108,11 +108,6 @@ fn trial(deb: &Path, packages: &Packages) -> Outcome<Vec<u8>> {
     let modules = Modules::find(&packages.modules)?;
     let order = modules.order(&["vivid"])?;
     archive.file("test/modules/list", (order.join("\n") + "\n").as_bytes());
-    for name in order {
-        archive.file(
-            &format!("test/modules/{name}.ko"),
-            &read(modules.path(&name)?)?,
-        );
-    }
+    modules.put(&order, &mut archive, "test/modules")?;
     Ok(archive.finish())
 }

@@ -1,8 +1,9 @@
 //! Dependencies of kernel modules, from the modules themselves.
 //!
-//! In: a kernel's module tree. Out: names in loading order. Packages have no `modules.dep`; it is made at
+//! In: a kernel's module tree. Out: names in loading order, and the modules in an archive. Packages have no `modules.dep`; it is made at
 //! installation.
 
+use super::cpio::Archive;
 use crate::tools::{Outcome, at};
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +33,7 @@ impl Modules {
         Ok(Modules { paths })
     }
 
-    pub fn path(&self, name: &str) -> Outcome<&Path> {
+    fn path(&self, name: &str) -> Outcome<&Path> {
         self.paths
             .get(name)
             .map(PathBuf::as_path)
@@ -46,6 +47,21 @@ impl Modules {
             self.add(&plain(root), &mut order)?;
         }
         Ok(order)
+    }
+
+    /// Puts modules into a folder of an archive.
+    pub fn put<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+        archive: &mut Archive,
+        folder: &str,
+    ) -> Outcome<()> {
+        for name in names {
+            let path = self.path(name)?;
+            let bytes = fs::read(path).map_err(at(path))?;
+            archive.file(&format!("{folder}/{name}.ko"), &bytes);
+        }
+        Ok(())
     }
 
     fn add(&self, name: &str, order: &mut Vec<String>) -> Outcome<()> {

@@ -43,9 +43,7 @@ pub fn build(board: &CardFor, contents: &Contents<'_>) -> Outcome<Vec<u8>> {
         .chain(more)
         .collect();
     let order = modules.order(&roots)?;
-    for name in &order {
-        archive.file(&format!("modules/{name}.ko"), &read(modules.path(name)?)?);
-    }
+    modules.put(&order, &mut archive, "modules")?;
     archive.file("modules/order", order.join("\n").as_bytes());
     if let Some(tree) = contents.wifi {
         add_wifi(&mut archive, tree, board.radio.unwrap_or_default())?;

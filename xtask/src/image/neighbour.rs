@@ -127,6 +127,26 @@ impl Pair {
         Ok((number + 1, plain(&line).into()))
     }
 
+    /// The name of the card's interface `of`, from console line `from` on, and the addresses that answer for it on the
+    /// neighbour's interface, whose own address is `address`.
+    fn name(
+        &mut self,
+        from: usize,
+        of: &str,
+        interface: &str,
+        address: &str,
+    ) -> Outcome<(usize, String, String)> {
+        let begin = format!("init: {of} is posewire-");
+        let (after, line) = self.line(from, &[&begin, ".local"])?;
+        let host = line
+            .split(' ')
+            .find_map(|word| word.strip_suffix(".local"))
+            .ok_or_else(|| format!("no name in {line:?}"))?;
+        self.ask(&format!("busybox ip route add 224.0.0.0/4 dev {interface}"))?;
+        let found = self.ask(&format!("name {address} {host} 10000"))?;
+        Ok((after, host.to_string(), found))
+    }
+
     /// The first stats packet on the serial line with this state, about the network at this place of `wifi.toml`.
     fn radio(&mut self, state: u8, network: u8) -> Outcome<WireRadio> {
         let start = Instant::now();
@@ -178,13 +198,7 @@ fn second_initramfs() -> Outcome<Vec<u8>> {
     }
     let modules = Modules::find(&packages.modules)?;
     let order = modules.order(MODULES)?;
-    for name in &order {
-        let path = modules.path(name)?;
-        archive.file(
-            &format!("modules/{name}.ko"),
-            &fs::read(path).map_err(at(path))?,
-        );
-    }
+    modules.put(&order, &mut archive, "modules")?;
     archive.file("modules/neighbour.list", order.join("\n").as_bytes());
     compressed(archive)
 }
@@ -248,15 +262,7 @@ pub fn wifi() -> Outcome<String> {
     if !saving.contains("off") {
         return Err(format!("iw says {saving}"));
     }
-    let (after, named) = pair.line(after, &["init: wlan0 is posewire-", ".local"])?;
-    let host = named
-        .split(' ')
-        .find_map(|word| word.strip_suffix(".local"));
-    let host = host
-        .ok_or_else(|| format!("no name in {named:?}"))?
-        .to_string();
-    pair.ask("busybox ip route add 224.0.0.0/4 dev wlan1")?;
-    let found = pair.ask(&format!("name {ACCESS_POINT} {host} 10000"))?;
+    let (after, host, found) = pair.name(after, "wlan0", "wlan1", ACCESS_POINT)?;
     if found != format!("{LEASE} {LEASE}") {
         return Err(format!("{host}.local is {found}"));
     }
@@ -310,15 +316,7 @@ pub fn gadget() -> Outcome<String> {
     pair.ask(&format!("busybox ip addr add {COMPUTER}/16 dev usb1"))?;
     pair.ask("busybox ip link set usb1 up")?;
     let (after, address) = pair.line(0, &["init: usb0 has 169.254.", "/16"])?;
-    let (_, named) = pair.line(after, &["init: usb0 is posewire-", ".local"])?;
-    let host = named
-        .split(' ')
-        .find_map(|word| word.strip_suffix(".local"));
-    let host = host
-        .ok_or_else(|| format!("no name in {named:?}"))?
-        .to_string();
-    pair.ask("busybox ip route add 224.0.0.0/4 dev usb1")?;
-    let found = pair.ask(&format!("name {COMPUTER} {host} 10000"))?;
+    let (_, host, found) = pair.name(after, "usb0", "usb1", COMPUTER)?;
     let own = found.split(' ').next().unwrap_or_default().to_string();
     if !address.contains(&own) {
         return Err(format!("{host}.local is {found}; {address}"));

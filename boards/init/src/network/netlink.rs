@@ -100,10 +100,7 @@ pub fn power_saving_off(interface: u32) -> io::Result<()> {
 /// Number of a family of generic netlink. Its modules may give it another one after each start.
 fn generic_family(name: &[u8]) -> io::Result<u16> {
     let mut body = vec![GET_FAMILY, 1, 0, 0];
-    body.extend((4 + name.len() as u16).to_ne_bytes());
-    body.extend(FAMILY_NAME.to_ne_bytes());
-    body.extend(name);
-    body.resize(body.len().next_multiple_of(4), 0);
+    attribute(&mut body, FAMILY_NAME, name);
     let socket = open(Some(rustix::net::netlink::GENERIC))?;
     let bytes = exchange(&socket, GENERIC_CONTROL, 0, &body)?;
     if bytes.get(4..6) == Some(&ANSWER.to_ne_bytes()) {
@@ -134,10 +131,12 @@ fn address_body(interface: u32, address: Ipv4Addr, prefix: u8) -> Vec<u8> {
     body
 }
 
-fn attribute(body: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
-    body.extend(8_u16.to_ne_bytes());
+fn attribute(body: &mut Vec<u8>, kind: u16, value: impl AsRef<[u8]>) {
+    let value = value.as_ref();
+    body.extend((4 + value.len() as u16).to_ne_bytes());
     body.extend(kind.to_ne_bytes());
     body.extend(value);
+    body.resize(body.len().next_multiple_of(4), 0);
 }
 
 fn message(kind: u16, flags: u16, body: &[u8]) -> Vec<u8> {

@@ -229,7 +229,7 @@ mod tests {
                 let config = WifiConfig { country: "DE".into(), networks: vec![network] };
                 let text = configuration(&config, "/run/wpa");
                 let lines: Vec<&str> = text.lines().collect();
-                // Nothing of them has made a line of its own.
+                // No name and no passphrase adds a line.
                 prop_assert_eq!(lines.len(), 13);
                 prop_assert_eq!((lines[5], lines[12]), ("network={", "}"));
                 prop_assert_eq!(as_it_is_read(lines[6]), name.as_str());

@@ -247,7 +247,7 @@ unsafe fn added<O: Order, const N: usize, const LHS: bool>(
         let least = vdupq_n_f32(f32::from(requant.floor) - zero_point);
         let most = vdupq_n_f32(127.0 - zero_point);
         let integers = vdupq_n_f32(INTEGERS);
-        // What is taken off a rounded float to leave the value with the addition's offset.
+        // A rounded float less this is the value with the addition's offset.
         let excess = vdupq_n_f32(INTEGERS - zero_point - addition.offset);
         let offset = vdupq_n_s16(addition.offset as i16);
         let fixed = vdupq_n_f32(addition.fixed);

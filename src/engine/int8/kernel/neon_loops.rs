@@ -3,7 +3,8 @@
 //! The Cortex-A53 works in order, and its 128-bit loads pair with nothing. Each loop therefore loads the next round's
 //! operands together, after the last use of this round's, and enough independent products lie between an instruction
 //! and the one that needs its result. The first and the last round stand apart, so that nothing is loaded past the
-//! end, and the first one begins the sums. On cores out of order they keep the one pipe that multiplies busy, in whatever order.
+//! end, and the first one begins the sums. On cores out of order they keep the one pipe that multiplies busy, in whatever
+//! order.
 
 use std::arch::aarch64::*;
 use std::arch::asm;

@@ -74,7 +74,7 @@ fn settled_error(board: &Board, receiver: &Receiver, index: usize) -> Outcome<f6
 fn settled(board: &Board, receiver: &Receiver) -> Outcome<Seen> {
     receiver.drain()?;
     let mut left = SETTLE_PACKETS;
-    let limit = board.within(Duration::from_secs(60));
+    let limit = board.within(Duration::from_secs(20));
     receiver.wait_for("settled keypoints", limit, |seen| {
         left = left.saturating_sub(usize::from(seen.is_keypoints()));
         left == 0 && seen.is_keypoints() && !seen.has(Flags::LOST)
@@ -97,17 +97,23 @@ fn mean_error(seen: &Seen, truth: &[Option<[f64; 2]>]) -> Outcome<f64> {
     Ok(distances.iter().sum::<f64>() / distances.len() as f64)
 }
 
+/// A camera that shows the first picture in a format, and the program on it.
+fn start_in(board: &mut Board, format: &str, more: &str) -> Outcome<Receiver> {
+    let camera = board.camera(format)?;
+    let offered = board.ask(&format!("formats {}", camera.capture))?;
+    if !offered.split_whitespace().any(|offer| offer == format) {
+        return Err(format!("vivid has no {format}: {offered}"));
+    }
+    let receiver = Receiver::start(0)?;
+    let more = format!("--camera-format {format} {more}");
+    board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
+    Ok(receiver)
+}
+
 pub fn formats(board: &mut Board) -> Outcome<String> {
     let mut figures = Vec::new();
     for format in FORMATS {
-        let camera = board.camera(format)?;
-        let offered = board.ask(&format!("formats {}", camera.capture))?;
-        if !offered.split_whitespace().any(|offer| offer == format) {
-            return Err(format!("vivid has no {format}: {offered}"));
-        }
-        let receiver = Receiver::start(0)?;
-        let more = format!("--camera-format {format}");
-        board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
+        let receiver = start_in(board, format, "")?;
         let error =
             settled_error(board, &receiver, 0).map_err(|error| format!("{format}: {error}"))?;
         if error > ALLOWED_WORST_PX {
@@ -125,15 +131,8 @@ pub fn formats(board: &mut Board) -> Outcome<String> {
 pub fn bayer(board: &mut Board) -> Outcome<String> {
     let region = around(&board.joints[0]);
     let mut positions = |format: &str| -> Outcome<Vec<Option<[f64; 2]>>> {
-        let camera = board.camera(format)?;
-        let offered = board.ask(&format!("formats {}", camera.capture))?;
-        if !offered.split_whitespace().any(|offer| offer == format) {
-            return Err(format!("vivid has no {format}: {offered}"));
-        }
-        let receiver = Receiver::start(0)?;
         // The same region for all, or a joint that moves by one step of the heatmap moves the next crop as well.
-        let more = format!("--camera-format {format} --bbox {region}");
-        board.start_posewire(&camera.capture, FULL_MODEL, receiver.port, &more)?;
+        let receiver = start_in(board, format, &format!("--bbox {region}"))?;
         // The white balance comes to rest in the first pictures.
         let settled = || settled(board, &receiver).map_err(|error| format!("{format}: {error}"));
         settled()?;

@@ -89,7 +89,7 @@ pub fn read(bytes: &[u8], host: &str, is_own: impl Fn(Ipv4Addr) -> bool) -> Opti
     let authorities = answers + u32::from(authorities);
     let mut probed = None;
     for index in 0..authorities + u32::from(others) {
-        // What follows a garbled record is not known.
+        // A garbled record hides where the next one begins.
         let Some(record) = rest.record(host) else {
             break;
         };
