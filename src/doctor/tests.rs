@@ -49,7 +49,7 @@ fn on_a_healthy_board_every_check_is_well() {
         camera,
         "/dev/video0 Model camera (uvcvideo): gives 8 x 4 YUYV, and gave a picture of 8 x 4; offers YUYV"
     );
-    assert!(machine.worst(&nothing(), "cpu").what.contains("2.0 times"));
+    assert!(machine.worst(&nothing(), "cpu").what.contains("2.1 times"));
     let notes = machine.worst(&nothing(), "serial").notes;
     assert!(notes[0].contains("mini-UART"), "{notes:?}");
 }
