@@ -9,18 +9,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 MODELS = Path(__file__).resolve().parent.parent
 GOLDEN = MODELS.parent / "tests" / "golden"
 sys.path.insert(0, str(MODELS))
 
-from posewire_models import card, random_weights, synthetic  # noqa: E402
-from posewire_models.export import export  # noqa: E402
-from posewire_models.hourglass import Hourglass  # noqa: E402
-from posewire_models.resnet import SimpleBaseline  # noqa: E402
+from posewire_models import card, synthetic  # noqa: E402
+
+try:
+    import torch
+    from posewire_models import random_weights
+    from posewire_models.export import export
+    from posewire_models.hourglass import Hourglass
+    from posewire_models.resnet import SimpleBaseline
+except ModuleNotFoundError:
+    # PyTorch is gigabytes. Without it, the tests of networks and of their training do not run.
+    torch = None
+    collect_ignore = [f"test_{name}.py" for name in "export finetune halve judge networks quantise recipe runtime ship".split()]
 
 SEED = 5
+
+
+def pytest_report_header():
+    return None if torch else f"no PyTorch: {', '.join(collect_ignore)} do not run"
 
 
 @pytest.fixture(scope="session")
