@@ -49,8 +49,14 @@ pub fn nightly_cargo(components: &[&str]) -> Option<Command> {
         return None;
     }
     let mut command = Command::new("rustup");
-    // These variables select the running toolchain.
-    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+    // These variables select the running toolchain, or Clippy, which another toolchain may lack.
+    for variable in [
+        "CARGO",
+        "RUSTC",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "RUSTUP_TOOLCHAIN",
+    ] {
         command.env_remove(variable);
     }
     command.args(["run", "nightly", "cargo"]);

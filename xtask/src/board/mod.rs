@@ -19,7 +19,7 @@ use scenarios::{SCENARIOS, Scenario};
 use std::time::Instant;
 
 /// Scenarios that run only by name, as `.ci/full` does: they take minutes.
-const LONG: [&str; 2] = ["bayer", "card-wifi"];
+const LONG: [&str; 5] = ["bayer", "storm", "card-rpi3", "card-usb", "card-wifi"];
 
 /// A scenario that starts its own machines.
 pub struct Standalone {
