@@ -926,6 +926,16 @@ def pt2e_clipped(n):
     return n.model(conv(fq(y, 2.0), n.p.joints, 1, relu=False))
 
 
+@case("int8")
+def deconv_scales_of_inputs(n):
+    """PT2E with XNNPACK's quantiser, is_per_channel: the scales of a transposed convolution's weights lie along its first
+    axis, the inputs."""
+    x = n.conv(n.block(n.stem("s8"), "s8"), 2 * n.p.c, 3, 2, act="s8")
+    w = n.wq(n.weights((2 * n.p.c, n.p.c, 4, 4), 8 * n.p.c), 0)
+    y = n.op("ConvTranspose", x, w, pads=[1] * 4, strides=[2, 2], kernel_shape=[4, 4])
+    return n.model(n.head(n.fq(n.op("Relu", y), "s8"), act="s8"))
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 def step_of(model, want):

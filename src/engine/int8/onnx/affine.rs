@@ -1,7 +1,8 @@
 //! A gain and an offset for each channel: BatchNormalization, and Add, Sub, Mul and Div with a constant.
 //!
 //! Behind a convolution they become part of its weights. Behind an 8-bit value they are a convolution of their own, one
-//! weight for each channel.
+//! weight for each channel. Its sums are a few thousand at most, so an offset in whole units of a 127th of a step would be
+//! off by enough to turn one level of each channel: the weight is the one whose unit fits the offset.
 
 use super::attributes::Attributes;
 use super::import::{Importer, UNBOUNDED};
@@ -11,7 +12,7 @@ use crate::engine::int8::ir::ConvWeights;
 use crate::engine::int8::ir::float::{FloatOp, FloatWeights};
 use tract_core::internal::TypedNode;
 
-/// The largest weight, whose scale is then the gain's share.
+/// The largest weight.
 const WEIGHT: i8 = 127;
 
 const OTHER_CHANNELS: &str = "has other channels than the convolution before it";
@@ -190,7 +191,8 @@ impl Importer {
             }
             Value::Dequantised(_) | Value::Mapped(_) => {
                 let input = self.activation(node, input)?;
-                let (weights, bias) = affine.convolution(self.graph.tensor(input).channels)?;
+                let tensor = self.graph.tensor(input);
+                let (weights, bias) = affine.convolution(tensor.channels, tensor.quant.scale)?;
                 self.wait(
                     node,
                     PendingOp::Conv {
@@ -267,9 +269,7 @@ impl Affine {
 
     /// A convolution of one pixel in float, with a weight for each channel's own.
     fn float_convolution(&self, channels: usize) -> Result<FloatWeights, String> {
-        let (mut window, _) = self.convolution(channels)?;
-        window.values.clear();
-        window.scales.clear();
+        let window = self.window(channels)?;
         let mut values = vec![0.0; channels * channels];
         for (channel, &gain) in self.gains.iter().enumerate() {
             values[channel * (channels + 1)] = gain as f32;
@@ -281,34 +281,117 @@ impl Affine {
         })
     }
 
-    /// A convolution of one pixel, with a weight for each channel's own.
-    fn convolution(&self, channels: usize) -> Result<(ConvWeights, Vec<f64>), String> {
+    /// A convolution of one pixel, with a weight for each channel's own. `x_scale` is the input's.
+    fn convolution(
+        &self,
+        channels: usize,
+        x_scale: f32,
+    ) -> Result<(ConvWeights, Vec<f64>), String> {
+        let mut weights = self.window(channels)?;
+        weights.values = vec![0; channels * channels];
+        for (channel, (&gain, &offset)) in self.gains.iter().zip(&self.offsets).enumerate() {
+            let (weight, scale) = weight(gain, offset / f64::from(x_scale));
+            weights.values[channel * (channels + 1)] = weight;
+            weights.scales.push(scale);
+        }
+        Ok((weights, self.offsets.clone()))
+    }
+
+    /// A convolution of one pixel from each channel to each, without weights.
+    fn window(&self, channels: usize) -> Result<ConvWeights, String> {
         if self.gains.len() != channels {
             return Err("has other channels than its input".into());
         }
-        let mut values = vec![0; channels * channels];
-        for (channel, &gain) in self.gains.iter().enumerate() {
-            values[channel * (channels + 1)] = match gain {
-                0.0 => 0,
-                _ if gain < 0.0 => -WEIGHT,
-                _ => WEIGHT,
-            };
-        }
-        let scale = |&gain: &f64| match (gain.abs() / f64::from(WEIGHT)) as f32 {
-            0.0 => 1.0,
-            scale => scale,
-        };
-        let weights = ConvWeights {
-            values,
+        Ok(ConvWeights {
+            values: Vec::new(),
             terms: 1,
             bias: Vec::new(),
-            scales: self.gains.iter().map(scale).collect(),
+            scales: Vec::new(),
             in_channels: channels,
             out_channels: channels,
             kernel_size: [1, 1],
             stride: 1,
             pad: [0, 0],
-        };
-        Ok((weights, self.offsets.clone()))
+        })
+    }
+}
+
+/// The weight of one channel, and its scale. `offset` is in the input's steps, and will be rounded to a whole number of
+/// scales: of all weights the one whose scale holds the offset best, else the largest.
+fn weight(gain: f64, offset: f64) -> (i8, f32) {
+    /// The scales in an offset that stands alone, exact in f32.
+    const FINE: f64 = (1 << 20) as f64;
+    let scale_of = |weight: i8| (gain.abs() / f64::from(weight)) as f32;
+    if !scale_of(WEIGHT).is_normal() {
+        let scale = (offset.abs() / FINE) as f32;
+        return (0, if scale > 0.0 { scale } else { 1.0 });
+    }
+    let error = |weight: i8| {
+        let scale = f64::from(scale_of(weight));
+        (offset - (offset / scale).round() * scale).abs()
+    };
+    let mut best = (WEIGHT, error(WEIGHT));
+    for weight in (1..WEIGHT).rev() {
+        let error = error(weight);
+        if error < best.1 {
+            best = (weight, error);
+        }
+    }
+    let sign = if gain < 0.0 { -1 } else { 1 };
+    (sign * best.0, scale_of(best.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// The offset less its whole number of scales.
+    fn error(offset: f64, scale: f32) -> f64 {
+        let scale = f64::from(scale);
+        (offset - (offset / scale).round() * scale).abs()
+    }
+
+    #[test]
+    fn a_weight_and_its_scale_are_the_gain_and_hold_the_offset() {
+        let mut random = Random(1);
+        let mut close = 0;
+        for _ in 0..1000 {
+            let gain = 3.0 * random.real();
+            let offset = 200.0 * random.real();
+            let (weight, scale) = weight(gain, offset);
+            let product = f64::from(weight) * f64::from(scale);
+            assert!((product / gain - 1.0).abs() < 1e-6, "{gain} {offset}");
+            let error = error(offset, scale) / gain.abs();
+            assert!(error < 1.0 / 253.0, "{gain} {offset}");
+            close += u32::from(error < 1.0 / 2530.0);
+        }
+        assert!(close > 900, "{close}");
+    }
+
+    #[test]
+    fn a_gain_alone_has_the_largest_weight() {
+        assert_eq!(weight(-0.5, 0.0), (-127, 0.5 / 127.0));
+    }
+
+    #[test]
+    fn an_offset_alone_has_a_fine_scale() {
+        for gain in [0.0, 1e-44] {
+            let (weight, scale) = weight(gain, 1.234_567);
+            assert_eq!(weight, 0);
+            assert!(error(1.234_567, scale) < 1e-6);
+        }
+        assert_eq!(weight(0.0, 0.0), (0, 1.0));
+    }
+
+    /// A level of a channel whose offset a 127th of a step does not hold.
+    #[test]
+    fn a_level_next_to_a_tie_falls_as_in_onnx_runtime() {
+        let (x_scale, scale) = (0.026_678_32, 0.013_745_05);
+        let offset = -162.774_499_982 / 127.0;
+        let (weight, w_scale) = weight(1.0, offset);
+        let sum = 51.0 * f64::from(weight) + (offset / f64::from(w_scale)).round();
+        let level = sum * f64::from(w_scale) * x_scale / scale;
+        assert_eq!(level.round(), 97.0, "{level}");
     }
 }

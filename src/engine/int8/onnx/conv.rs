@@ -79,7 +79,8 @@ impl Importer {
         self.convolution(node, Kind::Transposed, input, window)
     }
 
-    /// In integers if its input and its weights are 8-bit.
+    /// In integers if its input and its weights are 8-bit. Weights with a scale for each input channel, as XNNPACK's
+    /// quantiser gives them to transposed convolutions, add up to no integer: they count as float.
     fn convolution(
         &mut self,
         node: &TypedNode,
@@ -93,7 +94,9 @@ impl Importer {
         };
         let outputs = self.shape(node)?[1];
         let weights = match self.value(node, 1)? {
-            Value::Read(reading) if !self.graph.tensor(input).is_float => {
+            Value::Read(reading)
+                if !self.graph.tensor(input).is_float && kind.has_scales_of(reading) =>
+            {
                 let weights = weights::quantised(kind, reading, window)?;
                 let bias = bias(outputs)?.into_iter().map(f64::from).collect();
                 return self.wait(node, in_integers(kind, input, weights, bias));

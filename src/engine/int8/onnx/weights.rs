@@ -24,6 +24,11 @@ impl Kind {
         }
     }
 
+    /// Whether each output channel has one scale.
+    pub(super) fn has_scales_of(self, constant: &DequantConstant) -> bool {
+        constant.scales.len() == 1 || constant.axis == self.channel_axis()
+    }
+
     /// Weights without values, of ONNX's shape.
     fn sized(self, shape: &[usize], window: Window) -> Result<ConvWeights, String> {
         let [first, second, height, width] = <[usize; 4]>::try_from(shape)
@@ -80,7 +85,7 @@ pub(super) fn quantised(
     window: Window,
 ) -> Result<ConvWeights, String> {
     let sized = kind.sized(&constant.shape, window)?;
-    if constant.scales.len() > 1 && constant.axis != kind.channel_axis() {
+    if !kind.has_scales_of(constant) {
         return Err(format!(
             "its weights have scales along axis {}, expected is {}",
             constant.axis,
