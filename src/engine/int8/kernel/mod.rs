@@ -229,7 +229,7 @@ pub(super) fn available() -> Vec<&'static dyn Kernel> {
         kernels.extend(neon_dot::NeonDot::detect().map(|kernel| kernel as &dyn Kernel));
         kernels.push(&neon::NEON);
     }
-    kernels.push(&portable::PORTABLE);
+    kernels.extend([&portable::PORTABLE as &dyn Kernel]);
     kernels
 }
 

@@ -7,6 +7,7 @@
 use super::TileOutput;
 use crate::engine::int8::requant::{Addition, Requant, Residual};
 use std::arch::aarch64::*;
+use std::array;
 
 const NR: usize = 8;
 /// Pixels that are done side by side.
@@ -135,8 +136,8 @@ unsafe fn each<const MR: usize, const N: usize>(
         // SAFETY: passed on from the caller.
         unsafe {
             let results = results.of(some, residual);
-            for pixel in 0..N {
-                vst1_s8(place.output(first + pixel), results[pixel]);
+            for (pixel, result) in results.into_iter().enumerate() {
+                vst1_s8(place.output(first + pixel), result);
             }
         }
     }
@@ -364,12 +365,8 @@ pub(super) fn add_rows(addition: &Addition, a: &[i8], b: &[i8], sums: &mut [i8])
     {
         // SAFETY: each chunk has as many values.
         unsafe {
-            let mut values = [[vdup_n_s8(0); TOGETHER]; 2];
-            for at in 0..TOGETHER {
-                values[0][at] = vld1_s8(a.as_ptr().add(at * NR));
-                values[1][at] = vld1_s8(b.as_ptr().add(at * NR));
-            }
-            let bytes = sum.of_pairs(sum.widen(values[0]), sum.widen(values[1]));
+            let row = |values: &[i8]| array::from_fn(|at| vld1_s8(values.as_ptr().add(at * NR)));
+            let bytes: [_; TOGETHER] = sum.of_pairs(sum.widen(row(a)), sum.widen(row(b)));
             for (at, &bytes) in bytes.iter().enumerate() {
                 vst1_s8(sums.as_mut_ptr().add(at * NR), bytes);
             }

@@ -63,8 +63,11 @@ macro_rules! channel {
     };
 }
 
+/// Lines, weights, number of input channels, sums, and whether these go on.
+type Multiply = unsafe fn(*const i16, *const i16, usize, *mut i32, bool);
+
 /// For one line, for two, and so on.
-static MULTIPLY: [unsafe fn(*const i16, *const i16, usize, *mut i32, bool); MR] = [
+static MULTIPLY: [Multiply; MR] = [
     multiply::<1>,
     multiply::<2>,
     multiply::<3>,
