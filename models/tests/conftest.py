@@ -22,10 +22,13 @@ try:
     from posewire_models.export import export
     from posewire_models.hourglass import Hourglass
     from posewire_models.resnet import SimpleBaseline
-except ModuleNotFoundError:
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
     # PyTorch is gigabytes. Without it, the tests of networks and of their training do not run.
     torch = None
-    collect_ignore = [f"test_{name}.py" for name in "export finetune halve judge networks quantise recipe runtime ship".split()]
+    names = "export finetune halve judge networks quantise recipe runtime ship".split()
+    collect_ignore = [f"test_{name}.py" for name in names]
 
 SEED = 5
 

@@ -326,13 +326,9 @@ fn weight(gain: f64, offset: f64) -> (i8, f32) {
         let scale = (offset.abs() / FINE) as f32;
         return (0, if scale > 0.0 { scale } else { 1.0 });
     }
-    let error = |weight: i8| {
-        let scale = f64::from(scale_of(weight));
-        (offset - (offset / scale).round() * scale).abs()
-    };
-    let mut best = (WEIGHT, error(WEIGHT));
+    let mut best = (WEIGHT, error(offset, scale_of(WEIGHT)));
     for weight in (1..WEIGHT).rev() {
-        let error = error(weight);
+        let error = error(offset, scale_of(weight));
         if error < best.1 {
             best = (weight, error);
         }
@@ -341,16 +337,16 @@ fn weight(gain: f64, offset: f64) -> (i8, f32) {
     (sign * best.0, scale_of(best.0))
 }
 
+/// The offset less its whole number of scales.
+fn error(offset: f64, scale: f32) -> f64 {
+    let scale = f64::from(scale);
+    (offset - (offset / scale).round() * scale).abs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::Random;
-
-    /// The offset less its whole number of scales.
-    fn error(offset: f64, scale: f32) -> f64 {
-        let scale = f64::from(scale);
-        (offset - (offset / scale).round() * scale).abs()
-    }
 
     #[test]
     fn a_weight_and_its_scale_are_the_gain_and_hold_the_offset() {
