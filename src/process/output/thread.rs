@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest wait of [`Patience::UntilRead`] for a reader that reads nothing.
+/// A reader that reads nothing for this long stalls.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Bytes of a line of the log, and of most others.
@@ -27,6 +27,8 @@ pub enum Patience {
 pub struct LineThread {
     shared: Arc<Shared>,
     patience: Patience,
+    /// The longest wait of [`Patience::UntilRead`] for a reader that reads nothing.
+    reader_patience: Duration,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,11 @@ impl LineThread {
         });
         let theirs = Arc::clone(&shared);
         spawn(role, move || write_all(&theirs, LineWriter::new(to)))?;
-        Ok(LineThread { shared, patience })
+        Ok(LineThread {
+            shared,
+            patience,
+            reader_patience: READER_PATIENCE,
+        })
     }
 
     /// Puts a line, which ends with a newline, into the queue.
@@ -129,7 +135,7 @@ impl LineThread {
     pub fn put(&self, line: &[u8]) -> Result<(), Lost> {
         let mut state = self.shared.lock();
         let mut is_in = state.queue.push(line);
-        let until = Instant::now() + READER_PATIENCE;
+        let until = Instant::now() + self.reader_patience;
         while !is_in && self.patience == Patience::UntilRead && !state.is_stalled {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -235,44 +241,58 @@ fn write_all(shared: &Shared, mut to: LineWriter<impl Write>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead, BufReader};
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     const LINE: &[u8] = b"a line of some words, so that few of them fill a small queue\n";
 
+    /// The thread's writer. Each line waits until the reader takes it.
+    struct Hand(SyncSender<Vec<u8>>);
+
+    impl Write for Hand {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let handed = self.0.send(bytes.to_vec());
+            handed.map_or(Err(ErrorKind::BrokenPipe.into()), |()| Ok(bytes.len()))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn from_hand_to_hand(patience: Patience) -> (LineThread, Receiver<Vec<u8>>) {
+        let (hand, lines) = sync_channel(0);
+        let thread = LineThread::start(Role::Json, 4096, patience, Hand(hand)).unwrap();
+        (thread, lines)
+    }
+
+    fn count(lost: Result<(), Lost>) -> u64 {
+        lost.err().map_or(0, |lost| lost.lines)
+    }
+
+    /// A wait for the reader would have no end.
     #[test]
     fn a_reader_that_stops_costs_lines_and_never_time() {
-        let (reader, writer) = io::pipe().unwrap();
-        let thread = LineThread::start(Role::Json, 4096, Patience::None, writer).unwrap();
-        let begun = Instant::now();
-        let mut lost = 0;
-        for _ in 0..5000 {
-            lost += thread.put(LINE).err().map_or(0, |lost| lost.lines);
-        }
-        assert!(lost > 0);
+        let (thread, lines) = from_hand_to_hand(Patience::None);
+        let in_time: u64 = (0..5000).map(|_| count(thread.put(LINE))).sum();
+        assert!(in_time > 0);
         // The last lines are counted as well.
-        let left = thread.finish(|| true).unwrap_err();
-        lost += left.lines;
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        let at_end = count(thread.finish(|| true));
+        assert!(at_end > 0);
         drop(thread);
-        // The reader goes on; every line is whole.
-        let mut whole = 0;
-        for line in BufReader::new(reader).split(b'\n') {
-            assert_eq!(line.unwrap(), LINE[..LINE.len() - 1]);
-            whole += 1;
-        }
-        // Lines in the queue at the end are counted as lost, and may still be written.
-        assert!(whole + lost >= 5000 && whole < 5000, "{whole} {lost}");
+        // The reader goes on; every line is whole. Those that were counted at the end still come.
+        let whole = lines.iter().inspect(|line| assert_eq!(line, LINE)).count();
+        assert_eq!(whole as u64 + in_time, 5000);
+        assert_eq!(whole as u64, at_end);
     }
 
     #[test]
     fn a_slow_reader_of_files_gets_every_line() {
-        let (reader, writer) = io::pipe().unwrap();
-        let thread = LineThread::start(Role::Json, 4096, Patience::UntilRead, writer).unwrap();
+        let (mut thread, lines) = from_hand_to_hand(Patience::UntilRead);
+        // A busy machine may stop the reader for longer than the real patience.
+        thread.reader_patience = Duration::from_secs(60);
         let slow = std::thread::spawn(move || {
-            let lines = BufReader::with_capacity(512, reader).lines();
-            lines
-                .inspect(|_| std::thread::sleep(Duration::from_micros(50)))
-                .count()
+            let pause = |_: &_| std::thread::sleep(Duration::from_micros(50));
+            lines.iter().inspect(pause).count()
         });
         for _ in 0..3000 {
             thread.put(LINE).unwrap();
@@ -283,13 +303,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_of_files_that_stops_costs_its_patience_once() {
+        let (mut thread, _lines) = from_hand_to_hand(Patience::UntilRead);
+        thread.reader_patience = Duration::from_millis(1);
+        let lost: u64 = (0..5000).map(|_| count(thread.put(LINE))).sum();
+        // One line is with the writer, and 4096 bytes wait.
+        assert!(lost >= 5000 - 1 - 4096 / LINE.len() as u64, "{lost}");
+        assert!(thread.shared.lock().is_stalled);
+    }
+
+    #[test]
     fn a_reader_that_went_away_is_known_and_the_lines_are_counted() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let thread = LineThread::start(Role::Json, 4096, Patience::None, writer).unwrap();
         let first = thread.put(LINE);
         let lost = thread.finish(|| false);
-        let count = |lost: Result<(), Lost>| lost.err().map_or(0, |lost| lost.lines);
         assert_eq!(count(first) + count(lost), 1);
         assert!(thread.is_closed());
     }
