@@ -3,7 +3,7 @@
 //! In: a float ONNX graph, and network inputs (1 x 3 x H x W f32, normalised RGB). Out: the same graph in ONNX's QDQ
 //! form: weights int8 with one scale per output channel, biases int32, activations uint8 with one scale per tensor.
 //! The methods are those of Nagel et al., "A White Paper on Neural Network Quantization" (2021): batch normalisation
-//! is folded, ranges have the least mean square error, biases are corrected.
+//! is folded, ranges have the least error, biases are corrected.
 
 #![warn(missing_docs)]
 

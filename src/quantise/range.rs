@@ -1,4 +1,5 @@
-//! The scale and the zero point of a tensor: those with the least mean square error over its histogram.
+//! The scale and the zero point of a tensor: those with the least error over its histogram, in a norm that counts large
+//! errors more than squares do (Nahshan et al., "Loss Aware Post-Training Quantization", 2019).
 
 use super::histogram::Histogram;
 
@@ -7,6 +8,10 @@ const STEPS: f32 = 255.0;
 /// A range is cut at one of so many places, the last at a third of the whole.
 const CUTS: usize = 40;
 const SMALLEST_PART: f32 = 1.0 / 3.0;
+
+/// The power of an error. Squares cut the largest values too far, and these are the peaks that keypoints are read from: of
+/// 2, 2.5, 3, 4 and 6, joints of the demo's networks move least with this one.
+const POWER: f64 = 2.5;
 
 /// The meaning of a uint8 value: `real = scale * (value - zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,11 +45,11 @@ impl Params {
     }
 
     fn error(&self, cells: &[(f32, u64)]) -> f64 {
-        let squares = cells.iter().map(|&(value, count)| {
-            let error = f64::from(self.rounded(value) - value);
-            error * error * count as f64
+        let errors = cells.iter().map(|&(value, count)| {
+            let error = f64::from(self.rounded(value) - value).abs();
+            error.powf(POWER) * count as f64
         });
-        squares.sum()
+        errors.sum()
     }
 }
 
@@ -54,7 +59,7 @@ pub(super) fn whole(histogram: &Histogram) -> Params {
     Params::of_range(lowest, highest)
 }
 
-/// The range with the least mean square error: rare large values are cut, if that makes the others finer.
+/// The range with the least error: rare large values are cut, if that makes the others finer.
 pub(super) fn finest(histogram: &Histogram) -> Params {
     let cells: Vec<(f32, u64)> = histogram.cells().collect();
     let (lowest, highest) = histogram.range();
@@ -117,7 +122,7 @@ mod tests {
             assert!(histogram.add(&values));
         }
         let (finest, whole) = (finest(&histogram), whole(&histogram));
-        assert!(finest.scale < 0.5 * whole.scale, "{finest:?} {whole:?}");
+        assert!(finest.scale < 0.8 * whole.scale, "{finest:?} {whole:?}");
     }
 
     #[test]

@@ -426,6 +426,7 @@ fn window(weights: &ConvWeights, input: &Tensor, output: &Tensor) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use super::super::float::FloatWeights;
     use super::*;
 
     fn activation(channels: usize, side: usize) -> Tensor {
@@ -544,6 +545,44 @@ mod tests {
                 "fault {index}: {misfit}"
             );
         }
+    }
+
+    /// Neural Compressor's PT2E form leaves a third of the body's 64 G products in float.
+    #[test]
+    fn a_body_at_384_with_a_third_in_float_is_within_the_work_of_a_frame() {
+        let (side, channels) = (96, 256);
+        let mut ops = vec![Op::Quantize];
+        // Behind the first one 5.4 G products each.
+        ops.extend((0..9).map(|index| Op::Conv {
+            input: ValueId(index),
+            weights: weights(if index == 0 { 3 } else { channels }, channels, 3, 1),
+            floor: 0,
+        }));
+        ops.extend((9..13).map(|index| Op::Float {
+            op: FloatOp::Conv {
+                input: ValueId(index),
+                weights: FloatWeights {
+                    window: weights(channels, channels, 3, 1),
+                    values: Vec::new(),
+                    bias: Vec::new(),
+                },
+            },
+            range: [f32::NEG_INFINITY, f32::INFINITY],
+        }));
+        let tensors = |side: usize| {
+            let mut tensors = vec![activation(channels, side); 14];
+            tensors[0] = activation(3, side);
+            tensors
+        };
+        let mut body = Graph {
+            tensors: tensors(side),
+            nodes: named(ops),
+            output: ValueId(13),
+        };
+        assert_eq!(body.check(), Ok(()));
+        body.tensors = tensors(2 * side);
+        let misfit = body.check().unwrap_err();
+        assert!(misfit.to_string().contains("more work"), "{misfit}");
     }
 
     fn named(ops: Vec<Op>) -> Vec<Node> {
