@@ -9,8 +9,8 @@ const STEPS: f32 = 255.0;
 const CUTS: usize = 40;
 const SMALLEST_PART: f32 = 1.0 / 3.0;
 
-/// The power of an error. Squares cut the largest values too far, and these are the peaks that keypoints are read from: of
-/// 2, 2.5, 3, 4 and 6, joints of the demo's networks move least with this one.
+/// The power of an error. Squares cut the largest values too far, and these are the peaks that keypoints are read from. Of
+/// 2, 2.5, 3, 4 and 6 this one leaves heatmaps of the demo's networks nearest to float's, or within 3 % of the nearest.
 const POWER: f64 = 2.5;
 
 /// The meaning of a uint8 value: `real = scale * (value - zero_point)`.
