@@ -223,7 +223,7 @@ fn what_grows_is_refused() {
         let (_, what) = refusal(nodes, constants);
         assert!(what.contains("more than any pose network"), "{what}");
     }
-    let wide = [floats("w", &[1 << 15, 8, 63, 63])];
+    let wide = [floats("w", &[1 << 16, 8, 63, 63])];
     let conv = with(node("Conv", &["x", "w"], "y"), "pads", &[31, 31, 31, 31]);
     let (_, what) = refusal(vec![conv], wide.into());
     assert!(what.contains("more work"), "{what}");
