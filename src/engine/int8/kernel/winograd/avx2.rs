@@ -5,7 +5,7 @@ use super::super::TileOutput;
 use super::super::avx2_store::Epilogue;
 use super::avx2_rows::{Narrow, Wide};
 use super::transform;
-use super::{TileSums, Winograd, WinogradForm};
+use super::{Multiply, TileSums, Winograd, WinogradForm};
 use crate::engine::int8::family;
 use crate::engine::int8::family::WinogradShape;
 use crate::engine::int8::requant::Requant;
@@ -43,12 +43,6 @@ pub(in super::super) fn detect() -> Option<&'static dyn Winograd> {
 pub(super) fn has_avx2() -> bool {
     std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
 }
-
-/// From [lines][k] inputs and [k / 2][nr][2] weights to [lines][nr] sums, which it adds to if there is
-/// `more`. Calling it is sound where the processor has its instructions and the pointers are valid for
-/// as much.
-pub(super) type Multiply =
-    unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
 
 /// As [`Winograd::outputs`]; calling it is sound where the processor has its instructions, too.
 pub(super) type Outputs = unsafe fn(&TileSums<'_>, &Requant<'_>, &TileOutput);

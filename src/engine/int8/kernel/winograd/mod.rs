@@ -52,6 +52,13 @@ fn divide<V: Mul<i32, Output = V> + Shr<u32, Output = V>>(form: WinogradForm, va
         }
 }
 
+/// From [lines][k] inputs and k x nr weights in the family's order to [lines][nr] sums, which it adds to if there is
+/// `more`. Calling it is sound where the processor has its instructions and the pointers are valid for
+/// as much.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+type Multiply =
+    unsafe fn(inputs: *const i16, weights: *const i16, k: usize, sums: *mut i32, more: bool);
+
 /// The sums of one tile and a block of channels.
 #[derive(Clone, Copy)]
 pub(crate) struct TileSums<'a> {

@@ -2,7 +2,7 @@
 
 use super::super::{TileOutput, neon_loops, neon_store};
 use super::neon_rows::{Narrow, Twice, Wide};
-use super::{TileSums, Winograd, WinogradForm, transform};
+use super::{Multiply, TileSums, Winograd, WinogradForm, transform};
 use crate::engine::int8::family::{self, WINOGRAD_LANES, WinogradShape};
 use crate::engine::int8::requant::Requant;
 use std::arch::aarch64::*;
@@ -62,9 +62,6 @@ macro_rules! channel {
         }
     };
 }
-
-/// Lines, weights, number of input channels, sums, and whether these go on.
-type Multiply = unsafe fn(*const i16, *const i16, usize, *mut i32, bool);
 
 /// For one line, for two, and so on.
 static MULTIPLY: [Multiply; MR] = [
