@@ -6,17 +6,14 @@ use super::draw::{Canvas, draw_number, draw_skeleton};
 use super::{Delivery, SendError};
 use crate::file::Replacement;
 use crate::model::ModelCard;
-use crate::process::output::Patience;
+use crate::process::output::{LONGEST_WAIT, Patience};
 use crate::process::thread::{Role, spawn};
 use crate::scene::Keypoint;
 use crate::wire::Packet;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// The longest wait for the disk, if the source can wait.
-const DISK_PATIENCE: Duration = Duration::from_millis(100);
+use std::time::Duration;
 
 /// A picture to draw on and write.
 pub(super) struct Picture {
@@ -76,19 +73,21 @@ impl PictureThread {
     }
 
     pub fn put(&self, picture: Picture, patience: Patience) -> Delivery {
-        let mut state = self.0.lock();
-        let until = Instant::now() + DISK_PATIENCE;
-        while state.waiting.is_some() && patience == Patience::UntilRead && !state.is_stalled {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                state.is_stalled = true;
-            } else {
-                state = self.0.wait(state, left);
-            }
-        }
-        let has_room = state.waiting.is_none();
+        let mut picture = Some(picture);
+        let (mut state, has_room) = patience.put(
+            LONGEST_WAIT,
+            &self.0.changed,
+            self.0.lock(),
+            |state| &mut state.is_stalled,
+            |state| {
+                let is_free = state.waiting.is_none();
+                if is_free {
+                    state.waiting = picture.take();
+                }
+                is_free
+            },
+        );
         if has_room {
-            state.waiting = Some(picture);
             self.0.changed.notify_all();
         }
         let failed = std::mem::take(&mut state.failed);

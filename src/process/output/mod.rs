@@ -5,9 +5,11 @@
 
 mod line;
 mod no_wait;
+mod patience;
 mod queue;
 mod thread;
 
 pub use line::LineWriter;
 pub use no_wait::NoWait;
-pub use thread::{LineThread, Lost, Patience};
+pub use patience::{LONGEST_WAIT, Patience};
+pub use thread::{LineThread, Lost};

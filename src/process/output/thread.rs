@@ -1,26 +1,15 @@
 //! A thread that writes lines, so that nothing else waits for a reader or a disk.
 
 use super::line::LineWriter;
+use super::patience::{LONGEST_WAIT, Patience};
 use super::queue::LineQueue;
 use crate::process::thread::{Role, spawn};
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// A reader that reads nothing for this long stalls.
-const READER_PATIENCE: Duration = Duration::from_millis(100);
+use std::time::Duration;
 
 /// Bytes of a line of the log, and of most others.
 const LINE_BYTES: usize = 4096;
-
-/// Treatment of a line when the queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// It is lost: the next frame does not wait.
-    None,
-    /// It waits while the reader reads. A reader that reads nothing for 100 ms costs lines until it reads again.
-    UntilRead,
-}
 
 /// The caller's end of a queue of lines and the thread that writes them.
 #[derive(Debug)]
@@ -124,7 +113,7 @@ impl LineThread {
         Ok(LineThread {
             shared,
             patience,
-            reader_patience: READER_PATIENCE,
+            reader_patience: LONGEST_WAIT,
         })
     }
 
@@ -133,18 +122,13 @@ impl LineThread {
     /// # Errors
     /// Lines that were lost since the last call: this one, because there is no room, or earlier ones.
     pub fn put(&self, line: &[u8]) -> Result<(), Lost> {
-        let mut state = self.shared.lock();
-        let mut is_in = state.queue.push(line);
-        let until = Instant::now() + self.reader_patience;
-        while !is_in && self.patience == Patience::UntilRead && !state.is_stalled {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                state.is_stalled = true;
-                break;
-            }
-            state = self.shared.wait(&self.shared.emptied, state, left);
-            is_in = state.queue.push(line);
-        }
+        let (mut state, is_in) = self.patience.put(
+            self.reader_patience,
+            &self.shared.emptied,
+            self.shared.lock(),
+            |state| &mut state.is_stalled,
+            |state| state.queue.push(line),
+        );
         if is_in {
             self.shared.filled.notify_one();
         }

@@ -10,7 +10,7 @@ use super::queue::PacketQueue;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::process::output::{Lost, Patience};
+use crate::process::output::{LONGEST_WAIT, Lost, Patience};
 use crate::process::thread::{Role, spawn};
 use crate::text::Shown;
 use std::ffi::OsStr;
@@ -20,8 +20,6 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The longest wait for the disk, if the source can wait.
-const DISK_PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of the longest packet that can be put in.
 const PACKET_BYTES: usize = 1024;
 
@@ -147,21 +145,17 @@ impl Recorder {
     /// The packet is lost, because the disk is too slow.
     pub fn put(&self, packet: &[u8], now: Instant) -> std::result::Result<(), Lost> {
         let time_ns = self.time_ns(now);
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if state.has_stopped {
             return Ok(());
         }
-        let mut is_in = state.queue.push(time_ns, packet);
-        let until = std::time::Instant::now() + DISK_PATIENCE;
-        while !is_in && self.patience == Patience::UntilRead && !state.is_stalled {
-            let left = until.saturating_duration_since(std::time::Instant::now());
-            if left.is_zero() {
-                state.is_stalled = true;
-                break;
-            }
-            state = Shared::wait(&self.shared.emptied, state, left);
-            is_in = state.queue.push(time_ns, packet);
-        }
+        let (_state, is_in) = self.patience.put(
+            LONGEST_WAIT,
+            &self.shared.emptied,
+            state,
+            |state| &mut state.is_stalled,
+            |state| state.queue.push(time_ns, packet),
+        );
         if is_in {
             self.shared.filled.notify_one();
             return Ok(());
