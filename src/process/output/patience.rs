@@ -16,8 +16,8 @@ pub enum Patience {
 }
 
 impl Patience {
-    /// Calls `put` until there is room, each time that `emptied` wakes, and for `longest` at most. After a wait that was in
-    /// vain, `is_stalled` holds and nothing waits, until the reader's thread clears it. Whether there was room.
+    /// Calls `put` until it finds room: each time that `emptied` wakes, and for `longest` at most. A wait in vain sets
+    /// `is_stalled`, and then nothing waits until the reader's thread clears it. Returns whether there was room.
     pub fn put<'a, S>(
         self,
         longest: Duration,
